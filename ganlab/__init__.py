@@ -1,0 +1,3 @@
+"""ganlab: find out which choices make a GAN train."""
+
+__version__ = "0.1.0"

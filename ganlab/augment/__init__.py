@@ -1,0 +1,7 @@
+"""What D sees of real and fake images, one augmentation a file. They apply in the order in which they are listed."""
+
+from ganlab.augment.instance_noise import InstanceNoise
+from ganlab.table import Table
+from ganlab.types import Augment
+
+AUGMENTS = Table[Augment]("augmentation", {"instance_noise": InstanceNoise})

@@ -1,0 +1,36 @@
+"""`ganlab COMMAND …`: the same commands as `python train.py` and `scripts/`, from any folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from ganlab.errors import nearest
+
+
+def _train(arguments: list[str]) -> int:
+    from ganlab.commands import train  # imports PyTorch, which `ganlab --help` does without
+
+    return train.main(arguments, "ganlab train")
+
+
+COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
+    "train": ("train a GAN: ganlab train init=orthogonal norm=spectral", _train),
+}
+
+
+def main() -> None:
+    """The entry point of the installed command; exits with the command's code."""
+    name, *arguments = sys.argv[1:] or ["--help"]
+    if name in ("-h", "--help"):
+        print("ganlab: find out which choices make a GAN train.\n")
+        print("\n".join(f"  ganlab {command:10}{text}" for command, (text, _) in COMMANDS.items()))
+        sys.exit(0)
+    if name not in COMMANDS:
+        guess = nearest(name, COMMANDS)
+        print(
+            f"ganlab {name}: no such command; {f'did you mean ganlab {guess}?' if guess else 'try ganlab --help'}",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    sys.exit(COMMANDS[name][1](arguments))

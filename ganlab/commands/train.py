@@ -1,0 +1,200 @@
+"""`ganlab train`, `python train.py`: what was typed is checked, then Hydra runs the job, or the jobs of a sweep."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from ganlab import run_folder
+from ganlab.commands.training_run import Outcome, ready, train
+from ganlab.config import CannotCombine, Configuration, configure
+from ganlab.config.compose import CONFIG_NAME, Composer, composer, config_folder, import_plugins, plugins_in
+from ganlab.config.resume import resumed
+from ganlab.errors import Refused, TrainingFailed, UserError
+from ganlab.run_folder import RunFolder
+
+log = logging.getLogger("ganlab")
+
+MOST_CHECKED = 256  # jobs of a sweep that are composed before the first one runs; the rest is checked when its turn comes
+
+OmegaConf.register_new_resolver("ganlab_job_name", run_folder.job_name, replace=True)
+
+_ended: list[RunFolder] = []  # by this process: a launcher may run jobs in others
+
+
+def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> int:
+    """Runs the command and returns its exit code: 0 done, 1 failed while running, 2 refused before anything was made, 130
+    or 143 stopped by Ctrl-C or SIGTERM, after saving."""
+    try:
+        return _main(list(sys.argv[1:] if arguments is None else arguments), program)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1 if isinstance(error, TrainingFailed) else 2
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+def _main(arguments: list[str], program: str) -> int:
+    args = get_args_parser().parse_args(arguments)
+    flags = [argument for argument in arguments if argument not in args.overrides]
+    if args.help or args.hydra_help or args.info or args.shell_completion:
+        _hand_to_hydra(program, arguments)
+        return 0
+    multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
+    with composer(args.config_dir) as composing:
+        read = composing.read(args.overrides)
+        overrides = composing.rewrite(read)
+        resume = _resumed_folder(read)
+        if multirun:
+            _check_sweep(composing, read, overrides, resume)
+        else:
+            _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
+    if not args.cfg:
+        overrides.append(_folder_override(read, resume, multirun))
+    _hand_to_hydra(program, [*flags, *overrides])
+    return 0 if args.cfg else _exit_code(overrides[-1] if multirun else None)
+
+
+def _hand_to_hydra(program: str, arguments: list[str]) -> None:
+    sys.argv = [program, *arguments]
+    hydra.main(config_path=str(config_folder()), config_name=CONFIG_NAME, version_base="1.3")(_job)()
+
+
+# ------------------------------------------------------------------------------------------------- before a folder is made
+
+
+def _resumed_folder(read: Sequence[Override]) -> RunFolder | None:
+    named = [one.value() for one in read if one.key_or_group == "resume"]
+    return run_folder.find(str(named[-1])) if named and named[-1] is not None else None
+
+
+def _configure(composing: Composer, read: Sequence[Override], overrides: Sequence[str], resume: RunFolder | None) -> (
+    tuple[Configuration, list[str]]
+):  # fmt: skip
+    """The configuration of one job, and what it changes of the run that it resumes. Raises Refused."""
+    changes: list[str] = []
+    typed = [one.value() for one in read if one.key_or_group == "plugins"]
+    import_plugins(plugins_in({"plugins": typed[-1]}) if typed else [])
+    plain = composing.plain(overrides)
+    import_plugins(plugins_in(plain))
+    if resume is not None:
+        plain, changes = resumed(composing, read, resume.load_config())
+    return configure(plain, composing.suggestions), changes
+
+
+def _check_job(
+    composing: Composer, read: Sequence[Override], overrides: Sequence[str], resume: RunFolder | None, look_at_data: bool
+) -> None:
+    several = [one.input_line for one in read if one.is_sweep_override()]
+    if several:
+        raise Refused([f"{text}: several values are a sweep, which needs -m; a list needs brackets" for text in several])
+    configuration, _ = _configure(composing, read, overrides, resume)
+    if look_at_data:
+        ready(configuration.settings, resume)
+
+
+def _check_sweep(
+    composing: Composer, read: Sequence[Override], overrides: Sequence[str], resume: RunFolder | None
+) -> None:
+    """Mistakes in any job refuse the sweep. Combinations that cannot run are what a sweep may meet: they are told, and
+    their jobs refused when their turn comes, unless no job is left."""
+    if resume is not None:
+        raise Refused(["resume=… goes on with one run; leave -m out"])
+    jobs = composing.jobs(overrides)
+    problems: list[str] = []
+    refused: dict[str, CannotCombine] = {}
+    for number, job in enumerate(jobs[:MOST_CHECKED]):
+        try:
+            _configure(composing, composing.read(job), job, None)
+        except CannotCombine as error:
+            refused[f"job {number} ({' '.join(job)})"] = error
+        except Refused as error:
+            problems += error.problems
+    if problems:
+        raise Refused(problems)
+    if len(refused) == len(jobs):
+        raise Refused([problem for error in refused.values() for problem in error.problems])
+    for job_name, error in refused.items():
+        print(f"{job_name} will be refused: {'; '.join(error.problems)}", file=sys.stderr)
+
+
+def _folder_override(read: Sequence[Override], resume: RunFolder | None, multirun: bool) -> str:
+    """Makes the folder of a run, or of a sweep, and returns the override that tells Hydra of it."""
+    key = f"hydra.{'sweep' if multirun else 'run'}.dir"
+    typed = next((str(one.value()) for one in reversed(read) if one.key_or_group == key), None)
+    if resume is not None:
+        folder = resume.path
+    elif typed is None:
+        folder = run_folder.make_sweep() if multirun else run_folder.make([one.input_line or "" for one in read])
+    elif (Path(typed) / "config.yaml").exists():
+        raise Refused([f"{key}={typed}: there is a run already; type resume={typed} to go on with it, or another folder"])
+    else:
+        return f"{key}={_quoted(typed)}"
+    return f"{key}={_quoted(str(folder))}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+# -------------------------------------------------------------------------------------------------------------- the job
+
+
+def _job(composed: DictConfig) -> None:
+    """What Hydra runs, once or for each job of a sweep. Its folder tells how it ended; nothing is raised, so that the next
+    job runs too, and nothing of this one stays in memory."""
+    outcome = _attempt()
+    if outcome.status == "stopped" and HydraConfig.get().mode is not None and HydraConfig.get().mode.name == "MULTIRUN":
+        raise KeyboardInterrupt
+
+
+def _attempt() -> Outcome:
+    job = HydraConfig.get()
+    folder = RunFolder(job.runtime.output_dir)
+    _ended.append(folder)
+    try:
+        composing = Composer()
+        overrides = list(job.overrides.task)
+        read = composing.read(overrides)
+        resume = _resumed_folder(read)
+        configuration, changes = _configure(composing, read, overrides, resume)
+        for change in changes:
+            log.info("changed: %s", change)
+        outcome = train(configuration, folder, resume)
+    except TrainingFailed as error:
+        outcome = Outcome("failed", str(error))
+        log.error("%s", error)
+    except UserError as error:
+        outcome = Outcome("refused", str(error))
+        log.error("%s", error)
+    except Exception as error:  # ours, not the person's: all of it goes into the log, and a sweep goes on
+        outcome = Outcome("failed", f"{type(error).__name__}: {error}")
+        log.exception("This run failed.")
+    folder.save_status(outcome.status, outcome.reason, **outcome.facts)
+    return outcome
+
+
+def _exit_code(sweep: str | None) -> int:
+    """The exit code of the jobs that ran; of a sweep with a summary, since it may be long past."""
+    if sweep is None:
+        status = _ended[-1].status()
+        return {"finished": 0, "refused": 2, "stopped": int(status.get("exit_code", 130))}.get(status["status"], 1)
+    folder = Path(sweep.partition("=")[2].strip('"'))
+    folders = [RunFolder(path.parent) for path in sorted(folder.glob("*/status.json"))] or _ended
+    ended = {one.path.name: one.status() for one in folders}
+    counts = {word: sum(status["status"] == word for status in ended.values()) for word in ("finished", "refused", "failed")}
+    print(f"\n{', '.join(f'{count} {word}' for word, count in counts.items() if count)} in {folder}")
+    for name, status in ended.items():
+        if status["status"] != "finished":
+            print(f"  {name}: {status['status']}: {' '.join(status['reason'].split())}")
+    print("Look at them side by side: tensorboard --logdir", folder)
+    return 1 if counts["failed"] else 0

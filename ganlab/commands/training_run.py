@@ -1,0 +1,142 @@
+"""One training run, from a configuration to a folder full of samples."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import FrameType
+from typing import Any
+
+import torch
+
+from ganlab.config import Configuration, Settings
+from ganlab.config.build import build_trainer
+from ganlab.data import ImageSet, Source
+from ganlab.data.feed import need_a_batch
+from ganlab.errors import UserError
+from ganlab.monitor import Files, Progress, TensorBoard
+from ganlab.run_folder import OUTPUTS, RunFolder
+from ganlab.training import checkpoint
+from ganlab.training.trainer import Trainer
+
+log = logging.getLogger("ganlab")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: ``finished``, ``stopped``, ``refused`` or ``failed``, why, and what else is worth keeping."""
+
+    status: str
+    reason: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@lru_cache(maxsize=1)
+def open_data(source: Source) -> ImageSet:
+    """The images of a source; kept from the check to the run, and from job to job of a sweep."""
+    return source.open()
+
+
+def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None:
+    """Looks at what only files can tell: that there are images enough, and the state to resume from. Raises UserError."""
+    need_a_batch(open_data(settings.data), settings.batch_size)
+    if resume is None:
+        return None
+    state = checkpoint.read(checkpoint.newest(resume.checkpoints))
+    if state["step"] >= settings.steps:
+        raise UserError(
+            f"{resume.path} has done {state['step']:,} steps; type steps={2 * state['step']} to go on to twice as many"
+        )
+    return state
+
+
+def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | None = None) -> Outcome:
+    """Trains in ``folder``, from the start or from ``resume``'s last checkpoint. Raises UserError, and TrainingFailed."""
+    settings, plain = configuration.settings, configuration.plain()
+    state = ready(settings, resume)
+    machine = settings.runtime.resolve()
+    if machine.threads is not None:
+        torch.set_num_threads(machine.threads)
+    image_set = open_data(settings.data)
+    observers = [Files(folder.path), TensorBoard(folder.path, plain)]
+    trainer = build_trainer(
+        settings,
+        machine,
+        image_set,
+        folder.path,
+        [*observers, Progress()] if settings.logging.progress else observers,
+        header={"settings": plain},
+    )
+    if state is not None:
+        _restore(trainer, state, folder)
+    folder.save_config(plain)
+    _announce(configuration, trainer, image_set, folder)
+    began, first = time.perf_counter(), trainer.step
+    with _stopping(trainer) as stopped_by:
+        trainer.run()
+    seconds = time.perf_counter() - began
+    facts = {"steps": trainer.step, "images": trainer.feed.drawn, "seconds": round(seconds, 1)}
+    if trainer.step < settings.steps:
+        log.info("Stopped and saved after step %d. Go on with: resume=%s", trainer.step, folder.path)
+        return Outcome("stopped", f"stopped after step {trainer.step}", {**facts, "exit_code": 128 + stopped_by[0]})
+    log.info(
+        "%s steps in %.0f s.\nSamples: %s\nLook at it: tensorboard --logdir %s",
+        f"{trainer.step - first:,}",
+        seconds,
+        sorted((folder.path / "samples").glob("step-*.png"))[-1],
+        OUTPUTS,
+    )
+    return Outcome("finished", "", facts)
+
+
+def _restore(trainer: Trainer, state: dict[str, Any], folder: RunFolder) -> None:
+    try:
+        trainer.restore(state)
+    except (RuntimeError, KeyError) as error:  # PyTorch's own list of names and shapes
+        reason = " ".join(str(error).split())
+        raise UserError(f"{folder.path}: its checkpoint does not fit its config.yaml ({reason})") from error
+
+
+def _announce(configuration: Configuration, trainer: Trainer, image_set: ImageSet, folder: RunFolder) -> None:
+    settings = configuration.settings
+    sizes = [sum(p.numel() for p in learner.parameters) for learner in (trainer.generator, trainer.discriminator)]
+    log.info(
+        "%s images of %s; parameters: generator %s, discriminator %s; on %s",
+        f"{len(image_set):,}",
+        "×".join(map(str, settings.data.image_shape)),
+        *(f"{size:,}" for size in sizes),
+        trainer.machine,
+    )
+    if configuration.chosen:
+        log.info("auto: %s", " ".join(f"{key}={value}" for key, value in configuration.chosen.items()))
+    for warning in (*configuration.warnings, *image_set.notes):
+        log.warning("note: %s", warning)
+    going_on = f", going on after step {trainer.step}" if trainer.step else ""
+    log.info("Run folder: %s%s", folder.path, going_on)
+
+
+@contextmanager
+def _stopping(trainer: Trainer) -> Iterator[list[int]]:
+    """Ctrl-C and SIGTERM finish the step and save; a second one leaves at once. Yields the signals that came."""
+    came: list[int] = [0]
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        came[0] = number
+        trainer.stop_requested = True
+        signal.signal(number, before[number])
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

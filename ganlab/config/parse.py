@@ -1,0 +1,312 @@
+"""One parse: plain dicts, lists, numbers and strings in; typed objects out; or every problem at once."""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from ganlab.errors import Refused, nearest
+from ganlab.table import Range, Table
+
+T = TypeVar("T")
+
+MEANT = {  # what people type for a setting that has another name here
+    "lamda": "weight", "lambda": "weight", "lambda_gp": "weight", "gp_weight": "weight", "coefficient": "weight",
+    "learning_rate": "lr", "beta": "betas", "beta1": "betas", "beta2": "betas", "eps": "epsilon",
+    "epochs": "steps", "iterations": "steps", "iters": "steps", "max_steps": "steps", "num_steps": "steps",
+    "batch": "batch_size", "bs": "batch_size", "batchsize": "batch_size", "nz": "latent.dim", "z_dim": "latent.dim",
+    "latent_dim": "latent.dim", "initializer": "init", "initialization": "init", "normalization": "norm",
+    "dataset": "data", "disc": "discriminator", "critic": "discriminator", "gen": "generator", "gan_mode": "loss",
+    "objective": "loss", "ngf": "generator.width", "ndf": "discriminator.width", "channels": "width", "image_size": "data.size",
+    "resolution": "data.size", "device": "runtime.device", "amp": "runtime.precision", "smoothing": "targets.real",
+}  # fmt: skip
+
+
+class _Failed(Exception):
+    """A value that could not be parsed; its problem has been noted."""
+
+
+@cache
+def hints(component: type) -> dict[str, Any]:
+    """The annotation of each setting of a dataclass."""
+    return {name: hint for name, hint in get_type_hints(component, include_extras=True).items() if name in _names(component)}
+
+
+def _names(component: type) -> list[str]:
+    return [field.name for field in fields(component)]
+
+
+def table_of(annotation: Any) -> Table[Any] | None:
+    """The table of a slot's annotation, also where the slot takes a word such as ``auto`` instead."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next((table for table in map(table_of, get_args(annotation)) if table is not None), None)
+    marks = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    return next((mark for mark in marks if isinstance(mark, Table)), None)
+
+
+def is_mapping(annotation: Any) -> bool:
+    """Whether a slot holds several named components rather than one."""
+    return get_origin(annotation) is Annotated and get_origin(get_args(annotation)[0]) is Mapping
+
+
+def parse(kind: type[T], plain: Any, suggestions: Mapping[str, str] | None = None) -> T:
+    """The ``kind`` (a dataclass) that ``plain`` describes. ``suggestions`` maps further words that people may type to what
+    they should type. Raises Refused with all problems, each with its full key."""
+    parser = _Parser(kind, suggestions or {})
+    try:
+        result: T = parser.value(kind, plain, "")
+    except _Failed:
+        raise Refused(parser.problems) from None
+    return result
+
+
+class _Parser:
+    def __init__(self, root: type, suggestions: Mapping[str, str]) -> None:
+        self.root, self.suggestions = root, suggestions
+        self.problems: list[str] = []
+
+    def fail(self, problem: str) -> _Failed:
+        self.problems.append(problem)
+        return _Failed()
+
+    def value(self, annotation: Any, found: Any, key: str) -> Any:
+        origin = get_origin(annotation)
+        if origin in (Union, types.UnionType):
+            return self.union(annotation, found, key)
+        if origin is Annotated:
+            return self.annotated(annotation, found, key)
+        if origin is Literal:
+            if any(found == word and type(found) is type(word) for word in get_args(annotation)):
+                return found
+            raise self.fail(_no_option(key, found, [str(word) for word in get_args(annotation)]))
+        if origin is tuple:
+            return self.sequence(annotation, found, key)
+        if is_dataclass(annotation):
+            return self.dataclass(annotation, found, key)  # type: ignore[arg-type]
+        return self.scalar(annotation, found, key)
+
+    def scalar(self, kind: Any, found: Any, key: str) -> Any:
+        if kind in (None, type(None)) and found is None:
+            return None
+        if kind is bool and isinstance(found, bool):
+            return found
+        if kind is str and isinstance(found, str):
+            return found
+        if kind is int and isinstance(found, int) and not isinstance(found, bool):
+            return found
+        if kind in (int, float) and not isinstance(found, bool):
+            number = _number(found)  # YAML 1.1 reads 1e5 as text; a person means a number
+            if number is not None and (kind is float or number == int(number)):
+                return kind(number)
+        raise self.fail(f"{key}: found {_show(found)}, need {describe(kind)}")
+
+    def annotated(self, annotation: Any, found: Any, key: str) -> Any:
+        base, *marks = get_args(annotation)
+        for mark in marks:
+            if isinstance(mark, Table):
+                return self.mapping(mark, found, key) if is_mapping(annotation) else self.component(mark, found, key)
+        value = self.value(base, found, key)
+        if any(isinstance(mark, Range) and value not in mark for mark in marks):
+            raise self.fail(f"{key}: found {_show(found)}, need {describe(annotation)}")
+        return value
+
+    def union(self, annotation: Any, found: Any, key: str) -> Any:
+        members = get_args(annotation)
+        for member in members:
+            attempt = _Parser(self.root, self.suggestions)
+            try:
+                return attempt.value(member, found, key)
+            except _Failed:
+                continue
+        # A component that is described but wrong is told as such; so is a word among words.
+        if isinstance(found, Mapping) and table_of(annotation) is not None:
+            return self.value(next(member for member in members if table_of(member)), found, key)
+        words = [word for member in members for word in _words(member)]
+        if isinstance(found, str) and len(words) > 1:
+            raise self.fail(_no_option(key, found, words))
+        raise self.fail(f"{key}: found {_show(found)}, need {describe(annotation)}")
+
+    def sequence(self, annotation: Any, found: Any, key: str) -> tuple[Any, ...]:
+        kinds = get_args(annotation)
+        if isinstance(found, str) or not isinstance(found, Sequence):
+            raise self.fail(f"{key}: found {_show(found)}, need {describe(annotation)}")
+        if kinds[-1] is not Ellipsis and len(found) != len(kinds):
+            raise self.fail(f"{key}: found {_show(found)}, need {describe(annotation)}")
+        every = kinds[:1] * len(found) if kinds[-1] is Ellipsis else kinds
+        return tuple(self.all((kind, item, f"{key}[{i}]") for i, (kind, item) in enumerate(zip(every, found, strict=True))))
+
+    def all(self, parts: Iterator[tuple[Any, Any, str]]) -> list[Any]:
+        """Every part parsed, so that every problem is noted, before any failure ends the parse."""
+        values, failed = [], False
+        for kind, found, key in parts:
+            try:
+                values.append(self.value(kind, found, key))
+            except _Failed:
+                failed = True
+        if failed:
+            raise _Failed
+        return values
+
+    def component(self, table: Table[Any], found: Any, key: str) -> Any:
+        if isinstance(found, str):
+            found = {"name": found}
+        if not isinstance(found, Mapping):
+            raise self.fail(f"{key}: found {_show(found)}, need {_one_of(list(table))}")
+        name = found.get("name")
+        if name is None:
+            raise self.fail(f"{key}.name: missing, need {_one_of(list(table))}")
+        if not isinstance(name, str) or name not in table:
+            raise self.fail(_no_option(key, name, list(table)))
+        return self.dataclass(table[name], {k: v for k, v in found.items() if k != "name"}, key, of=name)
+
+    def mapping(self, table: Table[Any], found: Any, key: str) -> dict[str, Any]:
+        if not isinstance(found, Mapping):
+            raise self.fail(f"{key}: found {_show(found)}, need names of {table.kind}s with their settings")
+        named, failed = {}, False
+        for name, settings in found.items():
+            try:
+                if name not in table:
+                    raise self.fail(_no_option(key, name, list(table)))
+                named[name] = self.dataclass(table[name], settings or {}, f"{key}.{name}")
+            except _Failed:
+                failed = True
+        if failed:
+            raise _Failed
+        return named
+
+    def dataclass(self, kind: type, found: Any, key: str, of: str = "") -> Any:
+        if not isinstance(found, Mapping):
+            raise self.fail(f"{key}: found {_show(found)}, need settings ({', '.join(_names(kind)) or 'none'})")
+        known = hints(kind)
+        failed = False
+        for name in found:
+            if name not in known:
+                self.problems.append(self.unknown(str(name), key, list(known), of))
+                failed = True
+        given = [name for name in known if name in found]
+        try:
+            values = self.all((known[name], found[name], _join(key, name)) for name in given)
+        except _Failed:
+            failed = True
+        if failed:
+            raise _Failed
+        try:
+            return kind(**dict(zip(given, values, strict=True)))
+        except ValueError as error:  # what a component's __post_init__ says of its settings together
+            raise self.fail(f"{key}: {error}") from None
+
+    def unknown(self, name: str, key: str, siblings: list[str], of: str) -> str:
+        """A sentence on a key that no setting has, with what was probably meant."""
+        meant = MEANT.get(name.lower())
+        guess = next((sibling for sibling in (name.lower(), meant) if sibling in siblings), None) or nearest(name, siblings)
+        suggestion = [_join(key, guess)] if guess else []
+        if not suggestion and name in self.suggestions:
+            suggestion = [self.suggestions[name]]
+        if not suggestion:
+            everywhere = list(keys(self.root))
+            wanted = meant or name
+            suggestion = [full for full in everywhere if full == wanted or full.endswith(f".{wanted}")]
+        if not suggestion and (leaf := nearest(name, [full.rpartition(".")[2] for full in everywhere])):
+            suggestion = [full for full in everywhere if full.endswith(leaf)]
+        subject = f"{_join(key, name)}: {of + ' has ' if of else ''}no such setting"
+        if suggestion:
+            return f"{subject}; did you mean {' or '.join(suggestion[:2])}?"
+        return f"{subject}; there are {', '.join(siblings)}" if siblings else f"{subject}; it has no settings"
+
+
+def keys(kind: type, prefix: str = "") -> Iterator[str]:
+    """The full keys of all settings under a dataclass, components with the settings of their defaults left out."""
+    for name, annotation in hints(kind).items():
+        full = _join(prefix, name)
+        yield full
+        if is_dataclass(annotation):
+            yield from keys(annotation, full)  # type: ignore[arg-type]
+        table = table_of(annotation)
+        if table is not None:
+            seen = set()
+            for entry, component in table.items():
+                inner = _join(full, entry) if is_mapping(annotation) else full
+                for key in keys(component, inner):
+                    if key not in seen:
+                        seen.add(key)
+                        yield key
+
+
+def dump(annotation: Any, value: Any) -> Any:
+    """The plain form of a parsed value: what ``parse`` reads back to the same."""
+    table = table_of(annotation)
+    if table is not None and is_mapping(annotation):
+        return {name: _dump_fields(component) for name, component in value.items()}
+    if table is not None and is_dataclass(value):
+        return {"name": table.name_of(value), **_dump_fields(value)}
+    if is_dataclass(value):
+        return _dump_fields(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _dump_fields(component: Any) -> dict[str, Any]:
+    return {name: dump(hint, getattr(component, name)) for name, hint in hints(type(component)).items()}
+
+
+def describe(annotation: Any) -> str:
+    """What a person may type there."""
+    origin = get_origin(annotation)
+    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
+    if origin in (Union, types.UnionType):
+        return " or ".join(describe(member) for member in get_args(annotation))
+    if origin is Annotated:
+        base, *marks = get_args(annotation)
+        table = table_of(annotation)
+        limits = " and ".join(str(mark) for mark in marks if isinstance(mark, Range))
+        return _one_of(list(table)) if table is not None else f"{describe(base)} {limits}".strip()
+    if origin is Literal:
+        return _one_of([str(word) for word in get_args(annotation)])
+    if origin is tuple:
+        kinds = get_args(annotation)
+        if kinds[-1] is Ellipsis:
+            return f"a list such as [a, b] with each item {describe(kinds[0])}"
+        return f"a list of {len(kinds)}, each {describe(kinds[0])}"
+    return words.get(annotation, "settings")
+
+
+def _words(annotation: Any) -> list[str]:
+    if get_origin(annotation) is Literal:
+        return [str(word) for word in get_args(annotation)]
+    table = table_of(annotation)
+    return list(table) if table is not None else []
+
+
+def _no_option(key: str, found: Any, options: Sequence[str]) -> str:
+    guess = nearest(str(found), options)
+    end = f"did you mean {key}={guess}?" if guess else f"there are {', '.join(options)}"
+    return f"{key}={found}: no such option; {end}"
+
+
+def _one_of(options: Sequence[str]) -> str:
+    return options[0] if len(options) == 1 else f"one of {', '.join(options)}"
+
+
+def _number(found: Any) -> float | None:
+    if not isinstance(found, int | float | str):
+        return None
+    try:
+        number = float(found)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _show(found: Any) -> str:
+    if found is None or isinstance(found, bool):
+        text = {None: "null", True: "true", False: "false"}[found]
+    else:
+        text = repr(found) if isinstance(found, str) else str(found)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _join(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name

@@ -1,0 +1,104 @@
+"""Everything a person can choose, as one tree of types. Read it as the table of contents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from ganlab.augment import AUGMENTS
+from ganlab.conditions import CONDITIONS, Unconditional
+from ganlab.data import SOURCES, Source
+from ganlab.data.digits import Digits
+from ganlab.evaluation import EVALUATIONS, Evaluation, NoEvaluation
+from ganlab.initializers import INITIALIZERS
+from ganlab.initializers.normal import Normal as NormalInitializer
+from ganlab.latents import LATENTS
+from ganlab.latents import Normal as NormalLatent
+from ganlab.losses import LOSSES, Targets
+from ganlab.losses.bce import BCE
+from ganlab.networks import (
+    DISCRIMINATORS,
+    GENERATORS,
+    NORMS,
+    PARAMETRIZATIONS,
+    DiscriminatorArchitecture,
+    GeneratorArchitecture,
+    Norm,
+    WeightSetting,
+)
+from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganlab.networks.parametrizations import Plain
+from ganlab.regularizers import REGULARIZERS
+from ganlab.table import Count, Whole
+from ganlab.training.averaging import AVERAGINGS, Averaging, NoAveraging
+from ganlab.training.checkpoint import CheckpointSettings
+from ganlab.training.constraints import CONSTRAINTS, Constraint, Unconstrained
+from ganlab.training.device import Runtime
+from ganlab.training.optimizers import OPTIMIZERS, Adam, OptimizerSetting
+from ganlab.training.schedule import SCHEDULES, Alternating, Schedule
+from ganlab.training.trainer import Logging
+from ganlab.types import Augment, Conditioning, Initializer, Latent, Loss, Regularizer
+
+
+@dataclass(frozen=True)
+class InitSettings:
+    """How each network's weights start."""
+
+    generator: Annotated[Initializer, INITIALIZERS] = field(default_factory=NormalInitializer)
+    discriminator: Annotated[Initializer, INITIALIZERS] = field(default_factory=NormalInitializer)
+
+
+@dataclass(frozen=True)
+class NetworkNorm:
+    """An activation norm and a weight parametrization, independent of each other. ``layer: auto`` is what the loss and
+    the architecture recommend for D, and batch norm for G."""
+
+    layer: Literal["auto"] | Annotated[Norm, NORMS] = "auto"
+    weight: Annotated[WeightSetting, PARAMETRIZATIONS] = field(default_factory=Plain)
+
+
+@dataclass(frozen=True)
+class NormSettings:
+    """What normalizes each network."""
+
+    generator: NetworkNorm = field(default_factory=NetworkNorm)
+    discriminator: NetworkNorm = field(default_factory=NetworkNorm)
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """One optimizer per network; two rates are TTUR."""
+
+    generator: Annotated[OptimizerSetting, OPTIMIZERS] = field(default_factory=Adam)
+    discriminator: Annotated[OptimizerSetting, OPTIMIZERS] = field(default_factory=Adam)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run. ``steps`` counts G updates; ``batch_size`` is the number of reals in every update."""
+
+    steps: Count = 2000
+    batch_size: Count = 64
+    seed: Whole = 0
+    data: Annotated[Source, SOURCES] = field(default_factory=Digits)
+    generator: Annotated[GeneratorArchitecture, GENERATORS] = field(default_factory=DCGANGenerator)
+    discriminator: Annotated[DiscriminatorArchitecture, DISCRIMINATORS] = field(default_factory=DCGANDiscriminator)
+    condition: Annotated[Conditioning, CONDITIONS] = field(default_factory=Unconditional)
+    latent: Annotated[Latent, LATENTS] = field(default_factory=NormalLatent)
+    init: InitSettings = field(default_factory=InitSettings)
+    norm: NormSettings = field(default_factory=NormSettings)
+    loss: Annotated[Loss, LOSSES] = field(default_factory=BCE)
+    targets: Targets = field(default_factory=Targets)
+    regularizer: Annotated[Mapping[str, Regularizer], REGULARIZERS] = field(default_factory=dict)
+    augment: Annotated[Mapping[str, Augment], AUGMENTS] = field(default_factory=dict)
+    schedule: Annotated[Schedule, SCHEDULES] = field(default_factory=Alternating)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    constraint: Annotated[Constraint, CONSTRAINTS] = field(default_factory=Unconstrained)
+    averaging: Annotated[Averaging, AVERAGINGS] = field(default_factory=NoAveraging)
+    runtime: Runtime = field(default_factory=Runtime)
+    logging: Logging = field(default_factory=Logging)
+    checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
+    evaluation: Annotated[Evaluation, EVALUATIONS] = field(default_factory=NoEvaluation)
+    plugins: tuple[str, ...] = ()
+    resume: str | None = None

@@ -1,0 +1,14 @@
+"""Image sources, one a file, and the feed that makes batches of them."""
+
+from ganlab.data.digits import Digits
+from ganlab.data.image_folder import ImageFolder
+from ganlab.data.source import ImageSet, Source
+from ganlab.data.torchvision_sets import CIFAR10, MNIST, FashionMNIST
+from ganlab.table import Table
+
+SOURCES = Table[Source](
+    "data",
+    {"digits": Digits, "mnist": MNIST, "fashion_mnist": FashionMNIST, "cifar10": CIFAR10, "image_folder": ImageFolder},
+)
+
+__all__ = ["SOURCES", "ImageSet", "Source"]

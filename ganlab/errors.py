@@ -1,0 +1,29 @@
+"""What a person reads when something cannot run: one sentence, never a traceback."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake or a circumstance that the person can change, told in a sentence that says what to type instead."""
+
+
+class Refused(UserError):
+    """A configuration that cannot run, with everything that is wrong in it, one line for each problem."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(dict.fromkeys(problems))
+        super().__init__("This configuration cannot run:\n" + "\n".join(f"  {problem}" for problem in self.problems))
+
+
+class TrainingFailed(UserError):
+    """Training began and could not go on; what had been saved is intact."""
+
+
+def nearest(word: str, options: Iterable[str]) -> str | None:
+    """The option that is spelled most like ``word``, or None where nothing comes close."""
+    by_folded = {option.lower().replace("-", "_"): option for option in options}
+    matches = difflib.get_close_matches(word.lower().replace("-", "_"), by_folded, n=1, cutoff=0.6)
+    return by_folded[matches[0]] if matches else None

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ganlab.initializers.base import WeightInitializer
+from ganlab.table import Positive
+from ganlab.types import Layer
+
+
+@dataclass(frozen=True)
+class Xavier(WeightInitializer):
+    """Weights uniform with variance gain² · 2 / (fan_in + fan_out). Glorot & Bengio 2010, Eq. 16.
+
+    The paper's scheme assumes an activation that is linear around 0 and has no gain: 1, not the activation's, so that
+    what it costs in front of a ReLU can be seen beside ``he``.
+    """
+
+    gain: Positive = 1.0
+
+    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+        bound = self.gain * math.sqrt(6 / (layer.fan_in + layer.fan_out))
+        nn.init.uniform_(layer.weight, -bound, bound, generator=draw)

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from ganlab.types import Loss, Recommended, TargetPair
+
+
+def cross_entropy(logits: Tensor, target: Tensor | float) -> Tensor:
+    """-t log σ(l) - (1 - t) log(1 - σ(l)), per sample, from logits: softplus(l) - t · l, which never overflows."""
+    return F.softplus(logits) - target * logits
+
+
+@dataclass(frozen=True)
+class BCE(Loss):
+    """Binary cross-entropy; G maximises log D(G(z)), the non-saturating form. Goodfellow et al. 2014, Eq. 1, section 3."""
+
+    has_targets: ClassVar[bool] = True
+    # Radford et al. 2016, section 4: Adam with 2e-4 and beta_1 0.5, batch norm in both networks.
+    recommended: ClassVar[Recommended] = Recommended("batch", n_critic=1, learning_rate=2e-4, betas=(0.5, 0.999))
+
+    def discriminator(self, real: Tensor, fake: Tensor, targets: TargetPair) -> Tensor:
+        return cross_entropy(real, targets.real) + cross_entropy(fake, targets.fake)
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        return cross_entropy(fake, 1.0)

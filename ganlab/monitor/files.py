@@ -1,0 +1,58 @@
+"""Plain files in the run folder: ``metrics.jsonl`` and ``samples/*.png``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+from PIL import Image
+from torch import Tensor
+
+from ganlab.monitor.grid import grid
+from ganlab.training.observer import Observer
+
+
+class Files(Observer):
+    """One JSON object per log point, ``{"step": …, tag: mean, …}``, and one PNG per sample grid."""
+
+    def __init__(self, folder: Path) -> None:
+        self.metrics = folder / "metrics.jsonl"
+        self.samples = folder / "samples"
+        self.rows: TextIO | None = None
+
+    def started(self, step: int, steps: int) -> None:
+        self.samples.mkdir(parents=True, exist_ok=True)
+        if self.metrics.exists():
+            # What an earlier run logged after its last checkpoint happens again now: nothing may stand twice.
+            kept = [row for row in self.metrics.read_text().splitlines() if _step_of(row) <= step]
+            self.metrics.write_text("".join(f"{row}\n" for row in kept))
+        self.rows = self.metrics.open("a")
+
+    def logged(self, step: int, values: Mapping[str, float]) -> None:
+        assert self.rows is not None
+        self.rows.write(json.dumps({"step": step, **values}) + "\n")
+        self.rows.flush()
+
+    def sampled(self, step: int, images: Mapping[str, Tensor]) -> None:
+        for name, batch in images.items():
+            file = "real.png" if name == "real" else f"step-{step:07d}-{name}.png"
+            Image.fromarray(grid(batch).permute(1, 2, 0).numpy()).save(self.samples / file)
+
+    def flush(self) -> None:
+        assert self.rows is not None
+        os.fsync(self.rows.fileno())
+
+    def closed(self) -> None:
+        if self.rows:
+            self.rows.close()
+
+
+def _step_of(row: str) -> float:
+    """The row's step; a row that a kill left unfinished counts as later than any."""
+    try:
+        return float(json.loads(row)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")

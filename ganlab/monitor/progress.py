@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tqdm import tqdm
+
+from ganlab.training.observer import Observer
+
+
+class Progress(Observer):
+    """A bar with losses, images per second and the remaining time; nothing where the output is no terminal."""
+
+    def started(self, step: int, steps: int) -> None:
+        # smoothing 0: the remaining time by the whole run's mean, since sampling makes single steps uneven
+        self.bar = tqdm(total=steps, initial=step, unit=" steps", disable=None, dynamic_ncols=True, smoothing=0)
+
+    def stepped(self, step: int) -> None:
+        self.bar.update()
+
+    def logged(self, step: int, values: Mapping[str, float]) -> None:
+        self.bar.set_postfix_str(
+            f"D {values['discriminator/loss']:.3f}, G {values['generator/loss']:.3f}, "
+            f"{values['progress/images_per_second']:,.0f} images/s",
+            refresh=False,
+        )
+
+    def closed(self) -> None:
+        self.bar.close()

@@ -1,0 +1,53 @@
+"""Generators and discriminators, one architecture a file, and what they are built from."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+from ganlab.networks.base import DiscriminatorModule, GeneratorModule, does_mix_samples
+from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganlab.networks.layers import parametrize, walk
+from ganlab.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganlab.networks.norms import NORMS, Norm
+from ganlab.networks.parametrizations import PARAMETRIZATIONS, WeightSetting
+from ganlab.table import Table
+from ganlab.types import Shapes
+
+
+class GeneratorArchitecture(Protocol):
+    """A dataclass whose fields are the architecture's settings."""
+
+    def build(self, shapes: Shapes, norm: Norm) -> GeneratorModule:
+        """The network with PyTorch's own initial weights. Raises ValueError where the image's size cannot be reached."""
+
+
+class DiscriminatorArchitecture(Protocol):
+    """A dataclass whose fields are the architecture's settings."""
+
+    preferred_norm: ClassVar[str | None]
+    """The norm that ``auto`` means for this architecture; None leaves it to the loss."""
+
+    def build(self, shapes: Shapes, norm: Norm) -> DiscriminatorModule:
+        """The network with PyTorch's own initial weights. Raises ValueError where the image's size cannot be reached."""
+
+
+GENERATORS = Table[GeneratorArchitecture]("generator", {"dcgan": DCGANGenerator, "mlp": MLPGenerator})
+DISCRIMINATORS = Table[DiscriminatorArchitecture](
+    "discriminator", {"dcgan": DCGANDiscriminator, "mlp": MLPDiscriminator}
+)
+
+__all__ = [
+    "DISCRIMINATORS",
+    "GENERATORS",
+    "NORMS",
+    "PARAMETRIZATIONS",
+    "DiscriminatorArchitecture",
+    "DiscriminatorModule",
+    "GeneratorArchitecture",
+    "GeneratorModule",
+    "Norm",
+    "WeightSetting",
+    "does_mix_samples",
+    "parametrize",
+    "walk",
+]

@@ -1,0 +1,121 @@
+"""A run's folder: its name, and what later commands find in it.
+
+    config.yaml        the resolved configuration
+    samples/           real.png, step-0000250-generator.png, …
+    metrics.jsonl      one row of numbers per log point
+    events…            the same for TensorBoard
+    checkpoints/       step-0000500.safetensors, …, final.safetensors
+    train.log          what was said
+    status.json        how it ended
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ganlab.errors import UserError
+
+OUTPUTS = Path("outputs")
+LONGEST_NAME = 100
+
+
+def run_name(overrides: Sequence[str]) -> str:
+    """What was overridden, in letters that every shell, file system and Hydra itself can read back: ``[A-Za-z0-9.+_-]``."""
+    parts = [re.sub(r"[^A-Za-z0-9._]+", "-", override.lstrip("+~")).strip("-") for override in overrides]
+    return "+".join(part for part in parts if part)
+
+
+def make(overrides: Sequence[str], root: Path = OUTPUTS) -> Path:
+    """A new folder ``<root>/<date>/<time>-<what was overridden>``, made exclusively: two runs in one second get two."""
+    now = datetime.now()
+    name = "-".join(part for part in (f"{now:%H-%M-%S}", run_name(overrides)) if part)
+    return make_exclusively(root / f"{now:%Y-%m-%d}", name)
+
+
+def make_sweep(root: Path = OUTPUTS) -> Path:
+    """A new folder ``<root>/multirun/<date>/<time>`` for the runs of a sweep, made exclusively."""
+    now = datetime.now()
+    return make_exclusively(root / "multirun" / f"{now:%Y-%m-%d}", f"{now:%H-%M-%S}")
+
+
+def job_name(override_dirname: str) -> str:
+    """What a sweep's job overrides, from Hydra's own text for it, as the end of a folder's name."""
+    name = run_name(override_dirname.split(","))
+    return f"-{name[: LONGEST_NAME - 10].rstrip('-+.')}" if name else ""
+
+
+def make_exclusively(parent: Path, name: str) -> Path:
+    """The folder ``parent/name``, cut to 100 characters, or with a number behind it where there is one already."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 10_000):
+            suffix = f"+{number}" if number > 1 else ""
+            folder = parent / (name[: LONGEST_NAME - len(suffix)].rstrip("-+.") + suffix)
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return folder
+    except OSError as error:
+        raise UserError(f"{parent}: no folder can be made there ({error.strerror}); type hydra.run.dir=…") from error
+    raise UserError(f"{parent} holds 10,000 runs named {name}")
+
+
+class RunFolder:
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    def save_config(self, plain: Mapping[str, Any]) -> None:
+        text = yaml.safe_dump(dict(plain), sort_keys=False, default_flow_style=None, allow_unicode=True)
+        (self.path / "config.yaml").write_text(f"# The resolved configuration of this run.\n{text}")
+
+    def load_config(self) -> dict[str, Any]:
+        """The plain configuration. Raises UserError where it is missing or no YAML. Nothing in it is interpolated."""
+        file = self.path / "config.yaml"
+        try:
+            plain = yaml.safe_load(file.read_text())
+        except FileNotFoundError:
+            raise UserError(f"{self.path} is no run folder: it has no config.yaml") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f", line {mark.line + 1}" if mark else ""
+            raise UserError(f"{file}{line}: not YAML ({getattr(error, 'problem', None) or error})") from error
+        if not isinstance(plain, dict):
+            raise UserError(f"{file} holds no settings")
+        return plain
+
+    def save_status(self, status: str, reason: str = "", **facts: Any) -> None:
+        """How the run ended: ``finished``, ``stopped``, ``refused`` or ``failed``."""
+        (self.path / "status.json").write_text(json.dumps({"status": status, "reason": reason, **facts}, indent=2) + "\n")
+
+    def status(self) -> dict[str, Any]:
+        """What ``save_status`` wrote; ``{"status": "unknown"}`` where nothing did."""
+        try:
+            status: dict[str, Any] = json.loads((self.path / "status.json").read_text())
+        except (OSError, ValueError):
+            return {"status": "unknown", "reason": "it ended without a word"}
+        return status
+
+
+def find(named: str, root: Path = OUTPUTS) -> RunFolder:
+    """The run folder that a person named, ``latest`` being the last one with a checkpoint. Raises UserError."""
+    if named == "latest":
+        checkpoints = sorted(root.rglob("checkpoints/*.safetensors"), key=lambda path: path.stat().st_mtime)
+        if not checkpoints:
+            raise UserError(f"latest: no run under {root}/ has saved a checkpoint")
+        return RunFolder(checkpoints[-1].parent.parent)
+    folder = Path(named)
+    if not folder.is_dir():
+        raise UserError(f"{named}: there is no such folder; name a run folder such as {root}/<date>/<time>-…, or latest")
+    return RunFolder(folder)

@@ -1,0 +1,90 @@
+"""Tables of named components, and the ranges that their settings may take.
+
+Everything a person can select has a name in one of these tables. A configuration can only name what a table holds: it
+never names a module or a function to import (CVE-2026-68508 shows where that ends).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, is_dataclass
+from typing import Annotated, Any, Generic, TypeVar
+
+T = TypeVar("T")
+C = TypeVar("C", bound=type)
+
+
+class Table(Mapping[str, type[T]], Generic[T]):
+    """Names of one kind of component, each with the dataclass whose fields are its settings.
+
+    In an annotation it marks a slot: ``loss: Annotated[Loss, LOSSES]`` accepts ``bce`` or ``{name: bce, …}``.
+    """
+
+    def __init__(self, kind: str, components: Mapping[str, type[T]]) -> None:
+        self.kind = kind
+        self._components = dict(components)
+
+    def __getitem__(self, name: str) -> type[T]:
+        return self._components[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._components)
+
+    def __len__(self) -> int:
+        return len(self._components)
+
+    # A table is itself, not its contents: annotations that hold one must be hashable.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def register(self, name: str) -> Callable[[C], C]:
+        """Decorator for a plugin's own component. Raises ValueError where the name is taken or no dataclass is given."""
+
+        def add(component: C) -> C:
+            if not is_dataclass(component):
+                raise ValueError(f"{component.__name__} must be a dataclass: its fields are its settings")
+            taken = self._components.get(name)
+            if taken is not None and taken.__qualname__ != component.__qualname__:
+                raise ValueError(f"{self.kind} '{name}' exists already ({taken.__module__}.{taken.__qualname__})")
+            self._components[name] = component
+            return component
+
+        return add
+
+    def name_of(self, component: object) -> str:
+        """The name under which the component's class stands in this table."""
+        return next(name for name, entry in self._components.items() if type(component) is entry)
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bounds of a number. ``above`` and ``below`` are exclusive, ``least`` and ``most`` inclusive."""
+
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    below: float | None = None
+
+    def __contains__(self, value: Any) -> bool:
+        return (
+            (self.least is None or value >= self.least)
+            and (self.most is None or value <= self.most)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+    def __str__(self) -> str:
+        parts = [
+            f"at least {self.least:g}" if self.least is not None else "",
+            f"above {self.above:g}" if self.above is not None else "",
+            f"at most {self.most:g}" if self.most is not None else "",
+            f"below {self.below:g}" if self.below is not None else "",
+        ]
+        return " and ".join(part for part in parts if part)
+
+
+Count = Annotated[int, Range(least=1)]
+Whole = Annotated[int, Range(least=0)]
+Positive = Annotated[float, Range(above=0)]
+NonNegative = Annotated[float, Range(least=0)]
+Fraction = Annotated[float, Range(least=0, most=1)]

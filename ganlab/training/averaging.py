@@ -1,0 +1,72 @@
+"""Averages of G's weights over its updates; samples from the average are steadier than from G itself."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from torch import nn
+
+from ganlab.table import Positive, Range, Table, Whole
+
+
+class Averaging:
+    """Subclasses are dataclasses: their fields are settings."""
+
+    def share(self, update: int) -> float | None:
+        """The newest weights' share in the average after ``update`` (1, 2, …), in [0, 1]; None keeps no average."""
+        return None
+
+
+@dataclass(frozen=True)
+class NoAveraging(Averaging):
+    """G itself is sampled."""
+
+
+@dataclass(frozen=True)
+class EMA(Averaging):
+    """Exponential moving average, w̄ ← decay · w̄ + (1 - decay) · w. Yazici et al. 2019, section 2.2.
+
+    Until ``start`` G updates are done the average is a copy of G, so that it does not carry early noise along. ``ramp``
+    keeps its half-life below that share of the updates since, as Karras et al. 2020 (StyleGAN2-ADA) do with 0.05 in their
+    published code: at 0.999 a short run would still show its first weights. null is the plain average.
+    """
+
+    decay: Annotated[float, Range(least=0, below=1)] = 0.999  # per G update
+    start: Whole = 0  # G updates
+    ramp: Positive | None = 0.05  # half-life per update done
+
+    def share(self, update: int) -> float:
+        if update <= self.start:
+            return 1.0
+        decay = self.decay
+        if self.ramp is not None:
+            decay = min(decay, 0.5 ** (1 / (self.ramp * (update - self.start))))
+        return 1.0 - decay
+
+
+class Average:
+    """A second G that follows the first. Parameters and floating-point buffers (batch norm's statistics, which belong to
+    the weights) are averaged alike; other buffers are copied."""
+
+    def __init__(self, source: nn.Module, averaging: Averaging) -> None:
+        self.averaging = averaging
+        self.network = copy.deepcopy(source).eval().requires_grad_(False)
+        own, theirs = self.network.state_dict(), source.state_dict()
+        self._pairs = [(own[name], theirs[name]) for name in own]
+
+    @torch.no_grad()
+    def follow(self, update: int) -> None:
+        """Takes in the source's weights after its ``update``-th update."""
+        share = self.averaging.share(update)
+        assert share is not None
+        for average, newest in self._pairs:
+            if average.is_floating_point() and share < 1:
+                average.lerp_(newest, share)
+            else:
+                average.copy_(newest)
+
+
+AVERAGINGS = Table[Averaging]("averaging", {"none": NoAveraging, "ema": EMA})

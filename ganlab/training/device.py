@@ -1,0 +1,87 @@
+"""Where and in which precision a run computes."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from ganlab.errors import UserError
+from ganlab.table import Count
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """``device`` auto takes cuda, then mps, then cpu. ``precision`` auto takes bf16 where the processor computes in it,
+    otherwise fp32. ``threads`` null leaves the number of CPU threads to PyTorch."""
+
+    device: str = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
+    threads: Count | None = None
+    channels_last: bool = True
+
+    def resolve(self) -> Machine:
+        """The device and precision to compute with. Raises UserError where this machine has not what was asked for."""
+        device = _device(self.device)
+        precision = self.precision
+        if precision == "auto":
+            precision = "bf16" if _computes_bf16(device) else "fp32"
+        if precision == "fp16" and device.type != "cuda":
+            raise UserError(
+                f"runtime.precision=fp16: the {device.type} has no fast half precision with loss scaling; "
+                "type runtime.precision=bf16 or fp32"
+            )
+        if precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+            raise UserError("runtime.precision=bf16: this GPU has no bf16; type runtime.precision=fp16 or fp32")
+        return Machine(device, DTYPES[precision], self.threads, self.channels_last)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What ``Runtime`` came to on this machine."""
+
+    device: torch.device
+    dtype: torch.dtype
+    threads: int | None = None
+    channels_last: bool = False
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """Mixed precision for forward passes; nothing in float32."""
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.dtype)
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def __str__(self) -> str:
+        return f"{self.device} {next(name for name, dtype in DTYPES.items() if dtype == self.dtype)}"
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (number and not number.isdigit()):
+        raise UserError(f"runtime.device: found '{name}', need auto, cpu, mps, cuda or cuda:0, cuda:1, …")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        found = f"PyTorch sees {torch.cuda.device_count()} CUDA devices" if torch.cuda.is_available() else "no CUDA device"
+        raise UserError(f"runtime.device={name}: {found} on this machine; type runtime.device=auto")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise UserError("runtime.device=mps: no Apple GPU on this machine; type runtime.device=auto")
+    return torch.device(name)
+
+
+def _computes_bf16(device: torch.device) -> bool:
+    """Whether bf16 is arithmetic of the processor, not an emulation that would be slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+        return bool(supported())
+    return False

@@ -1,0 +1,121 @@
+"""One network, its optimizer, and everything that happens between its loss and its new weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganlab.training.averaging import Average
+from ganlab.training.constraints import Constraint
+from ganlab.training.optimizers import OptimizerSetting
+from ganlab.types import Values
+
+
+class Learner:
+    """``name`` is ``generator`` or ``discriminator`` and heads the tags of what it reports."""
+
+    def __init__(
+        self,
+        name: str,
+        network: nn.Module,
+        optimizer: OptimizerSetting,
+        constraint: Constraint | None = None,
+        average: Average | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.name, self.network = name, network
+        self.parameters = list(network.parameters())
+        self.optimizer = optimizer.build(self.parameters)
+        self.constraint, self.average = constraint, average
+        self.updates = 0
+        # float16's range ends at 65,504 and begins at 6e-8: losses are scaled up, by a factor that finds itself.
+        self.scaler = torch.amp.GradScaler(self.parameters[0].device.type) if dtype == torch.float16 else None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The network without parameter gradients: the other network learns through it."""
+        for parameter in self.parameters:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in self.parameters:
+                parameter.requires_grad_(True)
+
+    def backward(self, loss: Tensor) -> None:
+        """Gradients of ``loss``, a scalar, added to those that are there."""
+        (self.scaler.scale(loss) if self.scaler else loss).backward()  # type: ignore[no-untyped-call]
+
+    def apply(self) -> Values:
+        """Unscale → finite gate → step → constraint → average; then the gradients are gone.
+
+        An update whose gradient is not finite leaves the weights as they are; ``…/blocked`` reports 1 for it. Nothing is
+        read back from the device.
+        """
+        if self.scaler:
+            self.scaler.unscale_(self.optimizer)
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        blocked = (~torch.isfinite(norm)).float()
+        if self.scaler:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        else:
+            self._step_unless(blocked)
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.constraint:
+            self.constraint.apply(self.network)
+        self.updates += 1
+        if self.average:
+            self.average.follow(self.updates)
+        return {f"{self.name}/gradient_norm": norm, f"{self.name}/blocked": blocked}
+
+    def _step_unless(self, blocked: Tensor) -> None:
+        if getattr(self.optimizer, "_step_supports_amp_scaling", False):
+            # What GradScaler tells a fused optimizer: it then skips the update, and its count, on the device.
+            self.optimizer.grad_scale, self.optimizer.found_inf = None, blocked  # type: ignore[attr-defined]
+            self.optimizer.step()
+        elif not blocked.item():  # an optimizer without that reads one number back per update
+            self.optimizer.step()
+
+    @property
+    def learning_rate(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def state(self) -> dict[str, Any]:
+        """Weights, optimizer, average and scaler, by parameter name."""
+        names = {parameter: name for name, parameter in self.network.named_parameters()}
+        return {
+            "updates": self.updates,
+            "network": self.network.state_dict(),
+            "optimizer": {names[parameter]: dict(state) for parameter, state in self.optimizer.state.items()},
+            "average": self.average.network.state_dict() if self.average else {},
+            "scaler": self.scaler.state_dict() if self.scaler else {},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes up a saved ``state``. Raises RuntimeError where the weights' names or shapes do not fit."""
+        self.updates = state["updates"]
+        self.network.load_state_dict(state["network"])
+        for name, parameter in self.network.named_parameters():
+            self.optimizer.state[parameter] = {
+                key: _like(parameter, value) for key, value in state["optimizer"].get(name, {}).items()
+            }
+        if self.average:
+            # A run that went on without an average before starts one from its weights.
+            self.average.network.load_state_dict(state["average"] or state["network"])
+        if self.scaler and state["scaler"]:
+            self.scaler.load_state_dict(state["scaler"])
+
+
+def _like(parameter: Tensor, value: Any) -> Any:
+    """An optimizer's number or tensor, on the parameter's device and in its memory layout, which fused kernels rely on."""
+    if not isinstance(value, Tensor):
+        return value
+    if value.shape == parameter.shape:
+        return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
+    return value.to(parameter.device, copy=True)

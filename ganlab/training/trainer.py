@@ -1,0 +1,229 @@
+"""The loop: plans, updates, and what happens between steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ganlab import streams
+from ganlab.errors import TrainingFailed
+from ganlab.table import Count, Whole
+from ganlab.training.checkpoint import Checkpoints
+from ganlab.training.device import Machine
+from ganlab.training.learner import Learner
+from ganlab.training.observer import Observer
+from ganlab.training.schedule import Plan, Schedule
+from ganlab.training.updates import Game, Moment, update_discriminator, update_generator
+from ganlab.types import Batch, Condition, Values
+
+
+@dataclass(frozen=True)
+class Logging:
+    """How often a run reports, in steps, and how many samples it shows."""
+
+    every: Count = 50  # steps between rows of numbers
+    samples_every: Count = 250  # steps between sample grids
+    samples: Count = 64  # images in a grid
+    progress: bool = True  # a bar, where the output is a terminal
+
+
+class Feed(Protocol):
+    """Batches of reals, forever; ``drawn`` counts the images and is all there is to save."""
+
+    drawn: int
+
+    def next(self) -> Batch: ...
+
+    def first(self, count: int) -> Batch:
+        """The same few images at every call, to show what the data looks like."""
+
+
+class Meter:
+    """Sums values on the device until they are asked for."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, values: Values) -> None:
+        for tag, value in values.items():
+            self.sums[tag] = self.sums[tag] + value if tag in self.sums else value.clone()
+            self.counts[tag] = self.counts.get(tag, 0) + 1
+
+    def read(self) -> dict[str, float]:
+        """The means, read back from the device at once; then it starts afresh."""
+        tags = list(self.sums)
+        sums = torch.stack([self.sums[tag].float() for tag in tags]).tolist() if tags else []
+        means = {tag: total / self.counts[tag] for tag, total in zip(tags, sums, strict=True)}
+        self.sums, self.counts = {}, {}
+        return means
+
+    def state(self) -> dict[str, Any]:
+        return {"sums": self.sums, "counts": self.counts}
+
+    def restore(self, state: Mapping[str, Any], device: torch.device) -> None:
+        self.sums = {tag: value.to(device) for tag, value in state["sums"].items()}
+        self.counts = dict(state["counts"])
+
+
+class Trainer:
+    """Trains to ``steps`` G updates. ``header`` is stored with every checkpoint: the settings that rebuild all this."""
+
+    def __init__(
+        self,
+        game: Game,
+        generator: Learner,
+        discriminator: Learner,
+        schedule: Schedule,
+        feed: Feed,
+        machine: Machine,
+        *,
+        steps: int,
+        seed: int,
+        logging: Logging,
+        checkpoints: Checkpoints,
+        observers: Sequence[Observer] = (),
+        header: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.game, self.generator, self.discriminator = game, generator, discriminator
+        self.schedule, self.feed, self.machine = schedule, feed, machine
+        self.steps, self.seed, self.logging = steps, seed, logging
+        self.checkpoints, self.observers, self.header = checkpoints, observers, dict(header or {})
+        self.step = 0
+        self.meter = Meter()
+        self.stop_requested = False
+        self.saved_step: int | None = None
+
+    # ------------------------------------------------------------------------------------------------------- one step
+
+    def train_step(self) -> None:
+        """The D updates of the plan, then one G update."""
+        plan: Plan = self.schedule.plan(self.step, self.game.terms)
+        # Dropout draws from PyTorch's global stream; seeded here, it too follows from (seed, step) alone.
+        torch.manual_seed(streams.derive(self.seed, "networks", self.step))
+        for number, due in enumerate(plan.discriminator):
+            moment = self._moment(due, "discriminator", number)
+            real = self.feed.next()
+            self.meter.add(update_discriminator(self.game, self.discriminator, real, moment))
+        # G's update meets the reals of the last D update: they decide nothing but its batch size and labels, unless a
+        # relativistic loss or feature matching looks at them, as its paper does.
+        moment = self._moment(plan.generator, "generator", 0)
+        self.meter.add(update_generator(self.game, self.generator, self.discriminator, real, moment))
+        self.step += 1
+
+    def _moment(self, due: frozenset[str], network: str, number: int) -> Moment:
+        def draw(stream: str) -> torch.Generator:
+            device = self.machine.device
+            return streams.generator(self.seed, f"{network}/{stream}", self.step, number, device=device)
+
+        return Moment(due, draw, self.step / self.steps)
+
+    # ------------------------------------------------------------------------------------------------------- the loop
+
+    def run(self) -> None:
+        """Trains until ``steps`` are done or ``stop_requested`` is set, and saves. Raises TrainingFailed where gradients
+        are no longer finite; the weights are those of the last finite update then, and the checkpoints stay."""
+        for observer in self.observers:
+            observer.started(self.step, self.steps)
+        try:
+            self._loop()
+        finally:
+            for observer in self.observers:
+                observer.closed()
+
+    def _loop(self) -> None:
+        if self.step == 0:
+            self._tell_samples({"real": self.feed.first(self.logging.samples).images.cpu(), **self.samples()})
+        began, images = time.perf_counter(), self.feed.drawn
+        while self.step < self.steps and not self.stop_requested:
+            self.train_step()
+            for observer in self.observers:
+                observer.stepped(self.step)
+            done = self.step == self.steps
+            log, sample, save = (
+                done or self.step % every == 0
+                for every in (self.logging.every, self.logging.samples_every, self.checkpoints.settings.every)
+            )
+            if log:
+                values = self.meter.read()  # waits for the device, so the clock is read after it
+                speed = (self.feed.drawn - images) / max(time.perf_counter() - began, 1e-9)
+                self._tell_values(values, speed)
+            if sample:
+                self._tell_samples(self.samples())
+            if save:
+                self.save()
+            if log:  # what samples and checkpoints take is not counted as training
+                began, images = time.perf_counter(), self.feed.drawn
+        if self.stop_requested and self.saved_step != self.step:
+            self.save()
+
+    def _tell_values(self, values: dict[str, float], images_per_second: float) -> None:
+        learners = (self.generator, self.discriminator)
+        blocked = {learner: values.pop(f"{learner.name}/blocked", 0.0) for learner in learners}
+        values |= {f"{learner.name}/learning_rate": learner.learning_rate for learner in learners}
+        values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
+        for observer in self.observers:
+            observer.logged(self.step, values)
+        for learner in learners:
+            # float16's loss scale is found by overflowing now and then; that is not the training's failure.
+            if blocked[learner] == 1 and learner.scaler is None:
+                raise TrainingFailed(
+                    f"At step {self.step} every gradient of the {learner.name} since the last report was infinite or not a "
+                    f"number, so its weights no longer move. Lower rates often help (optimizer.{learner.name}.lr="
+                    f"{learner.learning_rate / 2:g}); a finite-weight checkpoint is in {self.checkpoints.folder}."
+                )
+
+    def _tell_samples(self, images: Mapping[str, Tensor]) -> None:
+        for observer in self.observers:
+            observer.sampled(self.step, images)
+
+    # -------------------------------------------------------------------------------------------------------- samples
+
+    def samples(self) -> dict[str, Tensor]:
+        """Images from a latent that is the same in the whole run: of G, and of its average where one is kept."""
+        draw = streams.generator(self.seed, "samples")
+        latent = self.game.latent.draw(self.logging.samples, draw).to(self.machine.device)
+        condition = self.game.condition.of_fake(self.logging.samples, self.feed.first(1).condition, draw)
+        networks = {"generator": self.generator.network}
+        if self.generator.average:
+            networks["average"] = self.generator.average.network
+        return {name: self._sample(network, latent, condition) for name, network in networks.items()}
+
+    @torch.no_grad()
+    def _sample(self, network: nn.Module, latent: Tensor, condition: Condition) -> Tensor:
+        training = network.training
+        network.eval()
+        images: Tensor = network(latent, condition).images.float().cpu()
+        network.train(training)
+        return images
+
+    # ---------------------------------------------------------------------------------------------------- checkpoints
+
+    def save(self) -> None:
+        for observer in self.observers:
+            observer.flush()
+        self.checkpoints.save(self.step, self.state(), final=self.step == self.steps)
+        self.saved_step = self.step
+
+    def state(self) -> dict[str, Any]:
+        """All that a resumed run needs beside its settings, which are in ``header``."""
+        return {
+            **self.header,
+            "step": self.step,
+            "drawn": self.feed.drawn,
+            "meter": self.meter.state(),
+            "generator": self.generator.state(),
+            "discriminator": self.discriminator.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes up a saved ``state``. Raises RuntimeError where the weights' names or shapes do not fit."""
+        self.step, self.feed.drawn = state["step"], state["drawn"]
+        self.meter.restore(state["meter"], self.machine.device)
+        self.generator.restore(state["generator"])
+        self.discriminator.restore(state["discriminator"])

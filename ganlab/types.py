@@ -1,0 +1,261 @@
+"""The contract: what the trainer hands to networks, losses and regularizers, and what it expects back.
+
+The trainer knows these types and nothing of any concrete component; a component knows these types and nothing of the
+trainer. Shapes: N images a batch, m of them judged together (packing; otherwise m = 1), n = N / m judged samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+Condition = Mapping[str, Tensor]
+"""What G and D are told besides the latent and the images: {} or ``labels`` (N,), or ``content`` and ``style`` images."""
+
+Draw = Callable[[str], torch.Generator]
+"""Stream name -> its generator for the current update, seeded from (seed, stream, update) alone."""
+
+Values = Mapping[str, Tensor]
+"""TensorBoard tag -> scalar tensor, still on the device."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images (N, C, H, W) in [-1, 1] with the condition that belongs to each."""
+
+    images: Tensor
+    condition: Condition = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What G returns: images (N, C, H, W) in [-1, 1], and codes that some losses ask back (encoders, InfoGAN)."""
+
+    images: Tensor
+    codes: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What D says. ``logits`` (n,), one per judged sample, before any sigmoid; further ``heads`` such as ``class``
+    (n, classes); ``features`` of its inner layers, first to last, where they were asked for."""
+
+    logits: Tensor
+    heads: Mapping[str, Tensor] = field(default_factory=dict)
+    features: Sequence[Tensor] = ()
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What a network is built for: image (C, H, W), the latent's length, classes (0: no labels), and how many images D
+    judges together."""
+
+    image: tuple[int, int, int]
+    latent: int
+    classes: int = 0
+    pack: int = 1
+
+
+class Network(Protocol):
+    """What the trainer asks of both networks besides their forward pass."""
+
+    def advance(self) -> None:
+        """Move what moves once per update of this network, however many passes it takes (spectral vectors)."""
+
+    def statistics_frozen(self) -> AbstractContextManager[None]:
+        """A context in which running statistics stay as they are, so that the other network's update leaves none."""
+
+
+class Generator(Protocol):
+    def __call__(self, latent: Tensor, condition: Condition) -> Generated: ...
+
+
+class Discriminator(Protocol):
+    mixes_samples: bool
+    """Whether one judged sample's logit depends on the others in its batch (batch norm, minibatch statistics)."""
+
+    def judge(self, *parts: Batch, features: bool = False) -> list[Judgement]:
+        """One judgement per part. One pass where D mixes no samples; otherwise a pass each, so that batch statistics
+        are kept apart."""
+
+
+# ---------------------------------------------------------------------------------------------------- losses, targets
+
+
+@dataclass(frozen=True)
+class TargetPair:
+    """What the loss wants D to say of reals and of fakes, as probabilities: a number, or one per judged sample (n,)."""
+
+    real: Tensor | float = 1.0
+    fake: Tensor | float = 0.0
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """What ``auto`` stands for with a loss, as its paper used it."""
+
+    discriminator_norm: str
+    n_critic: int
+    learning_rate: float
+    betas: tuple[float, float]
+
+
+class Loss:
+    """Adversarial arithmetic on logits (n,), per judged sample. Subclasses are dataclasses: their fields are settings."""
+
+    has_targets: ClassVar[bool] = False
+    """Whether D is told probabilities (so that they can be smoothed)."""
+    needs_real: ClassVar[bool] = False
+    """Whether G's update judges reals too (relativistic losses)."""
+    recommended: ClassVar[Recommended]
+
+    def discriminator(self, real: Tensor, fake: Tensor, targets: TargetPair) -> Tensor:
+        """D's loss (n,) from its logits on reals and fakes."""
+        raise TypeError(f"{type(self).__name__} does not say what D minimises")
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """G's loss (n,) from D's logits on fakes, and on reals where ``needs_real``."""
+        raise TypeError(f"{type(self).__name__} does not say what G minimises")
+
+
+# --------------------------------------------------------------------------------- latents, conditions, what D sees
+
+
+class Latent:
+    """A distribution of latents. Subclasses are dataclasses with ``dim`` among their fields."""
+
+    dim: int
+
+    def draw(self, count: int, draw: torch.Generator) -> Tensor:
+        """``count`` latents (count, dim) on the generator's device."""
+        raise TypeError(f"{type(self).__name__} does not say how it draws")
+
+
+class Conditioning:
+    """Chooses the condition of real and of fake images. Subclasses are dataclasses: their fields are settings."""
+
+    def of_real(self, condition: Condition) -> Condition:
+        """What D is told of real images, out of all that the data knows of them."""
+        raise TypeError(f"{type(self).__name__} does not say what D is told")
+
+    def of_fake(self, count: int, real: Condition, draw: torch.Generator) -> Condition:
+        """What G and D are told of ``count`` images to generate; ``real`` is what the data knows of this update's reals."""
+        raise TypeError(f"{type(self).__name__} does not say what G is told")
+
+
+class Augment:
+    """Changes what D sees, of real and fake images alike, and lets the gradient through in G's update (Zhao et al. 2020,
+    Eq. 4 and 5). Subclasses are dataclasses: their fields are settings."""
+
+    def __call__(self, images: Tensor, draw: torch.Generator, progress: float) -> Tensor:
+        """Images (N, C, H, W) in, the same shape out; ``progress`` is the share of training that is done, 0 to 1."""
+        raise TypeError(f"{type(self).__name__} does not say what it changes")
+
+
+# ------------------------------------------------------------------------------------------------------- regularizers
+
+Need = Literal["real", "features", "real_gradient", "fake_gradient"]
+"""What a term wants computed in an update: ``real``, reals judged in G's update too; ``features`` of D's inner layers;
+``real_gradient`` / ``fake_gradient``, what D saw as a leaf that the logits can be differentiated by."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """The facts of one update, computed once and shared by all its terms. A record, not a place for behaviour.
+
+    ``real`` and ``fake`` are the batches before augmentation, ``seen_*`` what D saw of them after it, ``judged_*`` what it
+    said. In G's update ``judged_real`` is None unless the loss or a term needs it; in D's update ``fake`` has no graph.
+    """
+
+    generator: Generator
+    discriminator: Discriminator
+    real: Batch
+    fake: Batch
+    latent: Tensor
+    codes: Mapping[str, Tensor]
+    seen_real: Batch
+    seen_fake: Batch
+    judged_real: Judgement | None
+    judged_fake: Judgement
+    see: Callable[[Batch, str], Batch]
+    """What D would see of a batch under another stream name: a second view, for consistency terms."""
+    draw: Draw
+    progress: float
+    """Share of the training's steps that are done, 0 to 1."""
+
+
+class Regularizer:
+    """An extra term of D's or G's loss. Subclasses are dataclasses with ``weight`` and ``interval`` among their fields.
+
+    A term that is due every ``interval`` updates counts ``weight * interval`` then (lazy regularization, Karras et al.
+    2020, StyleGAN2, appendix B); the trainer does that in one place.
+    """
+
+    weight: float
+    interval: int
+    per_sample: ClassVar[bool] = False
+    """Whether the term is defined for each sample alone, so that a D that mixes samples falsifies it."""
+    discriminator_needs: ClassVar[frozenset[Need]] = frozenset()
+    generator_needs: ClassVar[frozenset[Need]] = frozenset()
+
+    def discriminator(self, update: Update) -> Tensor | None:
+        """The term in D's update, unweighted, a scalar; None where it has none."""
+        return None
+
+    def generator(self, update: Update) -> Tensor | None:
+        """The term in G's update, unweighted, a scalar; None where it has none."""
+        return None
+
+
+# --------------------------------------------------------------------------------------------------- what initializers see
+
+Kind = Literal["dense", "convolution", "transposed_convolution", "norm"]
+Role = Literal["hidden", "output"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer as an initializer sees it. Every parameter of a network belongs to exactly one."""
+
+    name: str
+    kind: Kind
+    role: Role
+    activation: str
+    """Name of what follows: ``relu``, ``leaky_relu``, ``tanh``, … or ``linear``."""
+    slope: float
+    """Negative slope where the activation has one, otherwise 0."""
+    weight: nn.Parameter
+    """Stored shape: dense (out, in), convolution (out, in, k, k), transposed (in, out, k, k), norm (channels,)."""
+    bias: nn.Parameter | None
+    stride: int = 1
+
+    @property
+    def matrix(self) -> Tensor:
+        """The weight as (out, in * k * k): what orthogonality and singular values are taken over."""
+        weight = self.weight.detach()
+        return (weight.transpose(0, 1) if self.kind == "transposed_convolution" else weight).flatten(1)
+
+    @property
+    def fan_in(self) -> float:
+        """Inputs summed into one output. A transposed convolution of stride s puts only k² / s² of its k² taps on each
+        output pixel, so its variance is kept by in * k² / s² (He et al. 2015 count stride 1 only)."""
+        inputs = self.matrix.shape[1]
+        return inputs / self.stride**2 if self.kind == "transposed_convolution" else inputs
+
+    @property
+    def fan_out(self) -> float:
+        """Outputs that one input reaches: out * k² for a transposed convolution, out * k² / s² for a strided one."""
+        out = self.matrix.shape[0] * self.weight[0, 0].numel() if self.weight.dim() > 2 else self.matrix.shape[0]
+        return out / self.stride**2 if self.kind == "convolution" else out
+
+
+class Initializer:
+    """Fills the layers of one network in place. Subclasses are dataclasses: their fields are settings."""
+
+    def initialize(self, layers: Iterable[Layer], draw: torch.Generator) -> None:
+        raise TypeError(f"{type(self).__name__} does not say how it fills a layer")
