@@ -1,12 +1,12 @@
 """A run's folder: its name, and what later commands find in it.
 
-    config.yaml        the resolved configuration
-    samples/           real.png, step-0000250-generator.png, …
-    metrics.jsonl      one row of numbers per log point
-    events…            the same for TensorBoard
-    checkpoints/       step-0000500.safetensors, …, final.safetensors
-    train.log          what was said
-    status.json        how it ended
+config.yaml        the resolved configuration
+samples/           real.png, step-0000250-generator.png, …
+metrics.jsonl      one row of numbers per log point
+events…            the same for TensorBoard
+checkpoints/       step-0000500.safetensors, …, final.safetensors
+train.log          what was said
+status.json        how it ended
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ LONGEST_NAME = 100
 
 
 def run_name(overrides: Sequence[str]) -> str:
-    """What was overridden, in letters that every shell, file system and Hydra itself can read back: ``[A-Za-z0-9.+_-]``."""
+    """What was overridden, in letters that every shell, file system and Hydra itself can read back:
+    ``[A-Za-z0-9.+_-]``."""
     parts = [re.sub(r"[^A-Za-z0-9._]+", "-", override.lstrip("+~")).strip("-") for override in overrides]
     return "+".join(part for part in parts if part)
 
@@ -97,7 +98,9 @@ class RunFolder:
 
     def save_status(self, status: str, reason: str = "", **facts: Any) -> None:
         """How the run ended: ``finished``, ``stopped``, ``refused`` or ``failed``."""
-        (self.path / "status.json").write_text(json.dumps({"status": status, "reason": reason, **facts}, indent=2) + "\n")
+        (self.path / "status.json").write_text(
+            json.dumps({"status": status, "reason": reason, **facts}, indent=2) + "\n"
+        )
 
     def status(self) -> dict[str, Any]:
         """What ``save_status`` wrote; ``{"status": "unknown"}`` where nothing did."""
@@ -117,5 +120,7 @@ def find(named: str, root: Path = OUTPUTS) -> RunFolder:
         return RunFolder(checkpoints[-1].parent.parent)
     folder = Path(named)
     if not folder.is_dir():
-        raise UserError(f"{named}: there is no such folder; name a run folder such as {root}/<date>/<time>-…, or latest")
+        raise UserError(
+            f"{named}: there is no such folder; name a run folder such as {root}/<date>/<time>-…, or latest"
+        )
     return RunFolder(folder)

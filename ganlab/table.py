@@ -38,7 +38,8 @@ class Table(Mapping[str, type[T]], Generic[T]):
     __hash__ = object.__hash__
 
     def register(self, name: str) -> Callable[[C], C]:
-        """Decorator for a plugin's own component. Raises ValueError where the name is taken or no dataclass is given."""
+        """Decorator for a plugin's own component. Raises ValueError where the name is taken or no dataclass is
+        given."""
 
         def add(component: C) -> C:
             if not is_dataclass(component):
@@ -46,7 +47,7 @@ class Table(Mapping[str, type[T]], Generic[T]):
             taken = self._components.get(name)
             if taken is not None and taken.__qualname__ != component.__qualname__:
                 raise ValueError(f"{self.kind} '{name}' exists already ({taken.__module__}.{taken.__qualname__})")
-            self._components[name] = component
+            self._components[name] = component  # type: ignore[assignment]
             return component
 
         return add

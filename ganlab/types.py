@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 Condition = Mapping[str, Tensor]
-"""What G and D are told besides the latent and the images: {} or ``labels`` (N,), or ``content`` and ``style`` images."""
+"""What G and D are told besides the latent and the images: {} or ``labels`` (N,), or ``content`` and ``style``
+images."""
 
 Draw = Callable[[str], torch.Generator]
 """Stream name -> its generator for the current update, seeded from (seed, stream, update) alone."""
@@ -106,7 +107,8 @@ class Recommended:
 
 
 class Loss:
-    """Adversarial arithmetic on logits (n,), per judged sample. Subclasses are dataclasses: their fields are settings."""
+    """Adversarial arithmetic on logits (n,), per judged sample. Subclasses are dataclasses: their fields are
+    settings."""
 
     has_targets: ClassVar[bool] = False
     """Whether D is told probabilities (so that they can be smoothed)."""
@@ -144,13 +146,14 @@ class Conditioning:
         raise TypeError(f"{type(self).__name__} does not say what D is told")
 
     def of_fake(self, count: int, real: Condition, draw: torch.Generator) -> Condition:
-        """What G and D are told of ``count`` images to generate; ``real`` is what the data knows of this update's reals."""
+        """What G and D are told of ``count`` images to generate; ``real`` is what the data knows of this update's
+        reals."""
         raise TypeError(f"{type(self).__name__} does not say what G is told")
 
 
 class Augment:
-    """Changes what D sees, of real and fake images alike, and lets the gradient through in G's update (Zhao et al. 2020,
-    Eq. 4 and 5). Subclasses are dataclasses: their fields are settings."""
+    """Changes what D sees, of real and fake images alike, and lets the gradient through in G's update (Zhao et al.
+    2020, Eq. 4 and 5). Subclasses are dataclasses: their fields are settings."""
 
     def __call__(self, images: Tensor, draw: torch.Generator, progress: float) -> Tensor:
         """Images (N, C, H, W) in, the same shape out; ``progress`` is the share of training that is done, 0 to 1."""
@@ -168,8 +171,9 @@ Need = Literal["real", "features", "real_gradient", "fake_gradient"]
 class Update:
     """The facts of one update, computed once and shared by all its terms. A record, not a place for behaviour.
 
-    ``real`` and ``fake`` are the batches before augmentation, ``seen_*`` what D saw of them after it, ``judged_*`` what it
-    said. In G's update ``judged_real`` is None unless the loss or a term needs it; in D's update ``fake`` has no graph.
+    ``real`` and ``fake`` are the batches before augmentation, ``seen_*`` what D saw of them after it, ``judged_*`` what
+    it said. In G's update ``judged_real`` is None unless the loss or a term needs it; in D's update ``fake`` has no
+    graph.
     """
 
     generator: Generator
@@ -212,7 +216,7 @@ class Regularizer:
         return None
 
 
-# --------------------------------------------------------------------------------------------------- what initializers see
+# ------------------------------------------------------------------------------------------------ what initializers see
 
 Kind = Literal["dense", "convolution", "transposed_convolution", "norm"]
 Role = Literal["hidden", "output"]
@@ -229,9 +233,9 @@ class Layer:
     """Name of what follows: ``relu``, ``leaky_relu``, ``tanh``, … or ``linear``."""
     slope: float
     """Negative slope where the activation has one, otherwise 0."""
-    weight: nn.Parameter
+    weight: Tensor
     """Stored shape: dense (out, in), convolution (out, in, k, k), transposed (in, out, k, k), norm (channels,)."""
-    bias: nn.Parameter | None
+    bias: Tensor | None
     stride: int = 1
 
     @property

@@ -11,6 +11,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from ganlab import run_folder
@@ -23,7 +24,9 @@ from ganlab.run_folder import RunFolder
 
 log = logging.getLogger("ganlab")
 
-MOST_CHECKED = 256  # jobs of a sweep that are composed before the first one runs; the rest is checked when its turn comes
+MOST_CHECKED = (
+    256  # jobs of a sweep that are composed before the first one runs; the rest is checked when its turn comes
+)
 
 OmegaConf.register_new_resolver("ganlab_job_name", run_folder.job_name, replace=True)
 
@@ -31,8 +34,8 @@ _ended: list[RunFolder] = []  # by this process: a launcher may run jobs in othe
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> int:
-    """Runs the command and returns its exit code: 0 done, 1 failed while running, 2 refused before anything was made, 130
-    or 143 stopped by Ctrl-C or SIGTERM, after saving."""
+    """Runs the command and returns its exit code: 0 done, 1 failed while running, 2 refused before anything was made,
+    130 or 143 stopped by Ctrl-C or SIGTERM, after saving."""
     try:
         return _main(list(sys.argv[1:] if arguments is None else arguments), program)
     except UserError as error:
@@ -69,7 +72,7 @@ def _hand_to_hydra(program: str, arguments: list[str]) -> None:
     hydra.main(config_path=str(config_folder()), config_name=CONFIG_NAME, version_base="1.3")(_job)()
 
 
-# ------------------------------------------------------------------------------------------------- before a folder is made
+# ---------------------------------------------------------------------------------------------- before a folder is made
 
 
 def _resumed_folder(read: Sequence[Override]) -> RunFolder | None:
@@ -92,11 +95,17 @@ def _configure(composing: Composer, read: Sequence[Override], overrides: Sequenc
 
 
 def _check_job(
-    composing: Composer, read: Sequence[Override], overrides: Sequence[str], resume: RunFolder | None, look_at_data: bool
+    composing: Composer,
+    read: Sequence[Override],
+    overrides: Sequence[str],
+    resume: RunFolder | None,
+    look_at_data: bool,
 ) -> None:
     several = [one.input_line for one in read if one.is_sweep_override()]
     if several:
-        raise Refused([f"{text}: several values are a sweep, which needs -m; a list needs brackets" for text in several])
+        raise Refused(
+            [f"{text}: several values are a sweep, which needs -m; a list needs brackets" for text in several]
+        )
     configuration, _ = _configure(composing, read, overrides, resume)
     if look_at_data:
         ready(configuration.settings, resume)
@@ -122,9 +131,9 @@ def _check_sweep(
     if problems:
         raise Refused(problems)
     if len(refused) == len(jobs):
-        raise Refused([problem for error in refused.values() for problem in error.problems])
-    for job_name, error in refused.items():
-        print(f"{job_name} will be refused: {'; '.join(error.problems)}", file=sys.stderr)
+        raise Refused([problem for refusal in refused.values() for problem in refusal.problems])
+    for name, refusal in refused.items():
+        print(f"{name} will be refused: {'; '.join(refusal.problems)}", file=sys.stderr)
 
 
 def _folder_override(read: Sequence[Override], resume: RunFolder | None, multirun: bool) -> str:
@@ -136,7 +145,9 @@ def _folder_override(read: Sequence[Override], resume: RunFolder | None, multiru
     elif typed is None:
         folder = run_folder.make_sweep() if multirun else run_folder.make([one.input_line or "" for one in read])
     elif (Path(typed) / "config.yaml").exists():
-        raise Refused([f"{key}={typed}: there is a run already; type resume={typed} to go on with it, or another folder"])
+        raise Refused(
+            [f"{key}={typed}: there is a run already; type resume={typed} to go on with it, or another folder"]
+        )
     else:
         return f"{key}={_quoted(typed)}"
     return f"{key}={_quoted(str(folder))}"
@@ -150,10 +161,10 @@ def _quoted(text: str) -> str:
 
 
 def _job(composed: DictConfig) -> None:
-    """What Hydra runs, once or for each job of a sweep. Its folder tells how it ended; nothing is raised, so that the next
-    job runs too, and nothing of this one stays in memory."""
+    """What Hydra runs, once or for each job of a sweep. Its folder tells how it ended; nothing is raised, so that the
+    next job runs too, and nothing of this one stays in memory."""
     outcome = _attempt()
-    if outcome.status == "stopped" and HydraConfig.get().mode is not None and HydraConfig.get().mode.name == "MULTIRUN":
+    if outcome.status == "stopped" and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise KeyboardInterrupt
 
 
@@ -191,7 +202,9 @@ def _exit_code(sweep: str | None) -> int:
     folder = Path(sweep.partition("=")[2].strip('"'))
     folders = [RunFolder(path.parent) for path in sorted(folder.glob("*/status.json"))] or _ended
     ended = {one.path.name: one.status() for one in folders}
-    counts = {word: sum(status["status"] == word for status in ended.values()) for word in ("finished", "refused", "failed")}
+    counts = {
+        word: sum(status["status"] == word for status in ended.values()) for word in ("finished", "refused", "failed")
+    }
     print(f"\n{', '.join(f'{count} {word}' for word, count in counts.items() if count)} in {folder}")
     for name, status in ended.items():
         if status["status"] != "finished":

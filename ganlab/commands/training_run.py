@@ -44,7 +44,8 @@ def open_data(source: Source) -> ImageSet:
 
 
 def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None:
-    """Looks at what only files can tell: that there are images enough, and the state to resume from. Raises UserError."""
+    """Looks at what only files can tell: that there are images enough, and the state to resume from. Raises
+    UserError."""
     need_a_batch(open_data(settings.data), settings.batch_size)
     if resume is None:
         return None
@@ -57,7 +58,8 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
 
 
 def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | None = None) -> Outcome:
-    """Trains in ``folder``, from the start or from ``resume``'s last checkpoint. Raises UserError, and TrainingFailed."""
+    """Trains in ``folder``, from the start or from ``resume``'s last checkpoint. Raises UserError, and
+    TrainingFailed."""
     settings, plain = configuration.settings, configuration.plain()
     state = ready(settings, resume)
     machine = settings.runtime.resolve()
@@ -132,7 +134,7 @@ def _stopping(trainer: Trainer) -> Iterator[list[int]]:
     def stop(number: int, frame: FrameType | None) -> None:
         came[0] = number
         trainer.stop_requested = True
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

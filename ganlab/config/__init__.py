@@ -32,8 +32,8 @@ class Configuration:
 
 
 def configure(plain: Mapping[str, Any], suggestions: Mapping[str, str] | None = None) -> Configuration:
-    """The configuration that ``plain`` describes. Raises Refused with everything that is wrong in it, CannotCombine where
-    every setting is well formed alone."""
+    """The configuration that ``plain`` describes. Raises Refused with everything that is wrong in it, CannotCombine
+    where every setting is well formed alone."""
     settings, chosen = auto.resolve(parse(Settings, plain, suggestions))
     verdict = rules.judge(settings)
     if verdict.refusals:

@@ -68,8 +68,8 @@ def build_trainer(
     header: Mapping[str, Any] | None = None,
 ) -> Trainer:
     """The trainer of resolved settings, on ``machine``, with checkpoints under ``folder``."""
-    generator = build_generator(settings).to(machine.device, memory_format=machine.memory_format)
-    discriminator = build_discriminator(settings).to(machine.device, memory_format=machine.memory_format)
+    generator = build_generator(settings).to(machine.device).to(memory_format=machine.memory_format)
+    discriminator = build_discriminator(settings).to(machine.device).to(memory_format=machine.memory_format)
     averages = settings.averaging.share(1) is not None
     game = Game(
         generator=generator,

@@ -52,7 +52,8 @@ def composer(own_folder: str | None = None) -> Iterator[Composer]:
 
 
 class Composer:
-    """Reads overrides and composes plain values. Needs Hydra to be initialized, as it is in ``composer`` or in a job."""
+    """Reads overrides and composes plain values. Needs Hydra to be initialized, as it is in ``composer`` or in a
+    job."""
 
     def __init__(self, own_folder: str | None = None) -> None:
         loader = GlobalHydra.instance().config_loader()
@@ -62,9 +63,7 @@ class Composer:
                 raise UserError(f"--config-dir {own_folder}: there is no such folder")
             loader.config_search_path.prepend("command-line", f"file://{folder}")  # type: ignore[attr-defined]
             loader.repository.initialize_sources(loader.config_search_path)  # type: ignore[attr-defined]
-        self.options = {
-            group: loader.get_group_options(group) for group in loader.list_groups("") if group != "hydra"
-        }
+        self.options = {group: loader.get_group_options(group) for group in loader.list_groups("") if group != "hydra"}
 
     @property
     def suggestions(self) -> dict[str, str]:
@@ -103,7 +102,9 @@ class Composer:
             known = [*self.options, *keys(Settings)]
             name = text.lstrip("+~-")
             guess = name if name in known else nearest(name, known) or self.suggestions.get(name)
-            hint = f"; did you mean {guess if guess and '=' in guess else f'{guess}=…'}?" if guess else ", such as seed=1"
+            hint = (
+                f"; did you mean {guess if guess and '=' in guess else f'{guess}=…'}?" if guess else ", such as seed=1"
+            )
             return f"{text}: need KEY=VALUE{hint}"
         reason = str(error).splitlines()[0].removeprefix("LexerNoViableAltException: ")
         return f"{text}: cannot be read as KEY=VALUE ({reason}); values with spaces or signs need quotes: 'KEY=\"…\"'"
@@ -138,8 +139,9 @@ class Composer:
     def rewrite(self, read: Sequence[Override]) -> list[str]:
         """The overrides as Hydra should get them.
 
-        Values become ``++key=value``, so that unknown keys reach the parse, which knows better what was meant. A component
-        that is replaced by another (``init.generator=he``) loses the old one's settings before it takes new ones.
+        Values become ``++key=value``, so that unknown keys reach the parse, which knows better what was meant. A
+        component that is replaced by another (``init.generator=he``) loses the old one's settings before it takes new
+        ones.
         """
         slots = set(_slots(Settings))
         rewritten: list[str] = []
@@ -225,8 +227,8 @@ class Composer:
 
 
 def import_plugins(modules: Sequence[str]) -> None:
-    """Imports a person's own modules, which register their components; the current folder is on the path. Raises Refused
-    where one cannot be imported."""
+    """Imports a person's own modules, which register their components; the current folder is on the path. Raises
+    Refused where one cannot be imported."""
     if modules and "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     for module in modules:

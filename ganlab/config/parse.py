@@ -16,13 +16,14 @@ T = TypeVar("T")
 
 MEANT = {  # what people type for a setting that has another name here
     "lamda": "weight", "lambda": "weight", "lambda_gp": "weight", "gp_weight": "weight", "coefficient": "weight",
-    "learning_rate": "lr", "beta": "betas", "beta1": "betas", "beta2": "betas", "eps": "epsilon",
-    "epochs": "steps", "iterations": "steps", "iters": "steps", "max_steps": "steps", "num_steps": "steps",
-    "batch": "batch_size", "bs": "batch_size", "batchsize": "batch_size", "nz": "latent.dim", "z_dim": "latent.dim",
+    "learning_rate": "lr", "beta": "betas", "beta1": "betas", "beta2": "betas", "eps": "epsilon", "epochs": "steps",
+    "iterations": "steps", "iters": "steps", "max_steps": "steps", "num_steps": "steps", "batch": "batch_size",
+    "bs": "batch_size", "batchsize": "batch_size", "nz": "latent.dim", "z_dim": "latent.dim",
     "latent_dim": "latent.dim", "initializer": "init", "initialization": "init", "normalization": "norm",
     "dataset": "data", "disc": "discriminator", "critic": "discriminator", "gen": "generator", "gan_mode": "loss",
-    "objective": "loss", "ngf": "generator.width", "ndf": "discriminator.width", "channels": "width", "image_size": "data.size",
-    "resolution": "data.size", "device": "runtime.device", "amp": "runtime.precision", "smoothing": "targets.real",
+    "objective": "loss", "ngf": "generator.width", "ndf": "discriminator.width", "channels": "width",
+    "image_size": "data.size", "resolution": "data.size", "device": "runtime.device", "amp": "runtime.precision",
+    "smoothing": "targets.real",
 }  # fmt: skip
 
 
@@ -33,7 +34,9 @@ class _Failed(Exception):
 @cache
 def hints(component: type) -> dict[str, Any]:
     """The annotation of each setting of a dataclass."""
-    return {name: hint for name, hint in get_type_hints(component, include_extras=True).items() if name in _names(component)}
+    return {
+        name: hint for name, hint in get_type_hints(component, include_extras=True).items() if name in _names(component)
+    }
 
 
 def _names(component: type) -> list[str]:
@@ -54,8 +57,8 @@ def is_mapping(annotation: Any) -> bool:
 
 
 def parse(kind: type[T], plain: Any, suggestions: Mapping[str, str] | None = None) -> T:
-    """The ``kind`` (a dataclass) that ``plain`` describes. ``suggestions`` maps further words that people may type to what
-    they should type. Raises Refused with all problems, each with its full key."""
+    """The ``kind`` (a dataclass) that ``plain`` describes. ``suggestions`` maps further words that people may type to
+    what they should type. Raises Refused with all problems, each with its full key."""
     parser = _Parser(kind, suggestions or {})
     try:
         result: T = parser.value(kind, plain, "")
@@ -137,7 +140,9 @@ class _Parser:
         if kinds[-1] is not Ellipsis and len(found) != len(kinds):
             raise self.fail(f"{key}: found {_show(found)}, need {describe(annotation)}")
         every = kinds[:1] * len(found) if kinds[-1] is Ellipsis else kinds
-        return tuple(self.all((kind, item, f"{key}[{i}]") for i, (kind, item) in enumerate(zip(every, found, strict=True))))
+        return tuple(
+            self.all((kind, item, f"{key}[{i}]") for i, (kind, item) in enumerate(zip(every, found, strict=True)))
+        )
 
     def all(self, parts: Iterator[tuple[Any, Any, str]]) -> list[Any]:
         """Every part parsed, so that every problem is noted, before any failure ends the parse."""
@@ -202,7 +207,9 @@ class _Parser:
     def unknown(self, name: str, key: str, siblings: list[str], of: str) -> str:
         """A sentence on a key that no setting has, with what was probably meant."""
         meant = MEANT.get(name.lower())
-        guess = next((sibling for sibling in (name.lower(), meant) if sibling in siblings), None) or nearest(name, siblings)
+        guess = next((sibling for sibling in (name.lower(), meant) if sibling in siblings), None) or nearest(
+            name, siblings
+        )
         suggestion = [_join(key, guess)] if guess else []
         if not suggestion and name in self.suggestions:
             suggestion = [self.suggestions[name]]
@@ -249,7 +256,7 @@ def dump(annotation: Any, value: Any) -> Any:
 
 
 def _dump_fields(component: Any) -> dict[str, Any]:
-    return {name: dump(hint, getattr(component, name)) for name, hint in hints(type(component)).items()}
+    return {name: dump(hint, getattr(component, name)) for name, hint in hints(component.__class__).items()}
 
 
 def describe(annotation: Any) -> str:

@@ -34,8 +34,8 @@ def resumed(composing: Composer, read: Sequence[Override], saved: dict[str, Any]
         key = one.key_or_group
         if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in CHANGEABLE):
             problems.append(
-                f"{one.input_line}: resume=… goes on with the saved settings, and of those only {', '.join(CHANGEABLE)} can "
-                "change; leave it out, or begin a new run without resume"
+                f"{one.input_line}: resume=… goes on with the saved settings, and of those only "
+                f"{', '.join(CHANGEABLE)} can change; leave it out, or begin a new run without resume"
             )
             continue
         before, after = _get(saved, key), _get(fresh, key)

@@ -26,7 +26,8 @@ class Verdict:
 
 
 def judge(settings: Settings) -> Verdict:
-    """What speaks against resolved ``settings``. Nothing is written, and no data is read but to see that it is there."""
+    """What speaks against resolved ``settings``. Nothing is written, and no data is read but to see that it is
+    there."""
     verdict = Verdict()
     for available in (settings.runtime.resolve, settings.data.check):
         try:
@@ -61,19 +62,21 @@ def penalties_are_per_sample(settings: Settings, discriminator: DiscriminatorMod
     if not terms or discriminator is None or not discriminator.mixes_samples:
         return
     norm = settings.norm.discriminator
-    without_norm = replace(settings, norm=replace(settings.norm, discriminator=NetworkNorm(NORMS["none"](), norm.weight)))
-    subject = f"regularizer={terms[0]} is defined for each judged sample alone"
+    without_norm = replace(
+        settings, norm=replace(settings.norm, discriminator=NetworkNorm(NORMS["none"](), norm.weight))
+    )
+    subject = f"regularizer={terms[0]}, which is defined for each judged sample alone"
     if build_discriminator(without_norm).mixes_samples:
         verdict.warnings.append(
-            f"{subject}, and this discriminator compares the images of a batch; published recipes do so (Karras et al. "
+            f"{subject}: this discriminator compares the images of a batch; published recipes do so (Karras et al. "
             "2018), but the penalty is an approximation then"
         )
     else:
         assert norm.layer != "auto"
         verdict.refusals.append(
-            f"norm.discriminator.layer={NORMS.name_of(norm.layer)} with {subject}, and this norm makes an image's gradient "
-            "depend on the others in its batch (Gulrajani et al. 2017, section 4); type norm=layer, norm=instance, "
-            "norm=spectral or norm=none"
+            f"norm.discriminator.layer={NORMS.name_of(norm.layer)} cannot go with {subject}, and this norm makes an "
+            "image's gradient depend on the others in its batch (Gulrajani et al. 2017, section 4); type norm=layer, "
+            "norm=instance, norm=spectral or norm=none"
         )
 
 
@@ -99,17 +102,19 @@ def batch_norm_needs_a_batch(settings: Settings, discriminator: DiscriminatorMod
     for network in ("generator", "discriminator"):
         if settings.batch_size == 1 and isinstance(getattr(settings.norm, network).layer, Batch):
             verdict.refusals.append(
-                f"batch_size=1 with norm.{network}.layer=batch, which needs images to average over; type batch_size=2 or "
-                f"more, or norm.{network}.layer=instance"
+                f"batch_size=1 with norm.{network}.layer=batch, which needs images to average over; type batch_size=2 "
+                f"or more, or norm.{network}.layer=instance"
             )
 
 
-def clipping_needs_plain_weights(settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict) -> None:
+def clipping_needs_plain_weights(
+    settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict
+) -> None:
     weight = PARAMETRIZATIONS.name_of(settings.norm.discriminator.weight)
     if isinstance(settings.constraint, WeightClipping) and weight != "none":
         verdict.refusals.append(
-            f"constraint=weight_clipping with norm.discriminator.weight={weight}, which rescales what was clipped, so that "
-            "the bound means nothing; type constraint=none or norm.discriminator.weight=none"
+            f"constraint=weight_clipping with norm.discriminator.weight={weight}, which rescales what was clipped, so "
+            "that the bound means nothing; type constraint=none or norm.discriminator.weight=none"
         )
 
 

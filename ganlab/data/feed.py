@@ -15,16 +15,17 @@ def need_a_batch(image_set: ImageSet, batch_size: int) -> None:
     """Raises UserError where there are fewer images than a batch holds."""
     if len(image_set) < batch_size:
         raise UserError(
-            f"batch_size={batch_size}: there are only {len(image_set):,} images; type batch_size={len(image_set)} or less"
+            f"batch_size={batch_size}: there are only {len(image_set):,} images; "
+            f"type batch_size={len(image_set)} or less"
         )
 
 
 class Feed:
-    """An endless walk through an image set, a new seeded permutation each epoch. All batches have ``batch_size`` images:
-    an epoch's remainder begins the next batch, and no image is left out.
+    """An endless walk through an image set, a new seeded permutation each epoch. All batches have ``batch_size``
+    images: an epoch's remainder begins the next batch, and no image is left out.
 
-    ``drawn`` counts the images given out and is the whole state: set it and the walk goes on from there. Raises UserError
-    where there are fewer images than a batch holds.
+    ``drawn`` counts the images given out and is the whole state: set it and the walk goes on from there. Raises
+    UserError where there are fewer images than a batch holds.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from ganlab.data.source import ImageSet, Size, Source, limited, sides
+from ganlab.data.source import ImageSet, Source, limited, sides
 from ganlab.errors import UserError
 from ganlab.table import Count
 
@@ -23,7 +23,8 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 @dataclass(frozen=True)
 class ImageFolder(Source):
-    """Every JPEG, PNG and WebP under ``root``, however deep. The folders directly under it are the classes, if it has any.
+    """Every JPEG, PNG and WebP under ``root``, however deep. The folders directly under it are the classes, if it has
+    any.
 
     Files that cannot be read are named and left out. ``crop: center`` cuts the largest middle part of the wanted shape,
     ``stretch`` keeps all of the image; both resize with antialiasing. Transparent parts are put on ``background``.
@@ -42,9 +43,13 @@ class ImageFolder(Source):
 
     def check(self) -> None:
         if not Path(self.root).is_dir():
-            raise UserError(f"data.root={self.root}: there is no such folder; type data.root=… for the one with your images")
+            raise UserError(
+                f"data.root={self.root}: there is no such folder; type data.root=… for the one with your images"
+            )
         if next(self._files(), None) is None:
-            raise UserError(f"data.root={self.root}: no JPEG, PNG or WebP file under it; type data.root=… for another folder")
+            raise UserError(
+                f"data.root={self.root}: no JPEG, PNG or WebP file under it; type data.root=… for another folder"
+            )
 
     def open(self) -> ImageSet:
         self.check()
@@ -62,7 +67,9 @@ class ImageFolder(Source):
                     images.append(image)
                     kept.append(file)
         if notes:
-            notes.append(f"{len(notes):,} of {len(files):,} image files under {root} could not be read and were skipped")
+            notes.append(
+                f"{len(notes):,} of {len(files):,} image files under {root} could not be read and were skipped"
+            )
         if not kept:
             raise UserError(f"data.root={self.root}: none of its {len(files)} image files can be read")
         folders = [file.relative_to(root).parts[0] if file.parent != root else "" for file in kept]

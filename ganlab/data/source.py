@@ -17,8 +17,8 @@ Size = Count | tuple[Count, Count] | None
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Decoded images (N, C, H, W) uint8, their labels (N,) int64 or None, the classes' names, and notes for the person on
-    what was left out."""
+    """Decoded images (N, C, H, W) uint8, their labels (N,) int64 or None, the classes' names, and notes for the person
+    on what was left out."""
 
     images: Tensor
     labels: Tensor | None = None

@@ -33,7 +33,7 @@ class TorchvisionSet(Source):
     def check(self) -> None:
         if not self.download and not (Path(self.root) / self.folder).exists():
             raise UserError(
-                f"data.root={self.root}: no {self.torchvision_name} there ({Path(self.root) / self.folder} is missing); "
+                f"data.root={self.root}: no {self.torchvision_name} there, {Path(self.root) / self.folder} is missing; "
                 "type data.download=true, or data.root=… for where it is"
             )
 

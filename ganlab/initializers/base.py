@@ -14,8 +14,8 @@ from ganlab.types import Initializer, Layer
 def gain(layer: Layer) -> float:
     """How much a weight must amplify so that the activation behind it keeps the variance of what went in.
 
-    √2 / √(1 + slope²) for ReLU and LeakyReLU, whose negative half is lost or weakened (He et al. 2015, Eq. 15); 1 for tanh
-    and no activation, which are linear around 0 (Glorot & Bengio 2010, section 4.2.1).
+    √2 / √(1 + slope²) for ReLU and LeakyReLU, whose negative half is lost or weakened (He et al. 2015, Eq. 15); 1 for
+    tanh and no activation, which are linear around 0 (Glorot & Bengio 2010, section 4.2.1).
     """
     return math.sqrt(2 / (1 + layer.slope**2)) if layer.activation in ("relu", "leaky_relu") else 1.0
 

@@ -16,7 +16,8 @@ def cross_entropy(logits: Tensor, target: Tensor | float) -> Tensor:
 
 @dataclass(frozen=True)
 class BCE(Loss):
-    """Binary cross-entropy; G maximises log D(G(z)), the non-saturating form. Goodfellow et al. 2014, Eq. 1, section 3."""
+    """Binary cross-entropy; G maximises log D(G(z)), the non-saturating form. Goodfellow et al. 2014, Eq. 1, section
+    3."""
 
     has_targets: ClassVar[bool] = True
     # Radford et al. 2016, section 4: Adam with 2e-4 and beta_1 0.5, batch norm in both networks.

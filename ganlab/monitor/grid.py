@@ -14,7 +14,9 @@ def grid(images: Tensor, padding: int = 2) -> Tensor:
     # To nearest: truncation would darken every pixel by half a level.
     pixels = images.clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
     cell_height, cell_width = height + padding, width + padding
-    canvas = torch.full((channels, rows * cell_height + padding, columns * cell_width + padding), 255, dtype=torch.uint8)
+    canvas = torch.full(
+        (channels, rows * cell_height + padding, columns * cell_width + padding), 255, dtype=torch.uint8
+    )
     for i, image in enumerate(pixels):
         top, left = (i // columns) * cell_height + padding, (i % columns) * cell_width + padding
         canvas[:, top : top + height, left : left + width] = image

@@ -21,21 +21,21 @@ class TensorBoard(Observer):
         from torch.utils.tensorboard import SummaryWriter  # takes a second: not before it is needed
 
         # What was logged after the checkpoint that a resumed run starts from is hidden.
-        self.writer = SummaryWriter(str(self.folder), purge_step=step + 1 if step else None)  # type: ignore[no-untyped-call]
+        self.writer = SummaryWriter(str(self.folder), purge_step=step + 1 if step else None)
         if step == 0:
             text = "\n".join(f"    {line}" for line in json.dumps(self.configuration, indent=2).splitlines())
-            self.writer.add_text("configuration", text, 0)  # type: ignore[no-untyped-call]
+            self.writer.add_text("configuration", text, 0)
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         for tag, value in values.items():
-            self.writer.add_scalar(tag, value, step)  # type: ignore[no-untyped-call]
+            self.writer.add_scalar(tag, value, step)
 
     def sampled(self, step: int, images: Mapping[str, Tensor]) -> None:
         for name, batch in images.items():
-            self.writer.add_image(f"samples/{name}", grid(batch).numpy(), step)  # type: ignore[no-untyped-call]
+            self.writer.add_image(f"samples/{name}", grid(batch).numpy(), step)
 
     def flush(self) -> None:
-        self.writer.flush()  # type: ignore[no-untyped-call]
+        self.writer.flush()
 
     def closed(self) -> None:
-        self.writer.close()  # type: ignore[no-untyped-call]
+        self.writer.close()

@@ -18,7 +18,8 @@ class GeneratorArchitecture(Protocol):
     """A dataclass whose fields are the architecture's settings."""
 
     def build(self, shapes: Shapes, norm: Norm) -> GeneratorModule:
-        """The network with PyTorch's own initial weights. Raises ValueError where the image's size cannot be reached."""
+        """The network with PyTorch's own initial weights. Raises ValueError where the image's size cannot be
+        reached."""
 
 
 class DiscriminatorArchitecture(Protocol):
@@ -28,7 +29,8 @@ class DiscriminatorArchitecture(Protocol):
     """The norm that ``auto`` means for this architecture; None leaves it to the loss."""
 
     def build(self, shapes: Shapes, norm: Norm) -> DiscriminatorModule:
-        """The network with PyTorch's own initial weights. Raises ValueError where the image's size cannot be reached."""
+        """The network with PyTorch's own initial weights. Raises ValueError where the image's size cannot be
+        reached."""
 
 
 GENERATORS = Table[GeneratorArchitecture]("generator", {"dcgan": DCGANGenerator, "mlp": MLPGenerator})

@@ -7,6 +7,7 @@ often as it takes until its shorter side is below 8, and the rest is one dense l
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Annotated, ClassVar
 
 import torch
@@ -60,8 +61,8 @@ def _widths(width: int, largest: int, count: int) -> list[int]:
 
 @dataclass(frozen=True)
 class DCGANGenerator:
-    """Dense layer to the coarsest map, then transposed convolutions 4×4 of stride 2, norm and activation behind each but
-    the last, tanh at the end. Radford et al. 2016, section 3 and figure 1."""
+    """Dense layer to the coarsest map, then transposed convolutions 4×4 of stride 2, norm and activation behind each
+    but the last, tanh at the end. Radford et al. 2016, section 3 and figure 1."""
 
     width: Count = 32  # channels of the finest hidden map
     largest_width: Count = 512
@@ -73,7 +74,8 @@ class DCGANGenerator:
 
 @dataclass(frozen=True)
 class DCGANDiscriminator:
-    """Convolutions 4×4 of stride 2, LeakyReLU, norm behind each but the first, one dense output. Radford et al. 2016."""
+    """Convolutions 4×4 of stride 2, LeakyReLU, norm behind each but the first, one dense output. Radford et al.
+    2016."""
 
     preferred_norm: ClassVar[str | None] = None
     width: Count = 32  # channels of the finest hidden map
@@ -93,11 +95,14 @@ class _Generator(GeneratorModule):
         activation = settings.activation
         self.coarsest = (widths[0], height >> count, width >> count)
         self.project = Dense(
-            shapes.latent, self.coarsest[0] * self.coarsest[1] * self.coarsest[2], follows=activation, bias=not norm.has_shift
+            shapes.latent,
+            self.coarsest[0] * self.coarsest[1] * self.coarsest[2],
+            follows=activation,
+            bias=not norm.has_shift,
         )
         self.project_norm = nn.Sequential(norm.build(widths[0], spatial=True), Activate(activation))
         blocks: list[nn.Module] = []
-        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+        for inputs, outputs in pairwise(widths):
             blocks += [
                 TransposedConvolution(
                     inputs, outputs, 4, stride=2, padding=1, follows=activation, bias=not norm.has_shift
@@ -124,7 +129,7 @@ class _Discriminator(DiscriminatorModule):
         self.pack = shapes.pack
         first = Convolution(channels * shapes.pack, widths[0], 4, stride=2, padding=1, follows=activation)
         self.blocks = nn.ModuleList([nn.Sequential(first, Activate(activation))])
-        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+        for inputs, outputs in pairwise(widths):
             convolution = Convolution(
                 inputs, outputs, 4, stride=2, padding=1, follows=activation, bias=not norm.has_shift
             )

@@ -19,8 +19,8 @@ class WeightLayer(nn.Module):
     (behind its norm, where one stands between them)."""
 
     kind: Kind
-    weight: nn.Parameter
-    bias: nn.Parameter | None
+    weight: Tensor  # a Parameter; torch annotates it more widely
+    bias: Tensor | None
 
     def describe(self, role: Role, follows: Activation | None) -> None:
         self.role: Role = role
@@ -43,7 +43,7 @@ class WeightLayer(nn.Module):
             self.parametrization.advance(self.matrix(self.weight.detach()))
 
 
-class Dense(nn.Linear, WeightLayer):
+class Dense(nn.Linear, WeightLayer):  # type: ignore[misc]
     kind: Kind = "dense"
 
     def __init__(
@@ -112,12 +112,19 @@ def walk(network: nn.Module) -> Iterator[Layer]:
 
     Raises TypeError where a parameter belongs to no layer, so that none is ever left out silently.
     """
-    seen: set[nn.Parameter] = set()
+    seen: set[Tensor] = set()
     for name, module in network.named_modules():
         if isinstance(module, WeightLayer):
             stride = module.stride[0] if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) else 1
             layer = Layer(
-                name, module.kind, module.role, module.follows.name, module.follows.slope, module.weight, module.bias, stride
+                name,
+                module.kind,
+                module.role,
+                module.follows.name,
+                module.follows.slope,
+                module.weight,
+                module.bias,
+                stride,
             )
         elif isinstance(module, NormLayer):
             layer = Layer(name, "norm", "hidden", "linear", 0.0, module.weight, module.bias)

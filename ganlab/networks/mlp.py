@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Annotated, ClassVar
 
 import torch
@@ -19,7 +20,8 @@ from ganlab.types import Batch, Condition, Generated, Judgement, Shapes
 
 @dataclass(frozen=True)
 class MLPGenerator:
-    """Dense layers with norm (BatchNorm1d by default) and ReLU, tanh at the end. ``hidden`` lists the layers' widths."""
+    """Dense layers with norm (BatchNorm1d by default) and ReLU, tanh at the end. ``hidden`` lists the layers'
+    widths."""
 
     hidden: tuple[Count, ...] = (256, 512, 1024)
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=ReLU)
@@ -32,7 +34,9 @@ class MLPGenerator:
 class MLPDiscriminator:
     """Dense layers with LeakyReLU and dropout. ``hidden`` lists the layers' widths."""
 
-    preferred_norm: ClassVar[str | None] = "none"  # dropout regularizes this D; batch norm in it is a choice, not the default
+    preferred_norm: ClassVar[str | None] = (
+        "none"  # dropout regularizes this D; batch norm in it is a choice, not the default
+    )
     hidden: tuple[Count, ...] = (512, 256)
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=LeakyReLU)
     dropout: Annotated[float, Range(least=0, below=1)] = 0.3
@@ -48,7 +52,7 @@ class _Generator(GeneratorModule):
         activation = settings.activation
         widths = (shapes.latent, *settings.hidden)
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+        for inputs, outputs in pairwise(widths):
             layers += [
                 Dense(inputs, outputs, follows=activation, bias=not norm.has_shift),
                 norm.build(outputs, spatial=False),
@@ -68,7 +72,7 @@ class _Discriminator(DiscriminatorModule):
         activation = settings.activation
         widths = (math.prod(shapes.image) * shapes.pack, *settings.hidden)
         self.blocks = nn.ModuleList()
-        for level, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        for level, (inputs, outputs) in enumerate(pairwise(widths)):
             # As in DCGAN's discriminator, the layer that sees the pixels has no norm.
             layer_norm = norm.build(outputs, spatial=False) if level else nn.Identity()
             dense = Dense(inputs, outputs, follows=activation, bias=level == 0 or not norm.has_shift)

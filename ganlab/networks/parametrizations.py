@@ -79,7 +79,8 @@ class Plain(WeightSetting):
 
 @dataclass(frozen=True)
 class Spectral(WeightSetting):
-    """Spectral normalization, Miyato et al. 2018: ``iterations`` of the power method per update, σ at least ``floor``."""
+    """Spectral normalization, Miyato et al. 2018: ``iterations`` of the power method per update, σ at least
+    ``floor``."""
 
     iterations: Count = 1
     floor: Positive = 1e-6

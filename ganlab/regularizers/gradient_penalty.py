@@ -41,4 +41,5 @@ class GradientPenalty(Regularizer):
         with torch.autocast(device, enabled=False) if half else nullcontext():
             (judgement,) = update.discriminator.judge(Batch(x_hat, update.seen_real.condition))
             norm = input_gradient(judgement.logits, x_hat).norm(2, dim=1)
-        return ((norm - 1) ** 2).mean()
+        penalty: Tensor = ((norm - 1) ** 2).mean()
+        return penalty

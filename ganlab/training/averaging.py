@@ -30,8 +30,8 @@ class EMA(Averaging):
     """Exponential moving average, w̄ ← decay · w̄ + (1 - decay) · w. Yazici et al. 2019, section 2.2.
 
     Until ``start`` G updates are done the average is a copy of G, so that it does not carry early noise along. ``ramp``
-    keeps its half-life below that share of the updates since, as Karras et al. 2020 (StyleGAN2-ADA) do with 0.05 in their
-    published code: at 0.999 a short run would still show its first weights. null is the plain average.
+    keeps its half-life below that share of the updates since, as Karras et al. 2020 (StyleGAN2-ADA) do with 0.05 in
+    their published code: at 0.999 a short run would still show its first weights. null is the plain average.
     """
 
     decay: Annotated[float, Range(least=0, below=1)] = 0.999  # per G update
@@ -48,8 +48,8 @@ class EMA(Averaging):
 
 
 class Average:
-    """A second G that follows the first. Parameters and floating-point buffers (batch norm's statistics, which belong to
-    the weights) are averaged alike; other buffers are copied."""
+    """A second G that follows the first. Parameters and floating-point buffers (batch norm's statistics, which belong
+    to the weights) are averaged alike; other buffers are copied."""
 
     def __init__(self, source: nn.Module, averaging: Averaging) -> None:
         self.averaging = averaging

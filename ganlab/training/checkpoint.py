@@ -23,7 +23,8 @@ SUFFIX = ".safetensors"
 
 @dataclass(frozen=True)
 class CheckpointSettings:
-    """A checkpoint ``every`` so many steps, of which the newest ``keep`` stay; the last step's is ``final`` and stays."""
+    """A checkpoint ``every`` so many steps, of which the newest ``keep`` stay; the last step's is ``final`` and
+    stays."""
 
     every: Count = 500  # steps
     keep: Count = 2  # files
@@ -53,7 +54,7 @@ def write(path: Path, tree: dict[str, Any]) -> None:
 def read(path: Path) -> dict[str, Any]:
     """The tree of a checkpoint, its tensors on the CPU. Raises UserError where the file is none or is not whole."""
     try:
-        with safetensors.safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+        with safetensors.safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["ganlab"])
             if header["format"] != FORMAT:
                 raise UserError(f"{path} has checkpoint format {header['format']}; this ganlab reads format {FORMAT}")

@@ -70,7 +70,9 @@ def _device(name: str) -> torch.device:
     if kind not in ("cpu", "cuda", "mps") or (number and not number.isdigit()):
         raise UserError(f"runtime.device: found '{name}', need auto, cpu, mps, cuda or cuda:0, cuda:1, …")
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
-        found = f"PyTorch sees {torch.cuda.device_count()} CUDA devices" if torch.cuda.is_available() else "no CUDA device"
+        found = (
+            f"PyTorch sees {torch.cuda.device_count()} CUDA devices" if torch.cuda.is_available() else "no CUDA device"
+        )
         raise UserError(f"runtime.device={name}: {found} on this machine; type runtime.device=auto")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise UserError("runtime.device=mps: no Apple GPU on this machine; type runtime.device=auto")

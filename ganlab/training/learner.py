@@ -48,13 +48,13 @@ class Learner:
 
     def backward(self, loss: Tensor) -> None:
         """Gradients of ``loss``, a scalar, added to those that are there."""
-        (self.scaler.scale(loss) if self.scaler else loss).backward()  # type: ignore[no-untyped-call]
+        (self.scaler.scale(loss) if self.scaler else loss).backward()
 
     def apply(self) -> Values:
         """Unscale → finite gate → step → constraint → average; then the gradients are gone.
 
-        An update whose gradient is not finite leaves the weights as they are; ``…/blocked`` reports 1 for it. Nothing is
-        read back from the device.
+        An update whose gradient is not finite leaves the weights as they are; ``…/blocked`` reports 1 for it. Nothing
+        is read back from the device.
         """
         if self.scaler:
             self.scaler.unscale_(self.optimizer)
@@ -88,7 +88,7 @@ class Learner:
 
     def state(self) -> dict[str, Any]:
         """Weights, optimizer, average and scaler, by parameter name."""
-        names = {parameter: name for name, parameter in self.network.named_parameters()}
+        names: dict[Any, str] = {parameter: name for name, parameter in self.network.named_parameters()}
         return {
             "updates": self.updates,
             "network": self.network.state_dict(),
@@ -113,7 +113,8 @@ class Learner:
 
 
 def _like(parameter: Tensor, value: Any) -> Any:
-    """An optimizer's number or tensor, on the parameter's device and in its memory layout, which fused kernels rely on."""
+    """An optimizer's number or tensor, on the parameter's device and in its memory layout, which fused kernels rely
+    on."""
     if not isinstance(value, Tensor):
         return value
     if value.shape == parameter.shape:

@@ -20,7 +20,8 @@ class Observer:
         """Means over the steps since the last call, by TensorBoard tag."""
 
     def sampled(self, step: int, images: Mapping[str, Tensor]) -> None:
-        """Images (N, C, H, W) in [-1, 1] on the CPU: ``real`` (once), ``generator``, and ``average`` where one is kept."""
+        """Images (N, C, H, W) in [-1, 1] on the CPU: ``real`` (once), ``generator``, and ``average`` where one is
+        kept."""
 
     def flush(self) -> None:
         """A checkpoint follows: what was told so far must be on the disk."""

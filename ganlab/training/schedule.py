@@ -28,7 +28,8 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Alternating(Schedule):
-    """``n_critic`` updates of D, each on fresh reals and latents, then one of G. Goodfellow et al. 2014, Algorithm 1."""
+    """``n_critic`` updates of D, each on fresh reals and latents, then one of G. Goodfellow et al. 2014, Algorithm
+    1."""
 
     n_critic: Literal["auto"] | Count = "auto"
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ganlab import streams
 from ganlab.errors import TrainingFailed
-from ganlab.table import Count, Whole
+from ganlab.table import Count
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import Machine
 from ganlab.training.learner import Learner
@@ -126,8 +126,9 @@ class Trainer:
     # ------------------------------------------------------------------------------------------------------- the loop
 
     def run(self) -> None:
-        """Trains until ``steps`` are done or ``stop_requested`` is set, and saves. Raises TrainingFailed where gradients
-        are no longer finite; the weights are those of the last finite update then, and the checkpoints stay."""
+        """Trains until ``steps`` are done or ``stop_requested`` is set, and saves. Raises TrainingFailed where
+        gradients are no longer finite; the weights are those of the last finite update then, and the checkpoints
+        stay."""
         for observer in self.observers:
             observer.started(self.step, self.steps)
         try:
@@ -172,10 +173,11 @@ class Trainer:
         for learner in learners:
             # float16's loss scale is found by overflowing now and then; that is not the training's failure.
             if blocked[learner] == 1 and learner.scaler is None:
+                self.save()
                 raise TrainingFailed(
-                    f"At step {self.step} every gradient of the {learner.name} since the last report was infinite or not a "
-                    f"number, so its weights no longer move. Lower rates often help (optimizer.{learner.name}.lr="
-                    f"{learner.learning_rate / 2:g}); a finite-weight checkpoint is in {self.checkpoints.folder}."
+                    f"At step {self.step} every gradient of the {learner.name} since the last report was infinite or "
+                    f"not a number. Its weights were kept as they were, and saved. A lower rate often helps: "
+                    f"optimizer.{learner.name}.lr={learner.learning_rate / 2:g}"
                 )
 
     def _tell_samples(self, images: Mapping[str, Tensor]) -> None:

@@ -79,7 +79,13 @@ def update_discriminator(game: Game, learner: Learner, real: Batch, moment: Mome
         adversarial = game.loss.discriminator(real_logits, fake_logits, targets).mean()
         total, extra = _add(adversarial, terms, {name: term.discriminator(update) for name, term in terms.items()})
     learner.backward(total)
-    values = {"adversarial": adversarial, "loss": total, "real": real_logits.mean(), "fake": fake_logits.mean(), **extra}
+    values = {
+        "adversarial": adversarial,
+        "loss": total,
+        "real": real_logits.mean(),
+        "fake": fake_logits.mean(),
+        **extra,
+    }
     return {**_tagged("discriminator", values), **learner.apply()}
 
 
