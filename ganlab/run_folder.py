@@ -111,6 +111,11 @@ class RunFolder:
         return status
 
 
+def shown(path: Path) -> Path:
+    """The path as a person would type it: relative where it is under the current folder."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def find(named: str, root: Path = OUTPUTS) -> RunFolder:
     """The run folder that a person named, ``latest`` being the last one with a checkpoint. Raises UserError."""
     if named == "latest":

@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -16,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganlab import run_folder
 from ganlab.commands.training_run import Outcome, ready, train
-from ganlab.config import CannotCombine, Configuration, configure
+from ganlab.config import CannotCombine, configure
 from ganlab.config.compose import CONFIG_NAME, Composer, composer, config_folder, import_plugins, plugins_in
 from ganlab.config.resume import resumed
 from ganlab.errors import Refused, TrainingFailed, UserError
@@ -61,6 +62,9 @@ def _main(arguments: list[str], program: str) -> int:
             _check_sweep(composing, read, overrides, resume)
         else:
             _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
+    if multirun:
+        fixed = [one.key_or_group for one in read if not one.is_sweep_override() and not one.is_hydra_override()]
+        overrides.append(f"hydra.job.config.override_dirname.exclude_keys=[{','.join(fixed)}]")
     if not args.cfg:
         overrides.append(_folder_override(read, resume, multirun))
     _hand_to_hydra(program, [*flags, *overrides])
@@ -80,10 +84,11 @@ def _resumed_folder(read: Sequence[Override]) -> RunFolder | None:
     return run_folder.find(str(named[-1])) if named and named[-1] is not None else None
 
 
-def _configure(composing: Composer, read: Sequence[Override], overrides: Sequence[str], resume: RunFolder | None) -> (
-    tuple[Configuration, list[str]]
-):  # fmt: skip
-    """The configuration of one job, and what it changes of the run that it resumes. Raises Refused."""
+def _plain(
+    composing: Composer, read: Sequence[Override], overrides: Sequence[str], resume: RunFolder | None
+) -> tuple[dict[str, Any], list[str]]:
+    """The plain configuration of one job, and what it changes of the run that it resumes; plugins are imported. Raises
+    Refused."""
     changes: list[str] = []
     typed = [one.value() for one in read if one.key_or_group == "plugins"]
     import_plugins(plugins_in({"plugins": typed[-1]}) if typed else [])
@@ -91,7 +96,7 @@ def _configure(composing: Composer, read: Sequence[Override], overrides: Sequenc
     import_plugins(plugins_in(plain))
     if resume is not None:
         plain, changes = resumed(composing, read, resume.load_config())
-    return configure(plain, composing.suggestions), changes
+    return plain, changes
 
 
 def _check_job(
@@ -106,7 +111,8 @@ def _check_job(
         raise Refused(
             [f"{text}: several values are a sweep, which needs -m; a list needs brackets" for text in several]
         )
-    configuration, _ = _configure(composing, read, overrides, resume)
+    plain, _ = _plain(composing, read, overrides, resume)
+    configuration = configure(plain, composing.suggestions)
     if look_at_data:
         ready(configuration.settings, resume)
 
@@ -123,7 +129,8 @@ def _check_sweep(
     refused: dict[str, CannotCombine] = {}
     for number, job in enumerate(jobs[:MOST_CHECKED]):
         try:
-            _configure(composing, composing.read(job), job, None)
+            plain, _ = _plain(composing, composing.read(job), job, None)
+            configure(plain, composing.suggestions)
         except CannotCombine as error:
             refused[f"job {number} ({' '.join(job)})"] = error
         except Refused as error:
@@ -170,14 +177,17 @@ def _job(composed: DictConfig) -> None:
 
 def _attempt() -> Outcome:
     job = HydraConfig.get()
-    folder = RunFolder(job.runtime.output_dir)
+    folder = RunFolder(run_folder.shown(Path(job.runtime.output_dir)))
     _ended.append(folder)
     try:
         composing = Composer()
         overrides = list(job.overrides.task)
         read = composing.read(overrides)
         resume = _resumed_folder(read)
-        configuration, changes = _configure(composing, read, overrides, resume)
+        plain, changes = _plain(composing, read, overrides, resume)
+        if resume is None:
+            folder.save_config(plain)  # what was asked for, also where it is refused
+        configuration = configure(plain, composing.suggestions)
         for change in changes:
             log.info("changed: %s", change)
         outcome = train(configuration, folder, resume)

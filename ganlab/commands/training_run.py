@@ -92,7 +92,7 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
         f"{trainer.step - first:,}",
         seconds,
         sorted((folder.path / "samples").glob("step-*.png"))[-1],
-        OUTPUTS,
+        OUTPUTS if folder.path.is_relative_to(OUTPUTS) else folder.path,
     )
     return Outcome("finished", "", facts)
 

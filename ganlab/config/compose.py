@@ -24,10 +24,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ganlab.config.parse import hints, is_mapping, keys, table_of
+from ganlab.config.parse import hints, is_mapping, keys, parse, table_of
 from ganlab.config.settings import Settings
 from ganlab.errors import Refused, UserError, nearest
 
@@ -77,20 +77,27 @@ class Composer:
     # ------------------------------------------------------------------------------------------------------ overrides
 
     def read(self, overrides: Sequence[str]) -> list[Override]:
-        """The overrides, each understood alone, its group's options looked up. Raises Refused with all problems."""
-        problems, read = [], []
+        """The overrides, each understood alone, its group's options looked up. Raises Refused with all problems, those of
+        the values beside them included."""
+        problems, good, bad = [], [], []
         for text in overrides:
             try:
                 override = OverridesParser.create().parse_overrides([text])[0]
             except HydraException as error:
                 problems.append(self._unreadable(text, error))
                 continue
-            read.append(override)
-            if self.is_group_choice(override):
-                problems += self._unknown_options(override)
+            unknown = self._unknown_options(override) if self.is_group_choice(override) else []
+            problems += unknown
+            (bad if unknown else good).append(override)
         if problems:
-            raise Refused([*problems, *self._unknown_keys(read)])
-        return read
+            raise Refused([*problems, *self._problems_beside(good, [one.key_or_group for one in bad])])
+        return good
+
+    def _problems_beside(self, good: Sequence[Override], bad_groups: Sequence[str]) -> list[str]:
+        """What is wrong with the values that were typed beside a choice that does not exist, that choice left out."""
+        problems = self._problems_in(self.jobs(self.rewrite(good))[0])
+        # Settings of an option that could not be chosen cannot be known either.
+        return [one for one in problems if not one.startswith(tuple(f"{group}." for group in bad_groups))]
 
     def is_group_choice(self, override: Override) -> bool:
         """Whether an override chooses an option (``norm=spectral``) rather than setting a value."""
@@ -122,18 +129,6 @@ class Composer:
                 found = f"{group}=[{option}]" if isinstance(value, list) else f"{group}={option}"
                 end = f"did you mean {typed}?" if guess else f"there are {', '.join(options)}"
                 problems.append(f"{found}: no such option; {end}")
-        return problems
-
-    def _unknown_keys(self, read: Sequence[Override]) -> list[str]:
-        """Unknown first keys of values, told together with other problems where composing is no longer possible."""
-        known = set(hints(Settings))
-        names = [*known, *self.options]
-        problems = []
-        for override in read:
-            first = override.key_or_group.split(".")[0]
-            if first not in known and first not in self.options and not override.is_hydra_override():
-                guess = nearest(first, names)
-                problems.append(f"{first}: no such setting" + (f"; did you mean {guess}?" if guess else ""))
         return problems
 
     def rewrite(self, read: Sequence[Override]) -> list[str]:
@@ -182,15 +177,26 @@ class Composer:
     def plain(self, rewritten: Sequence[str]) -> dict[str, Any]:
         """The plain values of one job, from its rewritten overrides. Raises Refused, in one line, where Hydra cannot
         compose them. What is typed wins over a recipe, an option typed over the recipe's settings in its group."""
-        plain = self._compose(rewritten)
         read = OverridesParser.create().parse_overrides(list(rewritten))
         recipe = next((one for one in read if one.key_or_group == RECIPE and one.value() is not None), None)
+        without_recipe = [one.input_line or "" for one in read if one is not recipe]
+        try:
+            plain = self._compose(rewritten)
+        except Refused as error:
+            raise Refused([*error.problems, *(self._problems_in(without_recipe) if recipe else [])]) from None
         if recipe is not None:
-            without = self._compose([one.input_line or "" for one in read if one is not recipe])
+            without = self._compose(without_recipe)
             for one in read:
                 if self.is_group_choice(one) and one.key_or_group in without and one.key_or_group not in LISTS:
                     plain[one.key_or_group] = without[one.key_or_group]
         return plain
+
+    def _problems_in(self, rewritten: Sequence[str]) -> list[str]:
+        try:
+            parse(Settings, self._compose(rewritten), self.suggestions)
+        except Refused as error:
+            return error.problems
+        return []
 
     def _compose(self, rewritten: Sequence[str]) -> dict[str, Any]:
         try:
@@ -213,14 +219,20 @@ class Composer:
         if missing := re.match(r"In '(.+?)': Could not (?:find|load) '(.+?)'", text):
             group, _, option = missing[2].rpartition("/")
             guess = nearest(option, self.options.get(group, []))
-            end = f"; did you mean {group}/{guess}?" if guess else ""
-            return f"{missing[1]}.yaml names {missing[2]}: no such option{end}"
+            end = f"; did you mean {group}={guess}?" if guess else ""
+            # Hydra blames the primary file for what a recipe or a trick overrides.
+            file = "a recipe or trick" if missing[1] == CONFIG_NAME else f"{missing[1]}.yaml"
+            return f"{file} names {group}={option}: no such option{end}"
         if override := re.match(r"In '(.+?)': Could not override '(.+?)'", text):
             guess = nearest(override[2].lstrip("/"), self.options)
             end = f"; did you mean {guess}?" if guess else ""
             return f"{override[1]}.yaml overrides {override[2]}: no such group{end}"
         if key := re.match(r"Interpolation key '(.+?)' not found.*?full_key: (\S+)", text):
             return f"{key[2]}: ${{{key[1]}}} names no setting"
+        if hydra_key := re.match(r"Could not override '(hydra\..+?)'", text):
+            known = list(_leaves(hydra_compose(CONFIG_NAME, [], return_hydra_config=True).hydra, "hydra"))
+            guess = nearest(hydra_key[1], known)
+            return f"{hydra_key[1]}: no such setting" + (f"; did you mean {guess}?" if guess else " of Hydra")
         if deleted := re.match(r"Could not delete from config\. '(.+?)' does not exist", text):
             return f"~{deleted[1]}: there is no such setting to take away"
         return text.split(" See https")[0]
@@ -245,6 +257,15 @@ def plugins_in(plain: Mapping[str, Any]) -> list[str]:
     """The plugins that a plain configuration names, if they are well formed; the parse tells where they are not."""
     plugins = plain.get("plugins") or []
     return [str(module) for module in plugins] if isinstance(plugins, list) else []
+
+
+def _leaves(node: Any, key: str) -> Iterator[str]:
+    """The full keys of the values in a composed configuration, unresolved."""
+    if isinstance(node, DictConfig) and not node._is_none() and not node._is_missing():
+        for name in node:
+            yield from _leaves(node._get_node(name), f"{key}.{name}")
+    else:
+        yield key
 
 
 def _values(override: Override) -> list[Any]:

@@ -22,14 +22,17 @@ def resumed(composing: Composer, read: Sequence[Override], saved: dict[str, Any]
     """
     typed = [one for one in read if one.key_or_group not in ("resume", "plugins") and not one.is_hydra_override()]
     fresh = composing.plain(composing.rewrite(read))
-    parse(Settings, fresh, composing.suggestions)
-    try:
-        parse(Settings, {**saved, "plugins": [], "resume": None})
-    except Refused as error:
-        plugins = saved.get("plugins") or []
-        hint = [f"it was trained with plugins={plugins}: type them if you trust them"] if plugins else []
-        raise Refused([f"saved config.yaml: {problem}" for problem in error.problems] + hint) from None
-    problems, changes = [], []
+    problems: list[str] = []
+    for origin, plain in (("", fresh), ("saved config.yaml: ", {**saved, "plugins": [], "resume": None})):
+        try:
+            parse(Settings, plain, composing.suggestions)
+        except Refused as error:
+            problems += [f"{origin}{problem}" for problem in error.problems]
+    if problems and saved.get("plugins"):
+        problems.append(f"it was trained with plugins={saved['plugins']}: type them too if you trust them")
+    if problems:
+        raise Refused(problems)
+    changes: list[str] = []
     for one in typed:
         key = one.key_or_group
         if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in CHANGEABLE):
