@@ -77,9 +77,11 @@ class Composer:
     # ------------------------------------------------------------------------------------------------------ overrides
 
     def read(self, overrides: Sequence[str]) -> list[Override]:
-        """The overrides, each understood alone, its group's options looked up. Raises Refused with all problems, those of
-        the values beside them included."""
-        problems, good, bad = [], [], []
+        """The overrides, each understood alone, its group's options looked up. Raises Refused with all problems, those
+        of the values beside them included."""
+        problems: list[str] = []
+        good: list[Override] = []
+        bad: list[Override] = []
         for text in overrides:
             try:
                 override = OverridesParser.create().parse_overrides([text])[0]
@@ -95,7 +97,8 @@ class Composer:
 
     def _problems_beside(self, good: Sequence[Override], bad_groups: Sequence[str]) -> list[str]:
         """What is wrong with the values that were typed beside a choice that does not exist, that choice left out."""
-        problems = self._problems_in(self.jobs(self.rewrite(good))[0])
+        jobs = self.jobs(self.rewrite(good))[:32]
+        problems = [problem for job in jobs for problem in self._problems_in(job)]
         # Settings of an option that could not be chosen cannot be known either.
         return [one for one in problems if not one.startswith(tuple(f"{group}." for group in bad_groups))]
 
@@ -263,7 +266,7 @@ def _leaves(node: Any, key: str) -> Iterator[str]:
     """The full keys of the values in a composed configuration, unresolved."""
     if isinstance(node, DictConfig) and not node._is_none() and not node._is_missing():
         for name in node:
-            yield from _leaves(node._get_node(name), f"{key}.{name}")
+            yield from _leaves(node._get_node(name), f"{key}.{name!s}")
     else:
         yield key
 

@@ -163,7 +163,8 @@ class _Parser:
             raise self.fail(f"{key}: found {_show(found)}, need {_one_of(list(table))}")
         name = found.get("name")
         if name is None:
-            raise self.fail(f"{key}.name: missing, need {_one_of(list(table))}")
+            settings = f"settings ({', '.join(map(str, found))})" if found else "nothing"
+            raise self.fail(f"{key}: found {settings} and no name; type {key}=… too, {_one_of(list(table))}")
         if not isinstance(name, str) or name not in table:
             raise self.fail(_no_option(key, name, list(table)))
         return self.dataclass(table[name], {k: v for k, v in found.items() if k != "name"}, key, of=name)
@@ -211,12 +212,12 @@ class _Parser:
             name, siblings
         )
         suggestion = [_join(key, guess)] if guess else []
-        if not suggestion and name in self.suggestions:
-            suggestion = [self.suggestions[name]]
         if not suggestion:
             everywhere = list(keys(self.root))
             wanted = meant or name
             suggestion = [full for full in everywhere if full == wanted or full.endswith(f".{wanted}")]
+        if not suggestion and name in self.suggestions:
+            suggestion = [self.suggestions[name]]
         if not suggestion and (leaf := nearest(name, [full.rpartition(".")[2] for full in everywhere])):
             suggestion = [full for full in everywhere if full.endswith(leaf)]
         subject = f"{_join(key, name)}: {of + ' has ' if of else ''}no such setting"

@@ -40,8 +40,8 @@ class SpectralParametrization(Parametrization):
         super().__init__()
         self.iterations, self.floor = iterations, floor
         draw = torch.Generator().manual_seed(0)
-        self.register_buffer("u", F.normalize(torch.randn(matrix.shape[0], generator=draw), dim=0))
-        self.register_buffer("v", F.normalize(torch.randn(matrix.shape[1], generator=draw), dim=0))
+        self.register_buffer("u", F.normalize(torch.randn(matrix.shape[0], generator=draw), dim=0).to(matrix))
+        self.register_buffer("v", F.normalize(torch.randn(matrix.shape[1], generator=draw), dim=0).to(matrix))
         for _ in range(15):  # the first update should meet a σ that is near the true one, not a random projection
             self.advance(matrix)
 

@@ -1,0 +1,400 @@
+"""The command as a person types it, in an empty folder."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from ganlab.commands.train import main
+from ganlab.config.compose import config_folder
+from ganlab.training import checkpoint
+from tests.conftest import TINY_OVERRIDES
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def train(*overrides: str) -> int:
+    return main([*TINY_OVERRIDES, *overrides])
+
+
+def runs() -> list[Path]:
+    return sorted(path.parent for path in Path("outputs").rglob("status.json"))
+
+
+def config(run: Path) -> dict:
+    return yaml.safe_load((run / "config.yaml").read_text())
+
+
+def test_a_run_folder_has_all_that_later_commands_need() -> None:
+    assert main(["init=orthogonal", "norm=spectral", "tricks=[ema]", *TINY_OVERRIDES]) == 0
+    (run,) = runs()
+    assert re.fullmatch(r"outputs/\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d-[A-Za-z0-9.+_-]+", str(run))
+    assert "-init-orthogonal+norm-spectral+tricks-ema+batch_size-8" in run.name
+    assert len(run.name) <= 100
+    names = {path.name.split(".tfevents")[0] for path in run.iterdir()}
+    assert names == {"config.yaml", "metrics.jsonl", "samples", "checkpoints", "train.log", "status.json", "events.out"}
+    assert {path.name for path in (run / "samples").iterdir()} == {
+        "real.png", "step-0000000-average.png", "step-0000000-generator.png", "step-0000002-average.png",
+        "step-0000002-generator.png",
+    }  # fmt: skip
+    saved = config(run)
+    assert saved["init"]["generator"]["name"] == saved["init"]["discriminator"]["name"] == "orthogonal"
+    assert saved["norm"]["discriminator"] == {
+        "layer": {"name": "none"},
+        "weight": {"name": "spectral", "iterations": 1, "floor": 1e-6},
+    }
+    assert saved["optimizer"]["generator"]["lr"] == 2e-4  # auto, resolved
+    assert "Samples: outputs/" in (run / "train.log").read_text()
+    assert json.loads((run / "status.json").read_text())["status"] == "finished"
+
+
+def test_wgan_gp_needs_nothing_else_typed() -> None:
+    assert train("loss=wgan_gp") == 0
+    saved = config(runs()[0])
+    assert saved["loss"] == {"name": "wasserstein"}
+    assert saved["regularizer"] == {"gradient_penalty": {"weight": 10.0, "interval": 1}}
+    assert saved["norm"]["discriminator"]["layer"]["name"] == "layer"
+    assert saved["norm"]["generator"]["layer"]["name"] == "batch"
+    assert saved["schedule"]["n_critic"] == 5
+    assert saved["optimizer"]["discriminator"]["betas"] == [0.0, 0.9]
+    assert json.loads((runs()[0] / "status.json").read_text())["images"] == 2 * 5 * 8
+
+
+def test_tricks_and_values() -> None:
+    assert train("tricks=[ema,ttur,label_smoothing,instance_noise]", "schedule.n_critic=2", "averaging.decay=0.5") == 0
+    saved = config(runs()[0])
+    assert (saved["optimizer"]["generator"]["lr"], saved["optimizer"]["discriminator"]["lr"]) == (1e-4, 4e-4)
+    assert saved["targets"] == {"real": 0.9, "fake": 0.0}
+    assert saved["averaging"]["decay"] == 0.5
+    assert saved["schedule"]["n_critic"] == 2
+    assert list(saved["augment"]) == ["instance_noise"]
+
+
+def test_one_network_only_and_the_settings_of_what_replaces_it() -> None:
+    assert (
+        train("init=orthogonal", "init.generator=he", "init.generator.fan=out", "norm.discriminator.weight=spectral")
+        == 0
+    )
+    saved = config(runs()[0])
+    assert saved["init"] == {
+        "generator": {"name": "he", "fan": "out"},
+        "discriminator": {"name": "orthogonal", "gain": "auto"},
+    }
+    assert saved["norm"]["discriminator"]["layer"]["name"] == "batch"
+    assert saved["norm"]["discriminator"]["weight"]["name"] == "spectral"
+
+
+def test_a_component_as_a_dict_forgets_the_old_ones_settings() -> None:
+    assert train("init.generator={name: he, fan: out}") == 0
+    assert config(runs()[0])["init"]["generator"] == {"name": "he", "fan": "out"}
+
+
+def test_the_command_line_wins_over_a_recipe_in_groups_and_values() -> None:
+    (Path("own") / "experiment").mkdir(parents=True)
+    Path("own/experiment/mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - _self_\n  - /tricks: [ema]\n  - override /loss: wgan_gp\n"
+        "steps: 1\nseed: 5\ngenerator: {width: 6}\n"
+    )
+    overrides = [*TINY_OVERRIDES, "seed=7"]
+    overrides.remove("generator.width=4")
+    assert main(["--config-dir", "own", "experiment=mine", *overrides]) == 0
+    saved = config(runs()[-1])
+    assert (saved["steps"], saved["seed"], saved["generator"]["width"]) == (2, 7, 6)
+    assert saved["averaging"]["name"] == "ema"
+    # an architecture typed over a recipe's does not inherit settings that it has not
+    assert main(["--config-dir", "own", "experiment=mine", "generator=mlp", "tricks=[]", "loss=bce", *overrides]) == 0
+    saved = config(runs()[-1])
+    assert (saved["generator"]["name"], saved["loss"]["name"], saved["averaging"]["name"]) == ("mlp", "bce", "none")
+    assert main(["--config-dir", "own", "experiment=mine", "+tricks=[label_smoothing]", "loss=bce", *overrides]) == 0
+    saved = config(runs()[-1])
+    assert (saved["averaging"]["name"], saved["targets"]["real"]) == ("ema", 0.9)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentences"),
+    [
+        (["norm=spectrl"], ["norm=spectrl: no such option; did you mean norm=spectral?"]),
+        (["tricks=emma"], ["tricks=emma: no such option; did you mean tricks=ema?"]),
+        (["tricks=[ema,emma]"], ["tricks=[emma]: no such option; did you mean tricks=[ema]?"]),
+        (["nrom=batch"], ["nrom: no such setting; did you mean norm?"]),
+        (["steps=abc"], ["steps: found 'abc', need a whole number"]),
+        (["n_critic=5"], ["n_critic: no such setting; did you mean schedule.n_critic?"]),
+        (["optimizer.generatr.lr=1"], ["optimizer.generatr: no such setting; did you mean optimizer.generator?"]),
+        (["optimizer.generator.l=1"], ["optimizer.generator.l: adam has no such setting; did you mean optimizer.generator.lr?"]),
+        (["init.generator=hee"], ["init.generator=hee: no such option; did you mean init.generator=he?"]),
+        (["init.generator=he", "init.generator.fann=in"], ["init.generator.fann: he has no such setting; did you mean init.generator.fan?"]),
+        (["norm.discriminator.layer.momentum=1"], ["norm.discriminator.layer: found settings (momentum) and no name"]),
+        (["norm=batch", "norm.discriminator.layer.momentumm=1"], ["did you mean norm.discriminator.layer.momentum?"]),
+        (["regularizer=[gradient_penalt]"], ["regularizer=[gradient_penalt]: no such option; did you mean regularizer=[gradient_penalty]?"]),
+        (["loss=wgan_gp", "regularizer.gradient_penalty.lamda=1"], ["did you mean regularizer.gradient_penalty.weight?"]),
+        (["experiment=dcgan_mnst"], ["did you mean experiment=dcgan_mnist?"]),
+        (["hydra.runn.dir=x"], ["hydra.runn.dir: no such setting; did you mean hydra.run.dir?"]),
+        (["ema=true"], ["did you mean tricks=[ema]?"]),
+        (["steps"], ["steps: need KEY=VALUE; did you mean steps=…?"]),
+        (["loss=["], ["loss=[: cannot be read as KEY=VALUE"]),
+        (["norm=batch,spectral"], ["needs -m"]),
+        (["plugins=[not_there]"], ["plugins=[not_there]: it is neither in the current folder nor installed"]),
+        (["resume=nowhere"], ["nowhere: there is no such folder"]),
+        (["resume=latest"], ["latest: no run under outputs/"]),
+        (["data.limit=5000"], ["data.limit=5000: there are 1,797 images"]),
+        (["batch_size=100"], ["batch_size=100: there are only 64 images"]),
+        (["data=image_folder", "~data.limit", "data.root=nowhere"], ["data.root=nowhere: there is no such folder"]),
+        (["seed=${nothing}"], ["seed: ${nothing} names no setting"]),
+        (
+            ["norm=spectrl", "tricks=emma", "seed=abc", "generator.widht=3"],
+            ["norm=spectral?", "tricks=ema?", "seed: found 'abc', need a whole number", "did you mean generator.width?"],
+        ),
+        (
+            ["stesp=3", "optimizer.generator.lrr=1", "norm.discriminator.layer=bach", "runtime.precision=bf17"],
+            ["did you mean steps?", "optimizer.generator.lr?", "layer=batch?", "runtime.precision=bf16?"],
+        ),
+        (
+            ["loss=wgan_gp", "norm=batch", "targets.real=0.9"],
+            ["norm.discriminator.layer=batch cannot go with regularizer=gradient_penalty", "targets.real=0.9"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_a_sentence_before_any_folder(
+    overrides: list[str], sentences: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(*overrides) == 2
+    said = capsys.readouterr().err
+    for sentence in sentences:
+        assert sentence in said
+    assert "Traceback" not in said
+    if said.startswith("This configuration cannot run:"):
+        assert len(said.splitlines()) == 1 + len(sentences), said
+    assert not Path("outputs").exists()
+
+
+RECIPE_MISTAKES = {
+    "a key": ("stesp: 4\n", ["stesp: no such setting; did you mean steps?"]),
+    "a deep key": (
+        "generator: {widht: 3}\n",
+        ["generator.widht: dcgan has no such setting; did you mean generator.width?"],
+    ),
+    "a value": (
+        "optimizer: {generator: {lr: fast}}\n",
+        ["optimizer.generator.lr: found 'fast', need auto or a number above 0"],
+    ),
+    "a group": (
+        "defaults: [override /nrom: batch]\n",
+        ["experiment/mine.yaml overrides nrom: no such group; did you mean norm?"],
+    ),
+    "an option": ("defaults: [override /norm: bach]\n", ["names norm=bach: no such option; did you mean norm=batch?"]),
+    "a trick": ("defaults: [/tricks: [emma]]\n", ["names tricks=emma: no such option; did you mean tricks=ema?"]),
+    "yaml": ("steps: [3\n", ["mine.yaml, line 3: not YAML"]),
+    "several": ("stesp: 4\ngenerator: {widht: 3}\n", ["did you mean steps?", "did you mean generator.width?"]),
+}
+
+
+@pytest.mark.parametrize(("body", "sentences"), RECIPE_MISTAKES.values(), ids=RECIPE_MISTAKES)
+def test_a_mistake_in_a_recipe(body: str, sentences: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    (Path("own") / "experiment").mkdir(parents=True)
+    Path("own/experiment/mine.yaml").write_text(f"# @package _global_\n{body}")
+    assert main(["--config-dir", "own", "experiment=mine", "seed=x"]) == 2
+    said = capsys.readouterr().err
+    for sentence in [*sentences, *([] if body.startswith("steps: [") else ["seed: found 'x', need a whole number"])]:
+        assert sentence in said
+    assert not Path("outputs").exists()
+
+
+def test_a_sweep_refuses_one_job_and_finishes_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", "norm=batch,layer", "loss=wgan_gp,bce", *TINY_OVERRIDES]) == 0
+    said = capsys.readouterr()
+    assert "3 finished, 1 refused" in said.out
+    assert "will be refused: norm.discriminator.layer=batch cannot go with regularizer=gradient_penalty" in said.err
+    ended = {run.name: json.loads((run / "status.json").read_text()) for run in runs()}
+    assert {name: status["status"] for name, status in ended.items()} == {
+        "0-loss-wgan_gp+norm-batch": "refused", "1-loss-bce+norm-batch": "finished",
+        "2-loss-wgan_gp+norm-layer": "finished", "3-loss-bce+norm-layer": "finished",
+    }  # fmt: skip
+    assert "gradient_penalty" in ended["0-loss-wgan_gp+norm-batch"]["reason"]
+    for run in runs():
+        assert "gradient_penalty" in (run / "train.log").read_text() or "finished" in ended[run.name]["status"]
+        assert (run / "config.yaml").exists()
+
+
+def test_a_sweep_with_a_misspelling_does_not_begin(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", "norm=batch,spectrl", "seed=0,x", *TINY_OVERRIDES]) == 2
+    said = capsys.readouterr().err
+    assert "norm=spectral?" in said
+    assert "seed: found 'x'" in said
+    assert main(["-m", "norm=batch", "loss=wgan_gp", "seed=0,1", *TINY_OVERRIDES]) == 2  # no job is left
+    assert not Path("outputs").exists()
+
+
+def test_a_failing_job_does_not_end_a_sweep(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ganlab.commands import training_run
+
+    def fail(settings, *args, **kwargs):  # type: ignore[no-untyped-def]
+        if settings.seed == 0:
+            raise RuntimeError("a bug of ours")
+        return build(settings, *args, **kwargs)
+
+    build = training_run.build_trainer
+    monkeypatch.setattr(training_run, "build_trainer", fail)
+    assert main(["-m", "seed=0,1", *TINY_OVERRIDES]) == 1
+    assert [json.loads((run / "status.json").read_text())["status"] for run in runs()] == ["failed", "finished"]
+    assert "a bug of ours" in capsys.readouterr().out
+
+
+def test_resume_goes_on_in_the_same_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("steps=4", "logging.every=1") == 0
+    (whole,) = runs()
+    assert train("steps=2", "logging.every=1", "seed=0") == 0
+    (run,) = [one for one in runs() if one != whole]
+    assert main([f"resume={run}"]) == 2
+    assert "has done 2 steps; type steps=4" in capsys.readouterr().err
+    assert main([f"resume={run}", "steps=4"]) == 0
+    assert "changed: steps: 2 → 4" in capsys.readouterr().out
+    assert len(runs()) == 2
+    rows = [json.loads(row) for row in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert config(run)["steps"] == 4
+    ends = [checkpoint.read(one / "checkpoints" / "final.safetensors") for one in (whole, run)]
+    for name, tensor in ends[0]["generator"]["network"].items():
+        assert torch.equal(tensor, ends[1]["generator"]["network"][name])
+
+
+def test_resume_latest_and_what_it_may_change(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train() == 0
+    assert main(["resume=latest", "steps=3", "optimizer.generator.lr=1e-5", "logging.every=1"]) == 0
+    assert config(runs()[0])["optimizer"]["generator"]["lr"] == 1e-5
+    for override in ("loss=wgan_gp", "generator.width=8", "seed=1"):
+        assert main(["resume=latest", "steps=9", override]) == 2
+        assert override in capsys.readouterr().err
+    assert main(["-m", "resume=latest", "seed=1,2"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("widht: 4", "saved config.yaml: generator.widht: dcgan has no such setting; did you mean generator.width?"),
+        ("width: wide", "saved config.yaml: generator.width: found 'wide', need a whole number"),
+        ("width: ${oc.env:HOME}", "saved config.yaml: generator.width: found '${oc.env:HOME}'"),
+        ("width: [", "not YAML"),
+        ("width: 8", "its checkpoint does not fit its config.yaml"),
+    ],
+)
+def test_a_mistake_in_a_saved_config(change: str, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train() == 0
+    (run,) = runs()
+    file = run / "config.yaml"
+    file.write_text(file.read_text().replace("width: 4", change, 1))
+    code = main([f"resume={run}", "steps=3"])
+    said = capsys.readouterr()
+    assert code == 2
+    assert sentence in said.err + said.out
+    assert "Traceback" not in said.err + said.out
+
+
+def test_a_saved_config_cannot_import(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("trap.py").write_text("open('ran', 'w')")
+    assert train() == 0
+    (run,) = runs()
+    file = run / "config.yaml"
+    file.write_text(file.read_text().replace("plugins: []", "plugins: [trap]"))
+    assert main([f"resume={run}", "steps=3"]) == 0
+    assert not Path("ran").exists()
+
+
+def test_a_plugin_brings_a_loss() -> None:
+    Path("my_losses.py").write_text(
+        "from dataclasses import dataclass\nfrom typing import ClassVar\n"
+        "from ganlab.losses import LOSSES\nfrom ganlab.losses.bce import BCE\n"
+        "@LOSSES.register('mine')\n@dataclass(frozen=True)\nclass Mine(BCE):\n    scale: float = 2.0\n"
+        "    def generator(self, fake, real=None):\n        return self.scale * super().generator(fake)\n"
+    )
+    try:
+        assert train("plugins=[my_losses]", "loss.name=mine", "loss.scale=3") == 0
+        assert config(runs()[0])["loss"] == {"name": "mine", "scale": 3.0}
+    finally:
+        from ganlab.losses import LOSSES
+
+        LOSSES._components.pop("mine", None)
+        sys.modules.pop("my_losses", None)
+
+
+def test_two_runs_in_one_second_get_two_folders() -> None:
+    from ganlab import run_folder
+
+    folders = [run_folder.make(["seed=1"]) for _ in range(3)]
+    assert len(set(folders)) == 3
+    long = run_folder.make([f"some.quite.long.key{i}=value" for i in range(20)])
+    assert len(long.name) == 100
+    assert re.fullmatch(r"[A-Za-z0-9.+_-]+", long.name)
+
+
+def test_a_chosen_folder_is_used_and_never_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("hydra.run.dir=here/it is") == 0
+    assert Path("here/it is/config.yaml").exists()
+    assert train("hydra.run.dir=here/it is") == 2
+    assert "there is a run already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_says_how_to_go_on(number: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, str(CHECKOUT / "train.py"), *TINY_OVERRIDES, "steps=100000", "logging.every=1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.rglob("metrics.jsonl")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "Go on with: resume=outputs/" in said
+    (run,) = runs()
+    assert checkpoint.newest(run / "checkpoints").exists()
+
+
+def test_help_lists_groups_and_cfg_prints_and_neither_trains(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--cfg", "job", "loss=wgan_gp"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["loss"] == {"name": "wasserstein"}
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert "norm: auto, batch, instance, layer, none, spectral" in said
+    assert not Path("outputs").exists()
+
+
+RECIPES = sorted(file.stem for file in (config_folder() / "experiment").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_composes_and_takes_two_steps(recipe: str, mnist_root_or_digits: list[str]) -> None:
+    small = [override for override in TINY_OVERRIDES if not override.startswith("data.")]
+    assert main([f"experiment={recipe}", *small, *mnist_root_or_digits]) == 0
+    (run,) = runs()
+    assert json.loads((run / "status.json").read_text())["steps"] == 2
+    header = (config_folder() / "experiment" / f"{recipe}.yaml").read_text()
+    assert f"python train.py experiment={recipe}" in header
+    assert re.search(r"et al\. 20\d\d|& \w+ 20\d\d", header)
+
+
+@pytest.fixture
+def mnist_root_or_digits(request: pytest.FixtureRequest) -> list[str]:
+    """Real MNIST where the recipe wants it and it lies beside the checkout; CIFAR-10 cannot: digits in its place."""
+    recipe = request.node.callspec.params["recipe"]
+    if "mnist" in recipe:
+        root = request.getfixturevalue("mnist_root")
+        return [f"data.root={root}", "data.download=false", "data.limit=64"]
+    return ["data=digits", "data.size=16", "data.limit=64"]

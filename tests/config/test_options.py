@@ -1,0 +1,87 @@
+"""Every option file holds exactly its dataclass's fields, with its defaults."""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass
+from typing import Any
+
+import pytest
+import yaml
+
+from ganlab.config.compose import composer, config_folder
+from ganlab.config.parse import dump, hints, is_mapping, parse, table_of
+from ganlab.config.settings import Settings
+
+GROUPS = [folder.name for folder in config_folder().iterdir() if folder.is_dir()]
+OPTIONS = sorted(
+    (file.parent.name, file.stem)
+    for file in config_folder().glob("*/*.yaml")
+    if file.parent.name not in ("experiment", "tricks")
+)
+
+
+def skeleton(plain: Any) -> Any:
+    """The keys of a plain tree, values left out."""
+    return {key: skeleton(value) for key, value in plain.items()} if isinstance(plain, dict) else None
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda part: part)
+def test_an_option_file_has_all_settings_of_its_component(group: str, option: str) -> None:
+    content = yaml.safe_load((config_folder() / group / f"{option}.yaml").read_text())
+    content.pop("defaults", None)
+    annotation = hints(Settings)[group]
+    with composer() as composing:
+        override = f"{group}=[{option}]" if group in ("regularizer", "augment") else f"{group}={option}"
+        composed = composing.plain([override])
+    parsed = getattr(parse(Settings, composed), group)
+    full = dump(annotation, parsed)
+    assert skeleton(content) == skeleton({key: value for key, value in full.items() if key in content}), "fields differ"
+    if not is_mapping(annotation):
+        assert set(content) == set(full)
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda part: part)
+def test_an_option_file_has_the_defaults_of_its_components(group: str, option: str) -> None:
+    """Each named component in a file, wherever it stands, has the values that its class gives by itself."""
+    with composer() as composing:
+        override = f"{group}=[{option}]" if group in ("regularizer", "augment") else f"{group}={option}"
+        parsed = getattr(parse(Settings, composing.plain([override])), group)
+
+    def check(annotation: Any, value: Any) -> None:
+        if is_mapping(annotation):
+            assert all(component == type(component)() for component in value.values())
+        elif table_of(annotation) is not None and is_dataclass(value):
+            assert value == type(value)()
+        elif is_dataclass(value):
+            for name, hint in hints(type(value)).items():
+                check(hint, getattr(value, name))
+
+    check(hints(Settings)[group], parsed)
+    if table_of(hints(Settings)[group]) is None and option in ("default", "hard"):
+        assert parsed == type(parsed)()
+
+
+def test_the_composed_default_is_the_typed_default() -> None:
+    with composer() as composing:
+        assert parse(Settings, composing.plain([])) == Settings()
+
+
+def test_every_table_entry_has_an_option_file() -> None:
+    for group, annotation in hints(Settings).items():
+        table = table_of(annotation)
+        if table is None:
+            continue
+        folder = config_folder() / group
+        if group == "loss":  # an option may bring regularizers along and have the name of the whole
+            named = {yaml.safe_load(file.read_text())["name"] for file in folder.glob("*.yaml")}
+            assert named == set(table)
+        else:
+            assert {file.stem for file in folder.glob("*.yaml")} == set(table), group
+
+
+def test_every_group_of_the_design_is_there() -> None:
+    groups = (
+        "data generator discriminator condition latent init norm loss targets regularizer augment schedule optimizer "
+        "constraint averaging tricks runtime logging checkpoint evaluation experiment"
+    )
+    assert set(groups.split()) == set(GROUPS)

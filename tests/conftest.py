@@ -1,0 +1,85 @@
+"""What the tests share: tiny settings, a trainer made of them, and real data where it lies beside the checkout."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ganlab.commands.training_run import open_data
+from ganlab.config import Configuration, configure
+from ganlab.config.build import build_trainer
+from ganlab.training.device import Machine
+from ganlab.training.observer import Observer
+from ganlab.training.trainer import Trainer
+
+torch.set_num_threads(1)
+
+TINY: dict[str, Any] = {
+    "batch_size": 8,
+    "data": {"name": "digits", "size": 16, "limit": 64},
+    "generator": {"name": "dcgan", "width": 4},
+    "discriminator": {"name": "dcgan", "width": 4},
+    "latent": {"name": "normal", "dim": 6},
+    "logging": {"samples": 4, "samples_every": 1000, "progress": False},
+}
+"""A plain configuration that takes milliseconds a step."""
+
+TINY_OVERRIDES = [
+    "batch_size=8", "data.size=16", "data.limit=64", "generator.width=4", "discriminator.width=4", "latent.dim=6",
+    "logging.samples=4", "steps=2",
+]  # fmt: skip
+"""The same as it is typed."""
+
+
+def merged(base: Any, change: Any) -> Any:
+    """``base`` with ``change`` laid over it; a component with another name replaces the old one whole."""
+    if (
+        not isinstance(base, dict)
+        or not isinstance(change, dict)
+        or base.get("name") != change.get("name", base.get("name"))
+    ):
+        return change
+    return {**base, **{key: merged(base.get(key), value) for key, value in change.items()}}
+
+
+def tiny(**changes: Any) -> Configuration:
+    return configure(merged(TINY, changes))
+
+
+@pytest.fixture
+def make_trainer(tmp_path: Path) -> Callable[..., Trainer]:
+    def make(
+        observers: tuple[Observer, ...] = (), machine: Machine | None = None, folder: Path | None = None, **changes: Any
+    ) -> Trainer:
+        configuration = tiny(**changes)
+        settings = configuration.settings
+        return build_trainer(
+            settings,
+            machine or settings.runtime.resolve(),
+            open_data(settings.data),
+            folder or tmp_path,
+            observers,
+            {"settings": configuration.plain()},
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def mnist_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as torchvision wants it, from the real files beside the checkout."""
+    source = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist"
+    if not source.is_dir():
+        pytest.skip("needs MNIST's original files in ../shared/data/mnist")
+    raw = tmp_path_factory.mktemp("mnist") / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for packed in source.glob("*.gz"):
+        with gzip.open(packed) as reading, open(raw / packed.stem, "wb") as writing:
+            shutil.copyfileobj(reading, writing)
+    return raw.parent.parent

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganlab.errors import TrainingFailed
+from ganlab.training import checkpoint
+from ganlab.training.observer import Observer
+from ganlab.training.trainer import Trainer
+
+Make = Callable[..., Trainer]
+
+RUNS: dict[str, dict[str, Any]] = {
+    "bce": {},
+    "wgan_gp": {"loss": "wasserstein", "regularizer": {"gradient_penalty": {"interval": 2}}},
+    "spectral, average, noise": {
+        "norm": {"discriminator": {"layer": "none", "weight": "spectral"}},
+        "averaging": {"name": "ema", "decay": 0.9},
+        "augment": {"instance_noise": {}},
+    },
+    "mlp with dropout": {
+        "generator": {"name": "mlp", "hidden": [8]},
+        "discriminator": {"name": "mlp", "hidden": [8], "dropout": 0.5},
+    },
+    "bf16": {"runtime": {"precision": "bf16"}},
+    "channels first": {"runtime": {"channels_last": False}},
+}
+
+
+def flat(tree: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(tree, Mapping):
+        return {name: leaf for key, value in tree.items() for name, leaf in flat(value, f"{path}/{key}").items()}
+    return {path: tree}
+
+
+def assert_same_state(one: Trainer, other: Trainer) -> None:
+    ours, theirs = flat(one.state()), flat(other.state())
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        equal = torch.equal(value, theirs[name]) if isinstance(value, Tensor) else value == theirs[name]
+        assert equal, name
+
+
+@pytest.mark.parametrize("changes", RUNS.values(), ids=RUNS)
+def test_four_steps_are_two_and_two_bit_for_bit(make_trainer: Make, tmp_path: Path, changes: dict[str, Any]) -> None:
+    changes = {**changes, "steps": 4, "checkpoint": {"every": 2}, "logging": {"every": 3}}
+    unbroken = make_trainer(**changes, folder=tmp_path / "a")
+    unbroken.run()
+    first = make_trainer(**changes, folder=tmp_path / "b")
+    first.steps = 2
+    torch.rand(100)  # what others draw from the global stream between runs changes nothing
+    first.run()
+    second = make_trainer(**changes, folder=tmp_path / "b")
+    second.restore(checkpoint.read(checkpoint.newest(tmp_path / "b" / "checkpoints")))
+    second.run()
+    assert second.step == 4
+    # the progress that noise decays by is a share of all the steps, so the stopped run must have known them
+    if not changes.get("augment"):
+        assert_same_state(unbroken, second)
+
+
+def test_resuming_with_decaying_noise_is_exact_too(make_trainer: Make, tmp_path: Path) -> None:
+    changes = {**RUNS["spectral, average, noise"], "steps": 4, "checkpoint": {"every": 2}}
+    unbroken = make_trainer(**changes, folder=tmp_path / "a")
+    unbroken.run()
+    second = make_trainer(**changes, folder=tmp_path / "b")
+    second.restore(checkpoint.read(tmp_path / "a" / "checkpoints" / "step-0000002.safetensors"))
+    second.run()
+    assert_same_state(unbroken, second)
+
+
+def test_the_same_seed_is_the_same_run_and_another_is_not(make_trainer: Make) -> None:
+    one, same, other = (make_trainer(seed=seed, steps=2) for seed in (0, 0, 1))
+    for trainer in (one, same, other):
+        trainer.train_step()
+    assert_same_state(one, same)
+    assert not torch.equal(one.generator.parameters[0], other.generator.parameters[0])
+
+
+class Recorder(Observer):
+    def __init__(self) -> None:
+        self.events: list[tuple[str, int]] = []
+        self.values: list[Mapping[str, float]] = []
+        self.images: list[Mapping[str, Tensor]] = []
+
+    def started(self, step: int, steps: int) -> None:
+        self.events.append(("started", step))
+
+    def logged(self, step: int, values: Mapping[str, float]) -> None:
+        self.events.append(("logged", step))
+        self.values.append(values)
+
+    def sampled(self, step: int, images: Mapping[str, Tensor]) -> None:
+        self.events.append(("sampled", step))
+        self.images.append(images)
+
+    def flush(self) -> None:
+        self.events.append(("flush", 0))
+
+    def closed(self) -> None:
+        self.events.append(("closed", 0))
+
+
+def test_what_is_told_and_when(make_trainer: Make) -> None:
+    recorder = Recorder()
+    trainer = make_trainer(
+        observers=(recorder,), steps=5, logging={"every": 2, "samples_every": 4}, checkpoint={"every": 3},
+        averaging={"name": "ema"},
+    )  # fmt: skip
+    trainer.run()
+    assert recorder.events == [
+        ("started", 0), ("sampled", 0), ("logged", 2), ("flush", 0), ("logged", 4), ("sampled", 4), ("logged", 5),
+        ("sampled", 5), ("flush", 0), ("closed", 0),
+    ]  # fmt: skip
+    assert set(recorder.values[0]) >= {
+        "discriminator/loss", "discriminator/adversarial", "discriminator/real", "discriminator/fake",
+        "discriminator/gradient_norm", "discriminator/learning_rate", "generator/loss", "generator/adversarial",
+        "generator/gradient_norm", "generator/learning_rate", "progress/images", "progress/images_per_second",
+    }  # fmt: skip
+    assert recorder.values[-1]["progress/images"] == 5 * 8
+    assert set(recorder.images[0]) == {"real", "generator", "average"}
+    assert set(recorder.images[1]) == {"generator", "average"}
+    assert recorder.images[0]["generator"].shape == (4, 1, 16, 16)
+    assert [path.name for path in sorted(trainer.checkpoints.folder.iterdir())] == [
+        "final.safetensors",
+        "step-0000003.safetensors",
+    ]
+
+
+def test_means_are_over_the_steps_since_the_last_report(make_trainer: Make) -> None:
+    recorder, single = Recorder(), Recorder()
+    for observer, every in ((recorder, 3), (single, 1)):
+        make_trainer(observers=(observer,), steps=3, logging={"every": every}).run()
+    one_by_one = [values["generator/loss"] for values in single.values]
+    assert recorder.values[0]["generator/loss"] == pytest.approx(sum(one_by_one) / 3, rel=1e-5)
+
+
+def test_watching_changes_nothing(make_trainer: Make) -> None:
+    watched = make_trainer(observers=(Recorder(),), steps=4, logging={"every": 1, "samples_every": 1})
+    alone = make_trainer(steps=4)
+    for trainer in (watched, alone):
+        trainer.run()
+    for ours, theirs in zip(watched.generator.parameters, alone.generator.parameters, strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_samples_are_from_one_latent_and_leave_the_network_as_it_was(make_trainer: Make) -> None:
+    trainer = make_trainer()
+    before = {name: tensor.clone() for name, tensor in trainer.generator.network.state_dict().items()}
+    first, second = trainer.samples()["generator"], trainer.samples()["generator"]
+    assert torch.equal(first, second)
+    assert trainer.generator.network.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.generator.network.state_dict().items())
+
+
+def test_a_stop_saves_between_steps(make_trainer: Make) -> None:
+    class Stop(Observer):
+        def stepped(self, step: int) -> None:
+            trainer.stop_requested = step == 2
+
+    trainer = make_trainer(observers=(Stop(),), steps=9)
+    trainer.run()
+    assert trainer.step == 2
+    assert checkpoint.read(checkpoint.newest(trainer.checkpoints.folder))["step"] == 2
+
+
+def test_training_that_no_longer_moves_ends_with_a_sentence_and_finite_weights(make_trainer: Make) -> None:
+    trainer = make_trainer(steps=4, logging={"every": 2})
+    with torch.no_grad():
+        trainer.discriminator.network.output.bias.fill_(float("nan"))
+    with pytest.raises(TrainingFailed, match=r"optimizer\.(generator|discriminator)\.lr="):
+        trainer.run()
+    assert all(parameter.isfinite().all() for parameter in trainer.generator.parameters)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+def test_mixed_precision_is_near_float32(make_trainer: Make, precision: str) -> None:
+    """Losses of the first step; bf16 has 8 bits of mantissa."""
+    losses = []
+    for one in ("fp32", precision):
+        recorder = Recorder()
+        trainer = make_trainer(observers=(recorder,), steps=1, runtime={"precision": one})
+        trainer.run()
+        losses.append(recorder.values[0]["discriminator/loss"])
+        assert trainer.generator.parameters[0].dtype == torch.float32
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert (losses[0] == losses[1]) is (precision == "fp32")
+
+
+def test_channels_last_is_the_same_arithmetic(make_trainer: Make) -> None:
+    last, first = make_trainer(), make_trainer(runtime={"channels_last": False})
+    for trainer in (last, first):
+        trainer.train_step()
+    layer = last.discriminator.network.blocks[1][0]
+    assert layer.weight.is_contiguous(memory_format=torch.channels_last)
+    for ours, theirs in zip(last.discriminator.parameters, first.discriminator.parameters, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=1e-3)

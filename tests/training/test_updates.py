@@ -1,0 +1,292 @@
+"""The two updates: who learns, who stays, what is drawn afresh, and what the sums are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganlab.networks.layers import WeightLayer
+from ganlab.training.trainer import Trainer
+from ganlab.training.updates import update_discriminator, update_generator
+from ganlab.types import Augment, Batch, Need, Regularizer, Update
+
+Make = Callable[..., Trainer]
+GP = {"loss": "wasserstein", "regularizer": {"gradient_penalty": {}}}
+VARIANTS: list[dict[str, Any]] = [{}, GP, {"norm": {"discriminator": {"layer": "none", "weight": "spectral"}}}]
+
+
+def state(network: torch.nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def d_update(trainer: Trainer) -> dict[str, Tensor]:
+    moment = trainer._moment(frozenset(trainer.game.terms), "discriminator", 0)
+    return dict(update_discriminator(trainer.game, trainer.discriminator, trainer.feed.next(), moment))
+
+
+def g_update(trainer: Trainer) -> dict[str, Tensor]:
+    moment = trainer._moment(frozenset(trainer.game.terms), "generator", 0)
+    return dict(update_generator(trainer.game, trainer.generator, trainer.discriminator, trainer.feed.next(), moment))
+
+
+@pytest.mark.parametrize("changes", VARIANTS, ids=["bce", "wgan_gp", "spectral"])
+def test_a_d_update_leaves_g_bit_identical_buffers_included(make_trainer: Make, changes: dict[str, Any]) -> None:
+    trainer = make_trainer(**changes)
+    g, d = trainer.generator.network, trainer.discriminator.network
+    before_g, before_d = state(g), state(d)
+    d_update(trainer)
+    assert same(state(g), before_g)
+    assert all(parameter.grad is None for parameter in g.parameters())
+    assert not any(
+        torch.equal(parameter, before_d[name]) for name, parameter in d.named_parameters() if "weight" in name
+    )
+
+
+@pytest.mark.parametrize("changes", VARIANTS, ids=["bce", "wgan_gp", "spectral"])
+def test_a_g_update_leaves_d_bit_identical(make_trainer: Make, changes: dict[str, Any]) -> None:
+    trainer = make_trainer(**changes)
+    g, d = trainer.generator.network, trainer.discriminator.network
+    before_g, before_d = state(g), state(d)
+    g_update(trainer)
+    assert same(state(d), before_d)
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in d.parameters())
+    assert not any(
+        torch.equal(parameter, before_g[name]) for name, parameter in g.named_parameters() if "weight" in name
+    )
+
+
+def test_the_discriminators_loss_is_the_formulas(make_trainer: Make) -> None:
+    """The same update by hand, a straight line of PyTorch, gives the same numbers and the same new weights."""
+    trainer, twin = make_trainer(), make_trainer()
+    values = d_update(trainer)
+    real = twin.feed.next().images
+    latent = torch.randn(8, 6, generator=twin._moment(frozenset(), "discriminator", 0).draw("latent"))
+    g, d = twin.generator.network, twin.discriminator.network
+    fake = g(latent, {}).images.detach()
+    on_real, on_fake = d(Batch(real)).logits, d(Batch(fake)).logits
+    loss = -(torch.log(torch.sigmoid(on_real)) + torch.log(1 - torch.sigmoid(on_fake))).mean()
+    torch.testing.assert_close(values["discriminator/loss"], loss.detach())
+    torch.testing.assert_close(values["discriminator/real"], on_real.mean().detach())
+    torch.testing.assert_close(values["discriminator/fake"], on_fake.mean().detach())
+    optimizer = torch.optim.Adam(d.parameters(), 2e-4, (0.5, 0.999))
+    loss.backward()
+    norm = torch.cat([parameter.grad.flatten() for parameter in d.parameters()]).norm()
+    torch.testing.assert_close(values["discriminator/gradient_norm"], norm)
+    optimizer.step()
+    for ours, theirs in zip(trainer.discriminator.parameters, d.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-4)
+
+
+def test_the_generators_loss_is_the_formulas(make_trainer: Make) -> None:
+    trainer, twin = make_trainer(), make_trainer()
+    values = g_update(trainer)
+    latent = torch.randn(8, 6, generator=twin._moment(frozenset(), "generator", 0).draw("latent"))
+    g, d = twin.generator.network, twin.discriminator.network
+    loss = -torch.log(torch.sigmoid(d(Batch(g(latent, {}).images)).logits)).mean()
+    torch.testing.assert_close(values["generator/loss"], loss.detach())
+    loss.backward()
+    torch.optim.Adam(g.parameters(), 2e-4, (0.5, 0.999)).step()
+    for ours, theirs in zip(trainer.generator.parameters, g.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-4)
+
+
+def test_every_d_update_of_a_step_sees_fresh_reals_and_latents(
+    make_trainer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(**GP)
+    reals, latents = [], []
+
+    def spy(self: Regularizer, update: Update) -> None:
+        reals.append(update.real.images)
+        latents.append(update.latent)
+
+    monkeypatch.setattr(type(trainer.game.terms["gradient_penalty"]), "discriminator", spy)
+    trainer.train_step()
+    assert len(reals) == 5
+    images = torch.cat(reals).flatten(1)
+    assert len(torch.unique(images, dim=0)) == 40  # of 64 in the set: none twice
+    assert len(torch.unique(torch.cat(latents), dim=0)) == 40
+
+
+def test_spectral_vectors_advance_once_per_d_update_and_never_in_gs(make_trainer: Make) -> None:
+    trainer = make_trainer(
+        **{**GP, "norm": {"discriminator": {"layer": "batch", "weight": "spectral"}}, "regularizer": {}, "loss": "bce"}
+    )  # batch norm: two passes per update
+    layers = [module for module in trainer.discriminator.network.modules() if isinstance(module, WeightLayer)]
+    expected = []
+    for layer in layers:
+        matrix, u = layer.matrix(layer.weight.detach()), layer.parametrization.u
+        v = torch.nn.functional.normalize(matrix.t() @ u, dim=0)
+        expected.append(torch.nn.functional.normalize(matrix @ v, dim=0))
+    d_update(trainer)
+    after = [layer.parametrization.u.clone() for layer in layers]
+    torch.testing.assert_close(after, expected)
+    g_update(trainer)
+    assert all(torch.equal(layer.parametrization.u, u) for layer, u in zip(layers, after, strict=True))
+
+
+# ------------------------------------------------------------------------- the contract, with terms that are not there yet
+
+
+@dataclass(frozen=True)
+class Constant(Regularizer):
+    weight: float = 3.0
+    interval: int = 4
+
+    def discriminator(self, update: Update) -> Tensor:
+        return torch.ones((), requires_grad=True) * 2
+
+    generator = discriminator
+
+
+def with_terms(trainer: Trainer, **terms: Regularizer) -> Trainer:
+    from dataclasses import replace
+
+    trainer.game = replace(trainer.game, terms=terms)
+    return trainer
+
+
+def test_a_lazy_term_counts_weight_times_interval(make_trainer: Make) -> None:
+    plain, lazy = make_trainer(), with_terms(make_trainer(), constant=Constant())
+    for update in (d_update, g_update):
+        without, with_it = update(plain), update(lazy)
+        network = "discriminator" if update is d_update else "generator"
+        torch.testing.assert_close(with_it[f"{network}/loss"] - without[f"{network}/loss"], torch.tensor(24.0))
+        assert with_it[f"{network}/constant"] == 2
+        assert with_it[f"{network}/adversarial"] == without[f"{network}/adversarial"]
+
+
+@dataclass(frozen=True)
+class OwnInput(Regularizer):
+    """R1 as its paper has it: D differentiated by the very reals that it judged, without a second pass."""
+
+    weight: float = 1.0
+    interval: int = 1
+    discriminator_needs: ClassVar[frozenset[Need]] = frozenset({"real_gradient"})
+
+    def discriminator(self, update: Update) -> Tensor:
+        assert update.judged_real is not None
+        (gradient,) = torch.autograd.grad(update.judged_real.logits.sum(), update.seen_real.images, create_graph=True)
+        return 0.5 * (gradient**2).flatten(1).sum(1).mean()
+
+
+def test_a_term_can_differentiate_by_what_d_saw(make_trainer: Make) -> None:
+    values = d_update(with_terms(make_trainer(), r1=OwnInput()))
+    assert values["discriminator/r1"] > 0
+
+
+@dataclass(frozen=True)
+class FeatureMatching(Regularizer):
+    weight: float = 1.0
+    interval: int = 1
+    generator_needs: ClassVar[frozenset[Need]] = frozenset({"real", "features"})
+
+    def generator(self, update: Update) -> Tensor:
+        assert update.judged_real is not None
+        pairs = zip(update.judged_real.features, update.judged_fake.features, strict=True)
+        return torch.stack([(real.mean(0) - fake.mean(0)).abs().mean() for real, fake in pairs]).mean()
+
+
+def test_a_term_can_match_features_of_reals_in_gs_update(make_trainer: Make) -> None:
+    trainer = with_terms(make_trainer(), matching=FeatureMatching())
+    before = state(trainer.discriminator.network)
+    assert g_update(trainer)["generator/matching"] > 0
+    assert same(state(trainer.discriminator.network), before)
+
+
+@dataclass(frozen=True)
+class Consistency(Regularizer):
+    weight: float = 1.0
+    interval: int = 1
+
+    def discriminator(self, update: Update) -> Tensor:
+        again = update.see(Batch(update.real.images), "second view")
+        assert not torch.equal(again.images, update.seen_real.images)
+        assert update.judged_real is not None
+        return (update.discriminator.judge(again)[0].logits - update.judged_real.logits).pow(2).mean()
+
+
+def test_a_term_can_ask_for_a_second_view(make_trainer: Make) -> None:
+    trainer = with_terms(make_trainer(augment={"instance_noise": {}}), consistency=Consistency())
+    assert d_update(trainer)["discriminator/consistency"] > 0
+
+
+def test_a_relativistic_loss_gets_reals_in_gs_update(make_trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ganlab.losses.bce import BCE
+
+    met: list[Any] = []
+    monkeypatch.setattr(BCE, "needs_real", True)
+    monkeypatch.setattr(BCE, "generator", lambda self, fake, real=None: met.append(real) or (fake - real))
+    g_update(make_trainer())
+    assert met[0].shape == (8,)
+
+
+def test_augmentation_reaches_both_kinds_in_both_updates_and_passes_gs_gradient(make_trainer: Make) -> None:
+    from dataclasses import replace
+
+    seen: list[Tensor] = []
+
+    class Brighter(Augment):
+        def __call__(self, images: Tensor, draw: torch.Generator, progress: float) -> Tensor:
+            seen.append(images)
+            return images * 0.5
+
+    trainer = make_trainer()
+    trainer.game = replace(trainer.game, augments={"brighter": Brighter()})
+    d_update(trainer)
+    assert len(seen) == 2
+    before = state(trainer.generator.network)
+    seen.clear()
+    g_update(trainer)
+    assert seen[-1].requires_grad
+    assert not same(state(trainer.generator.network), before)
+
+
+def test_labels_and_class_heads_fit_the_contract(make_trainer: Make) -> None:
+    """AC-GAN in a few lines: a condition, a head beside the logit, a term on it in both updates."""
+    from dataclasses import replace
+
+    import torch.nn.functional as F
+
+    from ganlab.types import Condition, Conditioning, Judgement
+
+    class Labels(Conditioning):
+        def of_real(self, condition: Condition) -> Condition:
+            return {"labels": condition["labels"]}
+
+        def of_fake(self, count: int, real: Condition, draw: torch.Generator) -> Condition:
+            return {"labels": torch.randint(10, (count,), generator=draw)}
+
+    @dataclass(frozen=True)
+    class ClassHead(Regularizer):
+        weight: float = 1.0
+        interval: int = 1
+
+        def discriminator(self, update: Update) -> Tensor:
+            assert update.judged_real is not None
+            return F.cross_entropy(update.judged_real.heads["class"], update.seen_real.condition["labels"])
+
+        def generator(self, update: Update) -> Tensor:
+            return F.cross_entropy(update.judged_fake.heads["class"], update.fake.condition["labels"])
+
+    trainer = with_terms(make_trainer(norm={"discriminator": {"layer": "none"}}), head=ClassHead())
+    d = trainer.discriminator.network
+    forward = d.forward
+
+    def with_head(batch: Batch, features: bool = False) -> Judgement:
+        judgement = forward(batch, features)
+        return Judgement(judgement.logits, {"class": judgement.logits[:, None] * torch.arange(10)})
+
+    d.forward = with_head  # type: ignore[method-assign]
+    trainer.game = replace(trainer.game, condition=Labels())
+    assert d_update(trainer)["discriminator/head"] > 0
+    assert g_update(trainer)["generator/head"] > 0
