@@ -26,6 +26,10 @@ OUTPUTS = Path("outputs")
 LONGEST_NAME = 100
 
 
+def as_yaml(plain: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(plain), sort_keys=False, default_flow_style=None, allow_unicode=True)
+
+
 def run_name(overrides: Sequence[str]) -> str:
     """What was overridden, in letters that every shell, file system and Hydra itself can read back:
     ``[A-Za-z0-9.+_-]``."""
@@ -78,8 +82,7 @@ class RunFolder:
         return self.path / "checkpoints"
 
     def save_config(self, plain: Mapping[str, Any]) -> None:
-        text = yaml.safe_dump(dict(plain), sort_keys=False, default_flow_style=None, allow_unicode=True)
-        (self.path / "config.yaml").write_text(f"# The resolved configuration of this run.\n{text}")
+        (self.path / "config.yaml").write_text(f"# The resolved configuration of this run.\n{as_yaml(plain)}")
 
     def load_config(self) -> dict[str, Any]:
         """The plain configuration. Raises UserError where it is missing or no YAML. Nothing in it is interpolated."""

@@ -16,12 +16,12 @@ from typing import Any
 import torch
 
 from ganlab.config import Configuration, Settings
-from ganlab.config.build import build_trainer
+from ganlab.config.build import build_discriminator, build_generator, build_trainer
 from ganlab.data import ImageSet, Source
 from ganlab.data.feed import need_a_batch
 from ganlab.errors import UserError
 from ganlab.monitor import Files, Progress, TensorBoard
-from ganlab.run_folder import OUTPUTS, RunFolder
+from ganlab.run_folder import OUTPUTS, RunFolder, as_yaml
 from ganlab.training import checkpoint
 from ganlab.training.trainer import Trainer
 
@@ -54,6 +54,12 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
         raise UserError(
             f"{resume.path} has done {state['step']:,} steps; type steps={2 * state['step']} to go on to twice as many"
         )
+    try:
+        build_generator(settings).load_state_dict(state["generator"]["network"])
+        build_discriminator(settings).load_state_dict(state["discriminator"]["network"])
+    except (RuntimeError, KeyError) as error:  # PyTorch's own list of names and shapes
+        reason = " ".join(str(error).split())
+        raise UserError(f"{resume.path}: its checkpoint does not fit its config.yaml ({reason})") from error
     return state
 
 
@@ -66,7 +72,7 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
     if machine.threads is not None:
         torch.set_num_threads(machine.threads)
     image_set = open_data(settings.data)
-    observers = [Files(folder.path), TensorBoard(folder.path, plain)]
+    observers = [Files(folder.path), TensorBoard(folder.path, as_yaml(plain))]
     trainer = build_trainer(
         settings,
         machine,
@@ -76,7 +82,7 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
         header={"settings": plain},
     )
     if state is not None:
-        _restore(trainer, state, folder)
+        trainer.restore(state)
     folder.save_config(plain)
     _announce(configuration, trainer, image_set, folder)
     began, first = time.perf_counter(), trainer.step
@@ -95,14 +101,6 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
         OUTPUTS if folder.path.is_relative_to(OUTPUTS) else folder.path,
     )
     return Outcome("finished", "", facts)
-
-
-def _restore(trainer: Trainer, state: dict[str, Any], folder: RunFolder) -> None:
-    try:
-        trainer.restore(state)
-    except (RuntimeError, KeyError) as error:  # PyTorch's own list of names and shapes
-        reason = " ".join(str(error).split())
-        raise UserError(f"{folder.path}: its checkpoint does not fit its config.yaml ({reason})") from error
 
 
 def _announce(configuration: Configuration, trainer: Trainer, image_set: ImageSet, folder: RunFolder) -> None:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -12,9 +10,9 @@ from ganlab.training.observer import Observer
 
 
 class TensorBoard(Observer):
-    """Scalars, sample grids and the resolved configuration, for ``tensorboard --logdir outputs``."""
+    """Scalars, sample grids and the resolved configuration as text, for ``tensorboard --logdir outputs``."""
 
-    def __init__(self, folder: Path, configuration: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, configuration: str) -> None:
         self.folder, self.configuration = folder, configuration
 
     def started(self, step: int, steps: int) -> None:
@@ -23,7 +21,7 @@ class TensorBoard(Observer):
         # What was logged after the checkpoint that a resumed run starts from is hidden.
         self.writer = SummaryWriter(str(self.folder), purge_step=step + 1 if step else None)
         if step == 0:
-            text = "\n".join(f"    {line}" for line in json.dumps(self.configuration, indent=2).splitlines())
+            text = "\n".join(f"    {line}" for line in self.configuration.splitlines())  # as code, in Markdown
             self.writer.add_text("configuration", text, 0)
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:

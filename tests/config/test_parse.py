@@ -108,7 +108,10 @@ def test_ints_are_ints_and_floats_floats() -> None:
             {"shape": {"name": "circle", "radios": 1}},
             "shape.radios: circle has no such setting; did you mean shape.radius?",
         ),
-        ({"shape": {"radius": 1}}, "shape: found settings (radius) and no name; type shape=… too, one of circle, square"),
+        (
+            {"shape": {"radius": 1}},
+            "shape: found settings (radius) and no name; type shape=… too, one of circle, square",
+        ),
         (
             {"shape": {"name": "square", "corners": "rond"}},
             "shape.corners=rond: no such option; did you mean shape.corners=round?",
