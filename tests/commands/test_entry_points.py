@@ -28,7 +28,7 @@ def test_the_wheel_trains_outside_the_repository(tmp_path: Path) -> None:
     assert "ganlab/configs/data/digits.yaml" in names
     assert {name.split("/")[0] for name in names} == {"ganlab", f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"}
     (tmp_path / "empty").mkdir()
-    code = "import sys, ganlab, ganlab.commands; assert sys.argv.pop(1) in ganlab.__file__; sys.argv[0] = 'ganlab'; ganlab.commands.main()"  # noqa: E501
+    code = "import sys, ganlab, ganlab.commands; assert sys.argv.pop(1) in ganlab.__file__; sys.argv[0] = 'ganlab'; ganlab.commands.main()"
     ran = subprocess.run(
         [
             sys.executable,
@@ -69,5 +69,5 @@ def test_a_misspelt_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 
 def test_help_needs_no_pytorch() -> None:
-    code = "import sys; sys.argv = ['ganlab', '--help']\ntry:\n    import ganlab.commands; ganlab.commands.main()\nexcept SystemExit: pass\nsys.exit('torch' in sys.modules)"  # noqa: E501
+    code = "import sys; sys.argv = ['ganlab', '--help']\ntry:\n    import ganlab.commands; ganlab.commands.main()\nexcept SystemExit: pass\nsys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

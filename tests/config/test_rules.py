@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 from torch import Tensor, nn
 
-from ganlab.config import CannotCombine
-from ganlab.config import rules
+from ganlab.config import CannotCombine, rules
 from ganlab.networks import DISCRIMINATORS
 from ganlab.networks.base import DiscriminatorModule
 from ganlab.networks.dcgan import DCGANDiscriminator

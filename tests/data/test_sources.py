@@ -147,5 +147,5 @@ def test_folders_without_images_are_one_sentence(tmp_path: Path) -> None:
 
 def test_torchvision_stays_off_the_default_path() -> None:
     """Its import takes a second, and the bundled data does without it."""
-    code = "import sys; from ganlab.config import configure; from ganlab.data.digits import Digits; configure({}); Digits().open(); sys.exit('torchvision' in sys.modules)"  # noqa: E501
+    code = "import sys; from ganlab.config import configure; from ganlab.data.digits import Digits; configure({}); Digits().open(); sys.exit('torchvision' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

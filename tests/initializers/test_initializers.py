@@ -16,8 +16,10 @@ from ganlab.networks.layers import Convolution, Dense, TransposedConvolution, wa
 from ganlab.networks.norms import Batch
 from ganlab.types import Initializer, Layer
 
+RELU = ReLU()
 
-def layer(kind: str, follows: Activation = ReLU(), stride: int = 2, inputs: int = 64, outputs: int = 64) -> nn.Module:
+
+def layer(kind: str, follows: Activation = RELU, stride: int = 2, inputs: int = 64, outputs: int = 64) -> nn.Module:
     if kind == "dense":
         return Dense(inputs * 16, outputs * 16, follows=follows)
     if kind == "convolution":
@@ -84,11 +86,8 @@ def test_the_second_moment_is_kept_through_layer_and_activation(
             y = y[..., 2:-2, 2:-2]  # the padded border sums fewer terms
         if follows.name in ("relu", "leaky_relu"):
             y = follows(y)
-    if kind == "transposed" and isinstance(initializer, Orthogonal):
-        # Orthonormal rows over out × (in · k²) put a norm of 1 on all k² taps; an output pixel meets k² / s² = 4 of 16.
-        expected = 1 / 4
-    else:
-        expected = 1.0
+    # Orthonormal rows over out × (in · k²) put a norm of 1 on all k² taps; an output pixel meets k² / s² = 4 of 16.
+    expected = 1 / 4 if kind == "transposed" and isinstance(initializer, Orthogonal) else 1.0
     assert (y**2).mean().item() == pytest.approx(expected, rel=0.1)
 
 
