@@ -89,7 +89,7 @@ class RunFolder:
         file = self.path / "config.yaml"
         try:
             plain = yaml.safe_load(file.read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise UserError(f"{self.path} is no run folder: it has no config.yaml") from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             mark = getattr(error, "problem_mark", None)

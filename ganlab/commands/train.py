@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganlab import run_folder
 from ganlab.commands.training_run import Outcome, ready, train
-from ganlab.config import CannotCombine, configure
+from ganlab.config import CannotCombine, Configuration, configure
 from ganlab.config.compose import CONFIG_NAME, Composer, composer, config_folder, import_plugins, plugins_in
 from ganlab.config.resume import resumed
 from ganlab.errors import Refused, TrainingFailed, UserError
@@ -48,27 +49,54 @@ def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> i
 
 
 def _main(arguments: list[str], program: str) -> int:
-    args = get_args_parser().parse_args(arguments)
+    args = get_args_parser().parse_intermixed_args(arguments)  # `norm=batch -m seed=0,1` is natural to type
     flags = [argument for argument in arguments if argument not in args.overrides]
-    if args.help or args.hydra_help or args.info or args.shell_completion:
-        _hand_to_hydra(program, arguments)
+    if args.help or args.hydra_help:
+        _hand_to_hydra(program, flags)
         return 0
+    _refuse_flags(args)
     multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
     with composer(args.config_dir) as composing:
         read = composing.read(args.overrides)
         overrides = composing.rewrite(read)
-        resume = _resumed_folder(read)
         if multirun:
-            _check_sweep(composing, read, overrides, resume)
+            _check_sweep(composing, read, overrides)
+            fixed = [one.key_or_group for one in read if not one.is_sweep_override() and not one.is_hydra_override()]
+            overrides.append(f"hydra.job.config.override_dirname.exclude_keys=[{','.join(fixed)}]")
+            resume = None
         else:
-            _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
-    if multirun:
-        fixed = [one.key_or_group for one in read if not one.is_sweep_override() and not one.is_hydra_override()]
-        overrides.append(f"hydra.job.config.override_dirname.exclude_keys=[{','.join(fixed)}]")
-    if not args.cfg:
+            resume = _resumed_folder(read)
+            configuration = _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
+    if args.cfg == "job" and not multirun:
+        print(run_folder.as_yaml(configuration.plain()), end="")
+        return 0
+    if not args.cfg and not args.info:
         overrides.append(_folder_override(read, resume, multirun))
     _hand_to_hydra(program, [*flags, *overrides])
-    return 0 if args.cfg else _exit_code(overrides[-1] if multirun else None)
+    return 0 if args.cfg or args.info else _exit_code(overrides[-1] if multirun else None)
+
+
+def _refuse_flags(args: argparse.Namespace) -> None:
+    """Hydra's flags that have no place here, before Hydra fails on them in its own way."""
+    problems = [
+        f"{flag}: {reason}"
+        for given, flag, reason in (
+            (
+                args.config_name,
+                "--config-name",
+                "there is one, train; your own recipes: --config-dir FOLDER experiment=NAME",
+            ),
+            (args.config_path, "--config-path", "ganlab brings its configs; your own beside them: --config-dir FOLDER"),
+            (args.experimental_rerun, "--experimental-rerun", "it would unpickle a file; type resume=RUN"),
+            (args.shell_completion, "--shell-completion", "it is called by the shell; see --hydra-help"),
+            (args.run and args.multirun, "--run", "it cannot go with --multirun"),
+            (args.resolve and not args.cfg, "--resolve", "it goes with --cfg only"),
+            (args.cfg and args.multirun, "--cfg", "it shows one job; leave --multirun out"),
+        )
+        if given
+    ]
+    if problems:
+        raise Refused(problems)
 
 
 def _hand_to_hydra(program: str, arguments: list[str]) -> None:
@@ -87,11 +115,9 @@ def _resumed_folder(read: Sequence[Override]) -> RunFolder | None:
 def _plain(
     composing: Composer, read: Sequence[Override], overrides: Sequence[str], resume: RunFolder | None
 ) -> tuple[dict[str, Any], list[str]]:
-    """The plain configuration of one job, and what it changes of the run that it resumes; plugins are imported. Raises
-    Refused."""
+    """The plain configuration of one job, and what it changes of the run that it resumes; a recipe's plugins are
+    imported. Raises Refused."""
     changes: list[str] = []
-    typed = [one.value() for one in read if one.key_or_group == "plugins"]
-    import_plugins(plugins_in({"plugins": typed[-1]}) if typed else [])
     plain = composing.plain(overrides)
     import_plugins(plugins_in(plain))
     if resume is not None:
@@ -105,7 +131,7 @@ def _check_job(
     overrides: Sequence[str],
     resume: RunFolder | None,
     look_at_data: bool,
-) -> None:
+) -> Configuration:
     several = [one.input_line for one in read if one.is_sweep_override()]
     if several:
         raise Refused(
@@ -115,14 +141,13 @@ def _check_job(
     configuration = configure(plain, composing.suggestions)
     if look_at_data:
         ready(configuration.settings, resume)
+    return configuration
 
 
-def _check_sweep(
-    composing: Composer, read: Sequence[Override], overrides: Sequence[str], resume: RunFolder | None
-) -> None:
+def _check_sweep(composing: Composer, read: Sequence[Override], overrides: Sequence[str]) -> None:
     """Mistakes in any job refuse the sweep. Combinations that cannot run are what a sweep may meet: they are told, and
     their jobs refused when their turn comes, unless no job is left."""
-    if resume is not None:
+    if any(one.key_or_group == "resume" for one in read):
         raise Refused(["resume=… goes on with one run; leave -m out"])
     jobs = composing.jobs(overrides)
     problems: list[str] = []
@@ -130,9 +155,13 @@ def _check_sweep(
     for number, job in enumerate(jobs[:MOST_CHECKED]):
         try:
             plain, _ = _plain(composing, composing.read(job), job, None)
-            configure(plain, composing.suggestions)
+            settings = configure(plain, composing.suggestions).settings
+            try:
+                ready(settings, None)
+            except UserError as error:
+                raise CannotCombine([str(error)]) from None
         except CannotCombine as error:
-            refused[f"job {number} ({' '.join(job)})"] = error
+            refused[f"job {number} ({' '.join(one.lstrip('+') for one in job)})"] = error
         except Refused as error:
             problems += error.problems
     if problems:
@@ -146,18 +175,25 @@ def _check_sweep(
 def _folder_override(read: Sequence[Override], resume: RunFolder | None, multirun: bool) -> str:
     """Makes the folder of a run, or of a sweep, and returns the override that tells Hydra of it."""
     key = f"hydra.{'sweep' if multirun else 'run'}.dir"
-    typed = next((str(one.value()) for one in reversed(read) if one.key_or_group == key), None)
+    typed = next((one.value() for one in reversed(read) if one.key_or_group == key), None)
     if resume is not None:
-        folder = resume.path
-    elif typed is None:
+        if typed is not None:
+            raise Refused([f"{key}={typed}: resume=… goes on in the run's own folder; leave it out"])
+        return f"{key}={_quoted(str(resume.path))}"
+    if typed is None:
         folder = run_folder.make_sweep() if multirun else run_folder.make([one.input_line or "" for one in read])
-    elif (Path(typed) / "config.yaml").exists():
-        raise Refused(
-            [f"{key}={typed}: there is a run already; type resume={typed} to go on with it, or another folder"]
-        )
-    else:
-        return f"{key}={_quoted(typed)}"
-    return f"{key}={_quoted(str(folder))}"
+        return f"{key}={_quoted(str(folder))}"
+    if not isinstance(typed, str) or not typed:
+        raise Refused([f"{key}={typed}: need a folder"])
+    if list(Path(typed).glob("config.yaml")) or list(Path(typed).glob("*/config.yaml")):
+        hint = "choose another folder" if multirun else f"type resume={typed} to go on with it, or another folder"
+        raise Refused([f"{key}={typed}: there is a run already; {hint}"])
+    if "${" not in typed:  # otherwise Hydra knows what it will be
+        try:
+            Path(typed).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Refused([f"{key}={typed}: no folder can be made there ({error.strerror})"]) from None
+    return f"{key}={_quoted(typed)}"
 
 
 def _quoted(text: str) -> str:
@@ -179,6 +215,9 @@ def _attempt() -> Outcome:
     job = HydraConfig.get()
     folder = RunFolder(run_folder.shown(Path(job.runtime.output_dir)))
     _ended.append(folder)
+    if (folder.path / "config.yaml").exists() and job.mode == RunMode.MULTIRUN:
+        log.error("%s: there is a run already; leave hydra.sweep.subdir to ganlab", folder.path)
+        return Outcome("refused")
     try:
         composing = Composer()
         overrides = list(job.overrides.task)
@@ -210,7 +249,8 @@ def _exit_code(sweep: str | None) -> int:
         status = _ended[-1].status()
         return {"finished": 0, "refused": 2, "stopped": int(status.get("exit_code", 130))}.get(status["status"], 1)
     folder = Path(sweep.partition("=")[2].strip('"'))
-    folders = [RunFolder(path.parent) for path in sorted(folder.glob("*/status.json"))] or _ended
+    found = sorted(folder.glob("*/status.json"), key=lambda path: (len(path.parent.name.split("-")[0]), path))
+    folders = [RunFolder(path.parent) for path in found] or _ended
     ended = {one.path.name: one.status() for one in folders}
     counts = {
         word: sum(status["status"] == word for status in ended.values()) for word in ("finished", "refused", "failed")

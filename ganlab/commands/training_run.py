@@ -49,7 +49,10 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
     need_a_batch(open_data(settings.data), settings.batch_size)
     if resume is None:
         return None
-    state = checkpoint.read(checkpoint.newest(resume.checkpoints))
+    path = checkpoint.newest(resume.checkpoints)
+    state = checkpoint.read(path)
+    if not _whole(state):
+        raise UserError(f"{path} lacks a part of what a run needs to go on; take it away and resume again")
     if state["step"] >= settings.steps:
         raise UserError(
             f"{resume.path} has done {state['step']:,} steps; type steps={2 * state['step']} to go on to twice as many"
@@ -61,6 +64,21 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
         reason = " ".join(str(error).split())
         raise UserError(f"{resume.path}: its checkpoint does not fit its config.yaml ({reason})") from error
     return state
+
+
+def _whole(state: dict[str, Any]) -> bool:
+    """Whether a checkpoint's tree has the form that a trainer saves."""
+    counts = [state.get("step"), state.get("drawn")]
+    learners = [state.get("generator"), state.get("discriminator")]
+    return (
+        all(isinstance(count, int) and count >= 0 for count in counts)
+        and isinstance(state.get("meter"), dict)
+        and {"sums", "counts"} <= state["meter"].keys()
+        and all(
+            isinstance(learner, dict) and {"updates", "network", "optimizer", "average", "scaler"} <= learner.keys()
+            for learner in learners
+        )
+    )
 
 
 def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | None = None) -> Outcome:

@@ -22,7 +22,7 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -56,7 +56,7 @@ class Composer:
     job."""
 
     def __init__(self, own_folder: str | None = None) -> None:
-        loader = GlobalHydra.instance().config_loader()
+        self.loader = loader = GlobalHydra.instance().config_loader()
         if own_folder is not None:
             folder = Path(own_folder).resolve()
             if not folder.is_dir():
@@ -77,23 +77,23 @@ class Composer:
     # ------------------------------------------------------------------------------------------------------ overrides
 
     def read(self, overrides: Sequence[str]) -> list[Override]:
-        """The overrides, each understood alone, its group's options looked up. Raises Refused with all problems, those
-        of the values beside them included."""
+        """The overrides, each understood alone, its group's options looked up, typed plugins imported. Raises Refused
+        with all problems, those of the values beside them included."""
         problems: list[str] = []
-        good: list[Override] = []
-        bad: list[Override] = []
+        read: list[Override] = []
         for text in overrides:
             try:
-                override = OverridesParser.create().parse_overrides([text])[0]
+                read += OverridesParser.create(config_loader=self.loader).parse_overrides([text])
             except HydraException as error:
                 problems.append(self._unreadable(text, error))
-                continue
-            unknown = self._unknown_options(override) if self.is_group_choice(override) else []
-            problems += unknown
-            (bad if unknown else good).append(override)
-        if problems:
-            raise Refused([*problems, *self._problems_beside(good, [one.key_or_group for one in bad])])
-        return good
+        plugins = [one.value() for one in read if one.key_or_group == "plugins" and not one.is_sweep_override()]
+        import_plugins(plugins_in({"plugins": plugins[-1]}) if plugins else [])
+        wrong = {one.key_or_group: found for one in read if (found := self._choice_problems(one))}
+        if problems or wrong:
+            problems += [problem for found in wrong.values() for problem in found]
+            good = [one for one in read if one.key_or_group not in wrong]
+            raise Refused([*problems, *self._problems_beside(good, list(wrong))])
+        return read
 
     def _problems_beside(self, good: Sequence[Override], bad_groups: Sequence[str]) -> list[str]:
         """What is wrong with the values that were typed beside a choice that does not exist, that choice left out."""
@@ -107,6 +107,11 @@ class Composer:
         values = _values(override)
         return override.key_or_group in self.options and not any(isinstance(value, dict) for value in values)
 
+    def _is_plugins_choice(self, group: str, value: Any) -> bool:
+        """Whether a value names a component that has no option file, because a plugin brought it."""
+        table = table_of(hints(Settings)[group]) if group in hints(Settings) else None
+        return table is not None and value in table and value not in self.options[group]
+
     def _unreadable(self, text: str, error: HydraException) -> str:
         if "=" not in text:
             known = [*self.options, *keys(Settings)]
@@ -119,18 +124,39 @@ class Composer:
         reason = str(error).splitlines()[0].removeprefix("LexerNoViableAltException: ")
         return f"{text}: cannot be read as KEY=VALUE ({reason}); values with spaces or signs need quotes: 'KEY=\"…\"'"
 
-    def _unknown_options(self, override: Override) -> list[str]:
-        group = override.key_or_group
-        options = self.options[group]
+    def _choice_problems(self, override: Override) -> list[str]:
+        """What is wrong with the choice of an option, or of several."""
+        group, values = override.key_or_group, _values(override)
+        if group.startswith("hydra/"):
+            known = self.loader.get_group_options(group)
+            missing = [value for value in values if isinstance(value, str) and value not in known]
+            return [f"{group}={value}: not installed; there are {', '.join(known)}" for value in missing]
+        if group not in self.options or override.is_delete():
+            return []
+        options, several = self.options[group], group in LISTS
+        if several and any(isinstance(value, dict) for value in values):
+            return [f"{override.input_line}: need a list of names; type {group}=[{next(iter(options), '')}]"]
+        if not self.is_group_choice(override):
+            return []
         problems = []
-        for value in _values(override):
+        for value in values:
+            if value is None and len(values) == 1 and (several or group == RECIPE):
+                continue  # none of them
+            if isinstance(value, list) and not several:
+                problems.append(
+                    f"{group}={_listed(value)}: {group} takes one option; several are a sweep, which needs -m"
+                )
+                continue
             for option in value if isinstance(value, list) else [value]:
-                if option is None or str(option) in options:
+                known_name = isinstance(option, str) and (option in options or self._is_plugins_choice(group, option))
+                if known_name or isinstance(option, Glob):
                     continue
-                guess = nearest(str(option), options)
-                typed = f"{group}=[{guess}]" if isinstance(value, list) else f"{group}={guess}"
-                found = f"{group}=[{option}]" if isinstance(value, list) else f"{group}={option}"
-                end = f"did you mean {typed}?" if guess else f"there are {', '.join(options)}"
+                name = "null" if option is None else str(option)
+                guess = "none" if option is None and "none" in options else nearest(name, options)
+                typed, found = (
+                    f"{group}=[{one}]" if isinstance(value, list) else f"{group}={one}" for one in (guess, name)
+                )
+                end = f"did you mean {typed}?" if guess else f"the options are {', '.join(options)}"
                 problems.append(f"{found}: no such option; {end}")
         return problems
 
@@ -138,41 +164,75 @@ class Composer:
         """The overrides as Hydra should get them.
 
         Values become ``++key=value``, so that unknown keys reach the parse, which knows better what was meant. A
-        component that is replaced by another (``init.generator=he``) loses the old one's settings before it takes new
-        ones.
+        component that is replaced by another (``init.generator=he``) loses the old one's settings, then takes those
+        that were typed, before it or behind it.
         """
         slots = set(_slots(Settings))
-        rewritten: list[str] = []
+        choices: list[str] = []
+        components: list[tuple[int, list[str]]] = []
+        values: list[str] = []
         for override in read:
             key, text = override.key_or_group, override.input_line or ""
-            if override.is_hydra_override() or override.is_delete() or self.is_group_choice(override):
-                # `+norm=…` of a group that stands in the defaults list already: the person means norm=…
-                plus = text.startswith("+") and key in self.options and key not in LISTS
-                rewritten.append(text.lstrip("+") if plus else text)
-                continue
             value = text.partition("=")[2]
-            values = _values(override)
-            has_settings = any(other.key_or_group.startswith(f"{key}.") for other in read)
-            if key in slots and len(values) == 1 and isinstance(values[0], dict):
-                rewritten += [f"++{key}=null", *(f"++{key}.{k}={json.dumps(v)}" for k, v in values[0].items())]
-            elif key in slots and has_settings and all(isinstance(one, str) for one in values):
-                rewritten += [f"++{key}=null", f"++{key}.name={value}"]
+            typed = _values(override)
+            if override.is_hydra_override():
+                choices.append(text)
+            elif override.is_delete():
+                choices.append(f"{key}=[]" if key in LISTS else text)
+            elif self.is_group_choice(override):
+                choices += self._rewritten_choice(override, value, typed)
+            elif key in self.options and isinstance(typed[0], dict) and len(typed) == 1:
+                name = typed[0].get("name")
+                choices += [f"{key}={name}"] if name in self.options[key] else []
+                values += [f"++{key}.{k}={_encoded(v)}" for k, v in typed[0].items() if not (choices and k == "name")]
+            elif key in slots and len(typed) == 1 and isinstance(typed[0], dict):
+                settings = [f"++{key}.{k}={_encoded(v)}" for k, v in typed[0].items()]
+                components.append((key.count("."), [f"++{key}=null", *settings]))
+            elif key in slots and all(isinstance(one, str) for one in typed):
+                has_settings = any(other.key_or_group.startswith(f"{key}.") for other in read)
+                named = [f"++{key}=null", f"++{key}.name={value}"] if has_settings else [f"++{key}={value}"]
+                components.append((key.count("."), named))
             else:
-                rewritten.append(f"++{key}={value}")
-        return rewritten
+                values.append(f"++{key}={value}")
+        # A component before the settings in it, an outer one before an inner one.
+        replaced = [text for _, texts in sorted(components, key=lambda one: one[0]) for text in texts]
+        return [*choices, *replaced, *values]
+
+    def _rewritten_choice(self, override: Override, value: str, typed: Sequence[Any]) -> list[str]:
+        group, text = override.key_or_group, override.input_line or ""
+        if group == RECIPE and typed == [None]:
+            return []
+        if group in LISTS:
+            if typed == [None]:
+                return [f"{group}=[]"]
+            as_lists = [
+                f"[{one}]" if isinstance(one, str) else _listed(one) for one in typed if not isinstance(one, Glob)
+            ]
+            plus = "+" if override.is_add() and not override.is_force_add() else ""
+            return [f"{plus}{group}={','.join(as_lists)}"] if as_lists else [text]
+        if any(self._is_plugins_choice(group, one) for one in typed):
+            return [f"++{group}.name={value}"]
+        return [text.lstrip("+")]  # `+norm=…`: the group stands in the defaults list already
 
     def jobs(self, rewritten: Sequence[str]) -> list[list[str]]:
-        """The overrides of each job of a sweep. Sweeps without an end (an Optuna interval) are left out of them."""
+        """The overrides of each job of a sweep. Raises Refused where they cannot be told: a sweep without an end (an
+        interval) needs a sweeper that chooses, and is left out of them then."""
         from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
-        loader = GlobalHydra.instance().config_loader()
-        parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(rewritten))
-        countable = [
-            one
-            for one in parsed
-            if not one.is_hydra_override() and (not one.is_sweep_override() or one.is_discrete_sweep())
-        ]
-        (batch,) = BasicSweeper.split_arguments(countable, None)
+        parsed = OverridesParser.create(config_loader=self.loader).parse_overrides(list(rewritten))
+        endless = [one for one in parsed if one.is_sweep_override() and not one.is_discrete_sweep()]
+        if endless and not any(one.key_or_group == "hydra/sweeper" for one in parsed):
+            lines = [
+                f"{one.input_line}: an interval needs a sweeper that chooses; type hydra/sweeper=…" for one in endless
+            ]
+            raise Refused(lines)
+        countable = [one for one in parsed if not one.is_hydra_override() and one not in endless]
+        try:
+            (batch,) = BasicSweeper.split_arguments(countable, None)
+        except (HydraException, ValueError) as error:
+            raise Refused([f"this sweep cannot be told apart into jobs ({error})"]) from None
+        if not batch:
+            raise Refused(["this sweep has no jobs; one of its ranges is empty"])
         return [list(job) for job in batch]
 
     # ------------------------------------------------------------------------------------------------------ composing
@@ -181,17 +241,38 @@ class Composer:
         """The plain values of one job, from its rewritten overrides. Raises Refused, in one line, where Hydra cannot
         compose them. What is typed wins over a recipe, an option typed over the recipe's settings in its group."""
         read = OverridesParser.create().parse_overrides(list(rewritten))
-        recipe = next((one for one in read if one.key_or_group == RECIPE and one.value() is not None), None)
+        recipe = next((one for one in read if one.key_or_group == RECIPE), None)
         without_recipe = [one.input_line or "" for one in read if one is not recipe]
         try:
             plain = self._compose(rewritten)
         except Refused as error:
             raise Refused([*error.problems, *(self._problems_in(without_recipe) if recipe else [])]) from None
-        if recipe is not None:
-            without = self._compose(without_recipe)
-            for one in read:
-                if self.is_group_choice(one) and one.key_or_group in without and one.key_or_group not in LISTS:
-                    plain[one.key_or_group] = without[one.key_or_group]
+        without = self._compose(without_recipe) if recipe is not None else plain
+        for one in read:
+            group = one.key_or_group
+            if not self.is_group_choice(one):
+                continue
+            if group in LISTS:
+                if one.value() == [] and not one.is_add() and group in plain:
+                    plain[group] = {}  # none at all, not even what a loss or a trick brings along
+            elif group in without:
+                plain[group] = without[group]
+        return self._without_leftovers(plain, [one.key_or_group for one in read])
+
+    def _without_leftovers(self, plain: dict[str, Any], typed: Sequence[str]) -> dict[str, Any]:
+        """A plugin's component has no option file; it takes a place in which the default's settings still stand."""
+        for group, content in plain.items():
+            if (
+                group in self.options
+                and isinstance(content, dict)
+                and self._is_plugins_choice(group, content.get("name"))
+            ):
+                table = table_of(hints(Settings)[group])
+                assert table is not None
+                known = {"name", *hints(table[str(content["name"])])}
+                plain[group] = {
+                    key: value for key, value in content.items() if key in known or f"{group}.{key}" in typed
+                }
         return plain
 
     def _problems_in(self, rewritten: Sequence[str]) -> list[str]:
@@ -207,6 +288,10 @@ class Composer:
             plain = OmegaConf.to_container(composed, resolve=True)
         except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
             raise Refused([self._explain(error)]) from None
+        except RecursionError:
+            raise Refused(["a recipe names itself in its defaults list"]) from None
+        except (ValueError, TypeError, AssertionError) as error:  # what Hydra does not expect in a file
+            raise Refused([f"a recipe or option file cannot be read ({' '.join(str(error).split())})"]) from None
         assert isinstance(plain, dict)
         return {str(key): value for key, value in plain.items()}
 
@@ -276,6 +361,19 @@ def _values(override: Override) -> list[Any]:
     value = override._value
     elements = value.list if isinstance(value, ChoiceSweep) else [value]
     return [_unquoted(element) for element in elements]
+
+
+def _encoded(value: Any) -> str:
+    """A value as Hydra's override grammar reads it."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{_encoded(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_encoded, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _listed(names: Sequence[Any]) -> str:
+    return f"[{','.join(map(str, names))}]"
 
 
 def _unquoted(element: Any) -> Any:

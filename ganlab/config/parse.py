@@ -6,7 +6,6 @@ import math
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ganlab.errors import Refused, nearest
@@ -31,12 +30,15 @@ class _Failed(Exception):
     """A value that could not be parsed; its problem has been noted."""
 
 
-@cache
+_hints: dict[type, dict[str, Any]] = {}
+
+
 def hints(component: type) -> dict[str, Any]:
     """The annotation of each setting of a dataclass."""
-    return {
-        name: hint for name, hint in get_type_hints(component, include_extras=True).items() if name in _names(component)
-    }
+    if component not in _hints:
+        every = get_type_hints(component, include_extras=True)
+        _hints[component] = {name: every[name] for name in _names(component)}
+    return _hints[component]
 
 
 def _names(component: type) -> list[str]:
@@ -167,7 +169,7 @@ class _Parser:
             raise self.fail(f"{key}: found {settings} and no name; type {key}=… too, {_one_of(list(table))}")
         if not isinstance(name, str) or name not in table:
             raise self.fail(_no_option(key, name, list(table)))
-        return self.dataclass(table[name], {k: v for k, v in found.items() if k != "name"}, key, of=name)
+        return self.dataclass(table[name], {k: v for k, v in found.items() if k != "name"}, key, name, table)
 
     def mapping(self, table: Table[Any], found: Any, key: str) -> dict[str, Any]:
         if not isinstance(found, Mapping):
@@ -177,21 +179,22 @@ class _Parser:
             try:
                 if name not in table:
                     raise self.fail(_no_option(key, name, list(table)))
-                named[name] = self.dataclass(table[name], settings or {}, f"{key}.{name}")
+                if settings is not None:  # null takes away what a loss or a recipe brought along
+                    named[name] = self.dataclass(table[name], settings, f"{key}.{name}")
             except _Failed:
                 failed = True
         if failed:
             raise _Failed
         return named
 
-    def dataclass(self, kind: type, found: Any, key: str, of: str = "") -> Any:
+    def dataclass(self, kind: type, found: Any, key: str, of: str = "", table: Table[Any] | None = None) -> Any:
         if not isinstance(found, Mapping):
             raise self.fail(f"{key}: found {_show(found)}, need settings ({', '.join(_names(kind)) or 'none'})")
         known = hints(kind)
         failed = False
         for name in found:
             if name not in known:
-                self.problems.append(self.unknown(str(name), key, list(known), of))
+                self.problems.append(self.unknown(str(name), key, list(known), of, table or {}))
                 failed = True
         given = [name for name in known if name in found]
         try:
@@ -205,8 +208,10 @@ class _Parser:
         except ValueError as error:  # what a component's __post_init__ says of its settings together
             raise self.fail(f"{key}: {error}") from None
 
-    def unknown(self, name: str, key: str, siblings: list[str], of: str) -> str:
+    def unknown(self, name: str, key: str, siblings: list[str], of: str, table: Mapping[str, type]) -> str:
         """A sentence on a key that no setting has, with what was probably meant."""
+        if owners := [other for other, component in table.items() if name in hints(component)]:
+            return f"{_join(key, name)}: {of} has no such setting, {_either(owners)} has; type {key}={owners[0]} too"
         meant = MEANT.get(name.lower())
         guess = next((sibling for sibling in (name.lower(), meant) if sibling in siblings), None) or nearest(
             name, siblings
@@ -223,7 +228,7 @@ class _Parser:
         subject = f"{_join(key, name)}: {of + ' has ' if of else ''}no such setting"
         if suggestion:
             return f"{subject}; did you mean {' or '.join(suggestion[:2])}?"
-        return f"{subject}; there are {', '.join(siblings)}" if siblings else f"{subject}; it has no settings"
+        return f"{subject}; it has {', '.join(siblings)}" if siblings else f"{subject}; it has none"
 
 
 def keys(kind: type, prefix: str = "") -> Iterator[str]:
@@ -257,7 +262,7 @@ def dump(annotation: Any, value: Any) -> Any:
 
 
 def _dump_fields(component: Any) -> dict[str, Any]:
-    return {name: dump(hint, getattr(component, name)) for name, hint in hints(component.__class__).items()}
+    return {name: dump(hint, getattr(component, name)) for name, hint in hints(type(component)).items()}
 
 
 def describe(annotation: Any) -> str:
@@ -290,12 +295,16 @@ def _words(annotation: Any) -> list[str]:
 
 def _no_option(key: str, found: Any, options: Sequence[str]) -> str:
     guess = nearest(str(found), options)
-    end = f"did you mean {key}={guess}?" if guess else f"there are {', '.join(options)}"
+    end = f"did you mean {key}={guess}?" if guess else f"the options are {', '.join(options)}"
     return f"{key}={found}: no such option; {end}"
 
 
 def _one_of(options: Sequence[str]) -> str:
     return options[0] if len(options) == 1 else f"one of {', '.join(options)}"
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join(names)
 
 
 def _number(found: Any) -> float | None:

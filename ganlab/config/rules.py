@@ -45,10 +45,16 @@ def _networks_fit(settings: Settings, verdict: Verdict) -> DiscriminatorModule |
     discriminator = None
     try:
         build_generator(settings)
+    except (RuntimeError, MemoryError):  # PyTorch's allocator, or a shape beyond its range
+        verdict.refusals.append("generator: it needs more memory than this machine has; type smaller widths or sizes")
     except ValueError as error:
         verdict.refusals.append(f"generator={GENERATORS.name_of(settings.generator)}: {error}")
     try:
         discriminator = build_discriminator(settings)
+    except (RuntimeError, MemoryError):
+        verdict.refusals.append(
+            "discriminator: it needs more memory than this machine has; type smaller widths or sizes"
+        )
     except ValueError as error:
         verdict.refusals.append(f"discriminator={DISCRIMINATORS.name_of(settings.discriminator)}: {error}")
     # Both say the same of an image's size.

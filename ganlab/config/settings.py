@@ -30,7 +30,7 @@ from ganlab.networks import (
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlab.networks.parametrizations import Plain
 from ganlab.regularizers import REGULARIZERS
-from ganlab.table import Count, Whole
+from ganlab.table import Count, Range
 from ganlab.training.averaging import AVERAGINGS, Averaging, NoAveraging
 from ganlab.training.checkpoint import CheckpointSettings
 from ganlab.training.constraints import CONSTRAINTS, Constraint, Unconstrained
@@ -80,7 +80,7 @@ class Settings:
 
     steps: Count = 2000
     batch_size: Count = 64
-    seed: Whole = 0
+    seed: Annotated[int, Range(least=0, most=2**63 - 1)] = 0
     data: Annotated[Source, SOURCES] = field(default_factory=Digits)
     generator: Annotated[GeneratorArchitecture, GENERATORS] = field(default_factory=DCGANGenerator)
     discriminator: Annotated[DiscriminatorArchitecture, DISCRIMINATORS] = field(default_factory=DCGANDiscriminator)

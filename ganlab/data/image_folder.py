@@ -80,8 +80,15 @@ class ImageFolder(Source):
         return limited(image_set, self.limit)
 
     def _files(self) -> Iterator[Path]:
-        for folder, _, names in os.walk(self.root, followlinks=True):
-            yield from (Path(folder, name) for name in names if Path(name).suffix.lower() in SUFFIXES)
+        visited: set[str] = set()
+        for folder, below, names in os.walk(self.root, followlinks=True):
+            real = os.path.realpath(folder)
+            if real in visited:  # a link back up, or a second one to the same place
+                below.clear()
+                continue
+            visited.add(real)
+            files = (Path(folder, name) for name in names if Path(name).suffix.lower() in SUFFIXES)
+            yield from (file for file in files if file.is_file() or file.is_symlink())
 
     def _try_decode(self, file: Path) -> np.ndarray | Exception:
         try:

@@ -62,8 +62,8 @@ def read(path: Path) -> dict[str, Any]:
             return tree
     except FileNotFoundError as error:
         raise UserError(f"{path} is not there") from error
-    except (safetensors.SafetensorError, KeyError, ValueError, OSError) as error:
-        raise UserError(f"{path} is not a whole ganlab checkpoint ({error}); choose another one") from error
+    except (safetensors.SafetensorError, KeyError, ValueError, TypeError, AttributeError, OSError) as error:
+        raise UserError(f"{path} is not a whole ganlab checkpoint ({error}); take it away and resume again") from error
 
 
 def _take_tensors(node: Any, path: str, tensors: dict[str, Tensor]) -> Any:
@@ -106,7 +106,7 @@ class Checkpoints:
 
 def numbered(folder: Path) -> list[Path]:
     """The numbered checkpoints, oldest first."""
-    return sorted(folder.glob(f"step-*{SUFFIX}"))
+    return sorted(folder.glob(f"step-{'[0-9]' * 7}{SUFFIX}"))
 
 
 def newest(folder: Path) -> Path:
@@ -123,4 +123,5 @@ def newest(folder: Path) -> Path:
 def _steps(path: Path) -> int:
     if path.name.startswith("step-"):
         return int(path.name.removeprefix("step-").removesuffix(SUFFIX))
-    return int(read(path)["step"])
+    step = read(path).get("step")
+    return step if isinstance(step, int) else 0

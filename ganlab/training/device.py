@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 
 from ganlab.errors import UserError
-from ganlab.table import Count
+from ganlab.table import Range
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -21,7 +21,7 @@ class Runtime:
 
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
-    threads: Count | None = None
+    threads: Annotated[int, Range(least=1, most=1024)] | None = None
     channels_last: bool = True
 
     def resolve(self) -> Machine:

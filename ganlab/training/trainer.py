@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ganlab import streams
 from ganlab.errors import TrainingFailed
-from ganlab.table import Count
+from ganlab.table import Count, Range
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import Machine
 from ganlab.training.learner import Learner
@@ -28,7 +28,7 @@ class Logging:
 
     every: Count = 50  # steps between rows of numbers
     samples_every: Count = 250  # steps between sample grids
-    samples: Count = 64  # images in a grid
+    samples: Annotated[int, Range(least=1, most=4096)] = 64  # images in a grid
     progress: bool = True  # a bar, where the output is a terminal
 
 

@@ -153,7 +153,7 @@ def test_the_command_line_wins_over_a_recipe_in_groups_and_values() -> None:
         (["resume=latest"], ["latest: no run under outputs/"]),
         (["data.limit=5000"], ["data.limit=5000: there are 1,797 images"]),
         (["batch_size=100"], ["batch_size=100: there are only 64 images"]),
-        (["data=image_folder", "~data.limit", "data.root=nowhere"], ["data.root=nowhere: there is no such folder"]),
+        (["data=image_folder", "data.root=nowhere"], ["data.root=nowhere: there is no such folder"]),
         (["seed=${nothing}"], ["seed: ${nothing} names no setting"]),
         (
             ["norm=spectrl", "tricks=emma", "seed=abc", "generator.widht=3"],

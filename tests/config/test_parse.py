@@ -64,6 +64,7 @@ def problems(plain: Any) -> list[str]:
         ({"widths": [3]}, Outer(widths=(3,))),
         ({"inner": {"rate": "2e-4", "pair": [0, 1]}}, Outer(inner=Inner(2e-4, (0.0, 1.0)))),
         ({"shape": "circle"}, Outer(shape=Circle())),
+        ({"shapes": {"circle": None, "square": {}}}, Outer(shapes={"square": Square()})),  # taken away
         ({"shape": {"name": "square", "side": 2}}, Outer(shape=Square(2.0))),
         (
             {"shapes": {"circle": {"radius": 3}, "square": {}}},
@@ -103,7 +104,7 @@ def test_ints_are_ints_and_floats_floats() -> None:
         ({"inner": {"pair": [1, "x"]}}, "inner.pair[1]: found 'x', need a number"),
         ({"inner": {"pair": "ab"}}, "inner.pair: found 'ab', need a list of 2, each a number"),
         ({"shape": "circel"}, "shape=circel: no such option; did you mean shape=circle?"),
-        ({"shape": "hexagon"}, "shape=hexagon: no such option; there are auto, circle, square"),
+        ({"shape": "hexagon"}, "shape=hexagon: no such option; the options are auto, circle, square"),
         (
             {"shape": {"name": "circle", "radios": 1}},
             "shape.radios: circle has no such setting; did you mean shape.radius?",
@@ -118,6 +119,10 @@ def test_ints_are_ints_and_floats_floats() -> None:
         ),
         ({"shapes": {"squar": {}}}, "shapes=squar: no such option; did you mean shapes=square?"),
         ({"shapes": {"circle": {"radius": 0}}}, "shapes.circle.radius: found 0, need a number above 0"),
+        (
+            {"shape": {"name": "circle", "side": 1}},
+            "shape.side: circle has no such setting, square has; type shape=square too",
+        ),
         ({"rate": 1}, "rate: no such setting; did you mean inner.rate?"),
     ],
 )
