@@ -12,7 +12,9 @@ status.json        how it ended
 from __future__ import annotations
 
 import json
+import os
 import re
+import socket
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -100,7 +102,7 @@ class RunFolder:
         return plain
 
     def save_status(self, status: str, reason: str = "", **facts: Any) -> None:
-        """How the run ended: ``finished``, ``stopped``, ``refused`` or ``failed``."""
+        """How the run ended: ``finished``, ``stopped``, ``refused`` or ``failed``; ``running`` until then."""
         (self.path / "status.json").write_text(
             json.dumps({"status": status, "reason": reason, **facts}, indent=2) + "\n"
         )
@@ -112,6 +114,19 @@ class RunFolder:
         except (OSError, ValueError):
             return {"status": "unknown", "reason": "it ended without a word"}
         return status
+
+    def running(self) -> int | None:
+        """The process that trains here now; None where none does, or one on another machine."""
+        status = self.status()
+        pid = status.get("pid")
+        here = status["status"] == "running" and status.get("host") == socket.gethostname()
+        if not here or not isinstance(pid, int) or pid == os.getpid():
+            return None
+        try:
+            os.kill(pid, 0)
+        except OSError:  # it was killed
+            return None
+        return pid
 
 
 def shown(path: Path) -> Path:

@@ -114,7 +114,8 @@ class Loss:
     """Whether D is told probabilities (so that they can be smoothed)."""
     needs_real: ClassVar[bool] = False
     """Whether G's update judges reals too (relativistic losses)."""
-    recommended: ClassVar[Recommended]
+    # Radford et al. 2016, section 4: what a loss starts from that says nothing else.
+    recommended: ClassVar[Recommended] = Recommended("batch", n_critic=1, learning_rate=2e-4, betas=(0.5, 0.999))
 
     def discriminator(self, real: Tensor, fake: Tensor, targets: TargetPair) -> Tensor:
         """D's loss (n,) from its logits on reals and fakes."""

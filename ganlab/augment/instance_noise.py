@@ -22,5 +22,6 @@ class InstanceNoise(Augment):
 
     def __call__(self, images: Tensor, draw: torch.Generator, progress: float) -> Tensor:
         std = self.std * max(0.0, 1 - progress / self.until) if self.until else 0.0
-        noise = torch.empty_like(images).normal_(generator=draw)
+        # Drawn in the order of (N, C, H, W), so that the memory layout of the images does not decide the noise.
+        noise = torch.randn(images.shape, generator=draw, device=images.device, dtype=images.dtype)
         return images + std * noise

@@ -66,6 +66,8 @@ def _main(arguments: list[str], program: str) -> int:
             resume = None
         else:
             resume = _resumed_folder(read)
+            if resume is not None:  # from here on this very folder, whatever `latest` may mean by then
+                overrides.append(f"++resume={_quoted(str(resume.path))}")
             configuration = _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
     if args.cfg == "job" and not multirun:
         print(run_folder.as_yaml(configuration.plain()), end="")
@@ -260,4 +262,4 @@ def _exit_code(sweep: str | None) -> int:
         if status["status"] != "finished":
             print(f"  {name}: {status['status']}: {' '.join(status['reason'].split())}")
     print("Look at them side by side: tensorboard --logdir", folder)
-    return 1 if counts["failed"] else 0
+    return 1 if counts["failed"] else 0 if counts["finished"] else 2

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +30,9 @@ from ganlab.training.trainer import Trainer
 log = logging.getLogger("ganlab")
 
 
+THREADS = torch.get_num_threads()
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended: ``finished``, ``stopped``, ``refused`` or ``failed``, why, and what else is worth keeping."""
@@ -49,8 +54,9 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
     need_a_batch(open_data(settings.data), settings.batch_size)
     if resume is None:
         return None
-    path = checkpoint.newest(resume.checkpoints)
-    state = checkpoint.read(path)
+    if (owner := resume.running()) is not None:
+        raise UserError(f"{resume.path} is being trained by process {owner}; stop that one first")
+    path, state = checkpoint.newest(resume.checkpoints)
     if not _whole(state):
         raise UserError(f"{path} lacks a part of what a run needs to go on; take it away and resume again")
     if state["step"] >= settings.steps:
@@ -87,8 +93,7 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
     settings, plain = configuration.settings, configuration.plain()
     state = ready(settings, resume)
     machine = settings.runtime.resolve()
-    if machine.threads is not None:
-        torch.set_num_threads(machine.threads)
+    torch.set_num_threads(machine.threads or THREADS)  # the job before this one in a sweep may have set others
     image_set = open_data(settings.data)
     observers = [Files(folder.path), TensorBoard(folder.path, as_yaml(plain))]
     trainer = build_trainer(
@@ -102,6 +107,7 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
     if state is not None:
         trainer.restore(state)
     folder.save_config(plain)
+    folder.save_status("running", pid=os.getpid(), host=socket.gethostname())
     _announce(configuration, trainer, image_set, folder)
     began, first = time.perf_counter(), trainer.step
     with _stopping(trainer) as stopped_by:
@@ -115,7 +121,7 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
         "%s steps in %.0f s.\nSamples: %s\nLook at it: tensorboard --logdir %s",
         f"{trainer.step - first:,}",
         seconds,
-        sorted((folder.path / "samples").glob("step-*.png"))[-1],
+        sorted((folder.path / "samples").glob(f"step-{trainer.step:07d}-*.png"))[0],  # the average before G itself
         OUTPUTS if folder.path.is_relative_to(OUTPUTS) else folder.path,
     )
     return Outcome("finished", "", facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from hydra.core.override_parser.types import Override
 
 from ganlab.config import Settings, parse
 from ganlab.config.compose import Composer
+from ganlab.config.parse import hints
 from ganlab.errors import Refused
 
 CHANGEABLE = ("steps", "optimizer", "logging", "checkpoint", "evaluation", "runtime", "data.root", "data.download")
@@ -21,33 +23,41 @@ def resumed(composing: Composer, read: Sequence[Override], saved: dict[str, Any]
     The saved ``plugins`` are not imported: whoever resumes a run from somebody else types those that they trust.
     """
     typed = [one for one in read if one.key_or_group not in ("resume", "plugins") and not one.is_hydra_override()]
-    fresh = composing.plain(composing.rewrite(read))
+    resumed = copy.deepcopy(saved)
+    known = {*hints(Settings), *composing.options}
     problems: list[str] = []
-    for origin, plain in (("", fresh), ("saved config.yaml: ", {**saved, "plugins": [], "resume": None})):
-        try:
-            parse(Settings, plain, composing.suggestions)
-        except Refused as error:
-            problems += [f"{origin}{problem}" for problem in error.problems]
-    if problems and saved.get("plugins"):
-        problems.append(f"it was trained with plugins={saved['plugins']}: type them too if you trust them")
-    if problems:
-        raise Refused(problems)
     changes: list[str] = []
+    fresh = composing.plain(composing.rewrite([one for one in read if composing.is_group_choice(one)]))
     for one in typed:
         key = one.key_or_group
-        if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in CHANGEABLE):
+        changeable = any(key == allowed or key.startswith(f"{allowed}.") for allowed in CHANGEABLE)
+        if not changeable and key.split(".")[0] in known:  # of an unknown one the parse says what was meant
             problems.append(
-                f"{one.input_line}: resume=… goes on with the saved settings, and of those only "
-                f"{', '.join(CHANGEABLE)} can change; leave it out, or begin a new run without resume"
+                f"{one.input_line}: a saved run keeps this; leave it out, or begin a new run without resume"
             )
             continue
-        before, after = _get(saved, key), _get(fresh, key)
-        _set(saved, key, after)
-        if before != after:
-            changes.append(f"{key}: {before} → {after}")
+        # A value goes onto the saved ones, whatever they are; an option brings all of its group.
+        value = fresh[key] if composing.is_group_choice(one) else one.value()
+        if _get(saved, key) != value:
+            changes.append(f"{key}: {_get(saved, key)} → {value}")
+        _set(resumed, key, value)
+    if problems:
+        problems.append(f"what can change on resume: {', '.join(CHANGEABLE)}")
+    plugins = [one.value() for one in read if one.key_or_group == "plugins"]
+    resumed |= {"plugins": plugins[-1] if plugins else [], "resume": None}
+    try:
+        parse(Settings, resumed, composing.suggestions)
+    except Refused as error:
+        problems += [f"{_origin(problem, typed)}{problem}" for problem in error.problems]
+        if saved.get("plugins"):
+            problems.append(f"it was trained with plugins={saved['plugins']}: type them too if you trust them")
     if problems:
         raise Refused(problems)
-    return {**saved, "plugins": fresh.get("plugins") or [], "resume": None}, changes
+    return resumed, changes
+
+
+def _origin(problem: str, typed: Sequence[Override]) -> str:
+    return "" if any(problem.startswith(one.key_or_group) for one in typed) else "saved config.yaml: "
 
 
 def _get(plain: Any, key: str) -> Any:
@@ -59,5 +69,7 @@ def _get(plain: Any, key: str) -> Any:
 def _set(plain: dict[str, Any], key: str, value: Any) -> None:
     *parents, last = key.split(".")
     for part in parents:
-        plain = plain.setdefault(part, {})
+        if not isinstance(plain.get(part), dict):
+            plain[part] = {}
+        plain = plain[part]
     plain[last] = value

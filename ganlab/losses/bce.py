@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganlab.types import Loss, Recommended, TargetPair
+from ganlab.types import Loss, TargetPair
 
 
 def cross_entropy(logits: Tensor, target: Tensor | float) -> Tensor:
@@ -20,8 +20,6 @@ class BCE(Loss):
     3."""
 
     has_targets: ClassVar[bool] = True
-    # Radford et al. 2016, section 4: Adam with 2e-4 and beta_1 0.5, batch norm in both networks.
-    recommended: ClassVar[Recommended] = Recommended("batch", n_critic=1, learning_rate=2e-4, betas=(0.5, 0.999))
 
     def discriminator(self, real: Tensor, fake: Tensor, targets: TargetPair) -> Tensor:
         return cross_entropy(real, targets.real) + cross_entropy(fake, targets.fake)

@@ -28,7 +28,12 @@ class Files(Observer):
         if self.metrics.exists():
             # What an earlier run logged after its last checkpoint happens again now: nothing may stand twice.
             kept = [row for row in self.metrics.read_text().splitlines() if _step_of(row) <= step]
-            self.metrics.write_text("".join(f"{row}\n" for row in kept))
+            partial = self.metrics.with_suffix(".partial")
+            partial.write_text("".join(f"{row}\n" for row in kept))
+            os.replace(partial, self.metrics)
+        for picture in self.samples.glob("step-*-*.png"):
+            if picture.stem.split("-")[1] > f"{step:07d}":
+                picture.unlink()
         self.rows = self.metrics.open("a")
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:

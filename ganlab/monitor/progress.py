@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from tqdm import tqdm
 
@@ -9,6 +10,8 @@ from ganlab.training.observer import Observer
 
 class Progress(Observer):
     """A bar with losses, images per second and the remaining time; nothing where the output is no terminal."""
+
+    bar: Any = None
 
     def started(self, step: int, steps: int) -> None:
         # smoothing 0: the remaining time by the whole run's mean, since sampling makes single steps uneven
@@ -25,4 +28,5 @@ class Progress(Observer):
         )
 
     def closed(self) -> None:
-        self.bar.close()
+        if self.bar is not None:
+            self.bar.close()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -14,15 +15,15 @@ class TensorBoard(Observer):
 
     def __init__(self, folder: Path, configuration: str) -> None:
         self.folder, self.configuration = folder, configuration
+        self.writer: Any = None
 
     def started(self, step: int, steps: int) -> None:
         from torch.utils.tensorboard import SummaryWriter  # takes a second: not before it is needed
 
         # What was logged after the checkpoint that a resumed run starts from is hidden.
         self.writer = SummaryWriter(str(self.folder), purge_step=step + 1 if step else None)
-        if step == 0:
-            text = "\n".join(f"    {line}" for line in self.configuration.splitlines())  # as code, in Markdown
-            self.writer.add_text("configuration", text, 0)
+        text = "\n".join(f"    {line}" for line in self.configuration.splitlines())  # as code, in Markdown
+        self.writer.add_text("configuration", text, step)
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         for tag, value in values.items():
@@ -36,4 +37,5 @@ class TensorBoard(Observer):
         self.writer.flush()
 
     def closed(self) -> None:
-        self.writer.close()
+        if self.writer is not None:
+            self.writer.close()

@@ -49,7 +49,7 @@ def halvings(height: int, width: int) -> int:
 
 
 def _reachable_near(side: int) -> int:
-    """The multiple of 16 (of 4 below 32) nearest to ``side``: such sides halve down to below 8."""
+    """A side near ``side`` that halves down to below 8: a multiple of 4 below 32, of 8 below 64, and so on."""
     step = 4 if side < 32 else 8 if side < 64 else 16 if side < 128 else 32
     return min(max(round(side / step) * step, SMALLEST), LARGEST)
 

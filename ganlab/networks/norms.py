@@ -41,6 +41,7 @@ class BatchNormLayer(_Affine):
     """Batch norm over N (and H, W). ``frozen`` leaves the running statistics as they are and still normalizes by the
     batch's: one network's update must not move the other's buffers."""
 
+    averaged_buffers = ("running_mean", "running_variance")
     running_mean: Tensor
     running_variance: Tensor
 

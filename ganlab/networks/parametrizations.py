@@ -55,7 +55,8 @@ class SpectralParametrization(Parametrization):
     def sigma(self, matrix: Tensor) -> Tensor:
         """The largest singular value's estimate, at least ``floor``; a scalar."""
         # Autograd reads the vectors in the backward pass, when ``advance`` may have moved them in place: clone them.
-        return torch.dot(self.u.clone(), matrix.mv(self.v.clone())).clamp_min(self.floor)
+        with torch.autocast(matrix.device.type, enabled=False):  # σ in float32, also under mixed precision
+            return torch.dot(self.u.clone(), matrix.mv(self.v.clone())).clamp_min(self.floor)
 
     def forward(self, weight: Tensor, matrix: Tensor) -> Tensor:
         return weight / self.sigma(matrix)

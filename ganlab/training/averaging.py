@@ -48,25 +48,30 @@ class EMA(Averaging):
 
 
 class Average:
-    """A second G that follows the first. Parameters and floating-point buffers (batch norm's statistics, which belong
-    to the weights) are averaged alike; other buffers are copied."""
+    """A second G that follows the first. Parameters are averaged; so are the buffers that a module lists in its
+    ``averaged_buffers`` (batch norm's statistics, which belong to the weights). Other buffers are copied."""
 
     def __init__(self, source: nn.Module, averaging: Averaging) -> None:
         self.averaging = averaging
         self.network = copy.deepcopy(source).eval().requires_grad_(False)
         own, theirs = self.network.state_dict(), source.state_dict()
-        self._pairs = [(own[name], theirs[name]) for name in own]
+        averaged = {name for name, _ in source.named_parameters()} | {
+            f"{path}.{name}".lstrip(".")
+            for path, module in source.named_modules()
+            for name in getattr(module, "averaged_buffers", ())
+        }
+        self._averaged = [(own[name], theirs[name]) for name in own if name in averaged]
+        self._copied = [(own[name], theirs[name]) for name in own if name not in averaged]
 
     @torch.no_grad()
     def follow(self, update: int) -> None:
         """Takes in the source's weights after its ``update``-th update."""
         share = self.averaging.share(update)
         assert share is not None
-        for average, newest in self._pairs:
-            if average.is_floating_point() and share < 1:
-                average.lerp_(newest, share)
-            else:
-                average.copy_(newest)
+        for average, newest in self._averaged:
+            average.lerp_(newest, share)
+        for copied, newest in self._copied:
+            copied.copy_(newest)
 
 
 AVERAGINGS = Table[Averaging]("averaging", {"none": NoAveraging, "ema": EMA})

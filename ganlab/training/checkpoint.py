@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from torch import Tensor
 
 from ganlab.errors import UserError
 from ganlab.table import Count
+
+log = logging.getLogger("ganlab")
 
 FORMAT = 1
 SUFFIX = ".safetensors"
@@ -63,7 +67,7 @@ def read(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise UserError(f"{path} is not there") from error
     except (safetensors.SafetensorError, KeyError, ValueError, TypeError, AttributeError, OSError) as error:
-        raise UserError(f"{path} is not a whole ganlab checkpoint ({error}); take it away and resume again") from error
+        raise UserError(f"{path} is not a whole ganlab checkpoint ({error})") from error
 
 
 def _take_tensors(node: Any, path: str, tensors: dict[str, Tensor]) -> Any:
@@ -109,19 +113,33 @@ def numbered(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"step-{'[0-9]' * 7}{SUFFIX}"))
 
 
-def newest(folder: Path) -> Path:
-    """The checkpoint with the most steps. Raises UserError where there is none."""
+def newest(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The checkpoint with the most steps that is whole, and what is in it. Raises UserError where there is none."""
     final = folder / f"final{SUFFIX}"
-    found = numbered(folder)
-    candidates = [*found[-1:], *([final] if final.exists() else [])]
+    # A run that was resumed with more steps has numbered checkpoints that are newer than its old final one.
+    candidates = [(int(path.stem.removeprefix("step-")), path) for path in numbered(folder)]
+    if final.exists():
+        candidates.append((_steps_of(final), final))
     if not candidates:
         raise UserError(f"{folder} holds no checkpoint; resume=… needs a run that has saved one")
-    # A run that was resumed with more steps has numbered checkpoints that are newer than its old final one.
-    return max(candidates, key=lambda path: _steps(path))
+    problems: list[str] = []
+    for _, path in sorted(candidates, reverse=True):
+        try:
+            tree = read(path)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        for problem in problems:
+            log.warning("note: %s; going on from %s", problem, path.name)
+        return path, tree
+    raise UserError("; ".join(problems))
 
 
-def _steps(path: Path) -> int:
-    if path.name.startswith("step-"):
-        return int(path.name.removeprefix("step-").removesuffix(SUFFIX))
-    step = read(path).get("step")
-    return step if isinstance(step, int) else 0
+def _steps_of(path: Path) -> int:
+    """The step of a checkpoint, from its header alone; as late as can be where that cannot be read, so that it is
+    told."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return int(json.loads(file.metadata()["ganlab"])["tree"]["tree"]["step"])
+    except (safetensors.SafetensorError, KeyError, ValueError, TypeError, OSError):
+        return sys.maxsize

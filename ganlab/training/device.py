@@ -35,7 +35,7 @@ class Runtime:
                 f"runtime.precision=fp16: the {device.type} has no fast half precision with loss scaling; "
                 "type runtime.precision=bf16 or fp32"
             )
-        if precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        if precision == "bf16" and device.type == "cuda" and not _computes_bf16(device):
             raise UserError("runtime.precision=bf16: this GPU has no bf16; type runtime.precision=fp16 or fp32")
         return Machine(device, DTYPES[precision], self.threads, self.channels_last)
 

@@ -32,18 +32,21 @@ class Learner:
         self.optimizer = optimizer.build(self.parameters)
         self.constraint, self.average = constraint, average
         self.updates = 0
+        self._buffers = [buffer for buffer in network.buffers() if buffer.is_floating_point()]
+        self._kept = [buffer.clone() for buffer in self._buffers]
         # float16's range ends at 65,504 and begins at 6e-8: losses are scaled up, by a factor that finds itself.
         self.scaler = torch.amp.GradScaler(self.parameters[0].device.type) if dtype == torch.float16 else None
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """The network without parameter gradients: the other network learns through it."""
-        for parameter in self.parameters:
+        learning = [parameter for parameter in self.parameters if parameter.requires_grad]
+        for parameter in learning:
             parameter.requires_grad_(False)
         try:
             yield
         finally:
-            for parameter in self.parameters:
+            for parameter in learning:
                 parameter.requires_grad_(True)
 
     def backward(self, loss: Tensor) -> None:
@@ -53,8 +56,8 @@ class Learner:
     def apply(self) -> Values:
         """Unscale → finite gate → step → constraint → average; then the gradients are gone.
 
-        An update whose gradient is not finite leaves the weights as they are; ``…/blocked`` reports 1 for it. Nothing
-        is read back from the device.
+        An update whose gradient is not finite leaves weights and statistics as they are; ``…/blocked`` reports 1 for
+        it. Nothing is read back from the device where the optimizer can skip an update by itself.
         """
         if self.scaler:
             self.scaler.unscale_(self.optimizer)
@@ -67,6 +70,7 @@ class Learner:
         else:
             self._step_unless(blocked)
         self.optimizer.zero_grad(set_to_none=True)
+        self._restore_buffers_where(blocked)
         if self.constraint:
             self.constraint.apply(self.network)
         self.updates += 1
@@ -74,8 +78,16 @@ class Learner:
             self.average.follow(self.updates)
         return {f"{self.name}/gradient_norm": norm, f"{self.name}/blocked": blocked}
 
+    @torch.no_grad()
+    def _restore_buffers_where(self, blocked: Tensor) -> None:
+        """The pass that gave a gradient that is not finite has moved batch norm's statistics too: they go back."""
+        for buffer, kept in zip(self._buffers, self._kept, strict=True):
+            buffer.copy_(torch.where(blocked > 0, kept, buffer))
+            kept.copy_(buffer)
+
     def _step_unless(self, blocked: Tensor) -> None:
-        if getattr(self.optimizer, "_step_supports_amp_scaling", False):
+        # On Apple's GPUs older fused kernels take no notice of found_inf.
+        if getattr(self.optimizer, "_step_supports_amp_scaling", False) and blocked.device.type != "mps":
             # What GradScaler tells a fused optimizer: it then skips the update, and its count, on the device.
             self.optimizer.grad_scale, self.optimizer.found_inf = None, blocked  # type: ignore[attr-defined]
             self.optimizer.step()
@@ -101,6 +113,8 @@ class Learner:
         """Takes up a saved ``state``. Raises RuntimeError where the weights' names or shapes do not fit."""
         self.updates = state["updates"]
         self.network.load_state_dict(state["network"])
+        for buffer, kept in zip(self._buffers, self._kept, strict=True):
+            kept.copy_(buffer)
         for name, parameter in self.network.named_parameters():
             self.optimizer.state[parameter] = {
                 key: _like(parameter, value) for key, value in state["optimizer"].get(name, {}).items()

@@ -21,6 +21,8 @@ from ganlab.training.schedule import Plan, Schedule
 from ganlab.training.updates import Game, Moment, update_discriminator, update_generator
 from ganlab.types import Batch, Condition, Values
 
+PATIENCE = 10  # steps without a finite gradient before training ends
+
 
 @dataclass(frozen=True)
 class Logging:
@@ -98,6 +100,7 @@ class Trainer:
         self.meter = Meter()
         self.stop_requested = False
         self.saved_step: int | None = None
+        self._stuck_steps: dict[str, int] = {}
 
     # ------------------------------------------------------------------------------------------------------- one step
 
@@ -129,9 +132,9 @@ class Trainer:
         """Trains until ``steps`` are done or ``stop_requested`` is set, and saves. Raises TrainingFailed where
         gradients are no longer finite; the weights are those of the last finite update then, and the checkpoints
         stay."""
-        for observer in self.observers:
-            observer.started(self.step, self.steps)
         try:
+            for observer in self.observers:
+                observer.started(self.step, self.steps)
             self._loop()
         finally:
             for observer in self.observers:
@@ -140,7 +143,7 @@ class Trainer:
     def _loop(self) -> None:
         if self.step == 0:
             self._tell_samples({"real": self.feed.first(self.logging.samples).images.cpu(), **self.samples()})
-        began, images = time.perf_counter(), self.feed.drawn
+        began, images, reported = time.perf_counter(), self.feed.drawn, self.step
         while self.step < self.steps and not self.stop_requested:
             self.train_step()
             for observer in self.observers:
@@ -153,7 +156,8 @@ class Trainer:
             if log:
                 values = self.meter.read()  # waits for the device, so the clock is read after it
                 speed = (self.feed.drawn - images) / max(time.perf_counter() - began, 1e-9)
-                self._tell_values(values, speed)
+                self._tell_values(values, speed, self.step - reported)
+                reported = self.step
             if sample:
                 self._tell_samples(self.samples())
             if save:
@@ -163,20 +167,21 @@ class Trainer:
         if self.stop_requested and self.saved_step != self.step:
             self.save()
 
-    def _tell_values(self, values: dict[str, float], images_per_second: float) -> None:
+    def _tell_values(self, values: dict[str, float], images_per_second: float, steps: int) -> None:
         learners = (self.generator, self.discriminator)
-        blocked = {learner: values.pop(f"{learner.name}/blocked", 0.0) for learner in learners}
         values |= {f"{learner.name}/learning_rate": learner.learning_rate for learner in learners}
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
         for observer in self.observers:
             observer.logged(self.step, values)
         for learner in learners:
+            stuck = self._stuck_steps.get(learner.name, 0) + steps if values[f"{learner.name}/blocked"] == 1 else 0
+            self._stuck_steps[learner.name] = stuck
             # float16's loss scale is found by overflowing now and then; that is not the training's failure.
-            if blocked[learner] == 1 and learner.scaler is None:
+            if stuck >= PATIENCE and learner.scaler is None:
                 self.save()
                 raise TrainingFailed(
-                    f"At step {self.step} every gradient of the {learner.name} since the last report was infinite or "
-                    f"not a number. Its weights were kept as they were, and saved. A lower rate often helps: "
+                    f"At step {self.step} the gradients of the {learner.name} had been infinite or not a number for "
+                    f"{stuck} steps. Its weights were kept as they were, and saved. A lower rate often helps: "
                     f"optimizer.{learner.name}.lr={learner.learning_rate / 2:g}"
                 )
 
@@ -190,7 +195,9 @@ class Trainer:
         """Images from a latent that is the same in the whole run: of G, and of its average where one is kept."""
         draw = streams.generator(self.seed, "samples")
         latent = self.game.latent.draw(self.logging.samples, draw).to(self.machine.device)
-        condition = self.game.condition.of_fake(self.logging.samples, self.feed.first(1).condition, draw)
+        known = {key: value.cpu() for key, value in self.feed.first(self.logging.samples).condition.items()}
+        condition = self.game.condition.of_fake(self.logging.samples, known, draw)
+        condition = {key: value.to(self.machine.device) for key, value in condition.items()}
         networks = {"generator": self.generator.network}
         if self.generator.average:
             networks["average"] = self.generator.average.network

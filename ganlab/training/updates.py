@@ -130,7 +130,7 @@ def _judge(
         for name, augment in game.augments.items():
             images = augment(images, moment.draw(f"{name}/{view}"), moment.progress)
         # A leaf where a term differentiates D by what it saw, so that no second pass is needed.
-        leaf = f"{view}_gradient" in needs
+        leaf = f"{view}_gradient" in needs and not images.requires_grad
         return Batch(images.detach().requires_grad_() if leaf else images, batch.condition)
 
     latent, fake, generated = fakes
@@ -150,7 +150,7 @@ def _judge(
         judged_real=judgements[0] if judge_real else None,
         judged_fake=judgements[-1],
         see=see,
-        draw=moment.draw,
+        draw=lambda stream: moment.draw(f"term/{stream}"),  # never the stream of the fakes themselves
         progress=moment.progress,
     )
 

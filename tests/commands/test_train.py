@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,9 +15,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from ganlab.commands.train import main
 from ganlab.config.compose import config_folder
+from ganlab.run_folder import RunFolder
 from ganlab.training import checkpoint
 from tests.conftest import TINY_OVERRIDES
 
@@ -278,10 +282,125 @@ def test_resume_latest_and_what_it_may_change(capsys: pytest.CaptureFixture[str]
     assert train() == 0
     assert main(["resume=latest", "steps=3", "optimizer.generator.lr=1e-5", "logging.every=1"]) == 0
     assert config(runs()[0])["optimizer"]["generator"]["lr"] == 1e-5
-    for override in ("loss=wgan_gp", "generator.width=8", "seed=1"):
+    for override in ("loss=wgan_gp", "generator.width=8", "seed=1", "hydra.run.dir=elsewhere"):
         assert main(["resume=latest", "steps=9", override]) == 2
         assert override in capsys.readouterr().err
     assert main(["-m", "resume=latest", "seed=1,2"]) == 2
+
+
+def test_a_run_on_own_images_goes_on_where_the_folder_moved_to() -> None:
+    """What is typed goes onto the saved settings, not onto those of the default data."""
+    for folder in ("before", "after"):
+        Path(folder).mkdir()
+        for i in range(8):
+            Image.new("RGB", (20, 20), (i * 30, 0, 0)).save(Path(folder) / f"{i}.png")
+    without_data = [override for override in TINY_OVERRIDES if not override.startswith("data.")]
+    assert main(["data=image_folder", "data.root=before", "data.size=16", *without_data]) == 0
+    shutil.rmtree("before")
+    assert main(["resume=latest", "steps=3"]) == 2
+    assert main(["resume=latest", "steps=3", "data.root=after"]) == 0
+    assert config(runs()[0])["data"]["root"] == "after"
+
+
+def test_resume_steps_over_a_damaged_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("checkpoint.every=1", "steps=3") == 0
+    (run,) = runs()
+    (run / "checkpoints" / "final.safetensors").write_bytes(b"cut off")
+    assert main([f"resume={run}", "steps=4"]) == 0
+    assert "going on from step-0000002.safetensors" in capsys.readouterr().out
+    assert json.loads((run / "status.json").read_text())["steps"] == 4
+
+
+def test_samples_of_the_old_future_are_taken_away() -> None:
+    assert train("checkpoint.every=2", "steps=3", "logging.samples_every=1") == 0
+    (run,) = runs()
+    (run / "checkpoints" / "final.safetensors").unlink()
+    assert (run / "samples" / "step-0000003-generator.png").exists()
+    before = (run / "samples" / "step-0000003-generator.png").read_bytes()
+    assert main([f"resume={run}", "steps=4", "logging.samples_every=9"]) == 0
+    assert not (run / "samples" / "step-0000003-generator.png").exists()
+    assert (run / "samples" / "step-0000004-generator.png").read_bytes() != before
+
+
+def test_a_run_that_is_being_trained_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train() == 0
+    (run,) = runs()
+    sleeping = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    RunFolder(run).save_status("running", pid=sleeping.pid, host=socket.gethostname())
+    assert main([f"resume={run}", "steps=4"]) == 2
+    assert f"is being trained by process {sleeping.pid}" in capsys.readouterr().err
+    sleeping.kill()
+    sleeping.wait()
+    assert main([f"resume={run}", "steps=4"]) == 0  # it was killed: its folder says running, and nobody is there
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "value"),
+    [
+        (["init.generator.fan=out", "init.generator=he"], "init.generator", {"name": "he", "fan": "out"}),
+        (["loss=wgan_gp", "regularizer=[]", "norm=layer"], "regularizer", {}),
+        (["loss=wgan_gp", "regularizer.gradient_penalty=null"], "regularizer", {}),
+        (["~regularizer.gradient_penalty", "loss=wgan_gp"], "regularizer", {}),
+        (["tricks=[instance_noise]", "augment=[]"], "augment", {}),
+        (["tricks=null", "experiment=null"], "averaging", {"name": "none"}),
+        (["experiment=dcgan_digits", "tricks=ttur"], "averaging", {"name": "none"}),
+        (["experiment=dcgan_digits", "+tricks=ttur", "data.limit=null"], "data.limit", None),
+        (["loss={name: bce}"], "loss", {"name": "bce"}),
+        (["latent={dim: 3}"], "latent", {"name": "normal", "dim": 3}),
+        (["experiment=wgan_gp_cifar10", "data=digits", "norm=auto"], "norm.discriminator.layer.name", "layer"),
+    ],
+)
+def test_what_is_typed_is_what_a_run_would_do(
+    overrides: list[str], key: str, value: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--cfg", "job", *overrides]) == 0
+    node = yaml.safe_load(capsys.readouterr().out)
+    for part in key.split("."):
+        node = node[part]
+    assert node == value
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["norm=null"], "norm=null: no such option; did you mean norm=none?"),
+        (["norm=[batch,layer]"], "norm takes one option"),
+        (["tricks={ema: 1}"], "tricks=[ema]"),
+        (
+            ["generator=mlp", "generator.width=4"],
+            "generator.width: mlp has no such setting, dcgan has; type generator=dcgan too",
+        ),
+        (["hydra/launcher=slurm"], "hydra/launcher=slurm: not installed"),
+        (["hydra.run.dir="], "need a folder"),
+        (["latent.dim=1000000000000"], "more memory than this machine has"),
+        (["--config-name", "x"], "--config-name"),
+        (["--experimental-rerun", "x"], "it would unpickle a file"),
+        (["--resolve"], "it goes with --cfg only"),
+        (["-m", "--run"], "it cannot go with --multirun"),
+        (["-m", "seed=range(0,0)"], "this sweep has no jobs"),
+        (["-m", "seed=interval(0,1)"], "an interval needs a sweeper that chooses"),
+        (["-m", "resume=a,b"], "resume=… goes on with one run"),
+        (["-m", "batch_size=2000,3000"], "batch_size=3000: there are only 1,797 images"),
+    ],
+)
+def test_odd_arguments(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "Traceback" not in said
+    assert not Path("outputs").exists()
+
+
+def test_a_sweep_does_not_write_over_another(capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = ["-m", "hydra.sweep.dir=here", "seed=0,1", *TINY_OVERRIDES]
+    assert main(sweep) == 0
+    assert main(sweep) == 2
+    assert "there is a run already" in capsys.readouterr().err
+
+
+def test_flags_may_stand_anywhere() -> None:
+    assert main(["norm=batch", "-m", "seed=0,1", *TINY_OVERRIDES]) == 0
+    assert len(runs()) == 2
 
 
 @pytest.mark.parametrize(
@@ -355,14 +474,14 @@ def test_a_signal_saves_and_says_how_to_go_on(number: signal.Signals, tmp_path: 
     command = [sys.executable, str(CHECKOUT / "train.py"), *TINY_OVERRIDES, "steps=100000", "logging.every=1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     deadline = time.monotonic() + 60
-    while not list(tmp_path.rglob("metrics.jsonl")) and time.monotonic() < deadline:
+    while not any(file.stat().st_size for file in tmp_path.rglob("metrics.jsonl")) and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert "Go on with: resume=outputs/" in said
     (run,) = runs()
-    assert checkpoint.newest(run / "checkpoints").exists()
+    assert checkpoint.newest(run / "checkpoints")[1]["step"] > 0
 
 
 def test_help_lists_groups_and_cfg_prints_and_neither_trains(capsys: pytest.CaptureFixture[str]) -> None:

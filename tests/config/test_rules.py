@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from torch import Tensor, nn
 
-from ganlab.config import CannotCombine, rules
+from ganlab.config import CannotCombine
 from ganlab.networks import DISCRIMINATORS
 from ganlab.networks.base import DiscriminatorModule
 from ganlab.networks.dcgan import DCGANDiscriminator
@@ -109,13 +109,3 @@ def test_several_refusals_are_told_together() -> None:
     with pytest.raises(CannotCombine) as refused:
         tiny(**GP, norm={"discriminator": {"layer": "batch"}}, targets={"real": 0.9})
     assert len(refused.value.problems) == 2
-
-
-def test_every_rule_can_refuse_or_warn() -> None:
-    """A rule that none of the tests above reaches would be dead."""
-    assert {rule.__name__ for rule in rules.RULES} == {
-        "penalties_are_per_sample",
-        "targets_need_a_loss_that_has_them",
-        "batch_norm_needs_a_batch",
-        "clipping_needs_plain_weights",
-    }

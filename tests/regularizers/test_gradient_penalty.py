@@ -23,8 +23,9 @@ class Critic(DiscriminatorModule):
 
 def update(critic: Critic, real: Tensor, fake: Tensor) -> Update:
     seen_real, seen_fake = Batch(real), Batch(fake)
+    before = Batch(torch.full_like(real, 99.0))  # what D did not see: a penalty must not look at it
     return Update(
-        generator=None, discriminator=critic, real=seen_real, fake=seen_fake, latent=None, codes={},
+        generator=None, discriminator=critic, real=before, fake=before, latent=None, codes={},
         seen_real=seen_real, seen_fake=seen_fake, judged_real=critic(seen_real), judged_fake=critic(seen_fake),
         see=lambda batch, view: batch, draw=lambda stream: torch.Generator().manual_seed(1), progress=0.0,
     )  # type: ignore[arg-type]  # fmt: skip

@@ -104,11 +104,11 @@ def test_retention(tmp_path: Path) -> None:
     for step in (1, 2, 3, 10):
         checkpoints.save(step, {"step": step})
     assert sorted(file.name for file in tmp_path.iterdir()) == ["step-0000003.safetensors", "step-0000010.safetensors"]
-    assert newest(tmp_path).name == "step-0000010.safetensors"
+    assert newest(tmp_path)[0].name == "step-0000010.safetensors"
     checkpoints.save(12, {"step": 12}, final=True)
-    assert newest(tmp_path).name == "final.safetensors"
+    assert newest(tmp_path)[0].name == "final.safetensors"
     checkpoints.save(13, {"step": 13})  # resumed with more steps
-    assert newest(tmp_path).name == "step-0000013.safetensors"
+    assert newest(tmp_path)[0].name == "step-0000013.safetensors"
     assert (tmp_path / "final.safetensors").exists()
 
 

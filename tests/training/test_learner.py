@@ -81,11 +81,14 @@ def test_held_parameters_get_no_gradient() -> None:
 
 
 class Buffered(nn.Module):
+    averaged_buffers = ("statistic",)
+
     def __init__(self) -> None:
         super().__init__()
         self.w = nn.Parameter(torch.zeros(()))
         self.register_buffer("statistic", torch.zeros(()))
         self.register_buffer("count", torch.zeros((), dtype=torch.long))
+        self.register_buffer("vector", torch.zeros(()))
 
 
 def test_ema_is_the_closed_form() -> None:
@@ -98,11 +101,13 @@ def test_ema_is_the_closed_form() -> None:
             source.w.fill_(value)
             source.statistic.fill_(2 * value)
             source.count.fill_(update)
+            source.vector.fill_(-value)
         average.follow(update)
     expected = sum(0.1 * 0.9 ** (len(values) - i) * value for i, value in enumerate(values, 1))
     assert average.network.w.item() == pytest.approx(expected)
     assert average.network.statistic.item() == pytest.approx(2 * expected)
     assert average.network.count.item() == 4
+    assert average.network.vector.item() == -3  # not a statistic: an average of two unit vectors is none
     assert not average.network.training
     assert not average.network.w.requires_grad
 

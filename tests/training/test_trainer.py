@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,9 @@ Make = Callable[..., Trainer]
 RUNS: dict[str, dict[str, Any]] = {
     "bce": {},
     "wgan_gp": {"loss": "wasserstein", "regularizer": {"gradient_penalty": {"interval": 2}}},
-    "spectral, average, noise": {
-        "norm": {"discriminator": {"layer": "none", "weight": "spectral"}},
+    "spectral, average": {
+        "norm": {"generator": {"weight": "spectral"}, "discriminator": {"layer": "none", "weight": "spectral"}},
         "averaging": {"name": "ema", "decay": 0.9},
-        "augment": {"instance_noise": {}},
     },
     "mlp with dropout": {
         "generator": {"name": "mlp", "hidden": [8]},
@@ -56,16 +56,15 @@ def test_four_steps_are_two_and_two_bit_for_bit(make_trainer: Make, tmp_path: Pa
     torch.rand(100)  # what others draw from the global stream between runs changes nothing
     first.run()
     second = make_trainer(**changes, folder=tmp_path / "b")
-    second.restore(checkpoint.read(checkpoint.newest(tmp_path / "b" / "checkpoints")))
+    second.restore(checkpoint.newest(tmp_path / "b" / "checkpoints")[1])
     second.run()
     assert second.step == 4
-    # the progress that noise decays by is a share of all the steps, so the stopped run must have known them
-    if not changes.get("augment"):
-        assert_same_state(unbroken, second)
+    assert_same_state(unbroken, second)
 
 
 def test_resuming_with_decaying_noise_is_exact_too(make_trainer: Make, tmp_path: Path) -> None:
-    changes = {**RUNS["spectral, average, noise"], "steps": 4, "checkpoint": {"every": 2}}
+    """Noise decays by the share of all the steps that are done, so the stopped run must have known them."""
+    changes = {"augment": {"instance_noise": {}}, "steps": 4, "checkpoint": {"every": 2}}
     unbroken = make_trainer(**changes, folder=tmp_path / "a")
     unbroken.run()
     second = make_trainer(**changes, folder=tmp_path / "b")
@@ -166,16 +165,70 @@ def test_a_stop_saves_between_steps(make_trainer: Make) -> None:
     trainer = make_trainer(observers=(Stop(),), steps=9)
     trainer.run()
     assert trainer.step == 2
-    assert checkpoint.read(checkpoint.newest(trainer.checkpoints.folder))["step"] == 2
+    assert checkpoint.newest(trainer.checkpoints.folder)[1]["step"] == 2
 
 
 def test_training_that_no_longer_moves_ends_with_a_sentence_and_finite_weights(make_trainer: Make) -> None:
-    trainer = make_trainer(steps=4, logging={"every": 2})
+    trainer = make_trainer(steps=40, logging={"every": 2})
     with torch.no_grad():
         trainer.discriminator.network.output.bias.fill_(float("nan"))
     with pytest.raises(TrainingFailed, match=r"optimizer\.(generator|discriminator)\.lr="):
         trainer.run()
-    assert all(parameter.isfinite().all() for parameter in trainer.generator.parameters)
+    assert trainer.step == 10
+    assert all(tensor.isfinite().all() for tensor in trainer.generator.network.state_dict().values())
+    assert checkpoint.newest(trainer.checkpoints.folder)[1]["step"] == 10
+
+
+def test_a_single_overflow_is_reported_and_leaves_no_trace(make_trainer: Make) -> None:
+    """Weights, batch norm's statistics and the average stay finite, and training goes on."""
+    recorder = Recorder()
+    trainer = make_trainer(observers=(recorder,), steps=6, logging={"every": 3}, averaging={"name": "ema"})
+    draw = trainer.game.latent.draw
+
+    class Overflowing:
+        dim = 6
+
+        def draw(self, count: int, generator: torch.Generator) -> Tensor:
+            latent = draw(count, generator)
+            return latent * float("inf") if trainer.step == 1 and count == 8 else latent
+
+    trainer.game = replace(trainer.game, latent=Overflowing())
+    trainer.run()
+    assert trainer.step == 6
+    assert [values["generator/blocked"] for values in recorder.values] == [pytest.approx(1 / 3), 0]
+    for network in (trainer.generator.network, trainer.discriminator.network, trainer.generator.average.network):
+        assert all(tensor.isfinite().all() for tensor in network.state_dict().values())
+    assert recorder.images[-1]["average"].isfinite().all()
+
+
+def test_what_is_logged_across_a_stop_is_what_an_unbroken_run_logs(make_trainer: Make, tmp_path: Path) -> None:
+    """A report whose steps lie on both sides of the stop: the sums are part of the checkpoint."""
+    whole, broken = Recorder(), Recorder()
+    changes = {"steps": 4, "checkpoint": {"every": 2}, "logging": {"every": 3}}
+    make_trainer(observers=(whole,), folder=tmp_path / "a", **changes).run()
+    again = make_trainer(observers=(broken,), folder=tmp_path / "b", **changes)
+    again.restore(checkpoint.read(tmp_path / "a" / "checkpoints" / "step-0000002.safetensors"))
+    again.run()
+    for ours, theirs in zip(whole.values, broken.values, strict=True):
+        assert {tag: value for tag, value in ours.items() if "per_second" not in tag} == {
+            tag: value for tag, value in theirs.items() if "per_second" not in tag
+        }
+
+
+def test_the_seed_and_the_network_decide_the_first_weights(make_trainer: Make) -> None:
+    one, other = make_trainer(seed=0), make_trainer(seed=1)
+    same_shape = {"generator": {"name": "mlp", "hidden": [8]}, "discriminator": {"name": "mlp", "hidden": [8, 8]}}
+    twins = make_trainer(**same_shape, latent={"name": "normal", "dim": 256})
+    assert not torch.equal(one.generator.parameters[0], other.generator.parameters[0])
+    assert twins.generator.parameters[0].shape == twins.discriminator.parameters[0].shape
+    assert not torch.equal(twins.generator.parameters[0], twins.discriminator.parameters[0])
+
+
+def test_parametrizations_start_from_the_initialized_weight(make_trainer: Make) -> None:
+    trainer = make_trainer(norm={"discriminator": {"layer": "none", "weight": "spectral"}})
+    layer = trainer.discriminator.network.output
+    largest = torch.linalg.svdvals(layer.weight.detach())[0]
+    torch.testing.assert_close(layer.applied_weight(), layer.weight / largest, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])

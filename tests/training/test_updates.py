@@ -117,6 +117,59 @@ def test_every_d_update_of_a_step_sees_fresh_reals_and_latents(
     assert len(torch.unique(torch.cat(latents), dim=0)) == 40
 
 
+def test_g_meets_latents_that_d_has_not_met(make_trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer()
+    latents: list[Tensor] = []
+    forward = trainer.generator.network.forward
+    monkeypatch.setattr(
+        trainer.generator.network,
+        "forward",
+        lambda latent, condition: latents.append(latent) or forward(latent, condition),
+    )
+    trainer.train_step()
+    trainer.train_step()
+    assert len(torch.unique(torch.cat(latents), dim=0)) == 4 * 8
+
+
+def test_a_term_never_gets_the_stream_of_the_fakes(make_trainer: Make) -> None:
+    met: list[Tensor] = []
+
+    class Asking(Constant):
+        def discriminator(self, update: Update) -> Tensor:
+            met.extend([update.latent, torch.randn(8, 6, generator=update.draw("latent"))])
+            return update.latent.sum() * 0
+
+    d_update(with_terms(make_trainer(), asking=Asking()))
+    assert not torch.equal(met[0], met[1])
+
+
+def test_spectral_vectors_of_g_advance_once_per_g_update(make_trainer: Make) -> None:
+    trainer = make_trainer(norm={"generator": {"layer": "batch", "weight": "spectral"}})
+    layer = trainer.generator.network.project
+    matrix, u = layer.weight.detach().clone(), layer.parametrization.u.clone()
+    d_update(trainer)
+    assert torch.equal(layer.parametrization.u, u)
+    g_update(trainer)
+    v = torch.nn.functional.normalize(matrix.t() @ u, dim=0)
+    torch.testing.assert_close(layer.parametrization.u, torch.nn.functional.normalize(matrix @ v, dim=0))
+
+
+def test_a_term_of_g_can_differentiate_d_by_the_fakes_and_g_still_learns(make_trainer: Make) -> None:
+    @dataclass(frozen=True)
+    class Slope(Regularizer):
+        weight: float = 1.0
+        interval: int = 1
+        generator_needs: ClassVar[frozenset[Need]] = frozenset({"fake_gradient"})
+
+        def generator(self, update: Update) -> Tensor:
+            (gradient,) = torch.autograd.grad(
+                update.judged_fake.logits.sum(), update.seen_fake.images, create_graph=True
+            )
+            return gradient.pow(2).mean()
+
+    assert g_update(with_terms(make_trainer(), slope=Slope()))["generator/gradient_norm"] > 0
+
+
 def test_spectral_vectors_advance_once_per_d_update_and_never_in_gs(make_trainer: Make) -> None:
     trainer = make_trainer(
         **{**GP, "norm": {"discriminator": {"layer": "batch", "weight": "spectral"}}, "regularizer": {}, "loss": "bce"}
@@ -264,7 +317,7 @@ def test_labels_and_class_heads_fit_the_contract(make_trainer: Make) -> None:
             return {"labels": condition["labels"]}
 
         def of_fake(self, count: int, real: Condition, draw: torch.Generator) -> Condition:
-            return {"labels": torch.randint(10, (count,), generator=draw)}
+            return {"labels": torch.randint(10, (count,), generator=draw, device=draw.device)}
 
     @dataclass(frozen=True)
     class ClassHead(Regularizer):

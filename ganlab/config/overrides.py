@@ -1,0 +1,214 @@
+"""What a person types, override by override: whether it can be understood, and how Hydra should get it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString
+from hydra.errors import HydraException
+
+from ganlab.config.parse import hints, is_mapping, keys, table_of
+from ganlab.config.settings import Settings
+from ganlab.errors import Refused, nearest
+
+LISTS = ("tricks", "regularizer", "augment")  # groups of which several options may be chosen
+RECIPE = "experiment"
+
+
+class Overrides:
+    """Understands overrides, knowing the groups and their ``options``."""
+
+    loader: ConfigLoader
+    options: Mapping[str, Sequence[str]]
+
+    @property
+    def suggestions(self) -> dict[str, str]:
+        """What to type for a word that is an option's name where a setting's was expected."""
+        return {
+            option: f"{group}=[{option}]" if group in LISTS else f"{group}={option}"
+            for group in ("loss", "regularizer", "augment", RECIPE, "tricks")
+            for option in self.options.get(group, [])
+        }
+
+    # ------------------------------------------------------------------------------------------------------ overrides
+
+    def is_group_choice(self, override: Override) -> bool:
+        """Whether an override chooses an option (``norm=spectral``) rather than setting a value."""
+        values = _values(override)
+        return override.key_or_group in self.options and not any(isinstance(value, dict) for value in values)
+
+    def _is_plugins_choice(self, group: str, value: Any) -> bool:
+        """Whether a value names a component that has no option file, because a plugin brought it."""
+        table = table_of(hints(Settings)[group]) if group in hints(Settings) else None
+        return table is not None and value in table and value not in self.options[group]
+
+    def _unreadable(self, text: str, error: HydraException) -> str:
+        if "=" not in text:
+            known = [*self.options, *keys(Settings)]
+            name = text.lstrip("+~-")
+            guess = name if name in known else nearest(name, known) or self.suggestions.get(name)
+            hint = (
+                f"; did you mean {guess if guess and '=' in guess else f'{guess}=…'}?" if guess else ", such as seed=1"
+            )
+            return f"{text}: need KEY=VALUE{hint}"
+        reason = str(error).splitlines()[0].removeprefix("LexerNoViableAltException: ")
+        return f"{text}: cannot be read as KEY=VALUE ({reason}); values with spaces or signs need quotes: 'KEY=\"…\"'"
+
+    def _choice_problems(self, override: Override) -> list[str]:
+        """What is wrong with the choice of an option, or of several."""
+        group, values = override.key_or_group, _values(override)
+        if group.startswith("hydra/"):
+            known = self.loader.get_group_options(group)
+            missing = [value for value in values if isinstance(value, str) and value not in known]
+            return [f"{group}={value}: not installed; there are {', '.join(known)}" for value in missing]
+        if group not in self.options or override.is_delete():
+            return []
+        options, several = self.options[group], group in LISTS
+        if several and any(isinstance(value, dict) for value in values):
+            return [f"{override.input_line}: need a list of names; type {group}=[{next(iter(options), '')}]"]
+        if not self.is_group_choice(override):
+            return []
+        problems = []
+        for value in values:
+            if value is None and len(values) == 1 and (several or group == RECIPE):
+                continue  # none of them
+            if isinstance(value, list) and not several:
+                problems.append(
+                    f"{group}={_listed(value)}: {group} takes one option; several are a sweep, which needs -m"
+                )
+                continue
+            for option in value if isinstance(value, list) else [value]:
+                known_name = isinstance(option, str) and (option in options or self._is_plugins_choice(group, option))
+                if known_name or isinstance(option, Glob):
+                    continue
+                name = "null" if option is None else str(option)
+                guess = "none" if option is None and "none" in options else nearest(name, options)
+                typed, found = (
+                    f"{group}=[{one}]" if isinstance(value, list) else f"{group}={one}" for one in (guess, name)
+                )
+                end = f"did you mean {typed}?" if guess else f"the options are {', '.join(options)}"
+                problems.append(f"{found}: no such option; {end}")
+        return problems
+
+    def rewrite(self, read: Sequence[Override]) -> list[str]:
+        """The overrides as Hydra should get them.
+
+        Values become ``++key=value``, so that unknown keys reach the parse, which knows better what was meant. A
+        component that is replaced by another (``init.generator=he``) loses the old one's settings, then takes those
+        that were typed, before it or behind it.
+        """
+        slots = set(_slots(Settings))
+        choices: list[str] = []
+        components: list[tuple[int, list[str]]] = []
+        values: list[str] = []
+        for override in read:
+            key, text = override.key_or_group, override.input_line or ""
+            value = text.partition("=")[2]
+            typed = _values(override)
+            if override.is_hydra_override():
+                choices.append(text)
+            elif override.is_delete():
+                choices.append(f"{key}=[]" if key in LISTS else text)
+            elif self.is_group_choice(override):
+                choices += self._rewritten_choice(override, value, typed)
+            elif key in self.options and isinstance(typed[0], dict) and len(typed) == 1:
+                name = typed[0].get("name")
+                choices += [f"{key}={name}"] if name in self.options[key] else []
+                values += [f"++{key}.{k}={_encoded(v)}" for k, v in typed[0].items() if not (choices and k == "name")]
+            elif key in slots and len(typed) == 1 and isinstance(typed[0], dict):
+                settings = [f"++{key}.{k}={_encoded(v)}" for k, v in typed[0].items()]
+                components.append((key.count("."), [f"++{key}=null", *settings]))
+            elif key in slots and all(isinstance(one, str) for one in typed):
+                has_settings = any(other.key_or_group.startswith(f"{key}.") for other in read)
+                named = [f"++{key}=null", f"++{key}.name={value}"] if has_settings else [f"++{key}={value}"]
+                components.append((key.count("."), named))
+            else:
+                values.append(f"++{key}={value}")
+        # A component before the settings in it, an outer one before an inner one.
+        replaced = [text for _, texts in sorted(components, key=lambda one: one[0]) for text in texts]
+        return [*choices, *replaced, *values]
+
+    def _rewritten_choice(self, override: Override, value: str, typed: Sequence[Any]) -> list[str]:
+        group, text = override.key_or_group, override.input_line or ""
+        if group == RECIPE and typed == [None]:
+            return []
+        if group in LISTS:
+            if typed == [None]:
+                return [f"{group}=[]"]
+            as_lists = [
+                f"[{one}]" if isinstance(one, str) else _listed(one) for one in typed if not isinstance(one, Glob)
+            ]
+            plus = "+" if override.is_add() and not override.is_force_add() else ""
+            return [f"{plus}{group}={','.join(as_lists)}"] if as_lists else [text]
+        if any(self._is_plugins_choice(group, one) for one in typed):
+            return [f"++{group}.name={value}"]
+        return [text.lstrip("+")]  # `+norm=…`: the group stands in the defaults list already
+
+    def jobs(self, rewritten: Sequence[str]) -> list[list[str]]:
+        """The overrides of each job of a sweep. Raises Refused where they cannot be told: a sweep without an end (an
+        interval) needs a sweeper that chooses, and is left out of them then."""
+        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+        parsed = OverridesParser.create(config_loader=self.loader).parse_overrides(list(rewritten))
+        endless = [one for one in parsed if one.is_sweep_override() and not one.is_discrete_sweep()]
+        if endless and not any(one.key_or_group == "hydra/sweeper" for one in parsed):
+            lines = [
+                f"{one.input_line}: an interval needs a sweeper that chooses; type hydra/sweeper=…" for one in endless
+            ]
+            raise Refused(lines)
+        countable = [one for one in parsed if not one.is_hydra_override() and one not in endless]
+        try:
+            (batch,) = BasicSweeper.split_arguments(countable, None)
+        except (HydraException, ValueError) as error:
+            raise Refused([f"this sweep cannot be told apart into jobs ({error})"]) from None
+        if not batch:
+            raise Refused(["this sweep has no jobs; one of its ranges is empty"])
+        return [list(job) for job in batch]
+
+
+def _values(override: Override) -> list[Any]:
+    """The value of an override, or all of a sweep's."""
+    value = override._value
+    elements = value.list if isinstance(value, ChoiceSweep) else [value]
+    return [_unquoted(element) for element in elements]
+
+
+def _encoded(value: Any) -> str:
+    """A value as Hydra's override grammar reads it."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{_encoded(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_encoded, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _listed(names: Sequence[Any]) -> str:
+    return f"[{','.join(map(str, names))}]"
+
+
+def _unquoted(element: Any) -> Any:
+    if isinstance(element, QuotedString):
+        return element.text
+    if isinstance(element, list):
+        return [_unquoted(item) for item in element]
+    if isinstance(element, dict):
+        return {_unquoted(key): _unquoted(value) for key, value in element.items()}
+    return element
+
+
+def _slots(kind: type, prefix: str = "") -> Iterator[str]:
+    """The full keys that hold a named component."""
+    for name, annotation in hints(kind).items():
+        full = f"{prefix}{name}"
+        table = table_of(annotation)
+        if table is not None and not is_mapping(annotation):
+            yield full
+            for component in table.values():
+                yield from _slots(component, f"{full}.")
+        elif is_dataclass(annotation):
+            yield from _slots(annotation, f"{full}.")  # type: ignore[arg-type]
