@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := train
 
 train: $(VENV)/.installed
-	$(BIN)/python train.py $(ARGS)
+	$(BIN)/python train.py $(or $(ARGS),experiment=dcgan_digits)
 
 test: $(VENV)/.installed-test check
 	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
