@@ -109,13 +109,15 @@ class Trainer:
         plan: Plan = self.schedule.plan(self.step, self.game.terms)
         # Dropout draws from PyTorch's global stream; seeded here, it too follows from (seed, step) alone.
         torch.manual_seed(streams.derive(self.seed, "networks", self.step))
+        real: Batch | None = None
         for number, due in enumerate(plan.discriminator):
             moment = self._moment(due, "discriminator", number)
             real = self.feed.next()
             self.meter.add(update_discriminator(self.game, self.discriminator, real, moment))
-        # G's update meets the reals of the last D update: they decide nothing but its batch size and labels, unless a
-        # relativistic loss or feature matching looks at them, as its paper does.
+        # G's update meets the reals of the last D update. They give it its batch size; only a relativistic loss or a
+        # term that needs reals looks at more.
         moment = self._moment(plan.generator, "generator", 0)
+        real = real or self.feed.next()
         self.meter.add(update_generator(self.game, self.generator, self.discriminator, real, moment))
         self.step += 1
 
