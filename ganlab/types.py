@@ -223,6 +223,11 @@ Kind = Literal["dense", "convolution", "transposed_convolution", "norm"]
 Role = Literal["hidden", "output"]
 
 
+def as_matrix(weight: Tensor, kind: Kind) -> Tensor:
+    """A stored weight as (out, in * k * k): what fans, orthogonality and singular values are taken over."""
+    return (weight.transpose(0, 1) if kind == "transposed_convolution" else weight).flatten(1)
+
+
 @dataclass(frozen=True)
 class Layer:
     """One layer as an initializer sees it. Every parameter of a network belongs to exactly one."""
@@ -241,9 +246,8 @@ class Layer:
 
     @property
     def matrix(self) -> Tensor:
-        """The weight as (out, in * k * k): what orthogonality and singular values are taken over."""
-        weight = self.weight.detach()
-        return (weight.transpose(0, 1) if self.kind == "transposed_convolution" else weight).flatten(1)
+        """The weight as (out, in * k * k), without a graph."""
+        return as_matrix(self.weight.detach(), self.kind)
 
     @property
     def fan_in(self) -> float:

@@ -37,15 +37,15 @@ _ended: list[RunFolder] = []  # by this process: a launcher may run jobs in othe
 
 def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> int:
     """Runs the command and returns its exit code: 0 done, 1 failed while running, 2 refused before anything was made,
-    130 or 143 stopped by Ctrl-C or SIGTERM, after saving."""
+    130 or 143 stopped by Ctrl-C or SIGTERM, after saving where training had begun."""
     try:
         return _main(list(sys.argv[1:] if arguments is None else arguments), program)
     except UserError as error:
         print(error, file=sys.stderr)
         return 1 if isinstance(error, TrainingFailed) else 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("Stopped.", file=sys.stderr)
-        return 130
+        return int(stop.args[0]) if stop.args else 130
 
 
 def _main(arguments: list[str], program: str) -> int:
@@ -210,7 +210,7 @@ def _job(composed: DictConfig) -> None:
     next job runs too, and nothing of this one stays in memory."""
     outcome = _attempt()
     if outcome.status == "stopped" and HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(outcome.facts["exit_code"])
 
 
 def _attempt() -> Outcome:

@@ -211,7 +211,9 @@ class _Parser:
     def unknown(self, name: str, key: str, siblings: list[str], of: str, table: Mapping[str, type]) -> str:
         """A sentence on a key that no setting has, with what was probably meant."""
         if owners := [other for other, component in table.items() if name in hints(component)]:
-            return f"{_join(key, name)}: {of} has no such setting, {_either(owners)} has; type {key}={owners[0]} too"
+            return (
+                f"{_join(key, name)}: {of} has no such setting, {' or '.join(owners)} has; type {key}={owners[0]} too"
+            )
         meant = MEANT.get(name.lower())
         guess = next((sibling for sibling in (name.lower(), meant) if sibling in siblings), None) or nearest(
             name, siblings
@@ -301,10 +303,6 @@ def _no_option(key: str, found: Any, options: Sequence[str]) -> str:
 
 def _one_of(options: Sequence[str]) -> str:
     return options[0] if len(options) == 1 else f"one of {', '.join(options)}"
-
-
-def _either(names: Sequence[str]) -> str:
-    return " or ".join(names)
 
 
 def _number(found: Any) -> float | None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ganlab.networks.activations import Activation
 from ganlab.networks.activations import Linear as NoActivation
 from ganlab.networks.parametrizations import Parametrization, WeightSetting
-from ganlab.types import Kind, Layer, Role
+from ganlab.types import Kind, Layer, Role, as_matrix
 
 
 class WeightLayer(nn.Module):
@@ -29,7 +29,7 @@ class WeightLayer(nn.Module):
 
     def matrix(self, weight: Tensor) -> Tensor:
         """The weight as (out, in * k * k)."""
-        return (weight.transpose(0, 1) if self.kind == "transposed_convolution" else weight).flatten(1)
+        return as_matrix(weight, self.kind)
 
     def applied_weight(self) -> Tensor:
         """The weight that the layer applies: the stored one through its parametrization."""

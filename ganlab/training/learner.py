@@ -120,8 +120,7 @@ class Learner:
                 key: _like(parameter, value) for key, value in state["optimizer"].get(name, {}).items()
             }
         if self.average:
-            # A run that went on without an average before starts one from its weights.
-            self.average.network.load_state_dict(state["average"] or state["network"])
+            self.average.network.load_state_dict(state["average"])
         if self.scaler and state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
 

@@ -469,9 +469,11 @@ def test_a_chosen_folder_is_used_and_never_overwritten(capsys: pytest.CaptureFix
     assert "there is a run already" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_says_how_to_go_on(number: signal.Signals, tmp_path: Path) -> None:
-    command = [sys.executable, str(CHECKOUT / "train.py"), *TINY_OVERRIDES, "steps=100000", "logging.every=1"]
+@pytest.mark.parametrize(
+    ("number", "sweep"), [(signal.SIGINT, []), (signal.SIGTERM, []), (signal.SIGTERM, ["-m", "seed=0,1"])]
+)
+def test_a_signal_saves_and_says_how_to_go_on(number: signal.Signals, sweep: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, str(CHECKOUT / "train.py"), *sweep, *TINY_OVERRIDES, "steps=100000", "logging.every=1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     deadline = time.monotonic() + 60
     while not any(file.stat().st_size for file in tmp_path.rglob("metrics.jsonl")) and time.monotonic() < deadline:

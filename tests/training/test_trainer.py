@@ -201,6 +201,19 @@ def test_a_single_overflow_is_reported_and_leaves_no_trace(make_trainer: Make) -
     assert recorder.images[-1]["average"].isfinite().all()
 
 
+def test_the_average_has_averaged_batch_statistics(make_trainer: Make) -> None:
+    """They belong to the weights: those of the newest weights would not fit the averaged ones."""
+    trainer = make_trainer(averaging={"name": "ema", "decay": 0.9, "ramp": None})
+    assert trainer.generator.average is not None
+    norms = [network.project_norm[0] for network in (trainer.generator.network, trainer.generator.average.network)]
+    expected = norms[0].running_mean.clone()
+    for _ in range(3):
+        trainer.train_step()
+        expected.lerp_(norms[0].running_mean, 0.1)
+    torch.testing.assert_close(norms[1].running_mean, expected)
+    assert not torch.allclose(norms[1].running_mean, norms[0].running_mean)
+
+
 def test_what_is_logged_across_a_stop_is_what_an_unbroken_run_logs(make_trainer: Make, tmp_path: Path) -> None:
     """A report whose steps lie on both sides of the stop: the sums are part of the checkpoint."""
     whole, broken = Recorder(), Recorder()
