@@ -6,7 +6,7 @@ trainer. Shapes: N images a batch, m of them judged together (packing; otherwise
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
@@ -52,14 +52,29 @@ class Judgement:
 
 
 @dataclass(frozen=True)
+class Wiring:
+    """How labels reach the networks.
+
+    ``generator``: a ``one_hot`` or learned ``embedding`` of length ``embedding`` joined to the latent, or nothing
+    there (conditional norms may still tell G). ``discriminator``: ``one_hot`` planes or one learned ``plane`` beside
+    the image's channels, a ``projection`` added to the logit, or a ``class`` head that names the class itself.
+    """
+
+    generator: Literal["none", "one_hot", "embedding"] = "none"
+    discriminator: Literal["none", "one_hot", "plane", "projection", "class"] = "none"
+    embedding: int = 50
+
+
+@dataclass(frozen=True)
 class Shapes:
-    """What a network is built for: image (C, H, W), the latent's length, classes (0: no labels), and how many images D
-    judges together."""
+    """What a network is built for: image (C, H, W), the latent's length, classes (0: no labels) and how they are
+    wired, and how many images D judges together."""
 
     image: tuple[int, int, int]
     latent: int
     classes: int = 0
     pack: int = 1
+    wiring: Wiring = Wiring()
 
 
 class Network(Protocol):
@@ -70,6 +85,12 @@ class Network(Protocol):
 
     def statistics_frozen(self) -> AbstractContextManager[None]:
         """A context in which running statistics stay as they are, so that the other network's update leaves none."""
+
+    def weights(self) -> Sequence[Tensor]:
+        """The weights that the layers apply, each as a matrix (out, in * k * k), with their graph."""
+
+    def report(self) -> Values:
+        """What the network's parts want logged (spectral norm's σ), by tag below the network's name."""
 
 
 class Generator(Protocol):
@@ -138,18 +159,39 @@ class Latent:
         """``count`` latents (count, dim) on the generator's device."""
         raise TypeError(f"{type(self).__name__} does not say how it draws")
 
+    def sample(self, count: int, draw: torch.Generator) -> Tensor:
+        """As ``draw``, for pictures to look at and not for training: truncated where the setting says so."""
+        return self.draw(count, draw)
+
 
 class Conditioning:
     """Chooses the condition of real and of fake images. Subclasses are dataclasses: their fields are settings."""
+
+    needs_labels: ClassVar[bool] = False
+    """Whether the data must have classes."""
+
+    @property
+    def wiring(self) -> Wiring:
+        """How the networks take the labels in."""
+        return Wiring()
+
+    @property
+    def by_norm(self) -> bool:
+        """Whether G is told by conditional norms alone."""
+        return False
 
     def of_real(self, condition: Condition) -> Condition:
         """What D is told of real images, out of all that the data knows of them."""
         raise TypeError(f"{type(self).__name__} does not say what D is told")
 
-    def of_fake(self, count: int, real: Condition, draw: torch.Generator) -> Condition:
+    def of_fake(self, count: int, classes: int, real: Condition, draw: torch.Generator) -> Condition:
         """What G and D are told of ``count`` images to generate; ``real`` is what the data knows of this update's
         reals."""
         raise TypeError(f"{type(self).__name__} does not say what G is told")
+
+    def of_grid(self, count: int, classes: int, real: Condition) -> Condition:
+        """What G is told of ``count`` samples in a grid: the classes in order, as many of each."""
+        raise TypeError(f"{type(self).__name__} does not say what a grid shows")
 
 
 class Augment:
@@ -173,8 +215,8 @@ class Update:
     """The facts of one update, computed once and shared by all its terms. A record, not a place for behaviour.
 
     ``real`` and ``fake`` are the batches before augmentation, ``seen_*`` what D saw of them after it, ``judged_*`` what
-    it said. In G's update ``judged_real`` is None unless the loss or a term needs it; in D's update ``fake`` has no
-    graph.
+    it said. In G's update ``judged_real`` is None, and ``seen_real`` not augmented, unless the loss or a term needs
+    reals; in D's update ``fake`` has no graph.
     """
 
     generator: Generator
@@ -189,6 +231,8 @@ class Update:
     judged_fake: Judgement
     see: Callable[[Batch, str], Batch]
     """What D would see of a batch under another stream name: a second view, for consistency terms."""
+    targets: TargetPair
+    """What D is asked to say in its update; heads of its own may be smoothed by it. Hard in G's update."""
     draw: Draw
     progress: float
     """Share of the training's steps that are done, 0 to 1."""
@@ -203,6 +247,8 @@ class Regularizer:
 
     weight: float
     interval: int
+    has_targets: ClassVar[bool] = False
+    """Whether the term asks for probabilities that ``Update.targets`` may smooth."""
     per_sample: ClassVar[bool] = False
     """Whether the term is defined for each sample alone, so that a D that mixes samples falsifies it."""
     discriminator_needs: ClassVar[frozenset[Need]] = frozenset()
@@ -219,13 +265,17 @@ class Regularizer:
 
 # ------------------------------------------------------------------------------------------------ what initializers see
 
-Kind = Literal["dense", "convolution", "transposed_convolution", "norm"]
-Role = Literal["hidden", "output"]
+Kind = Literal["dense", "convolution", "transposed_convolution", "embedding", "norm"]
+Role = Literal["hidden", "output", "residual"]
+"""``residual`` is the last layer of a branch that is added to a shortcut."""
+
+
+TRANSPOSED = ("transposed_convolution", "embedding")
 
 
 def as_matrix(weight: Tensor, kind: Kind) -> Tensor:
     """A stored weight as (out, in * k * k): what fans, orthogonality and singular values are taken over."""
-    return (weight.transpose(0, 1) if kind == "transposed_convolution" else weight).flatten(1)
+    return (weight.transpose(0, 1) if kind in TRANSPOSED else weight).flatten(1)
 
 
 @dataclass(frozen=True)
@@ -237,22 +287,39 @@ class Layer:
     role: Role
     activation: str
     """Name of what follows: ``relu``, ``leaky_relu``, ``tanh``, … or ``linear``."""
-    slope: float
-    """Negative slope where the activation has one, otherwise 0."""
+    gain: float
+    """How much a weight must amplify so that this activation keeps the second moment of what went in."""
     weight: Tensor
-    """Stored shape: dense (out, in), convolution (out, in, k, k), transposed (in, out, k, k), norm (channels,)."""
+    """Stored shape: dense (out, in), convolution (out, in, k, k), transposed (in, out, k, k), embedding
+    (classes, out), norm (channels,) or, where it is conditional, (classes, channels)."""
     bias: Tensor | None
     stride: int = 1
+
+    @property
+    def stored_transposed(self) -> bool:
+        """Whether the inputs' axis stands first in the stored weight."""
+        return self.kind in TRANSPOSED
 
     @property
     def matrix(self) -> Tensor:
         """The weight as (out, in * k * k), without a graph."""
         return as_matrix(self.weight.detach(), self.kind)
 
+    def store(self, matrix: Tensor) -> None:
+        """Fills the weight from a matrix (out, in * k * k)."""
+        stored = self.weight.detach()
+        if self.stored_transposed:
+            stored.copy_(matrix.view(stored.shape[1], stored.shape[0], *stored.shape[2:]).transpose(0, 1))
+        else:
+            stored.copy_(matrix.view(stored.shape))
+
     @property
     def fan_in(self) -> float:
         """Inputs summed into one output. A transposed convolution of stride s puts only k² / s² of its k² taps on each
-        output pixel, so its variance is kept by in * k² / s² (He et al. 2015 count stride 1 only)."""
+        output pixel, so its variance is kept by in * k² / s² (He et al. 2015 count stride 1 only). An embedding's input
+        is one class at a time: 1."""
+        if self.kind == "embedding":
+            return 1
         inputs = self.matrix.shape[1]
         return inputs / self.stride**2 if self.kind == "transposed_convolution" else inputs
 
@@ -263,8 +330,26 @@ class Layer:
         return out / self.stride**2 if self.kind == "convolution" else out
 
 
+@dataclass(frozen=True)
+class Blank:
+    """A network whose weights are to be filled. ``name`` is ``generator`` or ``discriminator``; ``tensors`` are all of
+    its parameters and buffers by name, to be filled in place."""
+
+    name: str
+    layers: Sequence[Layer]
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    respond: Callable[[Layer], Tensor] | None = None
+    """What a layer puts out, before norm and activation, when the network with its weights as they are now meets
+    training data (D: real images, G: latents); None where there is no data."""
+
+
 class Initializer:
     """Fills the layers of one network in place. Subclasses are dataclasses: their fields are settings."""
 
-    def initialize(self, layers: Iterable[Layer], draw: torch.Generator) -> None:
+    def check(self) -> None:
+        """Looks whether what it reads is there, without a network. Raises UserError where it is not."""
+
+    def initialize(self, blank: Blank, draw: torch.Generator) -> Sequence[str]:
+        """Fills the weights; returns notes for the person, such as layers that had to be filled otherwise. Raises
+        UserError where a file does not fit."""
         raise TypeError(f"{type(self).__name__} does not say how it fills a layer")

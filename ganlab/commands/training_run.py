@@ -23,6 +23,7 @@ from ganlab.data import ImageSet, Source
 from ganlab.data.feed import need_a_batch
 from ganlab.errors import UserError
 from ganlab.monitor import Files, Progress, TensorBoard
+from ganlab.networks import parametrize
 from ganlab.run_folder import OUTPUTS, RunFolder, as_yaml
 from ganlab.training import checkpoint
 from ganlab.training.trainer import Trainer
@@ -64,8 +65,10 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
             f"{resume.path} has done {state['step']:,} steps; type steps={2 * state['step']} to go on to twice as many"
         )
     try:
-        build_generator(settings).load_state_dict(state["generator"]["network"])
-        build_discriminator(settings).load_state_dict(state["discriminator"]["network"])
+        for name, build in (("generator", build_generator), ("discriminator", build_discriminator)):
+            network = build(settings)
+            parametrize(network, getattr(settings.norm, name).weight)
+            network.load_state_dict(state[name]["network"])
     except (RuntimeError, KeyError) as error:  # PyTorch's own list of names and shapes
         reason = " ".join(str(error).split())
         raise UserError(f"{resume.path}: its checkpoint does not fit its config.yaml ({reason})") from error
@@ -139,7 +142,7 @@ def _announce(configuration: Configuration, trainer: Trainer, image_set: ImageSe
     )
     if configuration.chosen:
         log.info("auto: %s", " ".join(f"{key}={value}" for key, value in configuration.chosen.items()))
-    for warning in (*configuration.warnings, *image_set.notes):
+    for warning in (*configuration.warnings, *image_set.notes, *(() if trainer.step else trainer.notes)):
         log.warning("note: %s", warning)
     going_on = f", going on after step {trainer.step}" if trainer.step else ""
     log.info("Run folder: %s%s", folder.path, going_on)

@@ -1,24 +1,17 @@
-"""What G and D are told besides the latent and the images."""
+"""What G and D are told besides the latent and the images, one condition a class."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-
-import torch
-
+from ganlab.conditions.labels import Auxiliary, Concat, Embedding, Projection
+from ganlab.conditions.unconditional import Unconditional
 from ganlab.table import Table
-from ganlab.types import Condition, Conditioning
+from ganlab.types import Conditioning
 
-
-@dataclass(frozen=True)
-class Unconditional(Conditioning):
-    """Nothing: labels are left aside."""
-
-    def of_real(self, condition: Condition) -> Condition:
-        return {}
-
-    def of_fake(self, count: int, real: Condition, draw: torch.Generator) -> Condition:
-        return {}
-
-
-CONDITIONS = Table[Conditioning]("condition", {"none": Unconditional})
+CONDITIONS = Table[Conditioning](
+    "condition",
+    {
+        "none": Unconditional,
+        "concat": Concat,
+        "embedding": Embedding,
+        "projection": Projection,
+        "auxiliary": Auxiliary,
+    },
+)

@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ganlab.config.settings import Settings
-from ganlab.networks import NORMS
+from ganlab.config.settings import NetworkNorm, Settings
+from ganlab.initializers import INITIALIZERS
+from ganlab.networks import NORMS, PARAMETRIZATIONS
+
+# Initializers that a weight parametrization brings along need it in turn.
+PARAMETRIZATIONS_OF = {
+    setting.initializer: name for name, setting in PARAMETRIZATIONS.items() if setting.initializer is not None
+}
 
 
 def resolve(settings: Settings) -> tuple[Settings, dict[str, Any]]:
@@ -14,21 +20,37 @@ def resolve(settings: Settings) -> tuple[Settings, dict[str, Any]]:
     recommended = settings.loss.recommended
     chosen: dict[str, Any] = {}
 
-    def choose(component: Any, field: str, key: str, word: Any, value: Any = None) -> Any:
-        """``component`` with ``field`` set where it is auto; ``word`` is what a person would type for it."""
+    def choose(component: Any, field: str, key: str, word: Any, value: Any = None, plain: Any = None) -> Any:
+        """``component`` with ``field`` set where it is auto; ``word`` is what a person would type for it, and not worth
+        telling where it is ``plain``."""
         if getattr(component, field) != "auto":
             return component
-        chosen[f"{key}.{field}"] = word
+        if word != plain:
+            chosen[f"{key}.{field}"] = word
         return replace(component, **{field: word if value is None else value})
 
-    norm = settings.norm
-    for_discriminator = settings.discriminator.preferred_norm or recommended.discriminator_norm
-    norm = replace(
-        norm,
-        generator=choose(norm.generator, "layer", "norm.generator", "batch", NORMS["batch"]()),
-        discriminator=choose(
-            norm.discriminator, "layer", "norm.discriminator", for_discriminator, NORMS[for_discriminator]()
-        ),
+    norm, init = settings.norm, settings.init
+    for_generator = "conditional_batch" if settings.condition.by_norm else "batch"
+    per_sample = any(term.per_sample for term in settings.regularizer.values())
+    for_loss = recommended.discriminator_norm
+    # A penalty on each sample alone has no meaning under batch norm, whatever the loss's own paper used.
+    for_discriminator = settings.discriminator.preferred_norm or (
+        "layer" if per_sample and for_loss == "batch" else for_loss
+    )
+    for network, layer in (("generator", for_generator), ("discriminator", for_discriminator)):
+        own: NetworkNorm = getattr(norm, network)
+        initializer = getattr(init, network)
+        weight = own.weight
+        needs = PARAMETRIZATIONS_OF.get(INITIALIZERS.name_of(initializer)) if initializer != "auto" else None
+        brings = None if weight == "auto" else weight.initializer
+        own = choose(own, "layer", f"norm.{network}", layer, NORMS[layer]())
+        own = choose(
+            own, "weight", f"norm.{network}", needs or "none", PARAMETRIZATIONS[needs or "none"](), plain="none"
+        )
+        init = choose(init, network, "init", brings or "normal", INITIALIZERS[brings or "normal"](), plain="normal")
+        norm = replace(norm, **{network: own})
+    logging = choose(
+        settings.logging, "samples", "logging", 2048 if settings.data.image_shape == (2, 1, 1) else 64, plain=64
     )
     schedule = settings.schedule
     if hasattr(schedule, "n_critic"):
@@ -40,4 +62,4 @@ def resolve(settings: Settings) -> tuple[Settings, dict[str, Any]]:
             if hasattr(one, field):
                 one = choose(one, field, f"optimizer.{network}", value)
         optimizer = replace(optimizer, **{network: one})
-    return replace(settings, norm=norm, schedule=schedule, optimizer=optimizer), chosen
+    return replace(settings, norm=norm, init=init, logging=logging, schedule=schedule, optimizer=optimizer), chosen

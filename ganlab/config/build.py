@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -12,7 +12,7 @@ from ganlab import streams
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
 from ganlab.data.feed import Feed
-from ganlab.networks import DiscriminatorModule, GeneratorModule, does_mix_samples, parametrize, walk
+from ganlab.networks import DiscriminatorModule, GeneratorModule, blank, does_mix_samples, parametrize
 from ganlab.networks.base import NetworkModule
 from ganlab.training.averaging import Average
 from ganlab.training.checkpoint import Checkpoints
@@ -21,42 +21,76 @@ from ganlab.training.learner import Learner
 from ganlab.training.observer import Observer
 from ganlab.training.trainer import Trainer
 from ganlab.training.updates import Game
-from ganlab.types import Initializer, Shapes
+from ganlab.types import Batch, Shapes
 
 
 def shapes_of(settings: Settings) -> Shapes:
     """What both networks are built for."""
-    return Shapes(image=settings.data.image_shape, latent=settings.latent.dim)
+    condition = settings.condition
+    return Shapes(
+        image=settings.data.image_shape,
+        latent=settings.latent.dim,
+        classes=settings.data.class_count if condition.needs_labels else 0,
+        pack=getattr(settings.discriminator, "pack", 1),
+        wiring=condition.wiring,
+    )
 
 
 def build_generator(settings: Settings) -> GeneratorModule:
-    """G: built, initialized, then parametrized. Raises ValueError where its parts do not fit the images."""
+    """G with PyTorch's own weights. Raises ValueError where its parts do not fit the images."""
     norm = settings.norm.generator
     assert norm.layer != "auto", "resolved by the configuration"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(streams.derive(settings.seed, "build/generator"))
-        network = settings.generator.build(shapes_of(settings), norm.layer)
-    _initialize(network, settings.init.generator, settings.seed, "generator")
-    parametrize(network, norm.weight)
-    return network
+        return settings.generator.build(shapes_of(settings), norm.layer)
 
 
 def build_discriminator(settings: Settings) -> DiscriminatorModule:
-    """D: built, asked whether it mixes samples, initialized, then parametrized. Raises ValueError as for G."""
+    """D with PyTorch's own weights, asked whether it mixes samples. Raises ValueError as for G."""
     norm = settings.norm.discriminator
     assert norm.layer != "auto", "resolved by the configuration"
     shapes = shapes_of(settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(streams.derive(settings.seed, "build/discriminator"))
         network = settings.discriminator.build(shapes, norm.layer)
-    network.mixes_samples = does_mix_samples(network, shapes)
-    _initialize(network, settings.init.discriminator, settings.seed, "discriminator")
-    parametrize(network, norm.weight)
+        network.mixes_samples = does_mix_samples(network, shapes)
     return network
 
 
-def _initialize(network: NetworkModule, initializer: Initializer, seed: int, name: str) -> None:
-    initializer.initialize(walk(network), streams.generator(seed, f"init/{name}"))
+def start(
+    network: NetworkModule, name: Literal["generator", "discriminator"], settings: Settings, known: Batch | None = None
+) -> Sequence[str]:
+    """Initializes a built network, then parametrizes it; returns the initializer's notes. ``known`` are reals (on the
+    CPU) for an initializer that looks at data. Raises UserError where it reads a file that does not fit."""
+    initializer, norm = getattr(settings.init, name), getattr(settings.norm, name)
+    notes = initializer.initialize(
+        blank(network, name, _probe(network, settings, known) if known else None),
+        streams.generator(settings.seed, f"init/{name}"),
+    )
+    parametrize(network, norm.weight)
+    return [f"init.{name}: {note}" for note in notes]
+
+
+def _probe(network: NetworkModule, settings: Settings, known: Batch) -> Callable[[], object]:
+    """Runs a network once on what it meets in training: D on reals, G on latents."""
+    condition = settings.condition
+    if isinstance(network, DiscriminatorModule):
+        seen = Batch(known.images, condition.of_real(known.condition))
+
+        def run() -> object:
+            with network.statistics_frozen():
+                return network(seen)
+
+        return run
+    draw = streams.generator(settings.seed, "init/probe")
+    latent = settings.latent.draw(len(known.images), draw)
+    told = condition.of_fake(len(latent), shapes_of(settings).classes, known.condition, draw)
+
+    def generate() -> object:
+        with network.statistics_frozen():
+            return network(latent, told)
+
+    return generate
 
 
 def build_trainer(
@@ -68,8 +102,13 @@ def build_trainer(
     header: Mapping[str, Any] | None = None,
 ) -> Trainer:
     """The trainer of resolved settings, on ``machine``, with checkpoints under ``folder``."""
-    generator = build_generator(settings).to(machine.device).to(memory_format=machine.memory_format)
-    discriminator = build_discriminator(settings).to(machine.device).to(memory_format=machine.memory_format)
+    feed = Feed(image_set, settings.batch_size, settings.seed, machine.device, machine.memory_format)
+    generator, discriminator = build_generator(settings), build_discriminator(settings)
+    known = feed.first(settings.batch_size)
+    known = Batch(known.images.cpu(), {key: value.cpu() for key, value in known.condition.items()})
+    notes = [*start(generator, "generator", settings, known), *start(discriminator, "discriminator", settings, known)]
+    for network in (generator, discriminator):
+        network.to(machine.device).to(memory_format=machine.memory_format)
     averages = settings.averaging.share(1) is not None
     game = Game(
         generator=generator,
@@ -78,6 +117,7 @@ def build_trainer(
         targets=settings.targets,
         latent=settings.latent,
         condition=settings.condition,
+        classes=shapes_of(settings).classes,
         terms=settings.regularizer,
         augments=settings.augment,
         autocast=machine.autocast,
@@ -95,7 +135,7 @@ def build_trainer(
             "discriminator", discriminator, settings.optimizer.discriminator, settings.constraint, dtype=machine.dtype
         ),
         settings.schedule,
-        Feed(image_set, settings.batch_size, settings.seed, machine.device, machine.memory_format),
+        feed,
         machine,
         steps=settings.steps,
         seed=settings.seed,
@@ -103,4 +143,5 @@ def build_trainer(
         checkpoints=Checkpoints(folder / "checkpoints", settings.checkpoint),
         observers=observers,
         header=header,
+        notes=notes,
     )

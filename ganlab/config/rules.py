@@ -13,7 +13,7 @@ from ganlab.config.settings import NetworkNorm, Settings
 from ganlab.errors import UserError
 from ganlab.losses import Targets
 from ganlab.networks import DISCRIMINATORS, GENERATORS, NORMS, PARAMETRIZATIONS, DiscriminatorModule
-from ganlab.networks.norms import Batch
+from ganlab.networks.norms import BatchNorm
 from ganlab.training.constraints import WeightClipping
 
 
@@ -106,7 +106,7 @@ def targets_need_a_loss_that_has_them(
 
 def batch_norm_needs_a_batch(settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict) -> None:
     for network in ("generator", "discriminator"):
-        if settings.batch_size == 1 and isinstance(getattr(settings.norm, network).layer, Batch):
+        if settings.batch_size == 1 and isinstance(getattr(settings.norm, network).layer, BatchNorm):
             verdict.refusals.append(
                 f"batch_size=1 with norm.{network}.layer=batch, which needs images to average over; type batch_size=2 "
                 f"or more, or norm.{network}.layer=instance"

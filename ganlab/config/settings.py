@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from ganlab.augment import AUGMENTS
-from ganlab.conditions import CONDITIONS, Unconditional
+from ganlab.conditions import CONDITIONS
+from ganlab.conditions.unconditional import Unconditional
 from ganlab.data import SOURCES, Source
 from ganlab.data.digits import Digits
 from ganlab.evaluation import EVALUATIONS, Evaluation, NoEvaluation
 from ganlab.initializers import INITIALIZERS
-from ganlab.initializers.normal import Normal as NormalInitializer
 from ganlab.latents import LATENTS
 from ganlab.latents import Normal as NormalLatent
 from ganlab.losses import LOSSES, Targets
@@ -28,7 +28,6 @@ from ganlab.networks import (
     WeightSetting,
 )
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from ganlab.networks.parametrizations import Plain
 from ganlab.regularizers import REGULARIZERS
 from ganlab.table import Count, Range
 from ganlab.training.averaging import AVERAGINGS, Averaging, NoAveraging
@@ -43,19 +42,20 @@ from ganlab.types import Augment, Conditioning, Initializer, Latent, Loss, Regul
 
 @dataclass(frozen=True)
 class InitSettings:
-    """How each network's weights start."""
+    """How each network's weights start. ``auto`` is normal, or what the weight parametrization brings along."""
 
-    generator: Annotated[Initializer, INITIALIZERS] = field(default_factory=NormalInitializer)
-    discriminator: Annotated[Initializer, INITIALIZERS] = field(default_factory=NormalInitializer)
+    generator: Literal["auto"] | Annotated[Initializer, INITIALIZERS] = "auto"
+    discriminator: Literal["auto"] | Annotated[Initializer, INITIALIZERS] = "auto"
 
 
 @dataclass(frozen=True)
 class NetworkNorm:
     """An activation norm and a weight parametrization, independent of each other. ``layer: auto`` is what the loss and
-    the architecture recommend for D, and batch norm for G."""
+    the architecture recommend for D, and batch norm for G, conditional where labels reach it that way. ``weight: auto``
+    is what the initializer needs, mostly none."""
 
     layer: Literal["auto"] | Annotated[Norm, NORMS] = "auto"
-    weight: Annotated[WeightSetting, PARAMETRIZATIONS] = field(default_factory=Plain)
+    weight: Literal["auto"] | Annotated[WeightSetting, PARAMETRIZATIONS] = "auto"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,10 @@ class Digits(Source):
     def image_shape(self) -> tuple[int, int, int]:
         return (1, *sides(self.size, (8, 8)))
 
+    @property
+    def class_count(self) -> int:
+        return 10
+
     def open(self) -> ImageSet:
         from sklearn.datasets import load_digits  # takes a second, and only this source needs it
 

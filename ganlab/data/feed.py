@@ -44,9 +44,10 @@ class Feed:
         self.drawn = 0
         self._epoch: tuple[int, Tensor] | None = None
 
-    def next(self) -> Batch:
+    def next(self, count: int | None = None) -> Batch:
+        """The next ``count`` images, or a batch of them."""
         indices = []
-        needed = self.batch_size
+        needed = count or self.batch_size
         while needed:
             epoch, offset = divmod(self.drawn, len(self.images))
             part = self._order(epoch)[offset : offset + needed]
@@ -68,5 +69,8 @@ class Feed:
         return torch.randperm(len(self.images), generator=streams.generator(self.seed, "data", epoch))
 
     def _batch(self, indices: Tensor) -> Batch:
-        images = self.images[indices].float().div_(127.5).sub_(1.0).contiguous(memory_format=self.memory_format)
+        images = self.images[indices]
+        if images.dtype == torch.uint8:
+            images = images.float().div_(127.5).sub_(1.0)
+        images = images.contiguous(memory_format=self.memory_format)
         return Batch(images, {"labels": self.labels[indices]} if self.labels is not None else {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,18 @@ class ImageFolder(Source):
     def image_shape(self) -> tuple[int, int, int]:
         return (3 if self.color == "rgb" else 1, *sides(self.size, (0, 0)))
 
+    @property
+    def class_count(self) -> int:
+        count = len(self._classes(self._files())) if Path(self.root).is_dir() else 0
+        return count if count > 1 else 0
+
+    def _classes(self, files: Iterable[Path]) -> tuple[str, ...]:
+        return tuple(sorted({self._class_of(file) for file in files}))
+
+    def _class_of(self, file: Path) -> str:
+        """The folder directly under the root; nothing for files in the root itself."""
+        return file.relative_to(self.root).parts[0] if file.parent != Path(self.root) else ""
+
     def check(self) -> None:
         if not Path(self.root).is_dir():
             raise UserError(
@@ -72,9 +84,9 @@ class ImageFolder(Source):
             )
         if not kept:
             raise UserError(f"data.root={self.root}: none of its {len(files)} image files can be read")
-        folders = [file.relative_to(root).parts[0] if file.parent != root else "" for file in kept]
-        classes = tuple(sorted(set(folders)))
-        labels = torch.tensor([classes.index(folder) for folder in folders]) if len(classes) > 1 else None
+        classes = self._classes(files)  # of all files, so that unreadable ones do not renumber the classes
+        number = {name: index for index, name in enumerate(classes)}
+        labels = torch.tensor([number[self._class_of(file)] for file in kept]) if len(classes) > 1 else None
         tensor = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
         image_set = ImageSet(tensor, labels, classes if labels is not None else (), tuple(notes))
         return limited(image_set, self.limit)

@@ -17,8 +17,8 @@ Size = Count | tuple[Count, Count] | None
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Decoded images (N, C, H, W) uint8, their labels (N,) int64 or None, the classes' names, and notes for the person
-    on what was left out."""
+    """Decoded images (N, C, H, W), uint8 or already float32 in [-1, 1], their labels (N,) int64 or None, the classes'
+    names, and notes for the person on what was left out."""
 
     images: Tensor
     labels: Tensor | None = None
@@ -36,6 +36,11 @@ class Source:
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of the images that ``open`` gives; known before anything is read."""
         raise TypeError(f"{type(self).__name__} does not say what shape its images have")
+
+    @property
+    def class_count(self) -> int:
+        """How many classes the images' labels tell apart, known before any image is read; 0 without labels."""
+        return 0
 
     def check(self) -> None:
         """Looks, without reading all of it, whether the data is there. Raises UserError where it is not."""

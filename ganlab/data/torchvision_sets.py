@@ -19,6 +19,7 @@ class TorchvisionSet(Source):
 
     torchvision_name: ClassVar[str]
     native: ClassVar[tuple[int, int, int]]  # C, H, W
+    classes_known: ClassVar[int] = 10
     folder: ClassVar[str]  # what torchvision makes under root
 
     root: str = "data"
@@ -29,6 +30,10 @@ class TorchvisionSet(Source):
     @property
     def image_shape(self) -> tuple[int, int, int]:
         return (self.native[0], *sides(self.size, self.native[1:]))
+
+    @property
+    def class_count(self) -> int:
+        return self.classes_known
 
     def check(self) -> None:
         if not self.download and not (Path(self.root) / self.folder).exists():

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from ganlab.types import Initializer, Layer
-
-
-def gain(layer: Layer) -> float:
-    """How much a weight must amplify so that the activation behind it keeps the variance of what went in.
-
-    √2 / √(1 + slope²) for ReLU and LeakyReLU, whose negative half is lost or weakened (He et al. 2015, Eq. 15); 1 for
-    tanh and no activation, which are linear around 0 (Glorot & Bengio 2010, section 4.2.1).
-    """
-    return math.sqrt(2 / (1 + layer.slope**2)) if layer.activation in ("relu", "leaky_relu") else 1.0
+from ganlab.types import Blank, Initializer, Layer
 
 
 class WeightInitializer(Initializer):
     """Fills each weight by ``fill``, biases with 0, and norms with scale 1 and shift 0."""
 
-    def initialize(self, layers: Iterable[Layer], draw: torch.Generator) -> None:
-        for layer in layers:
+    def initialize(self, blank: Blank, draw: torch.Generator) -> Sequence[str]:
+        for layer in blank.layers:
             if layer.kind == "norm":
                 self.fill_norm(layer.weight, draw)
             else:
                 self.fill(layer, draw)
             if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+                self.fill_bias(layer, draw)
+        return ()
 
     def fill(self, layer: Layer, draw: torch.Generator) -> None:
-        """Fills ``layer.weight`` of a dense layer or a convolution."""
+        """Fills ``layer.weight`` of a dense layer, an embedding or a convolution."""
         raise TypeError(f"{type(self).__name__} does not say how it fills a weight")
+
+    def fill_bias(self, layer: Layer, draw: torch.Generator) -> None:
+        """Fills ``layer.bias``."""
+        assert layer.bias is not None
+        nn.init.zeros_(layer.bias)
 
     def fill_norm(self, scale: Tensor, draw: torch.Generator) -> None:
         """Fills the scale (channels,) of a norm layer."""

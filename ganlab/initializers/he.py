@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from ganlab.initializers.base import WeightInitializer, gain
+from ganlab.initializers.base import WeightInitializer
 from ganlab.types import Layer
 
 
@@ -22,4 +22,4 @@ class He(WeightInitializer):
 
     def fill(self, layer: Layer, draw: torch.Generator) -> None:
         fan = layer.fan_in if self.fan == "in" else layer.fan_out
-        nn.init.normal_(layer.weight, 0.0, gain(layer) / math.sqrt(fan), generator=draw)
+        nn.init.normal_(layer.weight, 0.0, layer.gain / math.sqrt(fan), generator=draw)

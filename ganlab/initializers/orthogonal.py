@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from ganlab.initializers.base import WeightInitializer, gain
+from ganlab.initializers.base import WeightInitializer
 from ganlab.table import Positive
 from ganlab.types import Layer
 
@@ -21,11 +21,6 @@ class Orthogonal(WeightInitializer):
     gain: Literal["auto"] | Positive = "auto"
 
     def fill(self, layer: Layer, draw: torch.Generator) -> None:
-        scale = gain(layer) if self.gain == "auto" else self.gain
+        scale = layer.gain if self.gain == "auto" else self.gain
         # On a contiguous matrix: a transposed convolution's is a view across its stored axes.
-        matrix = nn.init.orthogonal_(torch.empty(layer.matrix.shape), scale, generator=draw)
-        stored = layer.weight.detach()
-        if layer.kind == "transposed_convolution":
-            stored.copy_(matrix.view(stored.shape[1], stored.shape[0], *stored.shape[2:]).transpose(0, 1))
-        else:
-            stored.copy_(matrix.view(stored.shape))
+        layer.store(nn.init.orthogonal_(torch.empty(layer.matrix.shape), scale, generator=draw))

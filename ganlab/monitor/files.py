@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TextIO
 
 from PIL import Image
-from torch import Tensor
 
 from ganlab.monitor.grid import grid
-from ganlab.training.observer import Observer
+from ganlab.training.observer import Observer, Samples
 
 
 class Files(Observer):
@@ -41,10 +40,11 @@ class Files(Observer):
         self.rows.write(json.dumps({"step": step, **values}) + "\n")
         self.rows.flush()
 
-    def sampled(self, step: int, images: Mapping[str, Tensor]) -> None:
-        for name, batch in images.items():
+    def sampled(self, step: int, samples: Samples) -> None:
+        for name, batch in samples.images.items():
+            picture = grid(batch, columns=samples.columns_of(name))
             file = "real.png" if name == "real" else f"step-{step:07d}-{name}.png"
-            Image.fromarray(grid(batch).permute(1, 2, 0).numpy()).save(self.samples / file)
+            Image.fromarray(picture.permute(1, 2, 0).numpy()).save(self.samples / file)
 
     def flush(self) -> None:
         assert self.rows is not None

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 
-def grid(images: Tensor, padding: int = 2) -> Tensor:
-    """Images (N, C, H, W) in [-1, 1] side by side in about a square, as one picture (3, height, width) uint8."""
+def grid(images: Tensor, padding: int = 2, columns: int | None = None) -> Tensor:
+    """Images (N, C, H, W) in [-1, 1] side by side in ``columns``, or about a square, as one picture (3, height, width)
+    uint8."""
     count, channels, height, width = images.shape
-    columns = math.ceil(math.sqrt(count * height / width))
+    columns = columns or math.ceil(math.sqrt(count * height / width))
     rows = math.ceil(count / columns)
     # To nearest: truncation would darken every pixel by half a level.
     pixels = images.clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)

@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from ganlab.monitor.grid import grid
-from ganlab.training.observer import Observer
+from ganlab.training.observer import Observer, Samples
 
 
 class TensorBoard(Observer):
@@ -29,9 +27,9 @@ class TensorBoard(Observer):
         for tag, value in values.items():
             self.writer.add_scalar(tag, value, step)
 
-    def sampled(self, step: int, images: Mapping[str, Tensor]) -> None:
-        for name, batch in images.items():
-            self.writer.add_image(f"samples/{name}", grid(batch).numpy(), step)
+    def sampled(self, step: int, samples: Samples) -> None:
+        for name, batch in samples.images.items():
+            self.writer.add_image(f"samples/{name}", grid(batch, columns=samples.columns_of(name)).numpy(), step)
 
     def flush(self) -> None:
         self.writer.flush()

@@ -6,10 +6,11 @@ from typing import ClassVar, Protocol
 
 from ganlab.networks.base import DiscriminatorModule, GeneratorModule, does_mix_samples
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from ganlab.networks.layers import parametrize, walk
+from ganlab.networks.layers import blank, parametrize, walk
 from ganlab.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganlab.networks.norms import NORMS, Norm
 from ganlab.networks.parametrizations import PARAMETRIZATIONS, WeightSetting
+from ganlab.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from ganlab.table import Table
 from ganlab.types import Shapes
 
@@ -33,9 +34,11 @@ class DiscriminatorArchitecture(Protocol):
         reached."""
 
 
-GENERATORS = Table[GeneratorArchitecture]("generator", {"dcgan": DCGANGenerator, "mlp": MLPGenerator})
+GENERATORS = Table[GeneratorArchitecture](
+    "generator", {"dcgan": DCGANGenerator, "mlp": MLPGenerator, "resnet": ResNetGenerator}
+)
 DISCRIMINATORS = Table[DiscriminatorArchitecture](
-    "discriminator", {"dcgan": DCGANDiscriminator, "mlp": MLPDiscriminator}
+    "discriminator", {"dcgan": DCGANDiscriminator, "mlp": MLPDiscriminator, "resnet": ResNetDiscriminator}
 )
 
 __all__ = [
@@ -49,6 +52,7 @@ __all__ = [
     "GeneratorModule",
     "Norm",
     "WeightSetting",
+    "blank",
     "does_mix_samples",
     "parametrize",
     "walk",

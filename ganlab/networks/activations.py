@@ -1,25 +1,40 @@
-"""Activations, each with its name for initializers (gains follow the activation)."""
+"""Activations, each with its name and gain for initializers."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlab.table import NonNegative, Table
+from ganlab.table import NonNegative, Positive, Table
 
 
 class Activation:
     """An elementwise function. Subclasses are dataclasses: their fields are settings."""
 
     name: ClassVar[str]
-    slope: float = 0.0
 
     def __call__(self, x: Tensor) -> Tensor:
         raise TypeError(f"{type(self).__name__} does not say what it computes")
+
+    @property
+    def gain(self) -> float:
+        """1 / √E[f(z)²], z standard normal: how much a weight must amplify so that the second moment of what went in is
+        kept. For ReLU and LeakyReLU it is √(2 / (1 + slope²)), He et al. 2015, Eq. 15; for the others an integral."""
+        return _gain(self)
+
+
+@lru_cache
+def _gain(activation: Activation) -> float:
+    # A sum over a fine grid: the integrand is smooth but for a kink at 0, which is a point of the grid.
+    z = torch.linspace(-12, 12, 24_001, dtype=torch.float64)
+    density = torch.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+    return float(1 / torch.sqrt(torch.trapezoid(activation(z) ** 2 * density, z)))
 
 
 @dataclass(frozen=True)
@@ -40,11 +55,47 @@ class LeakyReLU(Activation):
 
 
 @dataclass(frozen=True)
+class ELU(Activation):
+    """Clevert et al. 2016: α (exp(x) - 1) below 0."""
+
+    name: ClassVar[str] = "elu"
+    alpha: Positive = 1.0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.elu(x, self.alpha)
+
+
+@dataclass(frozen=True)
+class SiLU(Activation):
+    """x · sigmoid(x), also called swish. Hendrycks & Gimpel 2016; Ramachandran et al. 2017."""
+
+    name: ClassVar[str] = "silu"
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.silu(x)
+
+
+@dataclass(frozen=True)
+class Softplus(Activation):
+    """log(1 + exp(x)), a ReLU whose every derivative is smooth. Dugas et al. 2001."""
+
+    name: ClassVar[str] = "softplus"
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.softplus(x)
+
+
+@dataclass(frozen=True)
 class Tanh(Activation):
     name: ClassVar[str] = "tanh"
 
     def __call__(self, x: Tensor) -> Tensor:
         return torch.tanh(x)
+
+    @property
+    def gain(self) -> float:
+        """1: tanh is linear around 0, Glorot & Bengio 2010, section 4.2.1."""
+        return 1.0
 
 
 @dataclass(frozen=True)
@@ -56,8 +107,15 @@ class Linear(Activation):
     def __call__(self, x: Tensor) -> Tensor:
         return x
 
+    @property
+    def gain(self) -> float:
+        return 1.0
 
-ACTIVATIONS = Table[Activation]("activation", {"relu": ReLU, "leaky_relu": LeakyReLU, "tanh": Tanh})
+
+ACTIVATIONS = Table[Activation](
+    "activation",
+    {"relu": ReLU, "leaky_relu": LeakyReLU, "elu": ELU, "silu": SiLU, "softplus": Softplus, "tanh": Tanh},
+)
 
 
 class Activate(nn.Module):

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Annotated
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlab.networks.layers import WeightLayer
+from ganlab.networks.layers import Dense, Embedding, WeightLayer
+from ganlab.networks.minibatch import Minibatch
 from ganlab.networks.norms import BatchNormLayer
+from ganlab.table import Range
 from ganlab.types import Batch, Condition, Generated, Judgement, Shapes
+
+Dropout = Annotated[float, Range(least=0, below=1)]
+"""Share of values dropped in training. Srivastava et al. 2014."""
 
 
 class NetworkModule(nn.Module):
@@ -19,6 +27,20 @@ class NetworkModule(nn.Module):
         for module in self.modules():
             if isinstance(module, WeightLayer):
                 module.advance()
+
+    def weights(self) -> list[Tensor]:
+        """The weights that the layers apply, each as a matrix (out, in * k * k), with their graph."""
+        return [module.matrix(module.applied_weight()) for module in self.modules() if isinstance(module, WeightLayer)]
+
+    @torch.no_grad()
+    def report(self) -> dict[str, Tensor]:
+        """What the layers' parametrizations want logged, such as ``sigma/blocks.0.0``."""
+        return {
+            f"{key}/{name}": value
+            for name, module in self.named_modules()
+            if isinstance(module, WeightLayer)
+            for key, value in module.report().items()
+        }
 
     @contextmanager
     def statistics_frozen(self) -> Iterator[None]:
@@ -41,6 +63,25 @@ class GeneratorModule(NetworkModule):
         raise TypeError(f"{type(self).__name__} does not generate")
 
 
+class LatentInput(nn.Module):
+    """What G's first layer gets: the latent, and the label beside it where the condition is wired so. ``length`` is
+    the length of both together. Mirza & Osindero 2014, section 3.2 (one-hot); Denton et al. 2015 (learned)."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        super().__init__()
+        wiring = shapes.wiring
+        self.classes = shapes.classes if wiring.generator == "one_hot" else 0
+        self.embedding = Embedding(shapes.classes, wiring.embedding) if wiring.generator == "embedding" else None
+        self.length = shapes.latent + (wiring.embedding if self.embedding is not None else self.classes)
+
+    def forward(self, latent: Tensor, condition: Condition) -> Tensor:
+        if self.embedding is not None:
+            return torch.cat([latent, self.embedding(condition["labels"])], dim=1)
+        if self.classes:
+            return torch.cat([latent, F.one_hot(condition["labels"], self.classes).to(latent.dtype)], dim=1)
+        return latent
+
+
 class DiscriminatorModule(NetworkModule):
     """Subclasses judge one batch in ``forward``; ``judge`` decides how many passes several batches take."""
 
@@ -59,6 +100,58 @@ class DiscriminatorModule(NetworkModule):
             {key: torch.cat([part.condition[key] for part in parts]) for key in parts[0].condition},
         )
         return _split(self(together, features), sizes)
+
+
+class TrunkDiscriminator(DiscriminatorModule):
+    """A D that is a trunk of layers with a linear output; what goes in (labels, packing) and what stands at the end
+    (minibatch layers, projection, class head) is the same for all architectures.
+
+    A subclass calls ``super().__init__``, builds its layers for images of ``inputs`` (C, H, W), gives the shape of
+    what they put out to ``finish``, and says in ``trunk`` how they are run.
+    """
+
+    def __init__(self, shapes: Shapes, minibatch: Minibatch) -> None:
+        super().__init__()
+        channels, height, width = shapes.image
+        self.shapes, self.minibatch_setting = shapes, minibatch
+        wired = shapes.wiring.discriminator
+        self.plane = Embedding(shapes.classes, height * width) if wired == "plane" else None
+        planes = shapes.classes if wired == "one_hot" else int(self.plane is not None)
+        self.inputs = ((channels + planes) * shapes.pack, height, width)
+
+    def finish(self, *shape: int) -> None:
+        """Builds what stands behind a trunk that puts out maps (n, C, H, W) or vectors (n, C); ``shape`` is without
+        n."""
+        self.minibatch, shape = self.minibatch_setting.build(shape)
+        length = math.prod(shape)
+        self.output = Dense(length, 1, follows=None, role="output")
+        wired, classes = self.shapes.wiring.discriminator, self.shapes.classes
+        self.projection = Embedding(classes, length) if wired == "projection" else None
+        self.classes = Dense(length, classes, follows=None, role="output") if wired == "class" else None
+
+    def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:
+        """Features of the judged samples' images (n, *inputs), first to last."""
+        raise TypeError(f"{type(self).__name__} has no trunk")
+
+    def forward(self, batch: Batch, features: bool = False) -> Judgement:
+        maps = self.trunk(self._packed(batch), batch.condition)
+        vector = self.minibatch(maps[-1]).flatten(1)
+        logits = self.output(vector).squeeze(1)
+        if self.projection is not None:  # Miyato & Koyama 2018, Eq. 3 and figure 1d
+            logits = logits + (self.projection(batch.condition["labels"]) * vector).sum(dim=1)
+        heads = {"class": self.classes(vector)} if self.classes is not None else {}
+        return Judgement(logits, heads, maps if features else ())
+
+    def _packed(self, batch: Batch) -> Tensor:
+        x = batch.images
+        if self.plane is not None:
+            plane = self.plane(batch.condition["labels"]).view(len(x), 1, *x.shape[2:])
+            x = torch.cat([x, plane.to(x.dtype)], dim=1)
+        elif self.shapes.wiring.discriminator == "one_hot":
+            one_hot = F.one_hot(batch.condition["labels"], self.shapes.classes).to(x.dtype)
+            x = torch.cat([x, one_hot[:, :, None, None].expand(-1, -1, *x.shape[2:])], dim=1)
+        # m images that are judged together are stacked along the channels (Lin et al. 2018, PacGAN, section 3).
+        return x if self.shapes.pack == 1 else x.unflatten(0, (-1, self.shapes.pack)).flatten(1, 2)
 
 
 def _split(judgement: Judgement, sizes: Sequence[int]) -> list[Judgement]:

@@ -14,59 +14,26 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.networks.activations import ACTIVATIONS, Activate, Activation, LeakyReLU, ReLU, Tanh
-from ganlab.networks.base import DiscriminatorModule, GeneratorModule
-from ganlab.networks.layers import Convolution, Dense, TransposedConvolution
+from ganlab.networks.base import DiscriminatorModule, Dropout, GeneratorModule, LatentInput, TrunkDiscriminator
+from ganlab.networks.layers import Chain, Convolution, Dense
+from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
 from ganlab.networks.norms import Norm
+from ganlab.networks.resampling import Downsampling, Upsampling, channels, downsampled, halvings, upsampled
 from ganlab.table import Count
-from ganlab.types import Batch, Condition, Generated, Judgement, Shapes
-
-SMALLEST, LARGEST = 16, 256  # sides of images, in pixels
-COARSEST = 8  # the strides halve until the shorter side is below this
-
-
-def halvings(height: int, width: int) -> int:
-    """How often strides of 2 halve an image until its shorter side is below 8 pixels.
-
-    Raises ValueError, with the nearest sizes that can be reached, where a side becomes odd before that.
-    """
-    if min(height, width) < SMALLEST or max(height, width) > LARGEST:
-        near = tuple(min(max(side, SMALLEST), LARGEST) for side in (height, width))
-        raise ValueError(
-            f"images of {height}×{width} are outside its {SMALLEST} to {LARGEST} pixels a side; "
-            f"type data.size={near[0] if near[0] == near[1] else list(near)}"
-        )
-    count, sides = 0, (height, width)
-    while min(sides) >= COARSEST:
-        if sides[0] % 2 or sides[1] % 2:
-            near = _reachable_near(height), _reachable_near(width)
-            raise ValueError(
-                f"strides of 2 halve images of {height}×{width} to {sides[0]}×{sides[1]}, where a side is odd; "
-                f"type data.size={near[0] if near[0] == near[1] else list(near)}"
-            )
-        sides = (sides[0] // 2, sides[1] // 2)
-        count += 1
-    return count
-
-
-def _reachable_near(side: int) -> int:
-    """A side near ``side`` that halves down to below 8: a multiple of 4 below 32, of 8 below 64, and so on."""
-    step = 4 if side < 32 else 8 if side < 64 else 16 if side < 128 else 32
-    return min(max(round(side / step) * step, SMALLEST), LARGEST)
-
-
-def _widths(width: int, largest: int, count: int) -> list[int]:
-    """Channels from the finest feature map to the coarsest."""
-    return [min(width * 2**level, largest) for level in range(count)]
+from ganlab.types import Condition, Generated, Shapes
 
 
 @dataclass(frozen=True)
 class DCGANGenerator:
-    """Dense layer to the coarsest map, then transposed convolutions 4×4 of stride 2, norm and activation behind each
-    but the last, tanh at the end. Radford et al. 2016, section 3 and figure 1."""
+    """Dense layer to the coarsest map, then upsampling by 2, norm and activation behind each but the last, tanh at the
+    end. Radford et al. 2016, section 3 and figure 1 (transposed convolutions 4×4). ``depth`` above 1 adds convolutions
+    3×3 at each size."""
 
     width: Count = 32  # channels of the finest hidden map
     largest_width: Count = 512
+    depth: Count = 1
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=ReLU)
+    upsampling: Upsampling = "transposed"
 
     def build(self, shapes: Shapes, norm: Norm) -> GeneratorModule:
         return _Generator(self, shapes, norm)
@@ -74,13 +41,18 @@ class DCGANGenerator:
 
 @dataclass(frozen=True)
 class DCGANDiscriminator:
-    """Convolutions 4×4 of stride 2, LeakyReLU, norm behind each but the first, one dense output. Radford et al.
-    2016."""
+    """Downsampling by 2, LeakyReLU, norm behind each but the first, one dense output. Radford et al. 2016 (convolutions
+    4×4 of stride 2). ``depth`` above 1 adds convolutions 3×3 at each size; ``pack`` images are judged together."""
 
     preferred_norm: ClassVar[str | None] = None
     width: Count = 32  # channels of the finest hidden map
     largest_width: Count = 512
+    depth: Count = 1
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=LeakyReLU)
+    downsampling: Downsampling = "strided"
+    dropout: Dropout = 0.0
+    minibatch: Annotated[Minibatch, MINIBATCHES] = field(default_factory=NoMinibatch)
+    pack: Count = 1
 
     def build(self, shapes: Shapes, norm: Norm) -> DiscriminatorModule:
         return _Discriminator(self, shapes, norm)
@@ -89,58 +61,79 @@ class DCGANDiscriminator:
 class _Generator(GeneratorModule):
     def __init__(self, settings: DCGANGenerator, shapes: Shapes, norm: Norm) -> None:
         super().__init__()
-        channels, height, width = shapes.image
+        image_channels, height, width = shapes.image
         count = halvings(height, width)
-        widths = _widths(settings.width, settings.largest_width, count)[::-1]
-        activation = settings.activation
-        self.coarsest = (widths[0], height >> count, width >> count)
+        widths = channels(settings.width, settings.largest_width, count)[::-1]
+        activation, classes = settings.activation, shapes.classes
+        self.input = LatentInput(shapes)
+        size = (height >> count, width >> count)
+        self.coarsest = (widths[0], *size)
         self.project = Dense(
-            shapes.latent,
-            self.coarsest[0] * self.coarsest[1] * self.coarsest[2],
-            follows=activation,
-            bias=not norm.has_shift,
+            self.input.length, widths[0] * size[0] * size[1], follows=activation, bias=not norm.has_shift
         )
-        self.project_norm = nn.Sequential(norm.build(widths[0], spatial=True), Activate(activation))
+        behind: list[nn.Module] = [norm.build(widths[0], size, classes), Activate(activation)]
         blocks: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):
+            blocks += self._deeper(inputs, size, settings, norm, classes)
+            size = (2 * size[0], 2 * size[1])
             blocks += [
-                TransposedConvolution(
-                    inputs, outputs, 4, stride=2, padding=1, follows=activation, bias=not norm.has_shift
-                ),
-                norm.build(outputs, spatial=True),
+                *upsampled(settings.upsampling, inputs, outputs, follows=activation, bias=not norm.has_shift),
+                norm.build(outputs, size, classes),
                 Activate(activation),
             ]
-        self.blocks = nn.Sequential(*blocks)
-        self.output = TransposedConvolution(widths[-1], channels, 4, stride=2, padding=1, follows=Tanh(), role="output")
+        self.project_norm = Chain(*behind)
+        self.blocks = Chain(*blocks, *self._deeper(widths[-1], size, settings, norm, classes))
+        last = upsampled(settings.upsampling, widths[-1], image_channels, follows=Tanh(), role="output")
+        self.output = last[0] if len(last) == 1 else nn.Sequential(*last)
+
+    @staticmethod
+    def _deeper(
+        width: int, size: tuple[int, int], settings: DCGANGenerator, norm: Norm, classes: int
+    ) -> list[nn.Module]:
+        layers: list[nn.Module] = []
+        for _ in range(settings.depth - 1):
+            layers += [
+                Convolution(width, width, 3, padding=1, follows=settings.activation, bias=not norm.has_shift),
+                norm.build(width, size, classes),
+                Activate(settings.activation),
+            ]
+        return layers
 
     def forward(self, latent: Tensor, condition: Condition) -> Generated:
-        x = self.project(latent).unflatten(1, self.coarsest)
-        x = self.blocks(self.project_norm(x))
+        x = self.project(self.input(latent, condition)).unflatten(1, self.coarsest)
+        x = self.blocks(self.project_norm(x, condition), condition)
         return Generated(torch.tanh(self.output(x)))
 
 
-class _Discriminator(DiscriminatorModule):
+class _Discriminator(TrunkDiscriminator):
     def __init__(self, settings: DCGANDiscriminator, shapes: Shapes, norm: Norm) -> None:
-        super().__init__()
-        channels, height, width = shapes.image
+        super().__init__(shapes, settings.minibatch)
+        inputs, height, width = self.inputs
         count = halvings(height, width)
-        widths = _widths(settings.width, settings.largest_width, count)
-        activation = settings.activation
-        self.pack = shapes.pack
-        first = Convolution(channels * shapes.pack, widths[0], 4, stride=2, padding=1, follows=activation)
-        self.blocks = nn.ModuleList([nn.Sequential(first, Activate(activation))])
-        for inputs, outputs in pairwise(widths):
-            convolution = Convolution(
-                inputs, outputs, 4, stride=2, padding=1, follows=activation, bias=not norm.has_shift
-            )
-            self.blocks.append(nn.Sequential(convolution, norm.build(outputs, spatial=True), Activate(activation)))
-        self.output = Dense(widths[-1] * (height >> count) * (width >> count), 1, follows=None, role="output")
+        activation, classes = settings.activation, shapes.classes
+        self.blocks = nn.ModuleList()
+        for level, outputs in enumerate(channels(settings.width, settings.largest_width, count)):
+            size = (height >> level + 1, width >> level + 1)
+            # The layer that sees the pixels has no norm.
+            shift = bool(level) and norm.has_shift
+            layers = [
+                *downsampled(settings.downsampling, inputs, outputs, follows=activation, bias=not shift),
+                *([norm.build(outputs, size, classes)] if level else []),
+                Activate(activation),
+            ]
+            for _ in range(settings.depth - 1):
+                layers += [
+                    Convolution(outputs, outputs, 3, padding=1, follows=activation, bias=not norm.has_shift),
+                    norm.build(outputs, size, classes),
+                    Activate(activation),
+                ]
+            self.blocks.append(Chain(*layers, *([nn.Dropout(settings.dropout)] if settings.dropout else [])))
+            inputs = outputs
+        self.finish(inputs, *size)
 
-    def forward(self, batch: Batch, features: bool = False) -> Judgement:
-        # m images that are judged together are stacked along the channels (Lin et al. 2018, PacGAN, section 3).
-        x = batch.images if self.pack == 1 else batch.images.unflatten(0, (-1, self.pack)).flatten(1, 2)
+    def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:
         maps: list[Tensor] = []
         for block in self.blocks:
-            x = block(x)
+            x = block(x, condition)
             maps.append(x)
-        return Judgement(self.output(x.flatten(1)).squeeze(1), features=maps if features else ())
+        return maps

@@ -3,15 +3,16 @@ slot for a weight parametrization."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlab.networks.activations import Activation
 from ganlab.networks.activations import Linear as NoActivation
 from ganlab.networks.parametrizations import Parametrization, WeightSetting
-from ganlab.types import Kind, Layer, Role, as_matrix
+from ganlab.types import Blank, Condition, Kind, Layer, Role, as_matrix
 
 
 class WeightLayer(nn.Module):
@@ -37,6 +38,9 @@ class WeightLayer(nn.Module):
             return self.weight
         applied: Tensor = self.parametrization(self.weight, self.matrix(self.weight))
         return applied
+
+    def report(self) -> dict[str, Tensor]:
+        return self.parametrization.report(self.matrix(self.weight.detach())) if self.parametrization else {}
 
     def advance(self) -> None:
         if self.parametrization is not None:
@@ -100,11 +104,38 @@ class TransposedConvolution(nn.ConvTranspose2d, WeightLayer):
         return F.conv_transpose2d(x, self.applied_weight(), self.bias, self.stride, self.padding)  # type: ignore[arg-type]
 
 
+class Embedding(nn.Embedding, WeightLayer):
+    """A learned row per class: a dense layer on one-hot labels."""
+
+    kind: Kind = "embedding"
+
+    def __init__(self, classes: int, outputs: int, *, role: Role = "hidden") -> None:
+        super().__init__(classes, outputs)
+        self.bias = None
+        self.describe(role, None)
+
+    def forward(self, labels: Tensor) -> Tensor:
+        return F.embedding(labels, self.applied_weight())
+
+
 class NormLayer(nn.Module):
-    """A normalization with per-channel affine parameters; marks the module for the walk."""
+    """A normalization with affine parameters per channel, (channels,), or per class and channel, (classes, channels);
+    marks the module for the walk."""
 
     weight: nn.Parameter
     bias: nn.Parameter
+    conditional: bool = False
+    """Whether its forward pass takes labels (N,) too."""
+
+
+class Chain(nn.Sequential):
+    """A sequence of layers that hands the labels to the conditional norms in it."""
+
+    def forward(self, x: Tensor, condition: Condition) -> Tensor:  # type: ignore[override]
+        for module in self:
+            takes_labels = isinstance(module, NormLayer) and module.conditional
+            x = module(x, condition["labels"]) if takes_labels else module(x)
+        return x
 
 
 def walk(network: nn.Module) -> Iterator[Layer]:
@@ -116,18 +147,12 @@ def walk(network: nn.Module) -> Iterator[Layer]:
     for name, module in network.named_modules():
         if isinstance(module, WeightLayer):
             stride = module.stride[0] if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) else 1
+            follows = module.follows
             layer = Layer(
-                name,
-                module.kind,
-                module.role,
-                module.follows.name,
-                module.follows.slope,
-                module.weight,
-                module.bias,
-                stride,
+                name, module.kind, module.role, follows.name, follows.gain, module.weight, module.bias, stride
             )
         elif isinstance(module, NormLayer):
-            layer = Layer(name, "norm", "hidden", "linear", 0.0, module.weight, module.bias)
+            layer = Layer(name, "norm", "hidden", "linear", 1.0, module.weight, module.bias)
         else:
             continue
         if layer.weight not in seen:  # a shared layer is filled once
@@ -138,8 +163,32 @@ def walk(network: nn.Module) -> Iterator[Layer]:
             raise TypeError(f"parameter {name} belongs to no layer that the walk knows")
 
 
+def blank(network: nn.Module, name: str, probe: Callable[[], object] | None = None) -> Blank:
+    """A network as an initializer sees it. ``probe`` runs it once on training data."""
+    modules = dict(network.named_modules())
+
+    @torch.no_grad()
+    def respond(layer: Layer) -> Tensor:
+        assert probe is not None
+        heard: list[Tensor] = []
+        hook = modules[layer.name].register_forward_hook(lambda module, args, output: heard.append(output))
+        dropouts = [one for one in modules.values() if isinstance(one, nn.Dropout) and one.training]
+        for dropout in dropouts:
+            dropout.eval()
+        try:
+            probe()
+        finally:
+            hook.remove()
+            for dropout in dropouts:
+                dropout.train()
+        return heard[0]
+
+    return Blank(name, tuple(walk(network)), network.state_dict(), respond if probe else None)
+
+
 def parametrize(network: nn.Module, setting: WeightSetting) -> None:
     """Puts the parametrization on every weight layer. After initialization: it may start from the weight."""
-    for module in network.modules():
-        if isinstance(module, WeightLayer):
-            module.parametrization = setting.build(module.matrix(module.weight.detach()))
+    layers = {layer.name: layer for layer in walk(network)}
+    for name, module in network.named_modules():
+        if isinstance(module, WeightLayer) and name in layers:  # a shared one has one parametrization
+            module.parametrization = setting.build(layers[name])

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.networks.activations import ACTIVATIONS, Activate, Activation, LeakyReLU, ReLU, Tanh
-from ganlab.networks.base import DiscriminatorModule, GeneratorModule
-from ganlab.networks.layers import Dense
+from ganlab.networks.base import DiscriminatorModule, Dropout, GeneratorModule, LatentInput, TrunkDiscriminator
+from ganlab.networks.layers import Chain, Dense
+from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
 from ganlab.networks.norms import Norm
-from ganlab.table import Count, Range
-from ganlab.types import Batch, Condition, Generated, Judgement, Shapes
+from ganlab.table import Count
+from ganlab.types import Condition, Generated, Shapes
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,17 @@ class MLPGenerator:
 
 @dataclass(frozen=True)
 class MLPDiscriminator:
-    """Dense layers with LeakyReLU and dropout. ``hidden`` lists the layers' widths."""
+    """Dense layers with LeakyReLU and dropout. ``hidden`` lists the layers' widths; ``pack`` images are judged
+    together."""
 
     preferred_norm: ClassVar[str | None] = (
         "none"  # dropout regularizes this D; batch norm in it is a choice, not the default
     )
     hidden: tuple[Count, ...] = (512, 256)
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=LeakyReLU)
-    dropout: Annotated[float, Range(least=0, below=1)] = 0.3
+    dropout: Dropout = 0.3
+    minibatch: Annotated[Minibatch, MINIBATCHES] = field(default_factory=NoMinibatch)
+    pack: Count = 1
 
     def build(self, shapes: Shapes, norm: Norm) -> DiscriminatorModule:
         return _Discriminator(self, shapes, norm)
@@ -50,39 +54,40 @@ class _Generator(GeneratorModule):
         super().__init__()
         self.image = shapes.image
         activation = settings.activation
-        widths = (shapes.latent, *settings.hidden)
+        self.input = LatentInput(shapes)
+        widths = (self.input.length, *settings.hidden)
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):
             layers += [
                 Dense(inputs, outputs, follows=activation, bias=not norm.has_shift),
-                norm.build(outputs, spatial=False),
+                norm.build(outputs, None, shapes.classes),
                 Activate(activation),
             ]
-        self.hidden = nn.Sequential(*layers)
+        self.hidden = Chain(*layers)
         self.output = Dense(widths[-1], math.prod(self.image), follows=Tanh(), role="output")
 
     def forward(self, latent: Tensor, condition: Condition) -> Generated:
-        return Generated(torch.tanh(self.output(self.hidden(latent))).unflatten(1, self.image))
+        x = self.hidden(self.input(latent, condition), condition)
+        return Generated(torch.tanh(self.output(x)).unflatten(1, self.image))
 
 
-class _Discriminator(DiscriminatorModule):
+class _Discriminator(TrunkDiscriminator):
     def __init__(self, settings: MLPDiscriminator, shapes: Shapes, norm: Norm) -> None:
-        super().__init__()
-        self.pack = shapes.pack
+        super().__init__(shapes, settings.minibatch)
         activation = settings.activation
-        widths = (math.prod(shapes.image) * shapes.pack, *settings.hidden)
+        widths = (math.prod(self.inputs), *settings.hidden)
         self.blocks = nn.ModuleList()
         for level, (inputs, outputs) in enumerate(pairwise(widths)):
             # As in DCGAN's discriminator, the layer that sees the pixels has no norm.
-            layer_norm = norm.build(outputs, spatial=False) if level else nn.Identity()
+            layer_norm = [norm.build(outputs, None, shapes.classes)] if level else []
             dense = Dense(inputs, outputs, follows=activation, bias=level == 0 or not norm.has_shift)
-            self.blocks.append(nn.Sequential(dense, layer_norm, Activate(activation), nn.Dropout(settings.dropout)))
-        self.output = Dense(widths[-1], 1, follows=None, role="output")
+            self.blocks.append(Chain(dense, *layer_norm, Activate(activation), nn.Dropout(settings.dropout)))
+        self.finish(widths[-1])
 
-    def forward(self, batch: Batch, features: bool = False) -> Judgement:
-        x = batch.images.unflatten(0, (-1, self.pack)).flatten(1)
+    def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:
+        x = x.flatten(1)
         maps: list[Tensor] = []
         for block in self.blocks:
-            x = block(x)
+            x = block(x, condition)
             maps.append(x)
-        return Judgement(self.output(x).squeeze(1), features=maps if features else ())
+        return maps or [x]

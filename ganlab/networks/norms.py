@@ -1,15 +1,18 @@
-"""Activation norms. All have per-channel scale and shift, and take (N, C) or (N, C, H, W)."""
+"""Activation norms. All take (N, C) or (N, C, H, W)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
 
 from ganlab.networks.layers import NormLayer
-from ganlab.table import Fraction, Positive, Table
+from ganlab.table import Count, Fraction, Positive, Table
 
 
 class Norm:
@@ -18,8 +21,12 @@ class Norm:
     has_shift: bool = True
     """Whether the norm adds a bias of its own, so that the layer before it needs none."""
 
-    def build(self, channels: int, spatial: bool) -> nn.Module:
-        """The norm of ``channels`` channels; ``spatial`` where it stands behind a convolution.
+    conditional: ClassVar[bool] = False
+    """Whether it has scales and shifts per class, and so tells the network the label."""
+
+    def build(self, channels: int, size: tuple[int, int] | None, classes: int = 0) -> nn.Module:
+        """The norm of maps of ``channels`` and ``size`` (H, W), None behind a dense layer; ``classes`` where labels
+        are given.
 
         Raises ValueError, with a sentence, where the norm makes no sense there.
         """
@@ -52,18 +59,61 @@ class BatchNormLayer(_Affine):
         self.register_buffer("running_variance", torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.normalized(x, self.weight, self.bias)
+
+    def normalized(self, x: Tensor, scale: Tensor | None, shift: Tensor | None) -> Tensor:
         use_batch = self.training
         keep = use_batch and self.frozen
         return F.batch_norm(
             x,
             None if keep else self.running_mean,
             None if keep else self.running_variance,
-            self.weight,
-            self.bias,
+            scale,
+            shift,
             use_batch,
             self.momentum,
             self.epsilon,
         )
+
+
+class ConditionalBatchNormLayer(BatchNormLayer):
+    conditional = True
+
+    def __init__(self, channels: int, epsilon: float, momentum: float, classes: int) -> None:
+        super().__init__(channels, epsilon, momentum)
+        self.weight = nn.Parameter(torch.ones(classes, channels))
+        self.bias = nn.Parameter(torch.zeros(classes, channels))
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:  # type: ignore[override]
+        per_image = (-1, self.channels, *[1] * (x.dim() - 2))
+        scale, shift = F.embedding(labels, self.weight), F.embedding(labels, self.bias)
+        return self.normalized(x, None, None) * scale.view(per_image) + shift.view(per_image)
+
+
+class SyncBatchNormLayer(BatchNormLayer):
+    """Batch norm over the batches of all ranks; where there is one process, it is batch norm."""
+
+    def normalized(self, x: Tensor, scale: Tensor | None, shift: Tensor | None) -> Tensor:
+        if not self.training or not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+            return super().normalized(x, scale, shift)
+        ranks = dist.get_world_size()
+        over = [0, *range(2, x.dim())]
+        per_channel = (1, -1, *[1] * (x.dim() - 2))
+        with torch.autocast(x.device.type, enabled=False):  # statistics in float32
+            # Differentiable reductions, whose gradients are reduced in turn. Equal batches: the mean of means holds.
+            mean = all_reduce(x.float().mean(over)) / ranks
+            centred = x.float() - mean.view(per_channel)
+            variance = all_reduce((centred**2).mean(over)) / ranks
+            y = centred * torch.rsqrt(variance + self.epsilon).view(per_channel)
+        if not self.frozen:
+            count = x.numel() / x.shape[1] * ranks
+            with torch.no_grad():  # running variances are unbiased, as in PyTorch
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_variance.lerp_(variance * count / max(count - 1, 1), self.momentum)
+        if scale is not None and shift is not None:
+            y = y * scale.view(per_channel) + shift.view(per_channel)
+        normalized: Tensor = y.to(x.dtype)
+        return normalized
 
 
 class LayerNormLayer(_Affine):
@@ -76,23 +126,65 @@ class InstanceNormLayer(_Affine):
         return F.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.epsilon)
 
 
+class GroupNormLayer(_Affine):
+    def __init__(self, channels: int, epsilon: float, groups: int) -> None:
+        super().__init__(channels, epsilon)
+        self.groups = groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.group_norm(x, self.groups, self.weight, self.bias, self.epsilon)
+
+
+class PixelNormLayer(nn.Module):
+    def __init__(self, epsilon: float) -> None:
+        super().__init__()
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.rsqrt((x**2).mean(dim=1, keepdim=True) + self.epsilon)
+
+
 @dataclass(frozen=True)
 class NoNorm(Norm):
     has_shift = False
 
-    def build(self, channels: int, spatial: bool) -> nn.Module:
+    def build(self, channels: int, size: tuple[int, int] | None, classes: int = 0) -> nn.Module:
         return nn.Identity()
 
 
 @dataclass(frozen=True)
-class Batch(Norm):
+class BatchNorm(Norm):
     """Batch normalization, Ioffe & Szegedy 2015. ``momentum`` is the new batch's share of the running statistics."""
 
     epsilon: Positive = 1e-5
     momentum: Fraction = 0.1
 
-    def build(self, channels: int, spatial: bool) -> nn.Module:
+    def build(self, channels: int, size: tuple[int, int] | None, classes: int = 0) -> nn.Module:
         return BatchNormLayer(channels, self.epsilon, self.momentum)
+
+
+@dataclass(frozen=True)
+class ConditionalBatchNorm(BatchNorm):
+    """Batch normalization with a scale and a shift per class. Dumoulin et al. 2017; de Vries et al. 2017."""
+
+    conditional: ClassVar[bool] = True
+
+    def build(self, channels: int, size: tuple[int, int] | None, classes: int = 0) -> nn.Module:
+        if not classes:
+            raise ValueError(
+                "conditional batch norm has a scale per class, and this network is told no labels; type "
+                "condition=projection, or another condition, with data that has labels"
+            )
+        return ConditionalBatchNormLayer(channels, self.epsilon, self.momentum, classes)
+
+
+@dataclass(frozen=True)
+class SyncBatchNorm(BatchNorm):
+    """Batch normalization over the batches of all ranks together, as if they were one. Ioffe & Szegedy 2015; Peng et
+    al. 2018, section 3.2."""
+
+    def build(self, channels: int, size: tuple[int, int] | None, classes: int = 0) -> nn.Module:
+        return SyncBatchNormLayer(channels, self.epsilon, self.momentum)
 
 
 @dataclass(frozen=True)
@@ -101,22 +193,70 @@ class LayerNorm(Norm):
 
     epsilon: Positive = 1e-5
 
-    def build(self, channels: int, spatial: bool) -> nn.Module:
+    def build(self, channels: int, size: tuple[int, int] | None, classes: int = 0) -> nn.Module:
         return LayerNormLayer(channels, self.epsilon)
 
 
 @dataclass(frozen=True)
-class Instance(Norm):
+class InstanceNorm(Norm):
     """Instance normalization over H, W of each channel, Ulyanov et al. 2016."""
 
     epsilon: Positive = 1e-5
 
-    def build(self, channels: int, spatial: bool) -> nn.Module:
-        if not spatial:
+    def build(self, channels: int, size: tuple[int, int] | None, classes: int = 0) -> nn.Module:
+        if size is None:
             raise ValueError(
                 "instance norm averages over height and width, and a dense layer has neither; layer norm needs none"
+            )
+        if size == (1, 1):
+            raise ValueError(
+                "instance norm averages over height and width, and on maps of 1×1 it would make all values 0; layer "
+                "norm needs none"
             )
         return InstanceNormLayer(channels, self.epsilon)
 
 
-NORMS = Table[Norm]("norm", {"none": NoNorm, "batch": Batch, "layer": LayerNorm, "instance": Instance})
+@dataclass(frozen=True)
+class GroupNorm(Norm):
+    """Group normalization over H, W and the channels of a group, Wu & He 2018 (32 groups, in wider networks).
+
+    Where ``groups`` does not divide a layer's channels, the largest smaller number that does is taken.
+    """
+
+    groups: Count = 8
+    epsilon: Positive = 1e-5
+
+    def build(self, channels: int, size: tuple[int, int] | None, classes: int = 0) -> nn.Module:
+        groups = next(number for number in range(min(self.groups, channels), 0, -1) if channels % number == 0)
+        if channels // groups * (size[0] * size[1] if size else 1) == 1:
+            raise ValueError(
+                f"group norm with {groups} groups of {channels} values would make all of them 0; type fewer groups"
+            )
+        return GroupNormLayer(channels, self.epsilon, groups)
+
+
+@dataclass(frozen=True)
+class PixelNorm(Norm):
+    """Pixelwise feature vector normalization, Karras et al. 2018, section 4.2: x / √(mean of x² over the channels + ε)
+    at each pixel, without scale and shift."""
+
+    has_shift = False
+    epsilon: Positive = 1e-8
+
+    def build(self, channels: int, size: tuple[int, int] | None, classes: int = 0) -> nn.Module:
+        return PixelNormLayer(self.epsilon)
+
+
+NORMS = Table[Norm](
+    "norm",
+    {
+        "none": NoNorm,
+        "batch": BatchNorm,
+        "conditional_batch": ConditionalBatchNorm,
+        "sync_batch": SyncBatchNorm,
+        "layer": LayerNorm,
+        "instance": InstanceNorm,
+        "group": GroupNorm,
+        "pixel": PixelNorm,
+    },
+)

@@ -6,13 +6,16 @@ parameters whatever the parametrization.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlab.table import Count, Positive, Table
+from ganlab.types import Layer
 
 
 class Parametrization(nn.Module):
@@ -24,6 +27,10 @@ class Parametrization(nn.Module):
 
     def advance(self, matrix: Tensor) -> None:
         """Move what moves once per update."""
+
+    def report(self, matrix: Tensor) -> dict[str, Tensor]:
+        """Scalars worth logging, by name."""
+        return {}
 
 
 class SpectralParametrization(Parametrization):
@@ -61,12 +68,52 @@ class SpectralParametrization(Parametrization):
     def forward(self, weight: Tensor, matrix: Tensor) -> Tensor:
         return weight / self.sigma(matrix)
 
+    def report(self, matrix: Tensor) -> dict[str, Tensor]:
+        return {"sigma": self.sigma(matrix)}
+
+
+class WeightNormParametrization(Parametrization):
+    """w = g · v / ‖v‖ per output; v is the stored weight, g starts at ‖v‖, so that the first weight is the initialized
+    one. Salimans & Kingma 2016, Eq. 2."""
+
+    def __init__(self, matrix: Tensor, outputs: int) -> None:
+        super().__init__()
+        self.outputs = outputs  # their axis in the stored weight
+        self.g = nn.Parameter(matrix.norm(dim=1))
+
+    def forward(self, weight: Tensor, matrix: Tensor) -> Tensor:
+        scale = self.g / matrix.norm(dim=1).clamp_min(1e-12)  # a zero row stays zero
+        shape = [1] * weight.dim()
+        shape[self.outputs] = -1
+        applied: Tensor = weight * scale.view(shape)
+        return applied
+
+
+class EqualizedParametrization(Parametrization):
+    """c · w with w from N(0, 1) and the constant c that another scheme would have put into the weights, so that all
+    layers learn at one pace under Adam. Karras et al. 2018, section 4.1."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, weight: Tensor, matrix: Tensor) -> Tensor:
+        return weight * self.scale
+
+    def extra_repr(self) -> str:
+        return f"{self.scale:g}"
+
 
 class WeightSetting:
     """A choice of parametrization. Subclasses are dataclasses: their fields are settings."""
 
-    def build(self, matrix: Tensor) -> Parametrization | None:
-        """The parametrization of one layer whose initialized weight is ``matrix`` (out, in * k * k)."""
+    initializer: ClassVar[str | None] = None
+    """The initializer that it brings along; None goes with any."""
+    rescales: ClassVar[bool] = True
+    """Whether a stored weight's size is not the size of what the layer applies."""
+
+    def build(self, layer: Layer) -> Parametrization | None:
+        """The parametrization of an initialized layer."""
         raise TypeError(f"{type(self).__name__} builds no parametrization")
 
 
@@ -74,7 +121,9 @@ class WeightSetting:
 class Plain(WeightSetting):
     """The weight as it is stored."""
 
-    def build(self, matrix: Tensor) -> None:
+    rescales: ClassVar[bool] = False
+
+    def build(self, layer: Layer) -> None:
         return None
 
 
@@ -86,8 +135,31 @@ class Spectral(WeightSetting):
     iterations: Count = 1
     floor: Positive = 1e-6
 
-    def build(self, matrix: Tensor) -> Parametrization:
-        return SpectralParametrization(matrix, self.iterations, self.floor)
+    def build(self, layer: Layer) -> Parametrization:
+        return SpectralParametrization(layer.matrix, self.iterations, self.floor)
 
 
-PARAMETRIZATIONS = Table[WeightSetting]("weight parametrization", {"none": Plain, "spectral": Spectral})
+@dataclass(frozen=True)
+class WeightNorm(WeightSetting):
+    """Weight normalization: length and direction of each output's weights apart. Salimans & Kingma 2016, Eq. 2."""
+
+    def build(self, layer: Layer) -> Parametrization:
+        return WeightNormParametrization(layer.matrix, 1 if layer.stored_transposed else 0)
+
+
+@dataclass(frozen=True)
+class Equalized(WeightSetting):
+    """Equalized learning rate: weights from N(0, 1), scaled at run time by gain / √fan_in. Karras et al. 2018, section
+    4.1; ``gain: auto`` is that of the activation that follows (He et al. 2015), otherwise a number for all layers."""
+
+    initializer: ClassVar[str | None] = "equalized"
+    gain: Literal["auto"] | Positive = "auto"
+
+    def build(self, layer: Layer) -> Parametrization:
+        return EqualizedParametrization((layer.gain if self.gain == "auto" else self.gain) / math.sqrt(layer.fan_in))
+
+
+PARAMETRIZATIONS = Table[WeightSetting](
+    "weight parametrization",
+    {"none": Plain, "spectral": Spectral, "weight": WeightNorm, "equalized": Equalized},
+)

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from ganlab.precision import not_in_half
 from ganlab.table import Count, Positive
 from ganlab.types import Batch, Regularizer, Update
 
@@ -35,10 +35,7 @@ class GradientPenalty(Regularizer):
         position = torch.rand(judged, 1, 1, 1, generator=update.draw("gradient_penalty"), device=real.device)
         # One position per judged sample: images that are judged together move along one segment.
         x_hat = torch.lerp(real.detach(), fake.detach(), position.repeat_interleave(pack, 0)).requires_grad_()
-        # float16 overflows where squared gradients are summed twice differentiated; bfloat16 has float32's range.
-        device = real.device.type
-        half = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.half
-        with torch.autocast(device, enabled=False) if half else nullcontext():
+        with not_in_half(real.device.type):
             (judgement,) = update.discriminator.judge(Batch(x_hat, update.seen_real.condition))
             norm = input_gradient(judgement.logits, x_hat).norm(2, dim=1)
         penalty: Tensor = ((norm - 1) ** 2).mean()

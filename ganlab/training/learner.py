@@ -53,7 +53,7 @@ class Learner:
         """Gradients of ``loss``, a scalar, added to those that are there."""
         (self.scaler.scale(loss) if self.scaler else loss).backward()
 
-    def apply(self) -> Values:
+    def apply(self, progress: float = 0.0) -> Values:
         """Unscale → finite gate → step → constraint → average; then the gradients are gone.
 
         An update whose gradient is not finite leaves weights and statistics as they are; ``…/blocked`` reports 1 for

@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Images (N, C, H, W) in [-1, 1] on the CPU by name: ``real`` (once), ``generator``, and ``average`` where one is
+    kept. ``columns`` of a grid where they are ordered by class. Where images are points of the plane (2, 1, 1),
+    ``levels`` are D's logits on a square lattice over [-1.5, 1.5]², rows from bottom to top."""
+
+    images: Mapping[str, Tensor]
+    columns: int | None = None
+    levels: Tensor | None = None
+
+    def columns_of(self, name: str) -> int | None:
+        """The columns of a picture; reals are in no order."""
+        return self.columns if name != "real" else None
 
 
 class Observer:
@@ -19,9 +35,8 @@ class Observer:
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         """Means over the steps since the last call, by TensorBoard tag."""
 
-    def sampled(self, step: int, images: Mapping[str, Tensor]) -> None:
-        """Images (N, C, H, W) in [-1, 1] on the CPU: ``real`` (once), ``generator``, and ``average`` where one is
-        kept."""
+    def sampled(self, step: int, samples: Samples) -> None:
+        """Pictures of how far G has come."""
 
     def flush(self) -> None:
         """A checkpoint follows: what was told so far must be on the disk."""

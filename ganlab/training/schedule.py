@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from ganlab.table import Count, Table
+from ganlab.table import Count, Fraction, Range, Table, Whole
 from ganlab.types import Regularizer
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One step: the terms due in each of its D updates, one set per update, and those due in its G update."""
+    """One step: the terms due in each of its D updates, one set per update, and those due in its G update; in how many
+    parts a batch is taken; and how many images G makes in its own update (None: as many as a batch has)."""
 
     discriminator: tuple[frozenset[str], ...]
     generator: frozenset[str]
+    parts: int = 1
+    generator_batch: int | None = None
 
 
 class Schedule:
@@ -25,21 +28,44 @@ class Schedule:
         """The plan of the step that follows ``step`` finished ones."""
         raise TypeError(f"{type(self).__name__} makes no plan")
 
+    def top_share(self, progress: float) -> float:
+        """The share of G's images, those that D takes for the most real, that G learns from at ``progress`` of
+        training. A number beside the plan: it may change at every step."""
+        return 1.0
+
 
 @dataclass(frozen=True)
 class Alternating(Schedule):
-    """``n_critic`` updates of D, each on fresh reals and latents, then one of G. Goodfellow et al. 2014, Algorithm
-    1."""
+    """``n_critic`` updates of D, each on fresh reals and latents, then one of G. Goodfellow et al. 2014, Algorithm 1.
+
+    ``pretrain_discriminator`` more D updates come before the first of G. ``accumulation`` takes a batch in so many
+    parts, one after the other, and sums their gradients. ``generator_batch`` is the number of images in G's update
+    (Miyato et al. 2018: twice D's). ``top_k`` is the least share of them that G learns from: it falls from 1 to
+    ``top_k`` over the share ``top_k_until`` of training (Sinha et al. 2020, section 3; they lower it by 1 % an epoch).
+    """
 
     n_critic: Literal["auto"] | Count = "auto"
+    pretrain_discriminator: Whole = 0  # D updates
+    accumulation: Count = 1  # parts of a batch
+    generator_batch: Count | None = None  # images
+    top_k: Annotated[float, Range(above=0, most=1)] = 1.0
+    top_k_until: Fraction = 0.5
 
     def plan(self, step: int, terms: Mapping[str, Regularizer]) -> Plan:
         assert self.n_critic != "auto", "resolved by the configuration"
-        first = step * self.n_critic
+        # Updates are counted through, so that a term every 16 updates stays at that across steps.
+        first = step * self.n_critic + (self.pretrain_discriminator if step else 0)
+        count = self.n_critic + (0 if step else self.pretrain_discriminator)
         return Plan(
-            tuple(_due(first + update, terms) for update in range(self.n_critic)),
+            tuple(_due(first + update, terms) for update in range(count)),
             _due(step, terms),
+            self.accumulation,
+            self.generator_batch,
         )
+
+    def top_share(self, progress: float) -> float:
+        fallen = min(progress / self.top_k_until, 1.0) if self.top_k_until else 1.0
+        return 1.0 - (1.0 - self.top_k) * fallen
 
 
 def _due(update: int, terms: Mapping[str, Regularizer]) -> frozenset[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +17,12 @@ from ganlab.table import Count, Range
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import Machine
 from ganlab.training.learner import Learner
-from ganlab.training.observer import Observer
+from ganlab.training.observer import Observer, Samples
 from ganlab.training.schedule import Plan, Schedule
-from ganlab.training.updates import Game, Moment, update_discriminator, update_generator
-from ganlab.types import Batch, Condition, Values
+from ganlab.training.updates import Game, Moment, needs_real, update_discriminator, update_generator
+from ganlab.types import Batch, Values
 
+LATTICE = 100  # points a side, for a picture of D over the plane
 PATIENCE = 10  # steps without a finite gradient before training ends
 
 
@@ -30,7 +32,7 @@ class Logging:
 
     every: Count = 50  # steps between rows of numbers
     samples_every: Count = 250  # steps between sample grids
-    samples: Annotated[int, Range(least=1, most=4096)] = 64  # images in a grid
+    samples: Literal["auto"] | Annotated[int, Range(least=1, most=4096)] = "auto"  # 64 images, or 2,048 points
     progress: bool = True  # a bar, where the output is a terminal
 
 
@@ -39,7 +41,8 @@ class Feed(Protocol):
 
     drawn: int
 
-    def next(self) -> Batch: ...
+    def next(self, count: int | None = None) -> Batch:
+        """``count`` images, or a batch."""
 
     def first(self, count: int) -> Batch:
         """The same few images at every call, to show what the data looks like."""
@@ -91,7 +94,9 @@ class Trainer:
         checkpoints: Checkpoints,
         observers: Sequence[Observer] = (),
         header: Mapping[str, Any] | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
+        self.notes = notes
         self.game, self.generator, self.discriminator = game, generator, discriminator
         self.schedule, self.feed, self.machine = schedule, feed, machine
         self.steps, self.seed, self.logging = steps, seed, logging
@@ -111,22 +116,24 @@ class Trainer:
         torch.manual_seed(streams.derive(self.seed, "networks", self.step))
         real: Batch | None = None
         for number, due in enumerate(plan.discriminator):
-            moment = self._moment(due, "discriminator", number)
+            moment = self._moment(due, "discriminator", number, plan)
             real = self.feed.next()
             self.meter.add(update_discriminator(self.game, self.discriminator, real, moment))
-        # G's update meets the reals of the last D update. They give it its batch size; only a relativistic loss or a
-        # term that needs reals looks at more.
-        moment = self._moment(plan.generator, "generator", 0)
-        real = real or self.feed.next()
-        self.meter.add(update_generator(self.game, self.generator, self.discriminator, real, moment))
+        # G's update meets the reals of the last D update, or as many as it has fakes where it compares the two.
+        count = plan.generator_batch
+        if real is None or (count not in (None, len(real.images)) and needs_real(self.game, plan.generator)):
+            real = self.feed.next(count)
+        moment = self._moment(plan.generator, "generator", 0, plan)
+        self.meter.add(update_generator(self.game, self.generator, self.discriminator, real, moment, count))
         self.step += 1
 
-    def _moment(self, due: frozenset[str], network: str, number: int) -> Moment:
+    def _moment(self, due: frozenset[str], network: str, number: int, plan: Plan) -> Moment:
         def draw(stream: str) -> torch.Generator:
             device = self.machine.device
             return streams.generator(self.seed, f"{network}/{stream}", self.step, number, device=device)
 
-        return Moment(due, draw, self.step / self.steps)
+        progress = self.step / self.steps
+        return Moment(due, draw, progress, plan.parts, self.schedule.top_share(progress))
 
     # ------------------------------------------------------------------------------------------------------- the loop
 
@@ -144,7 +151,7 @@ class Trainer:
 
     def _loop(self) -> None:
         if self.step == 0:
-            self._tell_samples({"real": self.feed.first(self.logging.samples).images.cpu(), **self.samples()})
+            self._tell_samples(self.samples(with_real=True))
         began, images, reported = time.perf_counter(), self.feed.drawn, self.step
         while self.step < self.steps and not self.stop_requested:
             self.train_step()
@@ -171,6 +178,8 @@ class Trainer:
 
     def _tell_values(self, values: dict[str, float], images_per_second: float, steps: int) -> None:
         learners = (self.generator, self.discriminator)
+        for one, network in ((self.generator, self.game.generator), (self.discriminator, self.game.discriminator)):
+            values |= {f"{one.name}/{tag}": float(value) for tag, value in network.report().items()}
         values |= {f"{learner.name}/learning_rate": learner.learning_rate for learner in learners}
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
         for observer in self.observers:
@@ -187,31 +196,44 @@ class Trainer:
                     f"optimizer.{learner.name}.lr={learner.learning_rate / 2:g}"
                 )
 
-    def _tell_samples(self, images: Mapping[str, Tensor]) -> None:
+    def _tell_samples(self, samples: Samples) -> None:
         for observer in self.observers:
-            observer.sampled(self.step, images)
+            observer.sampled(self.step, samples)
 
     # -------------------------------------------------------------------------------------------------------- samples
 
-    def samples(self) -> dict[str, Tensor]:
-        """Images from a latent that is the same in the whole run: of G, and of its average where one is kept."""
+    @torch.no_grad()
+    def samples(self, with_real: bool = False) -> Samples:
+        """Images from a latent that is the same in the whole run: of G, and of its average where one is kept. With
+        classes, one row a class, and one latent a column."""
+        assert self.logging.samples != "auto", "resolved by the configuration"
+        count, columns = self.logging.samples, None
         draw = streams.generator(self.seed, "samples")
-        latent = self.game.latent.draw(self.logging.samples, draw).to(self.machine.device)
-        known = {key: value.cpu() for key, value in self.feed.first(self.logging.samples).condition.items()}
-        condition = self.game.condition.of_fake(self.logging.samples, known, draw)
+        if 1 < self.game.classes <= count:
+            columns = count // self.game.classes
+            latent = self.game.latent.sample(columns, draw).repeat(self.game.classes, 1)
+        else:
+            latent = self.game.latent.sample(count, draw)
+        shown = self.feed.first(count)
+        condition = self.game.condition.of_grid(len(latent), self.game.classes, shown.condition)
         condition = {key: value.to(self.machine.device) for key, value in condition.items()}
         networks = {"generator": self.generator.network}
         if self.generator.average:
             networks["average"] = self.generator.average.network
-        return {name: self._sample(network, latent, condition) for name, network in networks.items()}
+        images = {"real": shown.images.float().cpu()} if with_real else {}
+        for name, network in networks.items():
+            with _evaluating(network):
+                images[name] = network(latent.to(self.machine.device), condition).images.float().cpu()
+        points = shown.images.shape[1:] == (2, 1, 1) and not condition
+        return Samples(images, columns, self._levels() if points else None)
 
-    @torch.no_grad()
-    def _sample(self, network: nn.Module, latent: Tensor, condition: Condition) -> Tensor:
-        training = network.training
-        network.eval()
-        images: Tensor = network(latent, condition).images.float().cpu()
-        network.train(training)
-        return images
+    def _levels(self) -> Tensor:
+        """D's logits over the plane, where images are its points."""
+        side = torch.linspace(-1.5, 1.5, LATTICE, device=self.machine.device)
+        lattice = torch.stack(torch.meshgrid(side, side, indexing="xy"), dim=-1).reshape(-1, 2, 1, 1)
+        with _evaluating(self.discriminator.network):
+            (judgement,) = self.game.discriminator.judge(Batch(lattice))
+        return judgement.logits.float().reshape(LATTICE, -1)[:, :LATTICE].cpu()
 
     # ---------------------------------------------------------------------------------------------------- checkpoints
 
@@ -238,3 +260,13 @@ class Trainer:
         self.meter.restore(state["meter"], self.machine.device)
         self.generator.restore(state["generator"])
         self.discriminator.restore(state["discriminator"])
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(training)

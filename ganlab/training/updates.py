@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from ganlab.precision import not_in_half
 from ganlab.training.learner import Learner
 from ganlab.types import (
     Augment,
     Batch,
+    Condition,
     Conditioning,
     Discriminator,
     Draw,
@@ -50,6 +53,7 @@ class Game:
     targets: TargetSetting
     latent: Latent
     condition: Conditioning
+    classes: int
     terms: Mapping[str, Regularizer]
     augments: Mapping[str, Augment]
     autocast: Callable[[], AbstractContextManager[None]]
@@ -57,102 +61,166 @@ class Game:
 
 @dataclass(frozen=True)
 class Moment:
-    """When an update happens: which terms are due, its random streams, and the share of training that is done."""
+    """When an update happens: which terms are due, its random streams, the share of training that is done, in how many
+    parts the batch is taken, and the share of its images that G learns from."""
 
     due: frozenset[str]
     draw: Draw
     progress: float
+    parts: int = 1
+    top_share: float = 1.0
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of a batch: its reals, and what its fakes are made from."""
+
+    real: Batch
+    latent: Tensor
+    condition: Condition
+    draw: Draw
 
 
 def update_discriminator(game: Game, learner: Learner, real: Batch, moment: Moment) -> Values:
     """One update of D on reals (N, C, H, W) and as many fresh fakes; G stays as it is, buffers too."""
-    terms = {name: term for name, term in game.terms.items() if name in moment.due}
-    needs = frozenset[Need]().union(*(term.discriminator_needs for term in terms.values()))
+    terms, needs = _due(game, moment, lambda term: term.discriminator_needs)
     game.discriminator.advance()
-    with game.autocast():
-        with torch.no_grad(), game.generator.statistics_frozen():
-            fakes = _generate(game, real, moment)
-        update = _judge(game, real, fakes, needs, moment, judge_real=True)
-        assert update.judged_real is not None
-        real_logits, fake_logits = update.judged_real.logits.float(), update.judged_fake.logits.float()
-        targets = game.targets.draw(len(real_logits), moment.draw)
-        adversarial = game.loss.discriminator(real_logits, fake_logits, targets).mean()
-        total, extra = _add(adversarial, terms, {name: term.discriminator(update) for name, term in terms.items()})
-    learner.backward(total)
-    values = {
-        "adversarial": adversarial,
-        "loss": total,
-        "real": real_logits.mean(),
-        "fake": fake_logits.mean(),
-        **extra,
-    }
-    return {**_tagged("discriminator", values), **learner.apply()}
-
-
-def update_generator(game: Game, learner: Learner, judge: Learner, real: Batch, moment: Moment) -> Values:
-    """One update of G through D (whose learner is ``judge``); D's parameters and buffers stay as they are."""
-    terms = {name: term for name, term in game.terms.items() if name in moment.due}
-    needs = frozenset[Need]().union(*(term.generator_needs for term in terms.values()))
-    game.generator.advance()
-    with judge.held(), game.discriminator.statistics_frozen():
+    reports: list[Values] = []
+    for part in _parts(game, real, len(real.images), moment):
         with game.autocast():
-            fakes = _generate(game, real, moment)
-            update = _judge(game, real, fakes, needs, moment, judge_real=game.loss.needs_real or "real" in needs)
-            real_logits = update.judged_real.logits.float() if update.judged_real else None
-            adversarial = game.loss.generator(update.judged_fake.logits.float(), real_logits).mean()
-            total, extra = _add(adversarial, terms, {name: term.generator(update) for name, term in terms.items()})
-        learner.backward(total)
-    values = {"adversarial": adversarial, "loss": total, **extra}
-    return {**_tagged("generator", values), **learner.apply()}
+            with torch.no_grad(), game.generator.statistics_frozen():
+                fakes = game.generator(part.latent, part.condition)
+            update = _judge(game, part, fakes, needs, moment, judge_real=True, smoothed=True)
+            assert update.judged_real is not None
+            real_logits, fake_logits = update.judged_real.logits.float(), update.judged_fake.logits.float()
+            adversarial = game.loss.discriminator(real_logits, fake_logits, update.targets).mean()
+            total, extra = _add(adversarial, terms, {name: term.discriminator(update) for name, term in terms.items()})
+        learner.backward(total / moment.parts)
+        reports.append(
+            {
+                "adversarial": adversarial,
+                "loss": total,
+                "real": real_logits.mean(),
+                "fake": fake_logits.mean(),
+                **extra,
+            }
+        )
+    return {**_tagged("discriminator", reports), **learner.apply(moment.progress)}
 
 
-def _generate(game: Game, real: Batch, moment: Moment) -> tuple[Tensor, Batch, Generated]:
-    """As many fakes as there are reals, from fresh latents and conditions; with the latents and all that G returned."""
-    count = len(real.images)
+def update_generator(
+    game: Game, learner: Learner, judge: Learner, real: Batch, moment: Moment, count: int | None = None
+) -> Values:
+    """One update of G on ``count`` fakes (as many as there are reals, unless told) through D, whose learner is
+    ``judge``; D's parameters and buffers stay as they are."""
+    terms, needs = _due(game, moment, lambda term: term.generator_needs)
+    judge_real = needs_real(game, moment.due)
+    game.generator.advance()
+    reports: list[Values] = []
+    with judge.held(), game.discriminator.statistics_frozen():
+        for part in _parts(game, real, count or len(real.images), moment):
+            with game.autocast():
+                fakes = game.generator(part.latent, part.condition)
+                update = _judge(game, part, fakes, needs, moment, judge_real)
+                real_logits = update.judged_real.logits.float() if update.judged_real else None
+                fake_logits = update.judged_fake.logits.float()
+                adversarial = _top_mean(game.loss.generator(fake_logits, real_logits), fake_logits, moment.top_share)
+                total, extra = _add(adversarial, terms, {name: term.generator(update) for name, term in terms.items()})
+            learner.backward(total / moment.parts)
+            reports.append({"adversarial": adversarial, "loss": total, **extra})
+    return {**_tagged("generator", reports), **learner.apply(moment.progress)}
+
+
+def needs_real(game: Game, due: frozenset[str]) -> bool:
+    """Whether G's update looks at reals when these terms are due."""
+    return game.loss.needs_real or any("real" in game.terms[name].generator_needs for name in due)
+
+
+def _due(
+    game: Game, moment: Moment, needs_of: Callable[[Regularizer], frozenset[Need]]
+) -> tuple[dict[str, Regularizer], frozenset[Need]]:
+    terms = {name: term for name, term in game.terms.items() if name in moment.due}
+    return terms, frozenset[Need]().union(*map(needs_of, terms.values()))
+
+
+def _parts(game: Game, real: Batch, count: int, moment: Moment) -> Iterator[_Part]:
+    """What the parts of an update are made from. Latents and conditions are drawn for all of it at once, so that they
+    do not depend on the number of parts."""
     latent = game.latent.draw(count, moment.draw("latent"))
-    condition = game.condition.of_fake(count, real.condition, moment.draw("condition"))
-    generated = game.generator(latent, condition)
-    return latent, Batch(generated.images.float(), condition), generated
+    condition = game.condition.of_fake(count, game.classes, real.condition, moment.draw("condition"))
+    if moment.parts == 1:
+        yield _Part(real, latent, condition, moment.draw)
+        return
+    for number in range(moment.parts):
+
+        def draw(stream: str, number: int = number) -> torch.Generator:
+            return moment.draw(f"{stream}/part {number}")
+
+        def cut(tensor: Tensor, number: int = number) -> Tensor:
+            return tensor.chunk(moment.parts)[number]
+
+        yield _Part(
+            Batch(cut(real.images), {key: cut(value) for key, value in real.condition.items()}),
+            cut(latent),
+            {key: cut(value) for key, value in condition.items()},
+            draw,
+        )
 
 
 def _judge(
     game: Game,
-    real: Batch,
-    fakes: tuple[Tensor, Batch, Generated],
+    part: _Part,
+    generated: Generated,
     needs: frozenset[Need],
     moment: Moment,
     judge_real: bool,
+    smoothed: bool = False,
 ) -> Update:
     """What D sees of reals and fakes, what it says of them, and all that the terms may ask about."""
 
     def see(batch: Batch, view: str) -> Batch:
         images = batch.images
         for name, augment in game.augments.items():
-            images = augment(images, moment.draw(f"{name}/{view}"), moment.progress)
+            images = augment(images, part.draw(f"{name}/{view}"), moment.progress)
         # A leaf where a term differentiates D by what it saw, so that no second pass is needed.
         leaf = f"{view}_gradient" in needs and not images.requires_grad
         return Batch(images.detach().requires_grad_() if leaf else images, batch.condition)
 
-    latent, fake, generated = fakes
-    seen_real = see(Batch(real.images, game.condition.of_real(real.condition)), "real")
+    fake = Batch(generated.images.float(), part.condition)
+    real = Batch(part.real.images, game.condition.of_real(part.real.condition))
+    seen_real = see(real, "real") if judge_real else real
     seen_fake = see(fake, "fake")
     parts = (seen_real, seen_fake) if judge_real else (seen_fake,)
-    judgements = game.discriminator.judge(*parts, features="features" in needs)
+    differentiated = needs & {"real_gradient", "fake_gradient"}
+    with not_in_half(fake.images.device.type) if differentiated else nullcontext():
+        judgements = game.discriminator.judge(*parts, features="features" in needs)
+    judged_fake = judgements[-1]
     return Update(
         generator=game.generator,
         discriminator=game.discriminator,
-        real=real,
+        real=part.real,
         fake=fake,
-        latent=latent,
+        latent=part.latent,
         codes=generated.codes,
         seen_real=seen_real,
         seen_fake=seen_fake,
         judged_real=judgements[0] if judge_real else None,
-        judged_fake=judgements[-1],
+        judged_fake=judged_fake,
         see=see,
-        draw=lambda stream: moment.draw(f"term/{stream}"),  # never the stream of the fakes themselves
+        targets=game.targets.draw(len(judged_fake.logits), part.draw) if smoothed else TargetPair(),
+        draw=lambda stream: part.draw(f"term/{stream}"),  # never the stream of the fakes themselves
         progress=moment.progress,
     )
+
+
+def _top_mean(losses: Tensor, logits: Tensor, share: float) -> Tensor:
+    """Mean of G's losses (n,) over the ``share`` of samples that D takes for the most real. Sinha et al. 2020, Eq. 3;
+    a mask and not a shorter batch, so that the shapes stay."""
+    if share >= 1:
+        return losses.mean()
+    count = math.ceil(share * len(losses))
+    kept = torch.zeros_like(losses).index_fill_(0, logits.detach().topk(count).indices, 1.0)
+    return (losses * kept).sum() / count
 
 
 def _add(
@@ -167,5 +235,10 @@ def _add(
     return total, counted
 
 
-def _tagged(network: str, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{network}/{name}": value.detach() for name, value in values.items()}
+def _tagged(network: str, reports: Sequence[Values]) -> dict[str, Tensor]:
+    """The means over the parts of a batch."""
+    if len(reports) == 1:
+        return {f"{network}/{name}": value.detach() for name, value in reports[0].items()}
+    return {
+        f"{network}/{name}": torch.stack([report[name].detach() for report in reports]).mean() for name in reports[0]
+    }

@@ -1,0 +1,100 @@
+"""Class labels. The options differ in how the networks take them in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+
+from ganlab.table import Count
+from ganlab.types import Condition, Conditioning, Wiring
+
+Labels = Literal["data", "uniform"]
+"""Fakes get the labels of this update's reals, in their order, or each class with the same chance."""
+
+Told = Literal["norm", "concat", "embedding"]
+"""How G is told: a scale and shift per class in its conditional norms, or a one-hot or learned vector at the latent."""
+
+
+@dataclass(frozen=True)
+class Labelled(Conditioning):
+    """What all of them share. ``labels: data`` gives fakes the labels of this update's reals, so that their shares are
+    the data's, and a penalty between real and fake stays within a class; ``uniform`` draws each class alike."""
+
+    needs_labels: ClassVar[bool] = True
+    labels: Labels = "data"
+
+    def of_real(self, condition: Condition) -> Condition:
+        return {"labels": condition["labels"]}
+
+    def of_fake(self, count: int, classes: int, real: Condition, draw: torch.Generator) -> Condition:
+        if self.labels == "uniform":
+            return {"labels": torch.randint(classes, (count,), generator=draw, device=draw.device)}
+        known = real["labels"]
+        return {"labels": known.repeat(-(-count // len(known)))[:count]}
+
+    def of_grid(self, count: int, classes: int, real: Condition) -> Condition:
+        return {"labels": torch.arange(count) * classes // count}
+
+
+@dataclass(frozen=True)
+class Concat(Labelled):
+    """One-hot labels beside the latent in G and as planes beside the image in D. Mirza & Osindero 2014, section 3.2."""
+
+    @property
+    def wiring(self) -> Wiring:
+        return Wiring("one_hot", "one_hot")
+
+
+@dataclass(frozen=True)
+class Embedding(Labelled):
+    """A learned vector of ``dim`` per class beside the latent in G, and one learned plane per class beside the image in
+    D. Denton et al. 2015, section 2.3 and appendix A."""
+
+    dim: Count = 50
+
+    @property
+    def wiring(self) -> Wiring:
+        return Wiring("embedding", "plane", self.dim)
+
+
+@dataclass(frozen=True)
+class _HeadInD(Labelled):
+    generator: Told = "norm"
+    dim: Count = 50  # of the vector where generator is embedding
+
+    @property
+    def by_norm(self) -> bool:
+        return self.generator == "norm"
+
+    def _wired(self, discriminator: Literal["projection", "class"]) -> Wiring:
+        told: dict[Told, Literal["none", "one_hot", "embedding"]] = {
+            "norm": "none",
+            "concat": "one_hot",
+            "embedding": "embedding",
+        }
+        return Wiring(told[self.generator], discriminator, self.dim)
+
+
+@dataclass(frozen=True)
+class Projection(_HeadInD):
+    """D adds the inner product of its features and a learned vector per class to its logit. Miyato & Koyama 2018, Eq.
+    3; G is told by conditional batch norm, as theirs."""
+
+    @property
+    def wiring(self) -> Wiring:
+        return self._wired("projection")
+
+
+@dataclass(frozen=True)
+class Auxiliary(_HeadInD):
+    """D names the class with a head of its own, and both networks are trained on its cross-entropy
+    (``regularizer=[auxiliary_classifier]``, which this option brings along). Odena et al. 2017, section 3; G's label
+    stands beside its latent."""
+
+    generator: Told = "concat"
+
+    @property
+    def wiring(self) -> Wiring:
+        return self._wired("class")

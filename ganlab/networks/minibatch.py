@@ -1,0 +1,87 @@
+"""Layers with which D compares the images of a batch, so that a collapsed G gives itself away."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ganlab.networks.layers import Dense
+from ganlab.table import Count, Table
+
+
+class Minibatch:
+    """A choice of such a layer, before D's linear output. Subclasses are dataclasses: their fields are settings."""
+
+    def build(self, shape: tuple[int, ...]) -> tuple[nn.Module, tuple[int, ...]]:
+        """The layer for features of ``shape``, (C, H, W) or (C,), and the shape of what it puts out."""
+        raise TypeError(f"{type(self).__name__} builds no layer")
+
+
+@dataclass(frozen=True)
+class NoMinibatch(Minibatch):
+    """Every sample is judged alone."""
+
+    def build(self, shape: tuple[int, ...]) -> tuple[nn.Module, tuple[int, ...]]:
+        return nn.Identity(), shape
+
+
+@dataclass(frozen=True)
+class MinibatchStddev(Minibatch):
+    """One more channel: the standard deviation over the samples of a group, averaged over channels and pixels. Karras
+    et al. 2018, section 3. ``group`` null compares the whole batch, as the paper says; 4 is its published code."""
+
+    group: Count | None = None
+
+    def build(self, shape: tuple[int, ...]) -> tuple[nn.Module, tuple[int, ...]]:
+        return _Stddev(self.group), (shape[0] + 1, *shape[1:])
+
+
+@dataclass(frozen=True)
+class MinibatchDiscrimination(Minibatch):
+    """``features`` more features, each the sum over the other samples of exp(-‖Mᵢ - Mⱼ‖₁), M a learned linear map to
+    ``features`` × ``kernel`` values. Salimans et al. 2016, section 3.2 (100 features of 5 in their code)."""
+
+    features: Count = 100
+    kernel: Count = 5
+
+    def build(self, shape: tuple[int, ...]) -> tuple[nn.Module, tuple[int, ...]]:
+        length = math.prod(shape)
+        return _Discrimination(length, self.features, self.kernel), (length + self.features,)
+
+
+class _Stddev(nn.Module):
+    def __init__(self, group: int | None) -> None:
+        super().__init__()
+        self.group = group
+
+    def forward(self, x: Tensor) -> Tensor:
+        count = len(x)
+        # The largest group that divides the batch.
+        size = next(number for number in range(min(self.group or count, count), 0, -1) if count % number == 0)
+        groups = x.float().unflatten(0, (size, -1))
+        deviation = torch.sqrt(groups.var(dim=0, correction=0) + 1e-8)  # (groups, C, H, W); √ has no slope at 0
+        statistic = deviation.flatten(1).mean(dim=1)
+        channel = statistic.repeat(size).view(-1, 1, *[1] * (x.dim() - 2)).expand(-1, 1, *x.shape[2:])
+        return torch.cat([x, channel.to(x.dtype)], dim=1)
+
+
+class _Discrimination(nn.Module):
+    def __init__(self, length: int, features: int, kernel: int) -> None:
+        super().__init__()
+        self.features = features
+        self.tensor = Dense(length, features * kernel, follows=None, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(1)
+        rows = self.tensor(x).unflatten(1, (self.features, -1)).float()  # (n, features, kernel)
+        distances = (rows[:, None] - rows[None]).abs().sum(dim=3)  # (n, n, features)
+        alike = torch.exp(-distances).sum(dim=1) - 1  # without itself
+        return torch.cat([x, alike.to(x.dtype)], dim=1)
+
+
+MINIBATCHES = Table[Minibatch](
+    "minibatch layer", {"none": NoMinibatch, "stddev": MinibatchStddev, "discrimination": MinibatchDiscrimination}
+)

@@ -1,0 +1,201 @@
+"""Residual networks, as in WGAN-GP (Gulrajani et al. 2017, appendix F and published code) and SNGAN (Miyato et al.
+2018, appendix B.4): pre-activation blocks of two convolutions 3×3 beside a shortcut.
+
+Their networks by their settings here: CIFAR-10, G ``width: 256`` (WGAN-GP 128), ``largest_width`` the same, D
+``width: 128, largest_width: 128, flat: 2, coarsest: 8``, ``pool: sum`` (WGAN-GP mean). STL-10 at 48×48, G ``width: 64,
+largest_width: 512``, D ``width: 64, largest_width: 1024, flat: 1, coarsest: 3, pool: sum``. WGAN-GP at 64×64, both
+``width: 64, largest_width: 512``, D ``stem: convolution, flat: 0, coarsest: 4, pool: none``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ganlab.networks.activations import ACTIVATIONS, Activate, Activation, ReLU, Tanh
+from ganlab.networks.base import DiscriminatorModule, Dropout, GeneratorModule, LatentInput, TrunkDiscriminator
+from ganlab.networks.layers import Chain, Convolution, Dense
+from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
+from ganlab.networks.norms import Norm
+from ganlab.networks.resampling import Downsampling, Upsampling, channels, downsampled, halvings, pool, upsampled
+from ganlab.table import Count, Whole
+from ganlab.types import Condition, Generated, Shapes
+
+
+@dataclass(frozen=True)
+class ResNetGenerator:
+    """Dense layer to the coarsest map, residual blocks that double it (``depth`` above 1 adds blocks that do not),
+    norm, activation, convolution 3×3, tanh."""
+
+    width: Count = 64  # channels of the finest block's output, doubled with every halving of the image
+    largest_width: Count = 256
+    depth: Count = 1  # blocks at each size
+    activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=ReLU)
+    upsampling: Upsampling = "nearest"  # as published
+
+    def build(self, shapes: Shapes, norm: Norm) -> GeneratorModule:
+        return _Generator(self, shapes, norm)
+
+
+@dataclass(frozen=True)
+class ResNetDiscriminator:
+    """Residual blocks that halve the image until it is about ``coarsest`` pixels, ``flat`` ones that do not,
+    activation, ``pool`` over what is left, linear output. ``stem: block`` is the published first block without norm and
+    activation before its first convolution; ``convolution`` is a convolution 3×3 before the first block. Without a pool
+    the maps go to the output as they are, without an activation, as WGAN-GP's at 64×64."""
+
+    preferred_norm: ClassVar[str | None] = None
+    width: Count = 64  # channels of the stem's output, doubled with every halving of the image
+    largest_width: Count = 256
+    depth: Count = 1  # blocks at each size
+    flat: Whole = 1
+    coarsest: Count = 4  # pixels
+    stem: Literal["block", "convolution"] = "block"
+    pool: Literal["sum", "mean", "none"] = "sum"
+    activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=ReLU)
+    downsampling: Downsampling = "average"  # as published
+    dropout: Dropout = 0.0  # behind each block
+    minibatch: Annotated[Minibatch, MINIBATCHES] = field(default_factory=NoMinibatch)
+    pack: Count = 1
+
+    def build(self, shapes: Shapes, norm: Norm) -> DiscriminatorModule:
+        return _Discriminator(self, shapes, norm)
+
+
+class _Block(nn.Module):
+    """x -> shortcut(x) + branch(x). The shortcut is x itself, or a convolution 1×1 where channels or size change; it is
+    applied at the smaller of the two sizes, where that is the same arithmetic and less of it."""
+
+    def __init__(self, branch: Chain, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.branch, self.shortcut = branch, shortcut
+
+    def forward(self, x: Tensor, condition: Condition) -> Tensor:
+        return self.shortcut(x) + self.branch(x, condition)  # type: ignore[no-any-return]
+
+
+def _pointwise(inputs: int, outputs: int) -> Convolution:
+    return Convolution(inputs, outputs, 1, follows=None)
+
+
+def _up_block(
+    inputs: int, outputs: int, size: tuple[int, int], settings: ResNetGenerator, norm: Norm, classes: int, up: bool
+) -> _Block:
+    """Norm, activation, (doubled) convolution, norm, activation, convolution; ``size`` is that of its input."""
+    activation, bias = settings.activation, not norm.has_shift
+    if up:
+        first = upsampled(settings.upsampling, inputs, outputs, follows=activation, bias=bias)
+        after = (2 * size[0], 2 * size[1])
+    else:
+        first, after = [Convolution(inputs, outputs, 3, padding=1, follows=activation, bias=bias)], size
+    branch = Chain(
+        norm.build(inputs, size, classes),
+        Activate(activation),
+        *first,
+        norm.build(outputs, after, classes),
+        Activate(activation),
+        Convolution(outputs, outputs, 3, padding=1, follows=None, role="residual"),
+    )
+    if up:
+        return _Block(branch, nn.Sequential(_pointwise(inputs, outputs), nn.Upsample(scale_factor=2)))
+    return _Block(branch, _pointwise(inputs, outputs) if inputs != outputs else nn.Identity())
+
+
+class _Generator(GeneratorModule):
+    def __init__(self, settings: ResNetGenerator, shapes: Shapes, norm: Norm) -> None:
+        super().__init__()
+        image_channels, height, width = shapes.image
+        count = halvings(height, width)
+        widths = channels(settings.width, settings.largest_width, count + 1)[::-1]
+        classes = shapes.classes
+        size = (height >> count, width >> count)
+        self.input = LatentInput(shapes)
+        self.coarsest = (widths[0], *size)
+        self.project = Dense(self.input.length, widths[0] * size[0] * size[1], follows=None)
+        blocks: list[nn.Module] = []
+        for inputs, outputs in pairwise(widths):
+            blocks.append(_up_block(inputs, outputs, size, settings, norm, classes, up=True))
+            size = (2 * size[0], 2 * size[1])
+            for _ in range(settings.depth - 1):
+                blocks.append(_up_block(outputs, outputs, size, settings, norm, classes, up=False))
+        self.blocks = nn.ModuleList(blocks)
+        self.norm = Chain(norm.build(widths[-1], size, classes), Activate(settings.activation))
+        self.output = Convolution(widths[-1], image_channels, 3, padding=1, follows=Tanh(), role="output")
+
+    def forward(self, latent: Tensor, condition: Condition) -> Generated:
+        x = self.project(self.input(latent, condition)).unflatten(1, self.coarsest)
+        for block in self.blocks:
+            x = block(x, condition)
+        return Generated(torch.tanh(self.output(self.norm(x, condition))))
+
+
+def _down_block(
+    inputs: int,
+    outputs: int,
+    size: tuple[int, int],
+    settings: ResNetDiscriminator,
+    norm: Norm,
+    classes: int,
+    down: bool,
+    first: bool,
+) -> _Block:
+    """(Norm, activation,) convolution, norm, activation, (halved) convolution; ``size`` is that of its input."""
+    activation, bias = settings.activation, not norm.has_shift
+    hidden = outputs if first else inputs  # as published
+    before = [] if first else [norm.build(inputs, size, classes), Activate(activation)]
+    if down:
+        second = downsampled(settings.downsampling, hidden, outputs, follows=None, role="residual")
+    else:
+        second = [Convolution(hidden, outputs, 3, padding=1, follows=None, role="residual")]
+    branch = Chain(
+        *before,
+        Convolution(inputs, hidden, 3, padding=1, follows=activation, bias=bias),
+        norm.build(hidden, size, classes),
+        Activate(activation),
+        *second,
+    )
+    if down:
+        return _Block(branch, nn.Sequential(pool(settings.downsampling), _pointwise(inputs, outputs)))
+    return _Block(branch, _pointwise(inputs, outputs) if inputs != outputs else nn.Identity())
+
+
+class _Discriminator(TrunkDiscriminator):
+    def __init__(self, settings: ResNetDiscriminator, shapes: Shapes, norm: Norm) -> None:
+        super().__init__(shapes, settings.minibatch)
+        inputs, height, width = self.inputs
+        count = halvings(height, width, settings.coarsest)
+        with_block = settings.stem == "block"
+        total = count + settings.flat + (0 if with_block else 1)
+        widths = channels(settings.width, settings.largest_width, total)
+        if not with_block:
+            self.stem: nn.Module = Convolution(inputs, widths[0], 3, padding=1, follows=settings.activation)
+            inputs, widths = widths[0], widths[1:]
+        else:
+            self.stem = nn.Identity()
+        size = (height, width)
+        self.blocks = nn.ModuleList()
+        for level, outputs in enumerate(widths):
+            down, first = level < count, level == 0 and with_block
+            self.blocks.append(_down_block(inputs, outputs, size, settings, norm, shapes.classes, down, first))
+            size = (size[0] // 2, size[1] // 2) if down else size
+            for _ in range(settings.depth - 1):
+                self.blocks.append(_down_block(outputs, outputs, size, settings, norm, shapes.classes, False, False))
+            inputs = outputs
+        self.dropout = nn.Dropout(settings.dropout) if settings.dropout else nn.Identity()
+        self.activation, self.pool = settings.activation, settings.pool
+        self.finish(inputs, *(size if settings.pool == "none" else ()))
+
+    def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:
+        x = self.stem(x)
+        maps: list[Tensor] = []
+        for block in self.blocks:
+            x = self.dropout(block(x, condition))
+            maps.append(x)
+        if self.pool != "none":
+            x = self.activation(x)
+            maps.append(x.sum(dim=(2, 3)) if self.pool == "sum" else x.mean(dim=(2, 3)))
+        return maps
