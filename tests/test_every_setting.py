@@ -17,7 +17,7 @@ from ganlab.config.build import build_trainer
 from ganlab.config.parse import hints, is_mapping, keys, table_of
 from ganlab.config.settings import Settings
 from ganlab.data import SOURCES
-from ganlab.training.observer import Observer
+from ganlab.training.observer import Observer, Samples
 from tests.conftest import TINY, merged
 
 # What stands beside a setting so that it matters, and another value for it. A key in two rows matters in two places.
@@ -109,8 +109,9 @@ class Recorder(Observer):
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         self.events.append(("logged", step, {tag: value for tag, value in values.items() if "per_second" not in tag}))
 
-    def sampled(self, step: int, images: Mapping[str, Tensor]) -> None:
-        self.events.append(("sampled", step, {name: batch.tolist() for name, batch in images.items()}))
+    def sampled(self, step: int, samples: Samples) -> None:
+        images = {name: batch.tolist() for name, batch in samples.images.items()}
+        self.events.append(("sampled", step, images, samples.columns))
 
 
 def observe(plain: dict[str, Any], folder: Path) -> Any:

@@ -116,24 +116,24 @@ class Trainer:
         torch.manual_seed(streams.derive(self.seed, "networks", self.step))
         real: Batch | None = None
         for number, due in enumerate(plan.discriminator):
-            moment = self._moment(due, "discriminator", number, plan)
+            moment = self._moment(due, "discriminator", number, plan.parts)
             real = self.feed.next()
             self.meter.add(update_discriminator(self.game, self.discriminator, real, moment))
         # G's update meets the reals of the last D update, or as many as it has fakes where it compares the two.
         count = plan.generator_batch
         if real is None or (count not in (None, len(real.images)) and needs_real(self.game, plan.generator)):
             real = self.feed.next(count)
-        moment = self._moment(plan.generator, "generator", 0, plan)
+        moment = self._moment(plan.generator, "generator", 0, plan.parts)
         self.meter.add(update_generator(self.game, self.generator, self.discriminator, real, moment, count))
         self.step += 1
 
-    def _moment(self, due: frozenset[str], network: str, number: int, plan: Plan) -> Moment:
+    def _moment(self, due: frozenset[str], network: str, number: int, parts: int = 1) -> Moment:
         def draw(stream: str) -> torch.Generator:
             device = self.machine.device
             return streams.generator(self.seed, f"{network}/{stream}", self.step, number, device=device)
 
         progress = self.step / self.steps
-        return Moment(due, draw, progress, plan.parts, self.schedule.top_share(progress))
+        return Moment(due, draw, progress, parts, self.schedule.top_share(progress))
 
     # ------------------------------------------------------------------------------------------------------- the loop
 

@@ -3,19 +3,19 @@ from __future__ import annotations
 from ganlab.config.auto import resolve
 from ganlab.config.parse import parse
 from ganlab.config.settings import Settings
-from ganlab.networks.norms import Batch, LayerNorm, NoNorm
+from ganlab.networks.norms import BatchNorm, LayerNorm, NoNorm
 from ganlab.training.optimizers import Adam
 from tests.conftest import tiny
 
 
 def test_bce_and_wasserstein_resolve_to_their_papers() -> None:
     bce = tiny(loss="bce").settings
-    assert bce.norm.discriminator.layer == Batch()
+    assert bce.norm.discriminator.layer == BatchNorm()
     assert bce.schedule.n_critic == 1
     assert bce.optimizer.generator == bce.optimizer.discriminator == Adam(2e-4, (0.5, 0.999))
     critic = tiny(loss="wasserstein", regularizer={"gradient_penalty": {}}).settings
     assert critic.norm.discriminator.layer == LayerNorm()
-    assert critic.norm.generator.layer == Batch()
+    assert critic.norm.generator.layer == BatchNorm()
     assert critic.schedule.n_critic == 5
     assert critic.optimizer.generator == critic.optimizer.discriminator == Adam(1e-4, (0.0, 0.9))
 

@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from ganlab.networks import DISCRIMINATORS, GENERATORS, NORMS, does_mix_samples
-from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator, halvings
+from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlab.networks.mlp import MLPDiscriminator, MLPGenerator
-from ganlab.networks.norms import Batch as BatchNorm
-from ganlab.networks.norms import Instance, LayerNorm, NoNorm
+from ganlab.networks.norms import BatchNorm, InstanceNorm, LayerNorm, NoNorm
+from ganlab.networks.resampling import halvings
 from ganlab.types import Batch, Shapes
 
 SIZES = [
@@ -60,7 +60,7 @@ def test_norms_stand_where_the_paper_has_them() -> None:
     shapes = Shapes((3, 32, 32), 10)
     generator = DCGANGenerator(width=4).build(shapes, BatchNorm())
     discriminator = DCGANDiscriminator(width=4).build(shapes, BatchNorm())
-    norm = type(BatchNorm().build(1, True))
+    norm = type(BatchNorm().build(1, (2, 2)))
     assert sum(isinstance(module, norm) for module in generator.modules()) == 3
     assert sum(isinstance(module, norm) for module in discriminator.modules()) == 2
     assert not any(isinstance(module, norm) for module in discriminator.blocks[0].modules())
@@ -100,11 +100,11 @@ def test_mlp_is_what_it_says() -> None:
 
 @pytest.mark.parametrize("architecture", DISCRIMINATORS.values())
 @pytest.mark.parametrize(
-    ("norm", "mixes"), [(NoNorm(), False), (LayerNorm(), False), (BatchNorm(), True), (Instance(), False)], ids=str
+    ("norm", "mixes"), [(NoNorm(), False), (LayerNorm(), False), (BatchNorm(), True), (InstanceNorm(), False)], ids=str
 )
 def test_mixing_is_asked(architecture: type, norm: object, mixes: bool) -> None:
-    shapes = Shapes((1, 16, 16), 4, pack=2)
-    if architecture is MLPDiscriminator and isinstance(norm, Instance):
+    shapes = Shapes((1, 32, 32), 4, pack=2)
+    if architecture is MLPDiscriminator and isinstance(norm, InstanceNorm):
         pytest.skip("an MLP has no height and width")
     network = architecture().build(shapes, norm)
     buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}

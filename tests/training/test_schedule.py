@@ -22,3 +22,21 @@ def test_a_plan_is_a_value() -> None:
     schedule, terms = Alternating(n_critic=2), {"gp": GradientPenalty(interval=4)}
     assert schedule.plan(0, terms) == schedule.plan(4, terms) != schedule.plan(2, terms)
     assert len({schedule.plan(step, terms) for step in range(8)}) == 3
+
+
+def test_pretraining_comes_before_the_first_g_update_and_counts() -> None:
+    schedule, terms = Alternating(n_critic=2, pretrain_discriminator=3), {"gp": GradientPenalty(interval=2)}
+    due = [[bool(one) for one in schedule.plan(step, terms).discriminator] for step in range(3)]
+    assert due == [[True, False, True, False, True], [False, True], [False, True]]
+
+
+def test_the_plan_tells_parts_and_gs_batch() -> None:
+    plan = Alternating(n_critic=1, accumulation=4, generator_batch=16).plan(0, {})
+    assert (plan.parts, plan.generator_batch) == (4, 16)
+
+
+def test_the_top_share_falls_linearly_and_stays() -> None:
+    schedule = Alternating(n_critic=1, top_k=0.5, top_k_until=0.4)
+    assert [round(schedule.top_share(progress), 3) for progress in (0, 0.1, 0.2, 0.4, 1)] == [1, 0.875, 0.75, 0.5, 0.5]
+    assert Alternating(n_critic=1, top_k=0.5, top_k_until=0).top_share(0) == 0.5
+    assert Alternating(n_critic=1).top_share(1) == 1

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ganlab.errors import TrainingFailed
 from ganlab.training import checkpoint
-from ganlab.training.observer import Observer
+from ganlab.training.observer import Observer, Samples
 from ganlab.training.trainer import Trainer
+from ganlab.types import Latent
 
 Make = Callable[..., Trainer]
 
@@ -94,9 +95,9 @@ class Recorder(Observer):
         self.events.append(("logged", step))
         self.values.append(values)
 
-    def sampled(self, step: int, images: Mapping[str, Tensor]) -> None:
+    def sampled(self, step: int, samples: Samples) -> None:
         self.events.append(("sampled", step))
-        self.images.append(images)
+        self.images.append(samples.images)
 
     def flush(self) -> None:
         self.events.append(("flush", 0))
@@ -151,7 +152,7 @@ def test_watching_changes_nothing(make_trainer: Make) -> None:
 def test_samples_are_from_one_latent_and_leave_the_network_as_it_was(make_trainer: Make) -> None:
     trainer = make_trainer()
     before = {name: tensor.clone() for name, tensor in trainer.generator.network.state_dict().items()}
-    first, second = trainer.samples()["generator"], trainer.samples()["generator"]
+    first, second = (trainer.samples().images["generator"] for _ in range(2))
     assert torch.equal(first, second)
     assert trainer.generator.network.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.generator.network.state_dict().items())
@@ -185,7 +186,7 @@ def test_a_single_overflow_is_reported_and_leaves_no_trace(make_trainer: Make) -
     trainer = make_trainer(observers=(recorder,), steps=6, logging={"every": 3}, averaging={"name": "ema"})
     draw = trainer.game.latent.draw
 
-    class Overflowing:
+    class Overflowing(Latent):
         dim = 6
 
         def draw(self, count: int, generator: torch.Generator) -> Tensor:

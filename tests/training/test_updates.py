@@ -316,7 +316,7 @@ def test_labels_and_class_heads_fit_the_contract(make_trainer: Make) -> None:
         def of_real(self, condition: Condition) -> Condition:
             return {"labels": condition["labels"]}
 
-        def of_fake(self, count: int, real: Condition, draw: torch.Generator) -> Condition:
+        def of_fake(self, count: int, classes: int, real: Condition, draw: torch.Generator) -> Condition:
             return {"labels": torch.randint(10, (count,), generator=draw, device=draw.device)}
 
     @dataclass(frozen=True)
@@ -343,3 +343,142 @@ def test_labels_and_class_heads_fit_the_contract(make_trainer: Make) -> None:
     trainer.game = replace(trainer.game, condition=Labels())
     assert d_update(trainer)["discriminator/head"] > 0
     assert g_update(trainer)["generator/head"] > 0
+
+
+PER_SAMPLE = {"norm": {"generator": {"layer": "layer"}, "discriminator": {"layer": "layer"}}}
+
+
+@pytest.mark.parametrize("update", [d_update, g_update], ids=["discriminator", "generator"])
+@pytest.mark.parametrize("loss", ["bce", "wasserstein"])
+def test_a_batch_in_parts_is_the_same_update(make_trainer: Make, update: Callable[..., Any], loss: str) -> None:
+    """The same latents, labels and reals, and to rounding the same gradients and weights, where no norm mixes images."""
+    whole, parts = make_trainer(**PER_SAMPLE, loss=loss), make_trainer(**PER_SAMPLE, loss=loss)
+    moment = parts._moment
+    parts._moment = lambda due, network, number: moment(due, network, number, 4)  # type: ignore[method-assign]
+    expected, found = update(whole), update(parts)
+    assert expected.keys() == found.keys()
+    for tag in expected:
+        torch.testing.assert_close(found[tag], expected[tag], rtol=1e-4, atol=1e-6)
+    for learner in ("generator", "discriminator"):
+        for ours, theirs in zip(getattr(whole, learner).parameters, getattr(parts, learner).parameters, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_parts_see_different_noise(make_trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer(
+        **PER_SAMPLE, augment={"instance_noise": {}}, schedule={"name": "alternating", "accumulation": 2}
+    )
+    seen: list[Tensor] = []
+    judge = trainer.discriminator.network.judge
+    monkeypatch.setattr(
+        trainer.discriminator.network, "judge", lambda *parts, **k: seen.append(parts[0].images) or judge(*parts, **k)
+    )
+    real = trainer.feed.first(8)
+    real = Batch(real.images[:1].expand(8, -1, -1, -1), real.condition)  # one image eight times
+    moment = trainer._moment(frozenset(), "discriminator", 0, 2)
+    update_discriminator(trainer.game, trainer.discriminator, real, moment)
+    assert [len(images) for images in seen] == [4, 4]
+    assert not torch.equal(seen[0], seen[1])
+
+
+def test_top_k_learns_from_those_that_d_takes_for_most_real() -> None:
+    """Sinha et al. 2020, Eq. 3, by hand; the gradient of the others is zero."""
+    from ganlab.training.updates import _top_mean
+
+    logits = torch.tensor([0.3, 2.0, -1.0, 0.9, 0.1], requires_grad=True)
+    losses = logits**2
+    mean = _top_mean(losses, logits, 0.5)  # three of five
+    torch.testing.assert_close(mean, (0.3**2 + 2.0**2 + 0.9**2) * torch.tensor(1 / 3))
+    mean.backward()
+    torch.testing.assert_close(logits.grad, torch.tensor([0.2, 4 / 3, 0.0, 0.6, 0.0]))
+    assert _top_mean(losses, logits, 1.0) == losses.mean()
+
+
+def test_top_k_reaches_gs_update(make_trainer: Make) -> None:
+    values = [
+        g_update(make_trainer(schedule={"name": "alternating", "top_k": share, "top_k_until": 0}))
+        for share in (1.0, 0.25)
+    ]
+    assert values[1]["generator/adversarial"] < values[0]["generator/adversarial"]  # bce: high logits, low loss
+
+
+def test_gs_batch_may_be_larger_than_ds(make_trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer(schedule={"name": "alternating", "generator_batch": 20})
+    sizes: list[int] = []
+    generate = trainer.generator.network.forward
+    monkeypatch.setattr(trainer.generator.network, "forward", lambda z, c: sizes.append(len(z)) or generate(z, c))
+    trainer.train_step()
+    assert sizes == [8, 20]
+    assert trainer.feed.drawn == 8  # G needs no reals
+
+
+def test_a_relativistic_g_with_a_larger_batch_meets_as_many_reals(
+    make_trainer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ganlab.losses.bce import BCE
+
+    sizes: list[tuple[int, int]] = []
+    monkeypatch.setattr(BCE, "needs_real", True)
+    monkeypatch.setattr(
+        BCE, "generator", lambda self, fake, real=None: sizes.append((len(fake), len(real))) or (fake - real)
+    )
+    trainer = make_trainer(schedule={"name": "alternating", "generator_batch": 20})
+    trainer.train_step()
+    assert sizes == [(20, 20)]
+
+
+def test_pretraining_updates_d_before_g(make_trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer(schedule={"name": "alternating", "pretrain_discriminator": 3})
+    for expected in ((4, 1), (5, 2)):
+        trainer.train_step()
+        assert (trainer.discriminator.updates, trainer.generator.updates) == expected
+
+
+@pytest.mark.parametrize("condition", ["concat", "embedding", "projection", "auxiliary"])
+@pytest.mark.parametrize("labels", ["data", "uniform"])
+def test_fakes_have_labels_and_both_networks_listen(make_trainer: Make, condition: str, labels: str) -> None:
+    trainer = make_trainer(condition={"name": condition, "labels": labels})
+    game = trainer.game
+    real = trainer.feed.next()
+    told = game.condition.of_fake(20, 10, real.condition, torch.Generator().manual_seed(0))["labels"]
+    assert told.shape == (20,)
+    if labels == "data":
+        assert torch.equal(told, real.condition["labels"].repeat(3)[:20])
+    else:
+        assert len(told.unique()) > 5
+    g, d = trainer.generator.network, trainer.discriminator.network
+    # Weights around which a label matters: conditional scales start alike for all classes.
+    with torch.no_grad():
+        for parameter in (*g.parameters(), *d.parameters()):
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.3)
+    latent = torch.randn(4, 6)
+    images = [g(latent, {"labels": torch.full((4,), label)}).images for label in (0, 1)]
+    assert not torch.allclose(images[0], images[1])
+    judged = [d.judge(Batch(real.images[:4], {"labels": torch.full((4,), label)}))[0] for label in (0, 1)]
+    if condition == "auxiliary":
+        assert judged[0].heads["class"].shape == (4, 10)
+        assert torch.equal(judged[0].logits, judged[1].logits)
+    else:
+        assert not torch.allclose(judged[0].logits, judged[1].logits)
+    trainer.train_step()
+
+
+def test_the_projection_is_the_papers(make_trainer: Make) -> None:
+    """Miyato & Koyama 2018, Eq. 3: ψ(φ(x)) + yᵀVφ(x)."""
+    d = make_trainer(condition="projection", norm={"discriminator": {"layer": "none"}}).discriminator.network
+    labels = torch.tensor([3, 1, 4, 1])
+    judgement = d(Batch(torch.randn(4, 1, 16, 16), {"labels": labels}), features=True)
+    phi = judgement.features[-1].flatten(1)
+    expected = d.output(phi).squeeze(1) + torch.stack([d.projection.weight[y] @ phi[i] for i, y in enumerate(labels)])
+    torch.testing.assert_close(judgement.logits, expected)
+
+
+def test_samples_stand_in_rows_by_class(make_trainer: Make) -> None:
+    trainer = make_trainer(condition="concat", logging={"samples": 33})
+    samples = trainer.samples(with_real=True)
+    assert samples.columns == 3
+    assert len(samples.images["generator"]) == 30
+    assert samples.columns_of("real") is None
+    assert trainer.game.condition.of_grid(30, 10, {})["labels"].tolist() == [i // 3 for i in range(30)]
+    few = make_trainer(condition="concat", logging={"samples": 4})  # fewer than there are classes
+    assert len(few.samples().images["generator"]) == 4
