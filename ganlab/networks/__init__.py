@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol
 
-from ganlab.networks.base import DiscriminatorModule, GeneratorModule, does_mix_samples
+from ganlab.networks.base import DiscriminatorModule, GeneratorModule, does_mix_samples, ends_in_sigmoid
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlab.networks.layers import blank, parametrize, walk
 from ganlab.networks.mlp import MLPDiscriminator, MLPGenerator
@@ -54,6 +54,7 @@ __all__ = [
     "WeightSetting",
     "blank",
     "does_mix_samples",
+    "ends_in_sigmoid",
     "parametrize",
     "walk",
 ]

@@ -187,3 +187,15 @@ def does_mix_samples(discriminator: DiscriminatorModule, shapes: Shapes) -> bool
         dropout.train()
     moved = (after - before).abs()
     return bool(moved[0] > 1e-4 * moved[1])
+
+
+def ends_in_sigmoid(discriminator: DiscriminatorModule, shapes: Shapes) -> bool:
+    """Whether the logits are a sigmoid's output: read off the graph of one judgement."""
+    images = torch.zeros(2 * shapes.pack, *shapes.image)
+    labels = {"labels": torch.zeros(2 * shapes.pack, dtype=torch.long)} if shapes.classes else {}
+    with discriminator.statistics_frozen(), torch.enable_grad():
+        node = discriminator(Batch(images, labels)).logits.grad_fn
+    reshaping = ("Squeeze", "View", "Reshape", "Select", "Unsqueeze", "Alias", "Mean")
+    while node is not None and node.name().startswith(reshaping):
+        node = node.next_functions[0][0]
+    return node is not None and node.name().startswith("Sigmoid")

@@ -112,6 +112,9 @@ class WeightSetting:
     rescales: ClassVar[bool] = True
     """Whether a stored weight's size is not the size of what the layer applies."""
 
+    fixes_scale: ClassVar[bool] = False
+    """Whether what the layer applies has one size whatever the stored weight's is."""
+
     def build(self, layer: Layer) -> Parametrization | None:
         """The parametrization of an initialized layer."""
         raise TypeError(f"{type(self).__name__} builds no parametrization")
@@ -132,6 +135,7 @@ class Spectral(WeightSetting):
     """Spectral normalization, Miyato et al. 2018: ``iterations`` of the power method per update, σ at least
     ``floor``."""
 
+    fixes_scale: ClassVar[bool] = True
     iterations: Count = 1
     floor: Positive = 1e-6
 

@@ -13,12 +13,12 @@ from ganlab.types import Regularizer
 @dataclass(frozen=True)
 class Plan:
     """One step: the terms due in each of its D updates, one set per update, and those due in its G update; in how many
-    parts a batch is taken; and how many images G makes in its own update (None: as many as a batch has)."""
+    parts a batch is taken; and how many batches of images G makes in its own update."""
 
     discriminator: tuple[frozenset[str], ...]
     generator: frozenset[str]
     parts: int = 1
-    generator_batch: int | None = None
+    generator_factor: int = 1
 
 
 class Schedule:
@@ -39,7 +39,7 @@ class Alternating(Schedule):
     """``n_critic`` updates of D, each on fresh reals and latents, then one of G. Goodfellow et al. 2014, Algorithm 1.
 
     ``pretrain_discriminator`` more D updates come before the first of G. ``accumulation`` takes a batch in so many
-    parts, one after the other, and sums their gradients. ``generator_batch`` is the number of images in G's update
+    parts, one after the other, and sums their gradients. ``generator_batch_factor`` times ``batch_size`` is the number of images in G's update
     (Miyato et al. 2018: twice D's). ``top_k`` is the least share of them that G learns from: it falls from 1 to
     ``top_k`` over the share ``top_k_until`` of training (Sinha et al. 2020, section 3; they lower it by 1 % an epoch).
     """
@@ -47,7 +47,7 @@ class Alternating(Schedule):
     n_critic: Literal["auto"] | Count = "auto"
     pretrain_discriminator: Whole = 0  # D updates
     accumulation: Count = 1  # parts of a batch
-    generator_batch: Count | None = None  # images
+    generator_batch_factor: Count = 1  # times batch_size
     top_k: Annotated[float, Range(above=0, most=1)] = 1.0
     top_k_until: Fraction = 0.5
 
@@ -60,7 +60,7 @@ class Alternating(Schedule):
             tuple(_due(first + update, terms) for update in range(count)),
             _due(step, terms),
             self.accumulation,
-            self.generator_batch,
+            self.generator_batch_factor,
         )
 
     def top_share(self, progress: float) -> float:

@@ -40,6 +40,7 @@ class Feed(Protocol):
     """Batches of reals, forever; ``drawn`` counts the images and is all there is to save."""
 
     drawn: int
+    batch_size: int
 
     def next(self, count: int | None = None) -> Batch:
         """``count`` images, or a batch."""
@@ -120,8 +121,8 @@ class Trainer:
             real = self.feed.next()
             self.meter.add(update_discriminator(self.game, self.discriminator, real, moment))
         # G's update meets the reals of the last D update, or as many as it has fakes where it compares the two.
-        count = plan.generator_batch
-        if real is None or (count not in (None, len(real.images)) and needs_real(self.game, plan.generator)):
+        count = self.feed.batch_size * plan.generator_factor
+        if real is None or (count != len(real.images) and needs_real(self.game, plan.generator)):
             real = self.feed.next(count)
         moment = self._moment(plan.generator, "generator", 0, plan.parts)
         self.meter.add(update_generator(self.game, self.generator, self.discriminator, real, moment, count))

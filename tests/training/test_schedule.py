@@ -31,8 +31,8 @@ def test_pretraining_comes_before_the_first_g_update_and_counts() -> None:
 
 
 def test_the_plan_tells_parts_and_gs_batch() -> None:
-    plan = Alternating(n_critic=1, accumulation=4, generator_batch=16).plan(0, {})
-    assert (plan.parts, plan.generator_batch) == (4, 16)
+    plan = Alternating(n_critic=1, accumulation=4, generator_batch_factor=2).plan(0, {})
+    assert (plan.parts, plan.generator_factor) == (4, 2)
 
 
 def test_the_top_share_falls_linearly_and_stays() -> None:

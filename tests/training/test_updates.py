@@ -403,12 +403,12 @@ def test_top_k_reaches_gs_update(make_trainer: Make) -> None:
 
 
 def test_gs_batch_may_be_larger_than_ds(make_trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = make_trainer(schedule={"name": "alternating", "generator_batch": 20})
+    trainer = make_trainer(schedule={"name": "alternating", "generator_batch_factor": 3})
     sizes: list[int] = []
     generate = trainer.generator.network.forward
     monkeypatch.setattr(trainer.generator.network, "forward", lambda z, c: sizes.append(len(z)) or generate(z, c))
     trainer.train_step()
-    assert sizes == [8, 20]
+    assert sizes == [8, 24]
     assert trainer.feed.drawn == 8  # G needs no reals
 
 
@@ -422,9 +422,9 @@ def test_a_relativistic_g_with_a_larger_batch_meets_as_many_reals(
     monkeypatch.setattr(
         BCE, "generator", lambda self, fake, real=None: sizes.append((len(fake), len(real))) or (fake - real)
     )
-    trainer = make_trainer(schedule={"name": "alternating", "generator_batch": 20})
+    trainer = make_trainer(schedule={"name": "alternating", "generator_batch_factor": 3})
     trainer.train_step()
-    assert sizes == [(20, 20)]
+    assert sizes == [(24, 24)]
 
 
 def test_pretraining_updates_d_before_g(make_trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
