@@ -53,9 +53,7 @@ LISTS = ("regularizer", "augment", "tricks")
 
 
 def options(group: str) -> list[str]:
-    return sorted(
-        file.stem for file in (config_folder() / group).glob("*.yaml") if (group, file.stem) not in ELSEWHERE
-    )
+    return sorted(file.stem for file in (config_folder() / group).glob("*.yaml") if (group, file.stem) not in ELSEWHERE)
 
 
 SINGLE = ("generator", "discriminator", "condition", "latent", "init", "norm", "loss", "optimizer", "constraint", "averaging")  # fmt: skip
