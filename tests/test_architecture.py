@@ -65,6 +65,9 @@ def test_nothing_runs_code_from_a_file(file: Path) -> None:
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
+            # torch.load unpickles tensors alone, and runs nothing, where it is told so in as many words.
+            if called == "torch.load" and any(ast.unparse(keyword) == "weights_only=True" for keyword in node.keywords):
+                continue
             assert called not in ("eval", "exec", "torch.load", "torch.save", "yaml.load", "hydra.utils.instantiate"), (
                 called
             )

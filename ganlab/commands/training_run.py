@@ -106,6 +106,7 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
         folder.path,
         [*observers, Progress()] if settings.logging.progress else observers,
         header={"settings": plain},
+        initialize=state is None,
     )
     if state is not None:
         trainer.restore(state)
