@@ -21,18 +21,19 @@ from ganlab.training.learner import Learner
 from ganlab.training.observer import Observer
 from ganlab.training.trainer import Trainer
 from ganlab.training.updates import Game
-from ganlab.types import Batch, Shapes
+from ganlab.types import Batch, Shapes, Wiring
 
 
 def shapes_of(settings: Settings) -> Shapes:
     """What both networks are built for."""
     condition = settings.condition
+    classes = settings.data.class_count if condition.needs_labels else 0
     return Shapes(
         image=settings.data.image_shape,
         latent=settings.latent.dim,
-        classes=settings.data.class_count if condition.needs_labels else 0,
+        classes=classes,
         pack=getattr(settings.discriminator, "pack", 1),
-        wiring=condition.wiring,
+        wiring=condition.wiring if classes else Wiring(),
     )
 
 
