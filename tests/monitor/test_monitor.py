@@ -56,7 +56,9 @@ def test_a_grid_of_classes_has_a_row_each_and_reals_are_in_no_order() -> None:
 
 def cloud(x: float, y: float) -> torch.Tensor:
     """Points so close that they make a spot of one colour."""
-    return torch.tensor([x, y]).view(1, 2, 1, 1) + 0.01 * torch.randn(200, 2, 1, 1, generator=torch.Generator().manual_seed(0))
+    return torch.tensor([x, y]).view(1, 2, 1, 1) + 0.01 * torch.randn(
+        200, 2, 1, 1, generator=torch.Generator().manual_seed(0)
+    )
 
 
 def near(picture: torch.Tensor, colour: str, tolerance: int = 40) -> torch.Tensor:

@@ -95,7 +95,9 @@ def test_rmsprop_is_pytorchs() -> None:
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 @pytest.mark.parametrize("when", [0, 2])
 @pytest.mark.parametrize("clip", [{}, {"clip_norm": 0.5}, {"clip_value": 0.5}, {"clip_norm": 0.5, "clip_value": 0.1}])
-def test_a_bad_gradient_leaves_no_trace(setting: OptimizerSetting, bad: float, when: int, clip: dict[str, float]) -> None:
+def test_a_bad_gradient_leaves_no_trace(
+    setting: OptimizerSetting, bad: float, when: int, clip: dict[str, float]
+) -> None:
     """Not in the weights, nor in the moments, nor in the count: what follows is what it would have been."""
     one, clean = (learner(replace(setting, **clip)) for _ in range(2))
     for step in range(4):
@@ -172,7 +174,9 @@ def test_clipping_by_norm_is_pytorchs(longest: float) -> None:
     network(torch.ones(5, 3)).pow(2).sum().backward()
     norm = torch.nn.utils.clip_grad_norm_(network.parameters(), longest)
     one = learner(replace(PLAIN, clip_norm=longest))
-    torch.testing.assert_close(gradients(one), [parameter.grad for parameter in network.parameters()], atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(
+        gradients(one), [parameter.grad for parameter in network.parameters()], atol=1e-6, rtol=1e-4
+    )
     # what is reported is the norm before clipping
     assert descend(learner(replace(PLAIN, clip_norm=longest)))["generator/gradient_norm"] == pytest.approx(norm.item())
     assert 1 < norm < 1e6
@@ -231,10 +235,14 @@ def test_the_rate_is_that_of_the_progress_alone() -> None:
 
 
 def test_one_network_may_have_another_optimizer() -> None:
-    settings = configure({"loss": "bce", "optimizer": {"generator": "sgd", "discriminator": {"name": "rmsprop", "decay": "cosine"}}}).settings
+    settings = configure(
+        {"loss": "bce", "optimizer": {"generator": "sgd", "discriminator": {"name": "rmsprop", "decay": "cosine"}}}
+    ).settings
     assert settings.optimizer.generator == SGD(lr=2e-4)
     assert settings.optimizer.discriminator == RMSprop(lr=2e-4, decay=CosineDecay())
-    assert configure({"optimizer": {"generator": "adamw"}}).settings.optimizer.generator == AdamW(lr=2e-4, betas=(0.5, 0.999))
+    assert configure({"optimizer": {"generator": "adamw"}}).settings.optimizer.generator == AdamW(
+        lr=2e-4, betas=(0.5, 0.999)
+    )
 
 
 @pytest.mark.parametrize(
