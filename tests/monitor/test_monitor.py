@@ -67,14 +67,14 @@ def near(picture: torch.Tensor, colour: str, tolerance: int = 40) -> torch.Tenso
     return ((picture.int() - wanted).abs().amax(0) < tolerance).nonzero().float()
 
 
-def plane(*points: tuple[float, float]) -> torch.Tensor:
+def plane(*points: tuple[float, float], levels: torch.Tensor | None = None) -> torch.Tensor:
     """Where a picture with nothing else in it puts points of the plane: (row, column) each."""
     nowhere = torch.full((1, 2, 1, 1), 50.0)
-    return torch.stack([near(scatter(cloud(x, y), nowhere, "here"), REAL).median(0).values for x, y in points])
+    return torch.stack([near(scatter(cloud(x, y), nowhere, "", levels), REAL).median(0).values for x, y in points])
 
 
 def test_real_and_fake_points_are_where_they_should_be() -> None:
-    picture = scatter(cloud(-0.5, 0.25), cloud(0.6, -0.7), "here")
+    picture = scatter(cloud(-0.5, 0.25), cloud(0.6, -0.7), "")
     places = plane((-0.5, 0.25), (0.6, -0.7), (0.0, 0.0), (1.0, 0.0), (0.0, 1.0))
     legend = 40  # rows from the top, where the colours are explained
     for colour, place in ((REAL, places[0]), (FAKE, places[1])):
@@ -108,6 +108,15 @@ def test_level_lines_follow_the_logits() -> None:
     assert along_y.mean(1).std() > 5
     # darker is higher, as the bar beside says: y grows upwards
     assert along_y[:20].mean() < along_y[-20:].mean()
+
+
+def test_a_line_is_drawn_at_each_level() -> None:
+    """D's logit is x, the levels are the round numbers: a line at 0.2, darker than either side, and none at 0.3."""
+    levels = torch.linspace(-1.5, 1.5, 100).expand(100, 100)
+    left, right = plane((0.2, 0.5), (0.3, 0.5), levels=levels)[:, 1].int().tolist()
+    row = lines(levels)[200]
+    assert row[left - 2 : left + 3].min() < min(row[left - 5], row[left + 5]) - 50
+    assert row[right - 2 : right + 3].unique().numel() == 1
 
 
 def test_levels_that_say_nothing_leave_the_picture_as_it_is() -> None:
