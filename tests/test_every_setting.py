@@ -13,10 +13,11 @@ from PIL import Image
 from torch import Tensor
 
 from ganlab.config import configure
-from ganlab.config.build import build_trainer
+from ganlab.config.build import build_discriminator, build_generator, build_trainer, start
 from ganlab.config.parse import hints, is_mapping, keys, table_of
 from ganlab.config.settings import Settings
 from ganlab.data import SOURCES
+from ganlab.errors import UserError
 from ganlab.training.observer import Observer, Samples
 from tests.conftest import TINY, merged
 
@@ -208,6 +209,12 @@ ELSEWHERE = {
     "runtime.device": "test_rules.test_what_the_machine_has_not",
     "runtime.threads": "test_every_setting.test_threads_and_bar",
     "logging.progress": "test_every_setting.test_threads_and_bar",
+    "discriminator.backbone": "test_backbone.test_parameters_are_torchvisions_without_the_classifier",
+    **{
+        f"init.{network}.{field}": "test_every_setting.test_pretrained_weights"
+        for network in ("generator", "discriminator")
+        for field in ("path", "layers", "weights", "rest")
+    },
     "plugins": "test_train.test_a_plugin_brings_a_loss",
     "resume": "test_train.test_resume_goes_on_in_the_same_folder",
     "data.root": "test_sources",
@@ -307,6 +314,38 @@ def test_image_folders(tmp_path: Path) -> None:
     for change in ({"size": 20}, {"color": "grey"}, {"crop": "stretch"}, {"background": "black"}):
         one, other = opened(size=16), opened(**{"size": 16, **change})
         assert one.shape != other.shape or not torch.equal(one, other), change
+
+
+def test_pretrained_weights(tmp_path: Path) -> None:
+    def trained(folder: Path, **changes: Any) -> None:
+        averaged = {"averaging": {"name": "ema", "decay": 0.5, "ramp": None}, "steps": 3, **changes}
+        configuration = configure(merged(TINY, averaged))
+        settings = configuration.settings
+        header = {"settings": configuration.plain()}
+        build_trainer(settings, settings.runtime.resolve(), settings.data.open(), folder, header=header).run()
+
+    def started(network: str, **pretrained: Any) -> list[Any]:
+        """The weights that a network starts with which is deeper than the trained one."""
+        deeper = {network: {"depth": 2}, "init": {network: {"name": "pretrained", **pretrained}}}
+        settings = configure(merged(TINY, deeper)).settings
+        built = build_generator(settings) if network == "generator" else build_discriminator(settings)
+        start(built, network, settings)  # type: ignore[arg-type]
+        return [tensor.tolist() for tensor in built.state_dict().values()]
+
+    trained(tmp_path / "a")
+    trained(tmp_path / "b", seed=1)
+    for network in ("generator", "discriminator"):
+        plain = {"path": str(tmp_path / "a")}
+        before = started(network, **plain)
+        assert started(network, path=str(tmp_path / "b")) != before
+        assert started(network, **plain, rest="he") != before
+        with pytest.raises(UserError, match="does not fit"):
+            started(network, **plain, layers="all")
+        if network == "generator":
+            assert started(network, **plain, weights="network") != before
+        else:
+            with pytest.raises(UserError, match="no average of the discriminator"):
+                started(network, **plain, weights="average")
 
 
 def test_threads_and_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

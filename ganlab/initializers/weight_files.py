@@ -43,21 +43,22 @@ class Weights:
         stored = self.tensors[f"{layer.name}.weight"]
         prefix = f"{layer.name}{PARAMETRIZATION}"
         of = {name.removeprefix(prefix): t.float() for name, t in self.tensors.items() if name.startswith(prefix)}
-        name = self.parametrization.get("name", "none" if not of else None)
+        name = self.parametrization.get("name", "none")
         weight = stored.float()
         matrix = as_matrix(weight, layer.kind)
         if of.keys() == {"u", "v"}:
-            return weight / torch.dot(of["u"], matrix.mv(of["v"])).clamp_min(self.parametrization.get("floor", 0.0))
+            floor = float(self.parametrization.get("floor", 1e-6))
+            return weight.div(torch.dot(of["u"], matrix.mv(of["v"])).clamp_min(floor))
         if of.keys() == {"g"}:
             shape = [1] * weight.dim()
             shape[1 if layer.stored_transposed else 0] = -1
-            return weight * (of["g"] / matrix.norm(dim=1).clamp_min(1e-12)).view(shape)
+            return weight.mul((of["g"] / matrix.norm(dim=1).clamp_min(1e-12)).view(shape))
         if of.keys() == {"scale"}:
-            return weight * of["scale"]
-        if not of and name == "none":
+            return weight.mul(of["scale"])
+        if not of and name in ("none", "spectral", "weight"):  # those two leave their tensors where they act
             return stored
         raise UserError(
-            f"{self.source}: {layer.name} was trained with norm.…weight={name or '?'}, and what it applied cannot be "
+            f"{self.source}: {layer.name} was trained with norm.…weight={name}, and what it applied cannot be "
             "told from what is in the file; start from a run without a weight parametrization, or with spectral or "
             "weight normalization"
         )
@@ -87,13 +88,15 @@ def read(path: Path, part: str, weights: str) -> Weights:
         if header is None:
             if weights == "average":
                 raise UserError(f"{file} is no ganlab checkpoint and holds no average; type init.{part}.weights=auto")
-            return Weights(str(file), plain({name: opened.get_tensor(name) for name in opened.keys()}, str(file)))
+            names = opened.keys()
+            return Weights(str(file), plain({name: opened.get_tensor(name) for name in names}, str(file)))
+        names = opened.keys()
+        setting = _setting(header, part)
         holders = {"auto": ("average", "network")}.get(weights, (weights,))
         for holder in holders:
             prefix = f"/{part}/{holder}/"
-            tensors = {n.removeprefix(prefix): opened.get_tensor(n) for n in opened.keys() if n.startswith(prefix)}
+            tensors = {n.removeprefix(prefix): opened.get_tensor(n) for n in names if n.startswith(prefix)}
             if tensors:
-                setting = header.get("settings", {}).get("norm", {}).get(part, {}).get("weight", {})
                 source = f"{file} ({'average of the ' if holder == 'average' else 'the '}{part})"
                 return Weights(source, tensors, setting)
     what = f"average of the {part}" if weights == "average" else part
@@ -190,13 +193,14 @@ def _header(file: Path, opened: Any) -> dict[str, Any] | None:
         return None
     try:
         header = json.loads(text)
-        version, tree = header["format"], _unwrapped(header["tree"])
+        version = header["format"]
+        tree = _unwrapped(header["tree"]) if version == CHECKPOINT_FORMAT else {}
     except (ValueError, KeyError, TypeError):
-        version, tree = None, None
-    if version is not None and version != CHECKPOINT_FORMAT:
-        raise UserError(f"{file} has checkpoint format {version}; this ganlab reads format {CHECKPOINT_FORMAT}")
+        tree = None
     if not isinstance(tree, dict):
         raise UserError(f"{file} is not a whole ganlab checkpoint; {HOW}")
+    if version != CHECKPOINT_FORMAT:
+        raise UserError(f"{file} has checkpoint format {version}; this ganlab reads format {CHECKPOINT_FORMAT}")
     return tree
 
 
@@ -208,3 +212,11 @@ def _unwrapped(node: Any) -> Any:
     if "list" in node:
         return [_unwrapped(value) for value in node["list"]]
     return {key: _unwrapped(value) for key, value in node["tree"].items()}
+
+
+def _setting(header: dict[str, Any], part: str) -> dict[str, Any]:
+    """The weight parametrization's setting in a checkpoint's header; {} where it does not say."""
+    node: Any = header
+    for key in ("settings", "norm", part, "weight"):
+        node = node.get(key) if isinstance(node, dict) else None
+    return node if isinstance(node, dict) else {}
