@@ -111,10 +111,28 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
         for name, field, value in (
             ("normal", "std", 0.1),
             ("normal", "norm_std", 0.2),
+            ("truncated_normal", "std", 0.1),
+            ("truncated_normal", "bound", 0.5),
+            ("uniform", "bound", 0.1),
             ("xavier", "gain", 2.0),
+            ("xavier_normal", "gain", 2.0),
             ("he", "fan", "out"),
+            ("he_uniform", "fan", "out"),
             ("orthogonal", "gain", 3.0),
+            ("delta_orthogonal", "gain", 3.0),
+            ("constant", "value", 0.1),
+            ("hybrid", "convolution", "he_uniform"),
+            ("hybrid", "output", "normal"),
+            ("lsuv", "variance", 4.0),
+            ("lsuv", "tolerance", 100.0),
+            ("lsuv", "iterations", 0),
         )
+    ),
+    ({"init": {"generator": "hybrid"}}, "init.generator.dense", "xavier"),
+    ({"init": {"discriminator": "hybrid"}, "discriminator": {"name": "mlp", "hidden": [8, 8]}}, "init.discriminator.dense", "xavier"),
+    *(
+        ({"init": {network: "hybrid"}, "condition": "embedding"}, f"init.{network}.embedding", "normal")
+        for network in ("generator", "discriminator")
     ),
     *(
         ({"norm": {network: {"layer": name}}}, f"norm.{network}.layer.epsilon", 0.1)
