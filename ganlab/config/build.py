@@ -121,6 +121,7 @@ def build_trainer(
         terms=settings.regularizer,
         augments=settings.augment,
         autocast=machine.autocast,
+        pack=shapes_of(settings).pack,
     )
     return Trainer(
         game,

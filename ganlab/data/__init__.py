@@ -4,11 +4,21 @@ from ganlab.data.digits import Digits
 from ganlab.data.image_folder import ImageFolder
 from ganlab.data.source import ImageSet, Source
 from ganlab.data.torchvision_sets import CIFAR10, MNIST, FashionMNIST
+from ganlab.data.toys import Grid, Ring, SwissRoll
 from ganlab.table import Table
 
 SOURCES = Table[Source](
     "data",
-    {"digits": Digits, "mnist": MNIST, "fashion_mnist": FashionMNIST, "cifar10": CIFAR10, "image_folder": ImageFolder},
+    {
+        "digits": Digits,
+        "mnist": MNIST,
+        "fashion_mnist": FashionMNIST,
+        "cifar10": CIFAR10,
+        "image_folder": ImageFolder,
+        "ring": Ring,
+        "grid": Grid,
+        "swiss_roll": SwissRoll,
+    },
 )
 
 __all__ = ["SOURCES", "ImageSet", "Source"]

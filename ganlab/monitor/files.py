@@ -10,12 +10,12 @@ from typing import TextIO
 
 from PIL import Image
 
-from ganlab.monitor.grid import grid
+from ganlab.monitor.pictures import pictures
 from ganlab.training.observer import Observer, Samples
 
 
 class Files(Observer):
-    """One JSON object per log point, ``{"step": …, tag: mean, …}``, and one PNG per sample grid."""
+    """One JSON object per log point, ``{"step": …, tag: mean, …}``, and one PNG per picture of samples."""
 
     def __init__(self, folder: Path) -> None:
         self.metrics = folder / "metrics.jsonl"
@@ -41,8 +41,7 @@ class Files(Observer):
         self.rows.flush()
 
     def sampled(self, step: int, samples: Samples) -> None:
-        for name, batch in samples.images.items():
-            picture = grid(batch, columns=samples.columns_of(name))
+        for name, picture in pictures(step, samples).items():
             file = "real.png" if name == "real" else f"step-{step:07d}-{name}.png"
             Image.fromarray(picture.permute(1, 2, 0).numpy()).save(self.samples / file)
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ganlab.monitor.grid import grid
+from ganlab.monitor.pictures import pictures
 from ganlab.training.observer import Observer, Samples
 
 
 class TensorBoard(Observer):
-    """Scalars, sample grids and the resolved configuration as text, for ``tensorboard --logdir outputs``."""
+    """Scalars, pictures of samples and the resolved configuration as text, for ``tensorboard --logdir outputs``."""
 
     def __init__(self, folder: Path, configuration: str) -> None:
         self.folder, self.configuration = folder, configuration
@@ -28,8 +28,8 @@ class TensorBoard(Observer):
             self.writer.add_scalar(tag, value, step)
 
     def sampled(self, step: int, samples: Samples) -> None:
-        for name, batch in samples.images.items():
-            self.writer.add_image(f"samples/{name}", grid(batch, columns=samples.columns_of(name)).numpy(), step)
+        for name, picture in pictures(step, samples).items():
+            self.writer.add_image(f"samples/{name}", picture.numpy(), step)
 
     def flush(self) -> None:
         self.writer.flush()

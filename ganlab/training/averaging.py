@@ -47,6 +47,19 @@ class EMA(Averaging):
         return 1.0 - decay
 
 
+@dataclass(frozen=True)
+class UniformAverage(Averaging):
+    """Arithmetic mean of G's weights after each update since ``start``. Yazici et al. 2019.
+
+    Until ``start`` G updates are done the average is a copy of G.
+    """
+
+    start: Whole = 0  # G updates
+
+    def share(self, update: int) -> float:
+        return 1 / max(update - self.start, 1)
+
+
 class Average:
     """A second G that follows the first. Parameters are averaged; so are the buffers that a module lists in its
     ``averaged_buffers`` (batch norm's statistics, which belong to the weights). Other buffers are copied."""
@@ -74,4 +87,4 @@ class Average:
             copied.copy_(newest)
 
 
-AVERAGINGS = Table[Averaging]("averaging", {"none": NoAveraging, "ema": EMA})
+AVERAGINGS = Table[Averaging]("averaging", {"none": NoAveraging, "ema": EMA, "uniform": UniformAverage})

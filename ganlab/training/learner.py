@@ -29,7 +29,9 @@ class Learner:
     ) -> None:
         self.name, self.network = name, network
         self.parameters = list(network.parameters())
+        self.setting = optimizer
         self.optimizer = optimizer.build(self.parameters)
+        self._rates = [group["lr"] for group in self.optimizer.param_groups]
         self.constraint, self.average = constraint, average
         self.updates = 0
         self._buffers = [buffer for buffer in network.buffers() if buffer.is_floating_point()]
@@ -54,16 +56,26 @@ class Learner:
         (self.scaler.scale(loss) if self.scaler else loss).backward()
 
     def apply(self, progress: float = 0.0) -> Values:
-        """Unscale → finite gate → step → constraint → average; then the gradients are gone.
+        """Rate → unscale → finite gate → clip → step → constraint → average; then the gradients are gone.
 
-        An update whose gradient is not finite leaves weights and statistics as they are; ``…/blocked`` reports 1 for
-        it. Nothing is read back from the device where the optimizer can skip an update by itself.
+        The rate is that of ``progress``, the share of the training that is done before this update. An update whose
+        gradient is not finite leaves weights and statistics as they are; ``…/blocked`` reports 1 for it, and
+        ``…/gradient_norm`` the norm before clipping. Nothing is read back from the device where the optimizer can skip
+        an update by itself.
         """
+        factor = self.setting.decay.factor(progress)
+        for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
         if self.scaler:
             self.scaler.unscale_(self.optimizer)
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         blocked = (~torch.isfinite(norm)).float()
+        # After the gate's verdict: clipping makes finite numbers of infinite ones.
+        if self.setting.clip_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(self.parameters, self.setting.clip_norm, norm)
+        if self.setting.clip_value is not None:
+            torch.nn.utils.clip_grad_value_(self.parameters, self.setting.clip_value)
         if self.scaler:
             self.scaler.step(self.optimizer)
             self.scaler.update()
@@ -96,6 +108,7 @@ class Learner:
 
     @property
     def learning_rate(self) -> float:
+        """The rate of the last update."""
         return float(self.optimizer.param_groups[0]["lr"])
 
     def state(self) -> dict[str, Any]:

@@ -11,12 +11,20 @@ from torch import Tensor
 @dataclass(frozen=True)
 class Samples:
     """Images (N, C, H, W) in [-1, 1] on the CPU by name: ``real`` (once), ``generator``, and ``average`` where one is
-    kept. ``columns`` of a grid where they are ordered by class. Where images are points of the plane (2, 1, 1),
-    ``levels`` are D's logits on a square lattice over [-1.5, 1.5]², rows from bottom to top."""
+    kept. ``columns`` of a grid where they are ordered by class.
+
+    Where images are points of the plane (2, 1, 1), ``real`` is there every time, and ``levels`` are D's logits on a
+    square lattice over [-1.5, 1.5]², rows from bottom to top; None where D judges them by their label.
+    """
 
     images: Mapping[str, Tensor]
     columns: int | None = None
     levels: Tensor | None = None
+
+    @property
+    def are_points(self) -> bool:
+        """Whether the images are points of the plane."""
+        return all(images.shape[1:] == (2, 1, 1) for images in self.images.values())
 
     def columns_of(self, name: str) -> int | None:
         """The columns of a picture; reals are in no order."""

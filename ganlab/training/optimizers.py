@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganlab.table import NonNegative, Positive, Range, Table
+from ganlab.training.decays import DECAYS, Decay, NoDecay
 
 Beta = Annotated[float, Range(least=0, below=1)]
 
 
+@dataclass(frozen=True)
 class OptimizerSetting:
-    """Subclasses are dataclasses with ``lr`` among their fields."""
+    """What all optimizers share. Subclasses are dataclasses that add their own settings.
+
+    ``clip_norm`` scales the gradient of all parameters together down to that norm where it is longer (Pascanu et al.
+    2013, Algorithm 1); ``clip_value`` then limits each of its numbers to ± that. Both come before weight decay.
+    """
+
+    lr: Literal["auto"] | Positive = "auto"
+    decay: Annotated[Decay, DECAYS] = field(default_factory=NoDecay, kw_only=True)
+    clip_norm: Positive | None = field(default=None, kw_only=True)
+    clip_value: Positive | None = field(default=None, kw_only=True)
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         raise TypeError(f"{type(self).__name__} builds no optimizer")
@@ -25,7 +36,6 @@ class OptimizerSetting:
 class Adam(OptimizerSetting):
     """Kingma & Ba 2015, Algorithm 1. ``auto`` takes what the loss's paper used."""
 
-    lr: Literal["auto"] | Positive = "auto"
     betas: Literal["auto"] | tuple[Beta, Beta] = "auto"
     epsilon: Positive = 1e-8
     weight_decay: NonNegative = 0.0  # L2, added to the gradient
@@ -39,4 +49,92 @@ class Adam(OptimizerSetting):
         )
 
 
-OPTIMIZERS = Table[OptimizerSetting]("optimizer", {"adam": Adam})
+@dataclass(frozen=True)
+class AdamW(OptimizerSetting):
+    """Adam with decoupled weight decay: each update also takes lr · weight_decay of a weight away. Loshchilov & Hutter
+    2019, Algorithm 2."""
+
+    betas: Literal["auto"] | tuple[Beta, Beta] = "auto"
+    epsilon: Positive = 1e-8
+    weight_decay: NonNegative = 0.01  # share of each weight, times the rate
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        assert self.lr != "auto", "resolved by the configuration"
+        assert self.betas != "auto", "resolved by the configuration"
+        return torch.optim.AdamW(
+            parameters, self.lr, self.betas, self.epsilon, weight_decay=self.weight_decay, fused=True
+        )
+
+
+@dataclass(frozen=True)
+class RMSprop(OptimizerSetting):
+    """The gradient over the root of its running mean square. Tieleman & Hinton 2012; WGAN trains both networks with it,
+    at 5e-5 (Arjovsky et al. 2017, Algorithm 1)."""
+
+    alpha: Beta = 0.99  # the mean square's decay per update
+    epsilon: Positive = 1e-8
+    weight_decay: NonNegative = 0.0  # L2, added to the gradient
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        assert self.lr != "auto", "resolved by the configuration"
+        return GatedRMSprop(
+            parameters,
+            {"lr": self.lr, "alpha": self.alpha, "epsilon": self.epsilon, "weight_decay": self.weight_decay},
+        )
+
+
+@dataclass(frozen=True)
+class SGD(OptimizerSetting):
+    """Gradient descent with momentum: b ← momentum · b + g, w ← w - lr · b. Polyak 1964, in PyTorch's form."""
+
+    momentum: Beta = 0.9
+    weight_decay: NonNegative = 0.0  # L2, added to the gradient
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        assert self.lr != "auto", "resolved by the configuration"
+        every = list(parameters)
+        optimizer = torch.optim.SGD(every, self.lr, self.momentum, weight_decay=self.weight_decay, fused=True)
+        if self.momentum:
+            # PyTorch allocates these in the first update, and leaves them unwritten where that one is skipped.
+            for parameter in every:
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter, requires_grad=False)
+        return optimizer
+
+
+class GatedRMSprop(torch.optim.Optimizer):
+    """RMSprop that skips an update on the device where ``found_inf``, a scalar tensor, is 1, as PyTorch's fused
+    optimizers do; its own RMSprop would have to read that back."""
+
+    _step_supports_amp_scaling = True
+    found_inf: Tensor | None = None
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            if not weights:
+                continue
+            for weight in weights:
+                if not self.state[weight]:
+                    self.state[weight]["square_average"] = torch.zeros_like(weight, requires_grad=False)
+            averages = [self.state[weight]["square_average"] for weight in weights]
+            gradients = [weight.grad for weight in weights]
+            taken: Tensor | float = 1.0
+            if self.found_inf is not None:
+                taken = 1.0 - self.found_inf
+                gradients = [torch.where(taken > 0, gradient, 0.0) for gradient in gradients]
+            if group["weight_decay"]:
+                gradients = torch._foreach_add(gradients, torch._foreach_mul(weights, group["weight_decay"]))
+            # Both changes are exactly 0 where the update is not taken.
+            change = torch._foreach_mul(gradients, gradients)
+            torch._foreach_sub_(change, averages)
+            torch._foreach_mul_(change, taken * (1 - group["alpha"]))
+            torch._foreach_add_(averages, change)
+            root = torch._foreach_sqrt(averages)
+            torch._foreach_add_(root, group["epsilon"])
+            change = torch._foreach_div(gradients, root)
+            torch._foreach_mul_(change, taken * -group["lr"])
+            torch._foreach_add_(weights, change)
+
+
+OPTIMIZERS = Table[OptimizerSetting]("optimizer", {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD})

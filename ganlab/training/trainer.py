@@ -221,20 +221,22 @@ class Trainer:
         networks = {"generator": self.generator.network}
         if self.generator.average:
             networks["average"] = self.generator.average.network
-        images = {"real": shown.images.float().cpu()} if with_real else {}
+        points = shown.images.shape[1:] == (2, 1, 1)
+        # Points are drawn over the reals in one picture, which needs them every time, also after a resume.
+        images = {"real": shown.images.float().cpu()} if with_real or points else {}
         for name, network in networks.items():
             with _evaluating(network):
                 images[name] = network(latent.to(self.machine.device), condition).images.float().cpu()
-        points = shown.images.shape[1:] == (2, 1, 1) and not condition
-        return Samples(images, columns, self._levels() if points else None)
+        return Samples(images, columns, self._levels() if points and not condition else None)
 
     def _levels(self) -> Tensor:
-        """D's logits over the plane, where images are its points."""
+        """D's logits over the plane, where images are its points; of one point repeated, where it judges several
+        together."""
         side = torch.linspace(-1.5, 1.5, LATTICE, device=self.machine.device)
         lattice = torch.stack(torch.meshgrid(side, side, indexing="xy"), dim=-1).reshape(-1, 2, 1, 1)
         with _evaluating(self.discriminator.network):
-            (judgement,) = self.game.discriminator.judge(Batch(lattice))
-        return judgement.logits.float().reshape(LATTICE, -1)[:, :LATTICE].cpu()
+            (judgement,) = self.game.discriminator.judge(Batch(lattice.repeat_interleave(self.game.pack, 0)))
+        return judgement.logits.float().reshape(LATTICE, LATTICE).cpu()
 
     # ---------------------------------------------------------------------------------------------------- checkpoints
 

@@ -57,6 +57,7 @@ class Game:
     terms: Mapping[str, Regularizer]
     augments: Mapping[str, Augment]
     autocast: Callable[[], AbstractContextManager[None]]
+    pack: int = 1
 
 
 @dataclass(frozen=True)

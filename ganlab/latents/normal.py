@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganlab.table import Count, Positive
+from ganlab.types import Latent
+
+
+@dataclass(frozen=True)
+class Normal(Latent):
+    """Standard normal.
+
+    ``truncation`` changes pictures only, not training: numbers beyond ± that are drawn again, for better single images
+    and less variety (Brock et al. 2019, section 3.1, the truncation trick).
+    """
+
+    dim: Count = 100  # Radford et al. 2016, section 4; WGAN-GP uses 128
+    truncation: Positive | None = None
+
+    def draw(self, count: int, draw: torch.Generator) -> Tensor:
+        return torch.randn(count, self.dim, generator=draw, device=draw.device)
+
+    def sample(self, count: int, draw: torch.Generator) -> Tensor:
+        if self.truncation is None:
+            return self.draw(count, draw)
+        # The distribution's inverse, which is what drawing again comes to, however little is left of it.
+        inside = math.erf(self.truncation / math.sqrt(2))
+        uniform = torch.rand(count, self.dim, generator=draw, device=draw.device) * 2 - 1
+        latent = torch.erfinv(uniform * inside) * math.sqrt(2)
+        return latent.clamp(-self.truncation, self.truncation)  # rounding, and erfinv(±1) where nothing is cut off

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganlab.table import Count
+from ganlab.types import Latent
+
+
+@dataclass(frozen=True)
+class Uniform(Latent):
+    """Each number uniform in [-1, 1): variance 1/3. Radford et al. 2016, figure 1."""
+
+    dim: Count = 100
+
+    def draw(self, count: int, draw: torch.Generator) -> Tensor:
+        return torch.rand(count, self.dim, generator=draw, device=draw.device) * 2 - 1

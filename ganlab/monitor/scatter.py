@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+REAL, FAKE = "#2b6cb0", "#f2711c"  # blue and orange: told apart by colour-blind eyes too
+LIMIT = 1.2  # of both axes in every picture of a run: G reaches 1
+
+
+def scatter(real: Tensor, fake: Tensor, title: str, levels: Tensor | None = None) -> Tensor:
+    """Points of the plane (N, 2, 1, 1), fake over real, and D's level lines under them, as one picture (3, height,
+    width) uint8. ``levels`` (n, n) are D's logits on a lattice over [-1.5, 1.5]², rows from bottom to top."""
+    # Takes a second, and only points need it. Objects, not pyplot: that keeps figures in a global list.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 6.0), dpi=110, facecolor="white", layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot(aspect="equal", xlim=(-LIMIT, LIMIT), ylim=(-LIMIT, LIMIT))
+    if levels is not None and torch.isfinite(levels).all() and levels.max() - levels.min() > 1e-6:
+        side = np.linspace(-1.5, 1.5, len(levels))
+        lines = axes.contour(side, side, levels.numpy(), levels=14, cmap="viridis", linewidths=0.8, alpha=0.55)
+        bar = figure.colorbar(lines, ax=axes, shrink=0.8, pad=0.02, label="logit of the discriminator")
+        bar.outline.set_visible(False)
+    for points, colour, name in ((real, REAL, "real"), (fake, FAKE, "fake")):
+        x, y = points.flatten(1).T.numpy()
+        axes.scatter(x, y, s=7, color=colour, alpha=0.6, linewidths=0, label=name, zorder=3)
+    axes.set_title(title, loc="left", fontsize=12)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, markerscale=3, borderaxespad=0.2)
+    axes.spines[:].set_color("#bbbbbb")
+    axes.tick_params(color="#bbbbbb", labelcolor="#666666", labelsize=9)
+    canvas.draw()
+    return torch.from_numpy(np.asarray(canvas.buffer_rgba())[:, :, :3].copy()).permute(2, 0, 1)
