@@ -93,11 +93,11 @@ class Network(Protocol):
         """What the network's parts want logged (spectral norm's σ), by tag below the network's name."""
 
 
-class Generator(Protocol):
+class Generator(Network, Protocol):
     def __call__(self, latent: Tensor, condition: Condition) -> Generated: ...
 
 
-class Discriminator(Protocol):
+class Discriminator(Network, Protocol):
     mixes_samples: bool
     """Whether one judged sample's logit depends on the others in its batch (batch norm, minibatch statistics)."""
 

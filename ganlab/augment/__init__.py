@@ -1,7 +1,8 @@
 """What D sees of real and fake images, one augmentation a file. They apply in the order in which they are listed."""
 
+from ganlab.augment.diff_augment import DiffAugment
 from ganlab.augment.instance_noise import InstanceNoise
 from ganlab.table import Table
 from ganlab.types import Augment
 
-AUGMENTS = Table[Augment]("augmentation", {"instance_noise": InstanceNoise})
+AUGMENTS = Table[Augment]("augmentation", {"instance_noise": InstanceNoise, "diff_augment": DiffAugment})

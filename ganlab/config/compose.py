@@ -21,6 +21,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -97,6 +98,7 @@ class Composer(Overrides):
             plain = self._compose(rewritten)
         except Refused as error:
             raise Refused([*error.problems, *(self._problems_in(without_recipe) if recipe else [])]) from None
+        self._refuse_terms_named_twice(rewritten)
         without = self._compose(without_recipe) if recipe is not None else plain
         for one in read:
             group = one.key_or_group
@@ -108,6 +110,32 @@ class Composer(Overrides):
             elif group in without:
                 plain[group] = without[group]
         return self._without_leftovers(plain, [one.key_or_group for one in read])
+
+    def _refuse_terms_named_twice(self, rewritten: Sequence[str]) -> None:
+        """Hydra would lay one over the other, and the option file's values would undo those of whatever brings the term
+        along. Raises Refused."""
+        named: dict[str, list[str]] = {}
+        for one in self.loader.compute_defaults_list(CONFIG_NAME, list(rewritten), RunMode.RUN).defaults:
+            group, _, term = (one.config_path or "").partition("/")
+            if group == "regularizer" and term:
+                named.setdefault(term, []).append(one.parent or "")
+        problems = []
+        for term, parents in named.items():
+            listed = [other for other, by in named.items() if CONFIG_NAME in by]
+            bringers = [parent.replace("/", "=", 1) for parent in dict.fromkeys(parents) if parent != CONFIG_NAME]
+            if term in listed and bringers:
+                others = ",".join(other for other in listed if other != term)
+                instead = f"type regularizer=[{others}]" if others else "leave it out"
+                problems.append(
+                    f"regularizer=[{','.join(listed)}] with {bringers[0]}, which brings {term} along already; "
+                    f"{instead}, and type regularizer.{term}.weight=… for another weight"
+                )
+            elif parents.count(CONFIG_NAME) > 1:
+                problems.append(f"regularizer names {term} twice; type regularizer=[{','.join(listed)}]")
+            elif len(bringers) > 1:
+                problems.append(f"{bringers[0]} and {bringers[1]} both bring {term} along; leave one of them out")
+        if problems:
+            raise Refused(problems)
 
     def _without_leftovers(self, plain: dict[str, Any], typed: Sequence[str]) -> dict[str, Any]:
         """A plugin's component has no option file; it takes a place in which the default's settings still stand."""

@@ -17,8 +17,10 @@ class WeightInitializer(Initializer):
         for layer in blank.layers:
             if layer.kind == "norm":
                 self.fill_norm(layer.weight, draw)
-            else:
-                self.fill(layer, draw)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+                continue
+            self.fill(layer, draw)
             if layer.bias is not None:
                 self.fill_bias(layer, draw)
         return ()
@@ -28,10 +30,22 @@ class WeightInitializer(Initializer):
         raise TypeError(f"{type(self).__name__} does not say how it fills a weight")
 
     def fill_bias(self, layer: Layer, draw: torch.Generator) -> None:
-        """Fills ``layer.bias``."""
+        """Fills ``layer.bias`` of a dense layer or a convolution."""
         assert layer.bias is not None
         nn.init.zeros_(layer.bias)
 
     def fill_norm(self, scale: Tensor, draw: torch.Generator) -> None:
-        """Fills the scale (channels,) of a norm layer."""
+        """Fills the scale of a norm layer: (channels,), or (classes, channels) where it is conditional."""
         nn.init.ones_(scale)
+
+
+def fill_orthonormal(layer: Layer, scale: float, draw: torch.Generator) -> None:
+    """Fills the weight, as a matrix (out, in · k²), with orthonormal rows, or columns where it has more rows, times
+    ``scale``."""
+    # On a contiguous matrix: a transposed convolution's is a view across its stored axes.
+    layer.store(nn.init.orthogonal_(torch.empty(layer.matrix.shape), scale, generator=draw))
+
+
+def names(layers: Sequence[Layer]) -> str:
+    """The layers' names for a note."""
+    return ", ".join(layer.name for layer in layers)

@@ -12,14 +12,29 @@ from ganlab.types import Layer
 
 
 @dataclass(frozen=True)
-class He(WeightInitializer):
+class _Rectified(WeightInitializer):
+    fan: Literal["in", "out"] = "in"
+
+    def std(self, layer: Layer) -> float:
+        return layer.gain / math.sqrt(layer.fan_in if self.fan == "in" else layer.fan_out)
+
+
+@dataclass(frozen=True)
+class He(_Rectified):
     """Weights from N(0, gain² / fan) with the gain of the activation that follows. He et al. 2015, Eq. 10 and 14.
 
     ``fan: in`` keeps the variance of what goes forward, ``out`` that of the gradients that come back.
     """
 
-    fan: Literal["in", "out"] = "in"
+    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+        nn.init.normal_(layer.weight, 0.0, self.std(layer), generator=draw)
+
+
+@dataclass(frozen=True)
+class HeUniform(_Rectified):
+    """Weights uniform with the variance of ``he``, gain² / fan: the bound is gain · √(3 / fan). He et al. 2015, whose
+    Eq. 10 and 14 ask for a variance and leave the shape open."""
 
     def fill(self, layer: Layer, draw: torch.Generator) -> None:
-        fan = layer.fan_in if self.fan == "in" else layer.fan_out
-        nn.init.normal_(layer.weight, 0.0, layer.gain / math.sqrt(fan), generator=draw)
+        bound = math.sqrt(3) * self.std(layer)
+        nn.init.uniform_(layer.weight, -bound, bound, generator=draw)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
 from ganlab.initializers.base import WeightInitializer
-from ganlab.table import NonNegative
+from ganlab.table import NonNegative, Positive, Range
 from ganlab.types import Layer
 
 
@@ -22,3 +23,20 @@ class Normal(WeightInitializer):
 
     def fill_norm(self, scale: Tensor, draw: torch.Generator) -> None:
         nn.init.normal_(scale, 1.0, self.norm_std, generator=draw)
+
+
+@dataclass(frozen=True)
+class TruncatedNormal(WeightInitializer):
+    """Weights from N(0, std²), cut off at ±``bound`` · std. TensorFlow's truncated_normal, Abadi et al. 2016.
+
+    ``std`` is the standard deviation before truncation. The weights' own is smaller, √(1 - 2bφ(b) / (2Φ(b) - 1)) of it
+    with b the bound, φ and Φ the standard normal's density and distribution: 0.880 at 2. Beyond 5 it would be the plain
+    normal but for one weight in 1.7 million.
+    """
+
+    std: Positive = 0.02
+    bound: Annotated[float, Range(above=0, most=5)] = 2.0  # in units of std
+
+    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+        cut = self.bound * self.std
+        nn.init.trunc_normal_(layer.weight, 0.0, self.std, -cut, cut, generator=draw)

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import nn
 
-from ganlab.initializers.base import WeightInitializer
+from ganlab.initializers.base import WeightInitializer, fill_orthonormal, names
 from ganlab.table import Positive
-from ganlab.types import Layer
+from ganlab.types import Blank, Layer
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,57 @@ class Orthogonal(WeightInitializer):
     gain: Literal["auto"] | Positive = "auto"
 
     def fill(self, layer: Layer, draw: torch.Generator) -> None:
-        scale = layer.gain if self.gain == "auto" else self.gain
-        # On a contiguous matrix: a transposed convolution's is a view across its stored axes.
-        layer.store(nn.init.orthogonal_(torch.empty(layer.matrix.shape), scale, generator=draw))
+        fill_orthonormal(layer, _scale(self.gain, layer), draw)
+
+
+@dataclass(frozen=True)
+class DeltaOrthogonal(WeightInitializer):
+    """Convolutions 0 but in the kernel's centre, which is a matrix (out, in) with orthonormal columns, times the gain:
+    at stride 1 each pixel's vector keeps its length. Xiao et al. 2018. Dense layers and embeddings are orthogonal.
+
+    A convolution is filled by ``orthogonal`` instead, and named in a note, where a side of its kernel is even, so that
+    it has no centre; where it has fewer outputs than inputs, so that no matrix can keep lengths; and where it is a
+    transposed one of stride 2 or more, whose centre alone would leave most output pixels 0.
+    """
+
+    gain: Literal["auto"] | Positive = "auto"
+
+    def initialize(self, blank: Blank, draw: torch.Generator) -> Sequence[str]:
+        super().initialize(blank, draw)
+        without: dict[str, list[Layer]] = {}
+        for layer in blank.layers:
+            if reason := _obstacle(layer):
+                without.setdefault(reason, []).append(layer)
+        return [
+            f"delta_orthogonal filled {names(layers)} by orthogonal: {reason}" for reason, layers in without.items()
+        ]
+
+    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+        scale = _scale(self.gain, layer)
+        if layer.weight.dim() == 2 or _obstacle(layer):
+            fill_orthonormal(layer, scale, draw)
+            return
+        weight = layer.weight.detach()
+        height, width = weight.shape[2:]
+        inputs, outputs = weight.shape[:2] if layer.stored_transposed else weight.shape[1::-1]
+        centre = nn.init.orthogonal_(torch.empty(outputs, inputs), scale, generator=draw)
+        weight.zero_()
+        weight[:, :, height // 2, width // 2] = centre.t() if layer.stored_transposed else centre
+
+
+def _scale(gain: float | str, layer: Layer) -> float:
+    return layer.gain if gain == "auto" else float(gain)
+
+
+def _obstacle(layer: Layer) -> str | None:
+    """Why a convolution can have no delta-orthogonal kernel."""
+    if layer.kind not in ("convolution", "transposed_convolution"):
+        return None
+    inputs, outputs = layer.weight.shape[:2] if layer.stored_transposed else layer.weight.shape[1::-1]
+    if any(side % 2 == 0 for side in layer.weight.shape[2:]):
+        return "a kernel with an even side has no centre"
+    if layer.kind == "transposed_convolution" and layer.stride > 1:
+        return "the centre of a strided transposed kernel reaches only some of the output pixels"
+    if outputs < inputs:
+        return "with fewer outputs than inputs no kernel keeps the length of every input"
+    return None

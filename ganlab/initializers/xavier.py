@@ -24,3 +24,14 @@ class Xavier(WeightInitializer):
     def fill(self, layer: Layer, draw: torch.Generator) -> None:
         bound = self.gain * math.sqrt(6 / (layer.fan_in + layer.fan_out))
         nn.init.uniform_(layer.weight, -bound, bound, generator=draw)
+
+
+@dataclass(frozen=True)
+class XavierNormal(WeightInitializer):
+    """Weights from N(0, gain² · 2 / (fan_in + fan_out)): the variance of ``xavier``, Glorot & Bengio 2010, Eq. 12, in
+    another shape. The gain is 1 as there."""
+
+    gain: Positive = 1.0
+
+    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+        nn.init.normal_(layer.weight, 0.0, self.gain * math.sqrt(2 / (layer.fan_in + layer.fan_out)), generator=draw)

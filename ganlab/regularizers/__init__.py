@@ -1,7 +1,26 @@
-"""Extra terms of D's or G's loss, one a file."""
+"""Extra terms of D's or G's loss, one a file where they are not of a kind."""
 
+from ganlab.regularizers.auxiliary_classifier import AuxiliaryClassifier
+from ganlab.regularizers.consistency import Consistency
+from ganlab.regularizers.drift import Drift
+from ganlab.regularizers.feature_matching import FeatureMatching
 from ganlab.regularizers.gradient_penalty import GradientPenalty
+from ganlab.regularizers.weights import Orthogonal, WeightPenalty
+from ganlab.regularizers.zero_centred import R1, R2
 from ganlab.table import Table
 from ganlab.types import Regularizer
 
-REGULARIZERS = Table[Regularizer]("regularizer", {"gradient_penalty": GradientPenalty})
+REGULARIZERS = Table[Regularizer](
+    "regularizer",
+    {
+        "gradient_penalty": GradientPenalty,
+        "r1": R1,
+        "r2": R2,
+        "weight_penalty": WeightPenalty,
+        "orthogonal": Orthogonal,
+        "consistency": Consistency,
+        "drift": Drift,
+        "feature_matching": FeatureMatching,
+        "auxiliary_classifier": AuxiliaryClassifier,
+    },
+)

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from ganlab.precision import not_in_half
-from ganlab.table import Count, Positive
+from ganlab.table import Count, NonNegative, Positive
 from ganlab.types import Batch, Regularizer, Update
+
+KODALI = 0.5
 
 
 def input_gradient(logits: Tensor, images: Tensor) -> Tensor:
@@ -19,24 +21,59 @@ def input_gradient(logits: Tensor, images: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class GradientPenalty(Regularizer):
-    """Mean of (‖∇D(x̂)‖₂ - 1)² over x̂ uniform on segments between what D saw of reals and of fakes.
+    """Mean of (‖∇D(x̂)‖₂ - center)², the norm per judged sample, over C, H, W of its images together. Gulrajani et al.
+    2017, Eq. 3: weight 10, center 1.
 
-    The norm is per judged sample, over C, H, W of its images together. Gulrajani et al. 2017, Eq. 3: weight 10.
+    ``at`` says where x̂ lies: ``interpolates`` of what D saw of reals and of fakes, at one uniform position per judged
+    sample; what it saw of either, ``real`` or ``fake``; or the reals' ``neighbourhood``, x + α u · spread · std with
+    one α from U(0, 1) per judged sample, u from U(0, 1) per value, and std that of all values of the batch's reals
+    (DRAGAN, Kodali et al. 2017, published code). ``center: 0`` penalizes any slope (Thanh-Tung et al. 2019). ``one_sided``
+    squares max(0, ‖∇D(x̂)‖ - center), so that slopes below cost nothing (Gulrajani et al. 2017, section 4; Petzka et al.
+    2018).
     """
 
     weight: Positive = 10.0
     interval: Count = 1  # D updates
+    center: NonNegative = 1.0
+    one_sided: bool = False
+    at: Literal["interpolates", "real", "fake", "neighbourhood"] = "interpolates"
+    spread: Positive = KODALI  # of the neighbourhood, in standard deviations of the reals
     per_sample: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        if self.one_sided and self.center == 0:
+            raise ValueError(
+                "found one_sided=true with center=0, but no slope is below 0, so one side is both; type center=1 or "
+                "one_sided=false"
+            )
+        if self.spread != KODALI and self.at != "neighbourhood":
+            raise ValueError(
+                f"found spread={self.spread:g} with at={self.at}, which has no neighbourhood to spread; type "
+                "at=neighbourhood, or leave spread out"
+            )
+
     def discriminator(self, update: Update) -> Tensor:
-        real, fake = update.seen_real.images, update.seen_fake.images
-        judged = len(update.judged_fake.logits)
-        pack = len(fake) // judged
-        position = torch.rand(judged, 1, 1, 1, generator=update.draw("gradient_penalty"), device=real.device)
-        # One position per judged sample: images that are judged together move along one segment.
-        x_hat = torch.lerp(real.detach(), fake.detach(), position.repeat_interleave(pack, 0)).requires_grad_()
-        with not_in_half(real.device.type):
-            (judgement,) = update.discriminator.judge(Batch(x_hat, update.seen_real.condition))
+        x_hat = self._points(update).requires_grad_()
+        condition = (update.seen_fake if self.at == "fake" else update.seen_real).condition
+        with not_in_half(x_hat.device.type):
+            (judgement,) = update.discriminator.judge(Batch(x_hat, condition))
             norm = input_gradient(judgement.logits, x_hat).norm(2, dim=1)
-        penalty: Tensor = ((norm - 1) ** 2).mean()
+        above = norm - self.center
+        penalty: Tensor = ((above.relu() if self.one_sided else above) ** 2).mean()
         return penalty
+
+    def _points(self, update: Update) -> Tensor:
+        real, fake = update.seen_real.images.detach(), update.seen_fake.images.detach()
+        if self.at == "real":
+            return real.clone()
+        if self.at == "fake":
+            return fake.clone()
+        draw = update.draw("gradient_penalty")
+        judged = len(update.judged_fake.logits)
+        position = torch.rand(judged, 1, 1, 1, generator=draw, device=real.device)
+        # One position per judged sample: images that are judged together move along one segment.
+        position = position.repeat_interleave(len(fake) // judged, 0)
+        if self.at == "interpolates":
+            return torch.lerp(real, fake, position)
+        noise = torch.rand(real.shape, generator=draw, device=real.device, dtype=real.dtype)
+        return real + position * noise * (self.spread * real.std(correction=0))

@@ -25,10 +25,17 @@ def skeleton(plain: Any) -> Any:
     return {key: skeleton(value) for key, value in plain.items()} if isinstance(plain, dict) else None
 
 
+def content_of(group: str, option: str) -> Any:
+    """What a file sets in its own group. One in the package _global_ may set what it brings along, too."""
+    text = (config_folder() / group / f"{option}.yaml").read_text()
+    content = yaml.safe_load(text)
+    content.pop("defaults", None)
+    return content[group] if text.startswith("# @package _global_") else content
+
+
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda part: part)
 def test_an_option_file_has_all_settings_of_its_component(group: str, option: str) -> None:
-    content = yaml.safe_load((config_folder() / group / f"{option}.yaml").read_text())
-    content.pop("defaults", None)
+    content = content_of(group, option)
     annotation = hints(Settings)[group]
     with composer() as composing:
         override = f"{group}=[{option}]" if group in ("regularizer", "augment") else f"{group}={option}"
@@ -73,7 +80,7 @@ def test_every_table_entry_has_an_option_file() -> None:
             continue
         folder = config_folder() / group
         if group == "loss":  # an option may bring regularizers along and have the name of the whole
-            named = {yaml.safe_load(file.read_text())["name"] for file in folder.glob("*.yaml")}
+            named = {content_of(group, file.stem)["name"] for file in folder.glob("*.yaml")}
             assert named == set(table)
         else:
             assert {file.stem for file in folder.glob("*.yaml")} == set(table), group

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ganlab.initializers.base import WeightInitializer
+from ganlab.initializers.he import He
+from ganlab.initializers.xavier import XavierNormal
+from ganlab.types import Blank, Layer
+
+
+@dataclass(frozen=True)
+class Adaptive(WeightInitializer):
+    """Chooses by the activation that follows and by the depth of the network.
+
+    Layers before tanh and sigmoid, and outputs: ``xavier_normal`` (Glorot & Bengio 2010). All others: ``he`` with the
+    gain of what follows (He et al. 2015), which is 1 for a layer inside the network that no activation follows. The
+    last layer of a residual branch is scaled by 1 / √(number of such layers), Radford et al. 2019 (GPT-2): the branches
+    of a network of any depth then add up to the variance of one.
+    """
+
+    def initialize(self, blank: Blank, draw: torch.Generator) -> Sequence[str]:
+        notes = super().initialize(blank, draw)
+        residual = [layer for layer in blank.layers if layer.role == "residual"]
+        for layer in residual:
+            layer.weight.detach().div_(math.sqrt(len(residual)))
+        return notes
+
+    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+        saturates = layer.activation in ("tanh", "sigmoid")
+        scheme = XavierNormal() if saturates or layer.role == "output" else He()
+        scheme.fill(layer, draw)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ganlab.initializers.base import WeightInitializer
+from ganlab.types import Layer
+
+
+@dataclass(frozen=True)
+class Default(WeightInitializer):
+    """What PyTorch's layers do by themselves: weights and biases uniform in ±1 / √fan, embeddings from N(0, 1). Paszke
+    et al. 2019 (``reset_parameters``).
+
+    PyTorch counts the fan over the stored weight's second axis: in · k², but out · k² for a transposed convolution.
+    """
+
+    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+        if layer.kind == "embedding":
+            nn.init.normal_(layer.weight, generator=draw)
+        else:
+            bound = _bound(layer)
+            nn.init.uniform_(layer.weight, -bound, bound, generator=draw)
+
+    def fill_bias(self, layer: Layer, draw: torch.Generator) -> None:
+        assert layer.bias is not None
+        bound = _bound(layer)
+        nn.init.uniform_(layer.bias, -bound, bound, generator=draw)
+
+
+def _bound(layer: Layer) -> float:
+    return 1 / math.sqrt(layer.weight[0].numel())

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from ganlab.initializers.base import WeightInitializer
+from ganlab.initializers.default import Default
+from ganlab.initializers.he import He, HeUniform
+from ganlab.initializers.normal import Normal, TruncatedNormal
+from ganlab.initializers.orthogonal import Orthogonal
+from ganlab.initializers.uniform import Uniform
+from ganlab.initializers.xavier import Xavier, XavierNormal
+from ganlab.types import Layer
+
+# Names and not slots: a slot of initializers here would hold a hybrid again, and so on without end.
+Scheme = Literal[
+    "normal",
+    "truncated_normal",
+    "uniform",
+    "xavier",
+    "xavier_normal",
+    "he",
+    "he_uniform",
+    "orthogonal",
+    "default",
+]
+"""A scheme with its default settings, biases included."""
+
+SCHEMES: dict[Scheme, WeightInitializer] = {
+    "normal": Normal(),
+    "truncated_normal": TruncatedNormal(),
+    "uniform": Uniform(),
+    "xavier": Xavier(),
+    "xavier_normal": XavierNormal(),
+    "he": He(),
+    "he_uniform": HeUniform(),
+    "orthogonal": Orthogonal(),
+    "default": Default(),
+}
+
+
+@dataclass(frozen=True)
+class Hybrid(WeightInitializer):
+    """A scheme for each type of layer, and one, ``output``, for the output layer and layers before a tanh, of whatever
+    type. Norms start at scale 1.
+
+    The defaults put each scheme where its source has it: ``he`` in dense layers (He et al. 2015), ``orthogonal`` in
+    convolutions and embeddings (Saxe et al. 2014; for GANs Brock et al. 2019), so that classes are as far apart as
+    one-hot labels are, ``xavier`` where the activation is linear around 0 (Glorot & Bengio 2010).
+    """
+
+    dense: Scheme = "he"
+    convolution: Scheme = "orthogonal"  # transposed ones too
+    embedding: Scheme = "orthogonal"
+    output: Scheme = "xavier"
+
+    def scheme(self, layer: Layer) -> WeightInitializer:
+        """What fills this layer."""
+        if layer.role == "output" or layer.activation == "tanh":
+            return SCHEMES[self.output]
+        if layer.kind == "dense":
+            return SCHEMES[self.dense]
+        return SCHEMES[self.embedding if layer.kind == "embedding" else self.convolution]
+
+    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+        self.scheme(layer).fill(layer, draw)
+
+    def fill_bias(self, layer: Layer, draw: torch.Generator) -> None:
+        self.scheme(layer).fill_bias(layer, draw)

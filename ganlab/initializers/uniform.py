@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ganlab.initializers.base import WeightInitializer
+from ganlab.table import NonNegative
+from ganlab.types import Layer
+
+
+@dataclass(frozen=True)
+class Uniform(WeightInitializer):
+    """Weights uniform in [-bound, bound], whatever the layer; their standard deviation is bound / √3. The default bound
+    is that of Keras, Chollet 2015."""
+
+    bound: NonNegative = 0.05
+
+    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+        nn.init.uniform_(layer.weight, -self.bound, self.bound, generator=draw)

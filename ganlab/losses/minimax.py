@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from ganlab.losses.bce import BCE
+
+
+@dataclass(frozen=True)
+class Minimax(BCE):
+    """Binary cross-entropy in D; G minimises log(1 - D(G(z))), the saturating form: its gradient vanishes where D is
+    sure. Goodfellow et al. 2014, Eq. 1."""
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        return -F.softplus(fake)  # log(1 - σ(l))

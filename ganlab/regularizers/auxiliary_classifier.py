@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ganlab.table import Count, NonNegative, Positive
+from ganlab.types import Batch, Judgement, Regularizer, Update
+
+
+@dataclass(frozen=True)
+class AuxiliaryClassifier(Regularizer):
+    """Cross-entropy of D's ``class`` head with the labels: on reals and, with ``on_fake``, on fakes in D's update; on
+    fakes in G's. Odena et al. 2017, section 3, Eq. 3: both networks maximise it with weight 1.
+
+    ``weight`` counts in D's update and ``generator_weight`` in G's (Gulrajani et al. 2017, published code: 1 and 0.1);
+    G's value is logged as generator_weight / weight times the cross-entropy. Smoothed targets are the true class's
+    probability, ``targets.real`` on reals and 1 - ``targets.fake`` on fakes, and the rest is spread evenly over the
+    other classes.
+    """
+
+    has_targets: ClassVar[bool] = True
+    weight: Positive = 1.0
+    interval: Count = 1  # updates of either network
+    generator_weight: NonNegative = 1.0
+    on_fake: bool = True  # in D's update
+
+    def discriminator(self, update: Update) -> Tensor:
+        assert update.judged_real is not None
+        term = _cross_entropy(update.judged_real, update.seen_real, update.targets.real)
+        if self.on_fake:
+            term = term + _cross_entropy(update.judged_fake, update.seen_fake, 1 - update.targets.fake)
+        return term
+
+    def generator(self, update: Update) -> Tensor | None:
+        if not self.generator_weight:
+            return None
+        return self.generator_weight / self.weight * _cross_entropy(update.judged_fake, update.seen_fake, 1.0)
+
+
+def _cross_entropy(judged: Judgement, seen: Batch, probability: Tensor | float) -> Tensor:
+    """Mean of -Σ t log softmax(l), t being ``probability`` at the true class, a number or (n,)."""
+    log_share = F.log_softmax(judged.heads["class"].float(), dim=1)
+    of_true = log_share.gather(1, seen.condition["labels"][:, None]).squeeze(1)
+    others = max(log_share.shape[1] - 1, 1)
+    entropy: Tensor = -(probability * of_true + (1 - probability) / others * (log_share.sum(dim=1) - of_true))
+    return torch.mean(entropy)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ganlab.table import Count, Positive, Whole
+from ganlab.types import Batch, Judgement, Regularizer, Update
+
+
+@dataclass(frozen=True)
+class Consistency(Regularizer):
+    """E (D(x) - D(T(x)))²: D says the same of an image and of its small change T, a shift by up to ``shift`` pixels
+    each way (edges repeated) and, for half of them, a mirror image. Zhang et al. 2020, CR-GAN: weight 10, on reals.
+
+    ``images: both`` adds the same for fakes (balanced consistency, Zhao et al. 2021: weight 10 for each). T changes
+    what D saw, with draws of its own for each image, and D judges the changed ones in a pass of their own: where it
+    mixes samples, each of the two judgements is relative to its own batch. A point of the plane (1×1) stays as it is,
+    and the term is 0.
+    """
+
+    weight: Positive = 10.0
+    interval: Count = 1  # D updates
+    images: Literal["real", "both"] = "real"
+    shift: Whole = 4  # pixels
+    flip: bool = True
+
+    def __post_init__(self) -> None:
+        if not (self.shift or self.flip):
+            raise ValueError("found shift=0 with flip=false, which changes no image; type shift=4 or flip=true")
+
+    def discriminator(self, update: Update) -> Tensor:
+        assert update.judged_real is not None
+        pairs: list[tuple[Batch, Judgement]] = [(update.seen_real, update.judged_real)]
+        if self.images == "both":
+            pairs.append((update.seen_fake, update.judged_fake))
+        draw = update.draw("consistency")
+        changed = [Batch(self._changed(seen.images.detach(), draw), seen.condition) for seen, _ in pairs]
+        again = update.discriminator.judge(*changed)
+        errors = [
+            (judged.logits.float() - other.logits.float()).square().mean()
+            for (_, judged), other in zip(pairs, again, strict=True)
+        ]
+        return torch.stack(errors).sum()
+
+    def _changed(self, images: Tensor, draw: torch.Generator) -> Tensor:
+        """T of images (N, C, H, W), each with its own draws."""
+        count = len(images)
+        for axis in (2, 3):
+            side = images.shape[axis]
+            source = torch.arange(side, device=images.device).expand(count, side)
+            if axis == 3 and self.flip:
+                mirrored = torch.rand(count, 1, generator=draw, device=images.device) < 0.5
+                source = torch.where(mirrored, side - 1 - source, source)
+            if self.shift:
+                moved = torch.randint(-self.shift, self.shift + 1, (count, 1), generator=draw, device=images.device)
+                source = (source + moved).clamp(0, side - 1)
+            along = (count, 1, side, 1) if axis == 2 else (count, 1, 1, side)
+            images = images.gather(axis, source.view(along).expand_as(images))
+        return images

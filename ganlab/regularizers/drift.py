@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ganlab.table import Count, Positive
+from ganlab.types import Regularizer, Update
+
+
+@dataclass(frozen=True)
+class Drift(Regularizer):
+    """E D(x)² on reals, which keeps a critic's output near 0, where the Wasserstein loss leaves its level free. Karras
+    et al. 2018, appendix A.1: 0.001."""
+
+    weight: Positive = 0.001
+    interval: Count = 1  # D updates
+
+    def discriminator(self, update: Update) -> Tensor:
+        assert update.judged_real is not None
+        return update.judged_real.logits.float().square().mean()

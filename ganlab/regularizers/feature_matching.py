@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from ganlab.table import Count, Positive
+from ganlab.types import Need, Regularizer, Update
+
+
+@dataclass(frozen=True)
+class FeatureMatching(Regularizer):
+    """‖E f(x) - E f(G(z))‖²₂ in G's update, f being the features of D's ``last`` inner layer, or of ``all`` of them,
+    summed. Salimans et al. 2016, section 3.1, where it replaces G's adversarial loss; here it is added to it.
+
+    The means are over the batch, and the square is summed over all features: it grows with D's width.
+    """
+
+    weight: Positive = 1.0
+    interval: Count = 1  # G updates
+    features: Literal["last", "all"] = "last"
+    generator_needs: ClassVar[frozenset[Need]] = frozenset({"features", "real"})
+
+    def generator(self, update: Update) -> Tensor:
+        assert update.judged_real is not None
+        pairs = list(zip(update.judged_real.features, update.judged_fake.features, strict=True))
+        gaps = [
+            (real.float().mean(dim=0) - fake.float().mean(dim=0)).square().sum()
+            for real, fake in (pairs[-1:] if self.features == "last" else pairs)
+        ]
+        return torch.stack(gaps).sum()

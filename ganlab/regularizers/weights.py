@@ -1,0 +1,57 @@
+"""Terms on the weights that the layers apply, after their parametrization; biases and norms' scales are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ganlab.table import Count, Positive
+from ganlab.types import Regularizer, Update
+
+
+@dataclass(frozen=True)
+class WeightPenalty(Regularizer):
+    """Σ ‖W‖²_F over D's layers, without the factor ½ of Krogh & Hertz 1992: ``weight`` λ pulls each weight by 2λ times
+    itself. The gradient passes through Adam's scaling, like ``weight_decay`` of the optimizer, but not through a
+    parametrization unseen: under spectral norm it is the normalized weight that is penalized."""
+
+    weight: Positive = 1e-4
+    interval: Count = 1  # D updates
+
+    def discriminator(self, update: Update) -> Tensor:
+        return torch.stack([weight.float().square().sum() for weight in update.discriminator.weights()]).sum()
+
+
+@dataclass(frozen=True)
+class Orthogonal(Regularizer):
+    """How far the rows of each layer's W (out, in * k * k) are from orthogonal, summed over the layers.
+
+    ``off_diagonal``: ‖W Wᵀ ⊙ (1 - I)‖²_F, which leaves the rows' lengths free (Brock et al. 2019, BigGAN, section 3.1:
+    1e-4, on G). ``strict``: ‖W Wᵀ - I‖²_F, lengths of 1 too (ibid., after Brock et al. 2017). A layer with more rows
+    than columns cannot come to 0.
+    """
+
+    weight: Positive = 1e-4
+    interval: Count = 1  # updates of either network
+    form: Literal["off_diagonal", "strict"] = "off_diagonal"
+    networks: Literal["generator", "discriminator", "both"] = "generator"
+
+    def discriminator(self, update: Update) -> Tensor | None:
+        return None if self.networks == "generator" else self._term(update.discriminator.weights())
+
+    def generator(self, update: Update) -> Tensor | None:
+        return None if self.networks == "discriminator" else self._term(update.generator.weights())
+
+    def _term(self, weights: Sequence[Tensor]) -> Tensor:
+        return torch.stack([self._of_one(weight.float()) for weight in weights]).sum()
+
+    def _of_one(self, weight: Tensor) -> Tensor:
+        with torch.autocast(weight.device.type, enabled=False):
+            gram = weight @ weight.t()
+        identity = torch.eye(len(gram), device=gram.device)
+        error = gram - identity if self.form == "strict" else gram * (1 - identity)
+        return error.square().sum()
