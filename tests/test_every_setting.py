@@ -65,10 +65,39 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "loss", "wasserstein"),
     ({}, "targets.real", 0.9),
     ({}, "targets.fake", 0.1),
-    ({"norm": {"discriminator": {"layer": "layer"}}, "regularizer": {"gradient_penalty": {}}}, "regularizer.gradient_penalty.weight", 1.0),
-    ({"norm": {"discriminator": {"layer": "layer"}}, "regularizer": {"gradient_penalty": {}}}, "regularizer.gradient_penalty.interval", 2),
+    ({}, "targets.noise", 0.2),
+    ({}, "targets.flip", 0.5),
+    ({"loss": "relativistic"}, "loss.form", "average"),
+    *(
+        ({"norm": {"discriminator": {"layer": "layer"}}, "regularizer": {term: {}}}, f"regularizer.{term}.{field}", value)
+        for term, field, value in (
+            *((term, "weight", 3.0) for term in (
+                "gradient_penalty", "r1", "r2", "weight_penalty", "orthogonal", "consistency", "drift", "feature_matching",
+            )),
+            *((term, "interval", 2) for term in (
+                "gradient_penalty", "r1", "r2", "weight_penalty", "orthogonal", "consistency", "drift", "feature_matching",
+            )),
+            ("gradient_penalty", "center", 0.0),
+            ("gradient_penalty", "one_sided", True),
+            ("gradient_penalty", "at", "real"),
+            ("orthogonal", "form", "strict"),
+            ("orthogonal", "networks", "both"),
+            ("consistency", "images", "both"),
+            ("consistency", "shift", 1),
+            ("consistency", "flip", False),
+            ("feature_matching", "features", "all"),
+        )
+    ),
+    ({"norm": {"discriminator": {"layer": "layer"}}, "regularizer": {"gradient_penalty": {"at": "neighbourhood"}}}, "regularizer.gradient_penalty.spread", 2.0),
+    *(
+        ({"condition": "auxiliary", "regularizer": {"auxiliary_classifier": {}}}, f"regularizer.auxiliary_classifier.{field}", value)
+        for field, value in (("weight", 2.0), ("interval", 2), ("generator_weight", 0.1), ("on_fake", False))
+    ),
     ({"augment": {"instance_noise": {}}}, "augment.instance_noise.std", 0.5),
     ({"augment": {"instance_noise": {}}}, "augment.instance_noise.until", 0.5),
+    ({"augment": {"diff_augment": {}}}, "augment.diff_augment.color", False),
+    ({"augment": {"diff_augment": {}}}, "augment.diff_augment.translation", 0.5),
+    ({"augment": {"diff_augment": {}}}, "augment.diff_augment.cutout", 0.25),
     ({"schedule": "alternating"}, "schedule.n_critic", 2),
     *(
         ({"optimizer": {network: "adam"}}, f"optimizer.{network}.{field}", value)
@@ -113,6 +142,7 @@ class Recorder(Observer):
     def sampled(self, step: int, samples: Samples) -> None:
         images = {name: batch.tolist() for name, batch in samples.images.items()}
         self.events.append(("sampled", step, images, samples.columns))
+        self.events.append(("sampled", step, {name: batch.tolist() for name, batch in samples.images.items()}))
 
 
 def observe(plain: dict[str, Any], folder: Path) -> Any:

@@ -114,26 +114,30 @@ class Composer(Overrides):
     def _refuse_terms_named_twice(self, rewritten: Sequence[str]) -> None:
         """Hydra would lay one over the other, and the option file's values would undo those of whatever brings the term
         along. Raises Refused."""
-        named: dict[str, list[str]] = {}
+        listed: list[str] = []
+        brought: dict[str, list[str]] = {}
         for one in self.loader.compute_defaults_list(CONFIG_NAME, list(rewritten), RunMode.RUN).defaults:
             group, _, term = (one.config_path or "").partition("/")
             if group == "regularizer" and term:
-                named.setdefault(term, []).append(one.parent or "")
+                if one.parent == CONFIG_NAME:
+                    listed.append(term)
+                else:
+                    brought.setdefault(term, []).append((one.parent or "").replace("/", "=", 1))
         problems = []
-        for term, parents in named.items():
-            listed = [other for other, by in named.items() if CONFIG_NAME in by]
-            bringers = [parent.replace("/", "=", 1) for parent in dict.fromkeys(parents) if parent != CONFIG_NAME]
-            if term in listed and bringers:
+        for term in dict.fromkeys([*listed, *brought]):
+            by = list(dict.fromkeys(brought.get(term, [])))
+            if term in listed and by:
                 others = ",".join(other for other in listed if other != term)
                 instead = f"type regularizer=[{others}]" if others else "leave it out"
                 problems.append(
-                    f"regularizer=[{','.join(listed)}] with {bringers[0]}, which brings {term} along already; "
-                    f"{instead}, and type regularizer.{term}.weight=… for another weight"
+                    f"regularizer=[{','.join(listed)}] with {by[0]}, which brings {term} along already; {instead}, and "
+                    f"type regularizer.{term}.weight=… for another weight"
                 )
-            elif parents.count(CONFIG_NAME) > 1:
-                problems.append(f"regularizer names {term} twice; type regularizer=[{','.join(listed)}]")
-            elif len(bringers) > 1:
-                problems.append(f"{bringers[0]} and {bringers[1]} both bring {term} along; leave one of them out")
+            elif listed.count(term) > 1:
+                once = ",".join(dict.fromkeys(listed))
+                problems.append(f"regularizer=[{','.join(listed)}] names {term} twice; type regularizer=[{once}]")
+            elif len(by) > 1:
+                problems.append(f"{by[0]} and {by[1]} both bring {term} along; leave one of them out")
         if problems:
             raise Refused(problems)
 

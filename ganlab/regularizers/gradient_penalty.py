@@ -24,12 +24,12 @@ class GradientPenalty(Regularizer):
     """Mean of (‖∇D(x̂)‖₂ - center)², the norm per judged sample, over C, H, W of its images together. Gulrajani et al.
     2017, Eq. 3: weight 10, center 1.
 
-    ``at`` says where x̂ lies: ``interpolates`` of what D saw of reals and of fakes, at one uniform position per judged
-    sample; what it saw of either, ``real`` or ``fake``; or the reals' ``neighbourhood``, x + α u · spread · std with
-    one α from U(0, 1) per judged sample, u from U(0, 1) per value, and std that of all values of the batch's reals
-    (DRAGAN, Kodali et al. 2017, published code). ``center: 0`` penalizes any slope (Thanh-Tung et al. 2019). ``one_sided``
-    squares max(0, ‖∇D(x̂)‖ - center), so that slopes below cost nothing (Gulrajani et al. 2017, section 4; Petzka et al.
-    2018).
+    ``at`` says where x̂ lies: ``interpolates`` of what D saw of reals and of fakes, at one uniform position per
+    judged sample; what it saw of either, ``real`` or ``fake``; or the reals' ``neighbourhood``, x + α u · spread ·
+    std with one α from U(0, 1) per judged sample, u from U(0, 1) per value, and std that of all values of the
+    batch's reals (DRAGAN, Kodali et al. 2017, published code). ``center: 0`` penalizes any slope (Thanh-Tung et al.
+    2019). ``one_sided`` squares max(0, ‖∇D(x̂)‖ - center), so that slopes below cost nothing (Gulrajani et al. 2017,
+    section 4; Petzka et al. 2018).
     """
 
     weight: Positive = 10.0

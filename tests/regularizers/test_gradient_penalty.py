@@ -4,43 +4,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganlab.networks.base import DiscriminatorModule
 from ganlab.regularizers.gradient_penalty import GradientPenalty
-from ganlab.types import Batch, Judgement, Update
-
-
-class Critic(DiscriminatorModule):
-    """f applied to images that are judged m at a time."""
-
-    def __init__(self, f, pack: int = 1) -> None:  # type: ignore[no-untyped-def]
-        super().__init__()
-        self.f, self.pack, self.seen = f, pack, []
-
-    def forward(self, batch: Batch, features: bool = False) -> Judgement:
-        self.seen.append(batch.images)
-        return Judgement(self.f(batch.images.unflatten(0, (-1, self.pack))))
-
-
-def update(critic: Critic, real: Tensor, fake: Tensor) -> Update:
-    seen_real, seen_fake = Batch(real), Batch(fake)
-    before = Batch(torch.full_like(real, 99.0))  # what D did not see: a penalty must not look at it
-    return Update(
-        generator=None, discriminator=critic, real=before, fake=before, latent=None, codes={},
-        seen_real=seen_real, seen_fake=seen_fake, judged_real=critic(seen_real), judged_fake=critic(seen_fake),
-        see=lambda batch, view: batch, draw=lambda stream: torch.Generator().manual_seed(1), progress=0.0,
-    )  # type: ignore[arg-type]  # fmt: skip
-
-
-REAL = torch.randn(6, 3, 4, 5, generator=torch.Generator().manual_seed(0))
-FAKE = torch.randn(6, 3, 4, 5, generator=torch.Generator().manual_seed(9))
+from tests.regularizers.critics import FAKE, REAL, Critic, W, linear, quadratic, update
 
 
 def test_a_linear_critic_pays_its_norm_minus_one_squared() -> None:
     """∇(w·x) = w everywhere, so the penalty is (‖w‖ - 1)², over all of C, H, W together and not averaged over channels."""
-    w = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(2))
-    critic = Critic(lambda x: (x * w).sum(dim=(1, 2, 3, 4)))
-    penalty = GradientPenalty().discriminator(update(critic, REAL, FAKE))
-    assert penalty.item() == pytest.approx((w.norm().item() - 1) ** 2, rel=1e-5)
+    penalty = GradientPenalty().discriminator(update(linear(), REAL, FAKE))
+    assert penalty.item() == pytest.approx((W.norm().item() - 1) ** 2, rel=1e-5)
 
 
 def test_packed_images_have_one_norm() -> None:
@@ -63,7 +34,7 @@ def test_the_points_lie_on_the_segments_one_position_per_image() -> None:
 
 def test_a_quadratic_critic_by_hand() -> None:
     """f(x) = ‖x‖²/2 has ∇f = x, so the penalty is the mean of (‖x̂‖ - 1)²: each image's own norm, whatever its mates."""
-    critic = Critic(lambda x: 0.5 * (x**2).sum(dim=(1, 2, 3, 4)))
+    critic = quadratic()
     penalty = GradientPenalty().discriminator(update(critic, REAL, FAKE))
     norms = critic.seen[-1].detach().flatten(1).norm(dim=1)
     assert penalty.item() == pytest.approx(((norms - 1) ** 2).mean().item(), rel=1e-5)
@@ -91,3 +62,39 @@ def test_under_float16_the_penalty_is_float32(dtype: torch.dtype, same: bool) ->
     assert mixed.dtype == torch.float32
     assert (mixed == plain).item() is same
     assert mixed.item() == pytest.approx(plain.item(), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("center", "one_sided"), [(0.0, False), (0.5, False), (0.5, True), (20.0, False), (20.0, True)]
+)
+def test_centre_and_side_by_hand(center: float, one_sided: bool) -> None:
+    """‖w‖ is about 8: above 0.5 and below 20, where only the one-sided penalty is nothing."""
+    norm = W.norm().item()
+    expected = 0.0 if one_sided and norm < center else (norm - center) ** 2
+    term = GradientPenalty(center=center, one_sided=one_sided)
+    assert term.discriminator(update(linear(), REAL, FAKE)).item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("at", "images"), [("real", REAL), ("fake", FAKE)])
+def test_at_reals_or_fakes_themselves(at: str, images: Tensor) -> None:
+    penalty = GradientPenalty(at=at, center=0).discriminator(update(quadratic(), REAL, FAKE))
+    assert penalty.item() == pytest.approx((images**2).flatten(1).sum(1).mean().item(), rel=1e-5)
+
+
+def test_the_neighbourhood_by_hand() -> None:
+    """x + α u · ½ std, α one number an image, u one a value: Kodali's published perturbation, and none of the fakes."""
+    critic = quadratic()
+    GradientPenalty(at="neighbourhood").discriminator(update(critic, REAL, FAKE * float("nan")))
+    generator = torch.Generator().manual_seed(1)
+    alpha, u = torch.rand(6, 1, 1, 1, generator=generator), torch.rand(REAL.shape, generator=generator)
+    std = ((REAL - REAL.mean()) ** 2).mean().sqrt()
+    torch.testing.assert_close(critic.seen[-1].detach(), REAL + alpha * (REAL + 0.5 * std * u - REAL))
+    GradientPenalty(at="neighbourhood", spread=3.0).discriminator(update(critic, REAL, FAKE))
+    torch.testing.assert_close(critic.seen[-1].detach(), REAL + 3 * std * alpha * u)
+
+
+def test_settings_that_would_be_ignored_are_refused() -> None:
+    with pytest.raises(ValueError, match="at=neighbourhood"):
+        GradientPenalty(spread=0.1)
+    with pytest.raises(ValueError, match="one_sided=false"):
+        GradientPenalty(center=0, one_sided=True)
