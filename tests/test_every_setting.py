@@ -39,6 +39,23 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
     ({"discriminator": {"name": "mlp", "hidden": [8, 8]}}, "discriminator.hidden", [8]),
     ({"discriminator": {"name": "mlp", "hidden": [8, 8]}}, "discriminator.dropout", 0.7),
     ({}, "latent.dim", 7),
+    ({}, "latent.truncation", 0.5),
+    *(({"latent": {"name": name, "dim": 6}}, "latent.dim", 7) for name in ("uniform", "sphere")),
+    *(
+        ({"data": {"name": name, "limit": 64}, "generator": "mlp", "discriminator": "mlp"}, f"data.{field}", value)
+        for name, field, value in (
+            ("ring", "modes", 5),
+            ("ring", "radius", 0.5),
+            ("ring", "std", 0.02),
+            ("ring", "limit", 32),
+            ("grid", "side", 3),
+            ("grid", "extent", 0.5),
+            ("grid", "std", 0.02),
+            ("grid", "limit", 32),
+            ("swiss_roll", "noise", 0.01),
+            ("swiss_roll", "limit", 32),
+        )
+    ),
     *(
         ({"init": {network: {"name": name}}}, f"init.{network}.{field}", value)
         for network in ("generator", "discriminator")
@@ -104,10 +121,32 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
         for network in ("generator", "discriminator")
         for field, value in (("lr", 1e-2), ("betas", [0.1, 0.2]), ("epsilon", 0.1), ("weight_decay", 0.5))
     ),
+    *(
+        ({"optimizer": {network: {"name": name}}}, f"optimizer.{network}.{field}", value)
+        for network in ("generator", "discriminator")
+        for name, field, value in (
+            *((name, "lr", 1e-2) for name in ("adamw", "rmsprop", "sgd")),
+            *((name, "decay", "linear") for name in ("adam", "adamw", "rmsprop", "sgd")),
+            *((name, "clip_norm", 1e-3) for name in ("adam", "adamw", "rmsprop", "sgd")),
+            *((name, "clip_value", 1e-4) for name in ("adam", "adamw", "rmsprop", "sgd")),
+            *((name, "weight_decay", 0.5) for name in ("adamw", "rmsprop", "sgd")),
+            ("adamw", "betas", [0.1, 0.2]),
+            ("adamw", "epsilon", 0.1),
+            ("rmsprop", "alpha", 0.5),
+            ("rmsprop", "epsilon", 0.1),
+            ("sgd", "momentum", 0.5),
+        )
+    ),
+    *(
+        ({"optimizer": {network: {"name": "adam", "decay": decay}}}, f"optimizer.{network}.decay.{field}", value)
+        for network in ("generator", "discriminator")
+        for decay, field, value in (("linear", "start", 0.5), ("linear", "to", 0.5), ("cosine", "to", 0.5))
+    ),
     ({"constraint": "weight_clipping"}, "constraint.bound", 0.001),
     ({"averaging": {"name": "ema", "ramp": None}}, "averaging.decay", 0.1),
     ({"averaging": {"name": "ema", "decay": 0.9}}, "averaging.start", 2),
     ({"averaging": "ema"}, "averaging.ramp", None),
+    ({"averaging": "uniform", "steps": 3}, "averaging.start", 2),
     ({}, "runtime.precision", "bf16"),
     ({}, "runtime.channels_last", False),
     ({}, "logging.every", 1),
@@ -142,7 +181,6 @@ class Recorder(Observer):
     def sampled(self, step: int, samples: Samples) -> None:
         images = {name: batch.tolist() for name, batch in samples.images.items()}
         self.events.append(("sampled", step, images, samples.columns))
-        self.events.append(("sampled", step, {name: batch.tolist() for name, batch in samples.images.items()}))
 
 
 def observe(plain: dict[str, Any], folder: Path) -> Any:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -19,4 +20,4 @@ class Sphere(Latent):
 
     def draw(self, count: int, draw: torch.Generator) -> Tensor:
         normal = torch.randn(count, self.dim, generator=draw, device=draw.device)
-        return F.normalize(normal, dim=1) * self.dim**0.5
+        return F.normalize(normal, dim=1) * math.sqrt(self.dim)

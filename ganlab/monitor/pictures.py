@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from torch import Tensor
 
@@ -9,6 +10,7 @@ from ganlab.monitor.scatter import scatter
 from ganlab.training.observer import Samples
 
 
+@lru_cache(maxsize=1)  # files and TensorBoard show the same ones
 def pictures(step: int, samples: Samples) -> Mapping[str, Tensor]:
     """One picture (3, height, width) uint8 by name: a grid of each kind of image, or, where images are points, each
     generator's points over the real ones."""

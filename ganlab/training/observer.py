@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Samples:
     """Images (N, C, H, W) in [-1, 1] on the CPU by name: ``real`` (once), ``generator``, and ``average`` where one is
     kept. ``columns`` of a grid where they are ordered by class.

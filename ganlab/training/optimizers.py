@@ -124,7 +124,7 @@ class GatedRMSprop(torch.optim.Optimizer):
                 taken = 1.0 - self.found_inf
                 gradients = [torch.where(taken > 0, gradient, 0.0) for gradient in gradients]
             if group["weight_decay"]:
-                gradients = torch._foreach_add(gradients, torch._foreach_mul(weights, group["weight_decay"]))
+                gradients = list(torch._foreach_add(gradients, weights, alpha=group["weight_decay"]))
             # Both changes are exactly 0 where the update is not taken.
             change = torch._foreach_mul(gradients, gradients)
             torch._foreach_sub_(change, averages)

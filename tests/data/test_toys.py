@@ -30,7 +30,9 @@ def test_a_grid_by_hand() -> None:
     assert Grid(side=2, extent=0.5).centres.tolist() == [[-0.5, -0.5], [0.5, -0.5], [-0.5, 0.5], [0.5, 0.5]]
 
 
-@pytest.mark.parametrize(("source", "modes", "std"), [(Ring(), 8, 0.008), (Grid(), 25, 0.01), (Ring(modes=5, std=0.02), 5, 0.02)])
+@pytest.mark.parametrize(
+    ("source", "modes", "std"), [(Ring(), 8, 0.008), (Grid(), 25, 0.01), (Ring(modes=5, std=0.02), 5, 0.02)]
+)
 def test_each_mode_is_a_gaussian_of_its_own_label(source: Ring | Grid, modes: int, std: float) -> None:
     opened = source.open()
     points, labels = opened.images.flatten(1), opened.labels

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganlab.training.averaging import EMA, Average, NoAveraging
+from ganlab.training.averaging import EMA, Average, NoAveraging, UniformAverage
 from ganlab.training.constraints import WeightClipping
 from ganlab.training.learner import Learner
 from ganlab.training.optimizers import Adam, OptimizerSetting
@@ -122,6 +122,22 @@ def test_ema_copies_until_its_start() -> None:
         if update <= 2:
             assert average.network.w.item() == value
     assert average.network.w.item() == pytest.approx(0.9 * 7 + 0.1 * 17)
+
+
+@pytest.mark.parametrize("start", [0, 3])
+def test_the_uniform_average_is_the_mean_of_recorded_weights(start: int) -> None:
+    source = Buffered()
+    average = Average(source, UniformAverage(start=start))
+    recorded = []
+    for update, value in enumerate([5.0, -7.0, 17.0, 2.0, 11.0, 0.5], 1):
+        with torch.no_grad():
+            source.w.fill_(value)
+            source.statistic.fill_(value * 3)
+        average.follow(update)
+        recorded.append(value)
+        since = recorded[start:] or recorded[-1:]
+        assert average.network.w.item() == pytest.approx(sum(since) / len(since), abs=1e-6)
+        assert average.network.statistic.item() == pytest.approx(3 * sum(since) / len(since), abs=1e-5)
 
 
 def test_the_ramp_limits_the_half_life() -> None:
