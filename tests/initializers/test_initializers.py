@@ -1,163 +1,98 @@
+"""What all schemes have in common."""
+
 from __future__ import annotations
 
-import math
+from itertools import combinations
 
 import pytest
 import torch
-from torch import Tensor, nn
+import yaml
+from torch import nn
 
+from ganlab.config.compose import config_folder
 from ganlab.initializers import INITIALIZERS
-from ganlab.initializers.he import He
-from ganlab.initializers.normal import Normal
-from ganlab.initializers.orthogonal import Orthogonal
-from ganlab.initializers.xavier import Xavier
-from ganlab.networks.activations import Activation, LeakyReLU, Linear, ReLU, Tanh
-from ganlab.networks.layers import Convolution, Dense, TransposedConvolution, walk
-from ganlab.networks.norms import Batch
-from ganlab.types import Initializer, Layer
+from ganlab.networks.activations import LeakyReLU, Tanh
+from ganlab.networks.layers import Dense, NormLayer
+from ganlab.networks.norms import BatchNorm, ConditionalBatchNorm
+from tests.initializers.modules import KINDS, fill, kurtosis, layer, notes_of
 
-RELU = ReLU()
+SCHEMES = [name for name in INITIALIZERS if name != "pretrained"]  # that one reads a file
 
 
-def layer(kind: str, follows: Activation = RELU, stride: int = 2, inputs: int = 64, outputs: int = 64) -> nn.Module:
-    if kind == "dense":
-        return Dense(inputs * 16, outputs * 16, follows=follows)
-    if kind == "convolution":
-        return Convolution(inputs, outputs, 4, stride=stride, padding=1, follows=follows)
-    return TransposedConvolution(inputs, outputs, 4, stride=stride, padding=1, follows=follows)
-
-
-def fill(initializer: Initializer, module: nn.Module, seed: int = 0) -> Layer:
-    initializer.initialize(walk(module), torch.Generator().manual_seed(seed))
-    return next(walk(module))
-
-
-def feed(kind: str) -> Tensor:
-    generator = torch.Generator().manual_seed(3)
-    return (
-        torch.randn(64, 1024, generator=generator)
-        if kind == "dense"
-        else torch.randn(16, 64, 16, 16, generator=generator)
+def mixed() -> nn.Module:
+    """Layers of all kinds and roles: what tells any two schemes apart is in here."""
+    return nn.Sequential(
+        layer("convolution", LeakyReLU(0.2), kernel=3, inputs=4, outputs=8),
+        layer("transposed", inputs=4, outputs=8),
+        layer("embedding", inputs=4, outputs=8),
+        Dense(8, 8, follows=None, role="residual"),
+        Dense(8, 8, follows=None, role="residual"),
+        Dense(8, 8, follows=Tanh(), role="output"),
     )
 
 
-KINDS = ["dense", "convolution", "transposed"]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_normal(kind: str) -> None:
-    weight = fill(Normal(), layer(kind)).weight
-    assert weight.std().item() == pytest.approx(0.02, rel=0.02)
-    assert abs(weight.mean().item()) < 3 * 0.02 / math.sqrt(weight.numel()) * 2
-
-
-def test_normal_fills_norm_scales_around_one() -> None:
-    norm = Batch().build(5000, True)
-    Normal(norm_std=0.02).initialize(walk(norm), torch.Generator().manual_seed(0))
-    assert norm.weight.mean().item() == pytest.approx(1, abs=2e-3)
-    assert norm.weight.std().item() == pytest.approx(0.02, rel=0.05)
-    assert not norm.bias.any()
-
-
-@pytest.mark.parametrize("name", [name for name in INITIALIZERS if name != "normal"])
-def test_other_schemes_leave_norms_at_one(name: str) -> None:
-    norm = Batch().build(8, True)
+@pytest.mark.parametrize("conditional", [False, True], ids=["norm", "conditional norm"])
+@pytest.mark.parametrize("name", [name for name in SCHEMES if name != "normal"])
+def test_norms_start_at_scale_one(name: str, conditional: bool) -> None:
+    norm = (ConditionalBatchNorm() if conditional else BatchNorm()).build(8, (4, 4), classes=5)
+    assert isinstance(norm, NormLayer)
     with torch.no_grad():
         norm.weight.fill_(7)
         norm.bias.fill_(7)
-    INITIALIZERS[name]().initialize(walk(norm), torch.Generator())
-    assert torch.equal(norm.weight, torch.ones(8))
+    notes_of(INITIALIZERS[name](), norm)
+    assert torch.equal(norm.weight, torch.ones((5, 8) if conditional else (8,)))
     assert not norm.bias.any()
 
 
+@pytest.mark.parametrize("name", [name for name in SCHEMES if name != "default"])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("follows", [ReLU(), LeakyReLU(0.2), Tanh(), Linear()], ids=lambda a: a.name)
-@pytest.mark.parametrize("initializer", [He(), Orthogonal()], ids=["he", "orthogonal"])
-def test_the_second_moment_is_kept_through_layer_and_activation(
-    kind: str, follows: Activation, initializer: Initializer
-) -> None:
-    """Strided and transposed layers included, measured on random input: this is what the fans are for."""
-    module = layer(kind, follows)
-    fill(initializer, module)
-    with torch.no_grad():
-        x = feed(kind)
-        y = module(x)
-        if kind != "dense":
-            y = y[..., 2:-2, 2:-2]  # the padded border sums fewer terms
-        if follows.name in ("relu", "leaky_relu"):
-            y = follows(y)
-    # Orthonormal rows over out × (in · k²) put a norm of 1 on all k² taps; an output pixel meets k² / s² = 4 of 16.
-    expected = 1 / 4 if kind == "transposed" and isinstance(initializer, Orthogonal) else 1.0
-    assert (y**2).mean().item() == pytest.approx(expected, rel=0.1)
+def test_biases_are_zero(name: str, kind: str) -> None:
+    module = layer(kind, inputs=2, outputs=2)
+    fill(INITIALIZERS[name](), module)
+    assert not module.bias.any()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_he_fan_out_keeps_the_gradient(kind: str) -> None:
-    module = layer(kind, Linear())
-    fill(He(fan="out"), module)
-    x = feed(kind).requires_grad_()
-    y = module(x)
-    (gradient,) = torch.autograd.grad(y, x, torch.randn(y.shape, generator=torch.Generator().manual_seed(5)))
-    inner = gradient if kind == "dense" else gradient[..., 2:-2, 2:-2]
-    assert (inner**2).mean().item() == pytest.approx(1, rel=0.1)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_he_against_the_formula(kind: str) -> None:
-    fans = {"dense": 1024, "convolution": 64 * 16, "transposed": 64 * 16 / 4}
-    weight = fill(He(), layer(kind, LeakyReLU(0.2))).weight
-    assert weight.std().item() == pytest.approx(math.sqrt(2 / 1.04 / fans[kind]), rel=0.02)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_xavier_against_the_formula(kind: str) -> None:
-    inputs, outputs = 64, 32
-    fan_in = {"dense": 1024, "convolution": inputs * 16, "transposed": inputs * 4}[kind]
-    fan_out = {"dense": 512, "convolution": outputs * 4, "transposed": outputs * 16}[kind]
-    weight = fill(Xavier(), layer(kind, inputs=inputs, outputs=outputs)).weight
-    bound = math.sqrt(6 / (fan_in + fan_out))
-    assert weight.abs().max().item() == pytest.approx(bound, rel=1e-3)
-    assert weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.02)
-    assert torch.equal(fill(Xavier(gain=2.0), layer(kind, inputs=inputs, outputs=outputs)).weight, 2 * weight)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("inputs", "outputs"), [(8, 4), (1, 64)], ids=["wide", "tall"])
-def test_orthogonal_rows_or_columns(kind: str, inputs: int, outputs: int) -> None:
-    filled = fill(Orthogonal(gain=1.5), layer(kind, inputs=inputs, outputs=outputs))
-    weight = filled.weight.detach()
-    if kind == "transposed":  # by hand: row o is everything that reaches output o
-        matrix = torch.stack([weight[:, o].flatten() for o in range(outputs)])
-    else:
-        matrix = weight.flatten(1)
-    rows, columns = matrix.shape
-    gram = matrix @ matrix.t() if rows <= columns else matrix.t() @ matrix
-    torch.testing.assert_close(gram, 1.5**2 * torch.eye(min(rows, columns)), atol=1e-4, rtol=0)
-
-
-def test_orthogonal_gain_follows_the_activation() -> None:
-    for follows, gain in (
-        (ReLU(), math.sqrt(2)),
-        (LeakyReLU(0.2), math.sqrt(2 / 1.04)),
-        (Tanh(), 1.0),
-        (Linear(), 1.0),
-    ):
-        matrix = fill(Orthogonal(), layer("dense", follows, inputs=1, outputs=1)).matrix
-        assert matrix.norm(dim=1).mean().item() == pytest.approx(gain, rel=1e-4)
-
-
-@pytest.mark.parametrize("name", INITIALIZERS)
-def test_biases_are_zero_and_the_draw_decides(name: str) -> None:
-    one, same, other = (layer("convolution") for _ in range(3))
-    for module, seed in ((one, 0), (same, 0), (other, 1)):
+@pytest.mark.parametrize("name", [name for name in SCHEMES if name != "constant"])
+def test_the_draw_decides(name: str) -> None:
+    def filled(seed: int) -> list[torch.Tensor]:
+        module = mixed()
         fill(INITIALIZERS[name](), module, seed)
-        assert not module.bias.any()
-    assert torch.equal(one.weight, same.weight)
-    assert not torch.equal(one.weight, other.weight)
+        return list(module.parameters())
+
+    assert all(map(torch.equal, filled(0), filled(0)))
+    weights = [weight.dim() > 1 for weight in filled(0)]
+    for one, other, is_weight in zip(filled(0), filled(1), weights, strict=True):
+        assert not is_weight or not torch.equal(one, other)
 
 
-def test_neighbours_differ() -> None:
-    weights = {name: fill(INITIALIZERS[name](), layer("convolution")).weight for name in INITIALIZERS}
-    for name, weight in weights.items():
-        for other, theirs in weights.items():
-            assert name == other or not torch.allclose(weight, theirs)
+@pytest.mark.parametrize(("one", "other"), list(combinations(SCHEMES, 2)))
+def test_no_two_schemes_are_the_same(one: str, other: str) -> None:
+    """Of the same draws, so that a difference is the scheme's. ``lsuv`` without data is its start, ``orthogonal`` with
+    another gain; its own test tells it from that start."""
+    differing = []
+    for name in (one, other):
+        module = mixed()
+        fill(INITIALIZERS[name](), module)
+        differing.append([parameter.detach() for parameter in module.parameters()])
+    assert not all(torch.allclose(a, b) for a, b in zip(*differing, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("shape", "names"),
+    [
+        (3.0, ["normal", "xavier_normal", "he", "equalized"]),
+        (1.8, ["uniform", "xavier", "he_uniform", "default"]),
+        (1.0, ["constant"]),
+    ],
+    ids=["normal", "uniform", "constant"],
+)
+def test_the_shape_of_the_distribution(shape: float, names: list[str]) -> None:
+    for name in names:
+        assert kurtosis(fill(INITIALIZERS[name](), layer("dense")).weight) == pytest.approx(shape, rel=0.01), name
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_an_option_file_names_it_for_both_networks(name: str) -> None:
+    content = yaml.safe_load((config_folder() / "init" / f"{name}.yaml").read_text())
+    assert content["generator"] == content["discriminator"]
+    assert content["generator"]["name"] == name
