@@ -237,6 +237,7 @@ ELSEWHERE = {
     "resume": "test_train.test_resume_goes_on_in_the_same_folder",
     "data.root": "test_sources",
     "data.download": "test_sources.test_a_data_set_that_is_not_there",
+    "data.split": "test_stl10",
     "data.color": "test_every_setting.test_image_folders",
     "data.crop": "test_every_setting.test_image_folders",
     "data.background": "test_every_setting.test_image_folders",

@@ -3,7 +3,8 @@
 from ganlab.data.digits import Digits
 from ganlab.data.image_folder import ImageFolder
 from ganlab.data.source import ImageSet, Source
-from ganlab.data.torchvision_sets import CIFAR10, MNIST, FashionMNIST
+from ganlab.data.stacked_mnist import StackedMNIST
+from ganlab.data.torchvision_sets import CIFAR10, MNIST, STL10, FashionMNIST
 from ganlab.data.toys import Grid, Ring, SwissRoll
 from ganlab.table import Table
 
@@ -14,6 +15,8 @@ SOURCES = Table[Source](
         "mnist": MNIST,
         "fashion_mnist": FashionMNIST,
         "cifar10": CIFAR10,
+        "stl10": STL10,
+        "stacked_mnist": StackedMNIST,
         "image_folder": ImageFolder,
         "ring": Ring,
         "grid": Grid,

@@ -69,10 +69,10 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def limited(image_set: ImageSet, limit: int | None) -> ImageSet:
-    """The first ``limit`` images. Raises UserError where there are fewer."""
+    """The first ``limit`` images; the others' memory is given back. Raises UserError where there are fewer."""
     if limit is None:
         return image_set
     if limit > len(image_set):
         raise UserError(f"data.limit={limit}: there are {len(image_set):,} images; type a smaller number or null")
     labels = image_set.labels[:limit] if image_set.labels is not None else None
-    return replace(image_set, images=image_set.images[:limit], labels=labels)
+    return replace(image_set, images=image_set.images[:limit].clone(), labels=labels)

@@ -12,7 +12,8 @@ from PIL import Image
 from ganlab.data.digits import Digits
 from ganlab.data.image_folder import ImageFolder
 from ganlab.data.source import resize
-from ganlab.data.torchvision_sets import CIFAR10, MNIST
+from ganlab.data.stacked_mnist import StackedMNIST
+from ganlab.data.torchvision_sets import CIFAR10, MNIST, STL10
 from ganlab.errors import UserError
 
 
@@ -52,7 +53,7 @@ def test_mnist_is_the_original(mnist_root: Path) -> None:
     assert MNIST(root=str(mnist_root), download=False, size=32, limit=10).open().images.shape == (10, 1, 32, 32)
 
 
-@pytest.mark.parametrize("kind", [MNIST, CIFAR10])
+@pytest.mark.parametrize("kind", [MNIST, CIFAR10, STL10, StackedMNIST])
 def test_a_data_set_that_is_not_there(tmp_path: Path, kind: type) -> None:
     with pytest.raises(UserError, match=r"data\.download=true"):
         kind(root=str(tmp_path), download=False).check()
