@@ -39,54 +39,6 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
     ({"discriminator": {"name": "mlp", "hidden": [8, 8]}}, "discriminator.hidden", [8]),
     ({"discriminator": {"name": "mlp", "hidden": [8, 8]}}, "discriminator.dropout", 0.7),
     ({}, "latent.dim", 7),
-    ({}, "generator.depth", 2),
-    *(({}, "generator.upsampling", way) for way in ("nearest", "bilinear", "pixel_shuffle")),
-    ({"generator": {"activation": {"name": "elu"}}}, "generator.activation.alpha", 0.5),
-    ({}, "discriminator.depth", 2),
-    *(({}, "discriminator.downsampling", way) for way in ("average", "max")),
-    ({"discriminator": {"activation": {"name": "elu"}}}, "discriminator.activation.alpha", 0.5),
-    ({}, "discriminator.dropout", 0.5),
-    ({}, "discriminator.pack", 2),
-    ({"discriminator": {"minibatch": "stddev"}}, "discriminator.minibatch.group", 2),
-    ({"discriminator": {"minibatch": "discrimination"}}, "discriminator.minibatch.features", 7),
-    ({"discriminator": {"minibatch": "discrimination"}}, "discriminator.minibatch.kernel", 2),
-    *(
-        ({network: {"name": "resnet", "width": 4}}, f"{network}.{field}", value)
-        for network, field, value in (
-            ("generator", "width", 8),
-            ("generator", "largest_width", 6),
-            ("generator", "depth", 2),
-            ("generator", "activation", "silu"),
-            ("generator", "upsampling", "transposed"),
-            ("discriminator", "width", 8),
-            ("discriminator", "largest_width", 6),
-            ("discriminator", "depth", 2),
-            ("discriminator", "activation", "silu"),
-            ("discriminator", "downsampling", "strided"),
-            ("discriminator", "dropout", 0.5),
-            ("discriminator", "minibatch", "stddev"),
-            ("discriminator", "pack", 2),
-            ("discriminator", "flat", 2),
-            ("discriminator", "coarsest", 8),
-            ("discriminator", "stem", "convolution"),
-            ("discriminator", "pool", "mean"),
-        )
-    ),
-    *(({"condition": name}, "condition.labels", "uniform") for name in ("concat", "embedding", "projection")),
-    ({"condition": "embedding"}, "condition.dim", 3),
-    ({"condition": {"name": "projection", "generator": "embedding"}}, "condition.dim", 3),
-    ({"condition": "projection"}, "condition.generator", "concat"),
-    ({"norm": {"discriminator": {"layer": "group"}}}, "norm.discriminator.layer.groups", 2),
-    ({"norm": {"generator": {"layer": "group"}}}, "norm.generator.layer.groups", 2),
-    *(
-        ({"norm": {network: {"weight": "equalized"}}}, f"norm.{network}.weight.gain", 3.0)
-        for network in ("generator", "discriminator")
-    ),
-    ({}, "schedule.pretrain_discriminator", 1),
-    ({"norm": {"discriminator": {"layer": "batch"}}}, "schedule.accumulation", 2),
-    ({}, "schedule.generator_batch_factor", 2),
-    ({"schedule": {"top_k_until": 0.0}}, "schedule.top_k", 0.5),
-    ({"schedule": {"top_k": 0.5}}, "schedule.top_k_until", 0.0),
     *(
         ({"init": {network: {"name": name}}}, f"init.{network}.{field}", value)
         for network in ("generator", "discriminator")
@@ -119,7 +71,7 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
     *(
         ({"norm": {network: {"layer": name}}}, f"norm.{network}.layer.epsilon", 0.1)
         for network in ("generator", "discriminator")
-        for name in ("batch", "layer", "instance", "group", "pixel", "sync_batch")
+        for name in ("batch", "layer", "instance")
     ),
     ({"norm": {"generator": {"layer": "batch"}}}, "norm.generator.layer.momentum", 0.5),
     ({"norm": {"discriminator": {"layer": "batch"}}}, "norm.discriminator.layer.momentum", 0.5),
