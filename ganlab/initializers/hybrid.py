@@ -47,8 +47,8 @@ class Hybrid(WeightInitializer):
     type. Norms start at scale 1.
 
     The defaults: ``he`` in dense layers, which rectifiers follow (He et al. 2015); ``orthogonal`` in convolutions and
-    embeddings, as in Brock et al. 2019, which gives each class a vector of length 1, at right angles to the others where
-    there is room for that; ``xavier`` where the activation is linear around 0 (Glorot & Bengio 2010).
+    embeddings, as in Brock et al. 2019, which gives each class a vector of length 1, at right angles to the others
+    where there is room for that; ``xavier`` where the activation is linear around 0 (Glorot & Bengio 2010).
     """
 
     dense: Scheme = "he"
