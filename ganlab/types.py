@@ -288,7 +288,7 @@ class Layer:
     activation: str
     """Name of what follows: ``relu``, ``leaky_relu``, ``tanh``, … or ``linear``."""
     gain: float
-    """How much a weight must amplify so that this activation keeps the second moment of what went in."""
+    """What the weight must amplify by, so that values keep their second moment through layers with this activation."""
     weight: Tensor
     """Stored shape: dense (out, in), convolution (out, in, k, k), transposed (in, out, k, k), embedding
     (classes, out), norm (channels,) or, where it is conditional, (classes, channels)."""

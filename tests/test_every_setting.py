@@ -83,11 +83,11 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
         ({"norm": {network: {"weight": "equalized"}}}, f"norm.{network}.weight.gain", 3.0)
         for network in ("generator", "discriminator")
     ),
-    ({}, "schedule.pretrain_discriminator", 1),
-    ({"norm": {"discriminator": {"layer": "batch"}}}, "schedule.accumulation", 2),
-    ({}, "schedule.generator_batch_factor", 2),
-    ({"schedule": {"top_k_until": 0.0}}, "schedule.top_k", 0.5),
-    ({"schedule": {"top_k": 0.5}}, "schedule.top_k_until", 0.0),
+    ({"schedule": "alternating"}, "schedule.pretrain_discriminator", 1),
+    ({"schedule": "alternating"}, "schedule.accumulation", 2),
+    ({"schedule": "alternating"}, "schedule.generator_batch_factor", 2),
+    ({"schedule": {"name": "alternating", "top_k_until": 0.0}}, "schedule.top_k", 0.5),
+    ({"schedule": {"name": "alternating", "top_k": 0.5}}, "schedule.top_k_until", 0.0),
     ({}, "latent.truncation", 0.5),
     *(({"latent": {"name": name, "dim": 6}}, "latent.dim", 7) for name in ("uniform", "sphere")),
     *(
@@ -137,7 +137,7 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
     *(
         ({"norm": {network: {"layer": name}}}, f"norm.{network}.layer.epsilon", 0.1)
         for network in ("generator", "discriminator")
-        for name in ("batch", "layer", "instance", "group", "pixel", "sync_batch")
+        for name in ("batch", "layer", "instance")
     ),
     ({"norm": {"generator": {"layer": "batch"}}}, "norm.generator.layer.momentum", 0.5),
     ({"norm": {"discriminator": {"layer": "batch"}}}, "norm.discriminator.layer.momentum", 0.5),

@@ -13,6 +13,8 @@ from ganlab.types import Layer
 
 @dataclass(frozen=True)
 class _Rectified(WeightInitializer):
+    """What both shapes share."""
+
     fan: Literal["in", "out"] = "in"
 
     def std(self, layer: Layer) -> float:

@@ -46,9 +46,9 @@ class Hybrid(WeightInitializer):
     """A scheme for each type of layer, and one, ``output``, for the output layer and layers before a tanh, of whatever
     type. Norms start at scale 1.
 
-    The defaults put each scheme where its source has it: ``he`` in dense layers (He et al. 2015), ``orthogonal`` in
-    convolutions and embeddings (Saxe et al. 2014; for GANs Brock et al. 2019), so that classes are as far apart as
-    one-hot labels are, ``xavier`` where the activation is linear around 0 (Glorot & Bengio 2010).
+    The defaults: ``he`` in dense layers, which rectifiers follow (He et al. 2015); ``orthogonal`` in convolutions and
+    embeddings, as in Brock et al. 2019, which gives each class a vector of length 1, at right angles to the others
+    where there is room for that; ``xavier`` where the activation is linear around 0 (Glorot & Bengio 2010).
     """
 
     dense: Scheme = "he"

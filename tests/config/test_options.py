@@ -64,7 +64,8 @@ def test_an_option_file_has_the_defaults_of_its_components(group: str, option: s
                 check(hint, getattr(value, name))
 
     check(hints(Settings)[group], parsed)
-    if table_of(hints(Settings)[group]) is None and option in ("default", "hard"):
+    # init=default is PyTorch's scheme; the settings' own default is init=auto.
+    if table_of(hints(Settings)[group]) is None and option in ("default", "hard") and group != "init":
         assert parsed == type(parsed)()
 
 

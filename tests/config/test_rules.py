@@ -95,7 +95,7 @@ def test_batch_norm_of_one_image() -> None:
         batch_size=2, discriminator={"pack": 2}, norm={"generator": {"layer": "layer"}}
     )
     assert "norm.generator.layer=batch" in refusal(
-        batch_size=4, schedule={"accumulation": 4}, norm={"discriminator": {"layer": "layer"}}
+        batch_size=4, schedule={"name": "alternating", "accumulation": 4}, norm={"discriminator": {"layer": "layer"}}
     )
     tiny(batch_size=1, norm={"generator": {"layer": "layer"}, "discriminator": {"layer": "layer"}})
 
@@ -140,8 +140,8 @@ def test_a_class_head_has_targets_that_may_be_smoothed() -> None:
     ("changes", "size"),
     [
         ({"discriminator": {"pack": 3}}, 6),
-        ({"schedule": {"accumulation": 5}}, 5),
-        ({"discriminator": {"pack": 2}, "schedule": {"accumulation": 3}}, 6),
+        ({"schedule": {"name": "alternating", "accumulation": 5}}, 5),
+        ({"discriminator": {"pack": 2}, "schedule": {"name": "alternating", "accumulation": 3}}, 6),
     ],
     ids=["pack", "accumulation", "both"],
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from ganlab.config.build import start
+from ganlab.config.build import build_discriminator, build_generator, start
 from ganlab.networks import NORMS, DCGANDiscriminator
 from ganlab.networks.activations import Activate, ReLU
 from ganlab.networks.layers import Dense, blank
@@ -109,10 +110,6 @@ class Listening(Initializer):
 
 @pytest.mark.parametrize("name", ["generator", "discriminator"])
 def test_responses_leave_batch_statistics_and_weights_untouched(name: str) -> None:
-    from dataclasses import replace
-
-    from ganlab.config.build import build_discriminator, build_generator
-
     settings = tiny(norm={"generator": {"layer": "batch"}, "discriminator": {"layer": "batch"}}).settings
     listening = Listening()
     settings = replace(settings, init=replace(settings.init, **{name: listening}))

@@ -437,7 +437,8 @@ def test_pretraining_updates_d_before_g(make_trainer: Make, monkeypatch: pytest.
 @pytest.mark.parametrize("condition", ["concat", "embedding", "projection", "auxiliary"])
 @pytest.mark.parametrize("labels", ["data", "uniform"])
 def test_fakes_have_labels_and_both_networks_listen(make_trainer: Make, condition: str, labels: str) -> None:
-    trainer = make_trainer(condition={"name": condition, "labels": labels})
+    terms = {"auxiliary_classifier": {}} if condition == "auxiliary" else {}
+    trainer = make_trainer(condition={"name": condition, "labels": labels}, regularizer=terms)
     game = trainer.game
     real = trainer.feed.next()
     told = game.condition.of_fake(20, 10, real.condition, torch.Generator().manual_seed(0))["labels"]
