@@ -25,8 +25,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ganlab.config.overrides import LISTS, RECIPE, Overrides
+from ganlab.config.overrides import LISTS, RECIPE, TRICKS, Overrides, slot_tables
 from ganlab.config.parse import hints, parse, table_of
+from ganlab.config.plain import assign, leaves, lookup
 from ganlab.config.settings import Settings
 from ganlab.errors import Refused, UserError, nearest
 
@@ -109,7 +110,34 @@ class Composer(Overrides):
                     plain[group] = {}  # none at all, not even what a loss or a trick brings along
             elif group in without:
                 plain[group] = without[group]
+        self._keep_what_tricks_set(plain, read)
         return self._without_leftovers(plain, [one.key_or_group for one in read])
+
+    def _keep_what_tricks_set(self, plain: dict[str, Any], read: Sequence[Override]) -> None:
+        """A component typed for one network (``optimizer.generator=sgd``) replaces the other with its settings; those
+        that tricks had made (a decay of the rate) hold for it too, where it has them and nothing else is typed."""
+        slots = dict(slot_tables(Settings))
+        replaced = list(
+            dict.fromkeys(one.key_or_group for one in read if one.key_or_group in slots and one.is_force_add())
+        )
+        tricks = [one for one in read if one.key_or_group == TRICKS]
+        if not replaced or not any(one.value() for one in tricks):
+            return
+        typed = [one.key_or_group for one in read]
+        others = [one for one in read if not one.key_or_group.startswith(tuple(replaced))]
+        before = self._compose([one.input_line or "" for one in others if one not in tricks])
+        after = self._compose([one.input_line or "" for one in others])
+        for key in replaced:
+            old, new = (dict(leaves(lookup(tree, key), key)) for tree in (before, after))
+            component = lookup(plain, key)
+            name = component if isinstance(component, str) else (component or {}).get("name")
+            if not isinstance(name, str) or name not in slots[key]:
+                continue  # the parse says what was meant
+            known = hints(slots[key][name])
+            for leaf, value in new.items():
+                field = leaf.removeprefix(f"{key}.").split(".")[0]
+                if field in known and old.get(leaf, leaf) != value and not any(one.startswith(leaf) for one in typed):
+                    assign(plain, leaf, value)
 
     def _refuse_terms_named_twice(self, rewritten: Sequence[str]) -> None:
         """Hydra would lay one over the other, and the option file's values would undo those of whatever brings the term

@@ -15,9 +15,11 @@ from hydra.errors import HydraException
 from ganlab.config.parse import hints, is_mapping, keys, table_of
 from ganlab.config.settings import Settings
 from ganlab.errors import Refused, nearest
+from ganlab.table import Table
 
 LISTS = ("tricks", "regularizer", "augment")  # groups of which several options may be chosen
 RECIPE = "experiment"
+TRICKS = "tricks"
 
 
 class Overrides:
@@ -102,7 +104,7 @@ class Overrides:
         component that is replaced by another (``init.generator=he``) loses the old one's settings, then takes those
         that were typed, before it or behind it.
         """
-        slots = set(_slots(Settings))
+        slots = dict(slot_tables(Settings))
         choices: list[str] = []
         components: list[tuple[int, list[str]]] = []
         values: list[str] = []
@@ -201,14 +203,14 @@ def _unquoted(element: Any) -> Any:
     return element
 
 
-def _slots(kind: type, prefix: str = "") -> Iterator[str]:
-    """The full keys that hold a named component."""
+def slot_tables(kind: type, prefix: str = "") -> Iterator[tuple[str, Table[Any]]]:
+    """The full keys that hold a named component, each with the table that names it."""
     for name, annotation in hints(kind).items():
         full = f"{prefix}{name}"
         table = table_of(annotation)
         if table is not None and not is_mapping(annotation):
-            yield full
+            yield full, table
             for component in table.values():
-                yield from _slots(component, f"{full}.")
+                yield from slot_tables(component, f"{full}.")
         elif is_dataclass(annotation):
-            yield from _slots(annotation, f"{full}.")  # type: ignore[arg-type]
+            yield from slot_tables(annotation, f"{full}.")  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from hydra.core.override_parser.types import Override
 from ganlab.config import Settings, parse
 from ganlab.config.compose import Composer
 from ganlab.config.parse import hints
+from ganlab.config.plain import assign, lookup
 from ganlab.errors import Refused
 
 CHANGEABLE = ("steps", "optimizer", "logging", "checkpoint", "evaluation", "runtime", "data.root", "data.download")
@@ -38,9 +39,9 @@ def resumed(composing: Composer, read: Sequence[Override], saved: dict[str, Any]
             continue
         # A value goes onto the saved ones, whatever they are; an option brings all of its group.
         value = fresh[key] if composing.is_group_choice(one) else one.value()
-        if _get(saved, key) != value:
-            changes.append(f"{key}: {_get(saved, key)} → {value}")
-        _set(resumed, key, value)
+        if lookup(saved, key) != value:
+            changes.append(f"{key}: {lookup(saved, key)} → {value}")
+        assign(resumed, key, value)
     if problems:
         problems.append(f"what can change on resume: {', '.join(CHANGEABLE)}")
     plugins = [one.value() for one in read if one.key_or_group == "plugins"]
@@ -58,18 +59,3 @@ def resumed(composing: Composer, read: Sequence[Override], saved: dict[str, Any]
 
 def _origin(problem: str, typed: Sequence[Override]) -> str:
     return "" if any(problem.startswith(one.key_or_group) for one in typed) else "saved config.yaml: "
-
-
-def _get(plain: Any, key: str) -> Any:
-    for part in key.split("."):
-        plain = plain.get(part) if isinstance(plain, dict) else None
-    return plain
-
-
-def _set(plain: dict[str, Any], key: str, value: Any) -> None:
-    *parents, last = key.split(".")
-    for part in parents:
-        if not isinstance(plain.get(part), dict):
-            plain[part] = {}
-        plain = plain[part]
-    plain[last] = value

@@ -24,8 +24,8 @@ class Activation:
 
     @property
     def gain(self) -> float:
-        """1 / √E[f(z)²], z standard normal: what weights must amplify by so that, from one layer with this activation to
-        the next, values before it keep a second moment of 1. For ReLU and LeakyReLU it is √(2 / (1 + slope²)), He et
+        """1 / √E[f(z)²], z standard normal: what weights must amplify by so that, from one layer with this activation
+        to the next, values before it keep a second moment of 1. For ReLU and LeakyReLU it is √(2 / (1 + slope²)), He et
         al. 2015, Eq. 15; for the others an integral."""
         return _gain(self)
 

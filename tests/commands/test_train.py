@@ -71,7 +71,8 @@ def test_wgan_gp_needs_nothing_else_typed() -> None:
     assert train("loss=wgan_gp") == 0
     saved = config(runs()[0])
     assert saved["loss"] == {"name": "wasserstein"}
-    assert saved["regularizer"] == {"gradient_penalty": {"weight": 10.0, "interval": 1}}
+    assert list(saved["regularizer"]) == ["gradient_penalty"]
+    assert saved["regularizer"]["gradient_penalty"]["weight"] == 10.0
     assert saved["norm"]["discriminator"]["layer"]["name"] == "layer"
     assert saved["norm"]["generator"]["layer"]["name"] == "batch"
     assert saved["schedule"]["n_critic"] == 5
@@ -83,7 +84,7 @@ def test_tricks_and_values() -> None:
     assert train("tricks=[ema,ttur,label_smoothing,instance_noise]", "schedule.n_critic=2", "averaging.decay=0.5") == 0
     saved = config(runs()[0])
     assert (saved["optimizer"]["generator"]["lr"], saved["optimizer"]["discriminator"]["lr"]) == (1e-4, 4e-4)
-    assert saved["targets"] == {"real": 0.9, "fake": 0.0}
+    assert saved["targets"] == {"real": 0.9, "fake": 0.0, "noise": 0.0, "flip": 0.0}
     assert saved["averaging"]["decay"] == 0.5
     assert saved["schedule"]["n_critic"] == 2
     assert list(saved["augment"]) == ["instance_noise"]
@@ -346,7 +347,13 @@ def test_a_run_that_is_being_trained_is_left_alone(capsys: pytest.CaptureFixture
         (["experiment=dcgan_digits", "tricks=ttur"], "averaging", {"name": "none"}),
         (["experiment=dcgan_digits", "+tricks=ttur", "data.limit=null"], "data.limit", None),
         (["loss={name: bce}"], "loss", {"name": "bce"}),
-        (["latent={dim: 3}"], "latent", {"name": "normal", "dim": 3}),
+        (["latent={dim: 3}"], "latent", {"name": "normal", "dim": 3, "truncation": None}),
+        (["tricks=[linear_decay]", "optimizer.generator=sgd"], "optimizer.generator.decay.name", "linear"),
+        (["tricks=[linear_decay]", "optimizer.generator=sgd"], "optimizer.generator.name", "sgd"),
+        (["tricks=[ttur]", "optimizer.generator=sgd", "optimizer.generator.lr=0.5"], "optimizer.generator.lr", 0.5),
+        (["tricks=[ttur]", "optimizer.generator=sgd"], "optimizer.generator.lr", 1e-4),
+        (["tricks=[ttur]", "optimizer.generator={name: sgd, lr: 0.5}"], "optimizer.generator.lr", 0.5),
+        (["tricks=[dropout]", "discriminator=resnet"], "discriminator.dropout", 0.3),
         (["experiment=wgan_gp_cifar10", "data=digits", "norm=auto"], "norm.discriminator.layer.name", "layer"),
     ],
 )
@@ -365,10 +372,10 @@ def test_what_is_typed_is_what_a_run_would_do(
     [
         (["norm=null"], "norm=null: no such option; did you mean norm=none?"),
         (["norm=[batch,layer]"], "norm takes one option"),
-        (["tricks={ema: 1}"], "tricks=[ema]"),
+        (["tricks={ema: 1}"], "need a list of names; type tricks=["),
         (
             ["generator=mlp", "generator.width=4"],
-            "generator.width: mlp has no such setting, dcgan has; type generator=dcgan too",
+            "generator.width: mlp has no such setting, dcgan or resnet has; type generator=dcgan too",
         ),
         (["hydra/launcher=slurm"], "hydra/launcher=slurm: not installed"),
         (["hydra.run.dir="], "need a folder"),
@@ -493,7 +500,7 @@ def test_help_lists_groups_and_cfg_prints_and_neither_trains(capsys: pytest.Capt
         main(["--help"])
     assert ended.value.code == 0
     said = capsys.readouterr().out
-    assert "norm: auto, batch, instance, layer, none, spectral" in said
+    assert "norm: auto, batch, conditional_batch, equalized, group, instance, layer, none" in said
     assert not Path("outputs").exists()
 
 

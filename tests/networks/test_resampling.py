@@ -9,7 +9,7 @@ from torch import nn
 
 from ganlab.networks.activations import ACTIVATIONS, ReLU
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from ganlab.networks.norms import BatchNorm, NoNorm
+from ganlab.networks.norms import BatchNorm
 from ganlab.networks.resampling import Downsampling, Upsampling, downsampled, upsampled
 from ganlab.types import Batch, Shapes
 
