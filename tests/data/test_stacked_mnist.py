@@ -24,9 +24,7 @@ def small_mnist(tmp_path: Path) -> Path:
         sizes = np.array([0x803, DIGITS, 28, 28], ">i4")
         (raw / f"{part}-images-idx3-ubyte").write_bytes(sizes.tobytes() + images.tobytes())
         labels = (np.arange(DIGITS) % 10).astype(np.uint8)
-        (raw / f"{part}-labels-idx1-ubyte").write_bytes(
-            np.array([0x801, DIGITS], ">i4").tobytes() + labels.tobytes()
-        )
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(np.array([0x801, DIGITS], ">i4").tobytes() + labels.tobytes())
     return tmp_path
 
 
