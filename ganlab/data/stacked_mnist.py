@@ -15,8 +15,8 @@ class StackedMNIST(Source):
     """Three digits of MNIST in the three channels of an image: 1,000 modes that a classifier of digits can count.
 
     The class is the number that the digits make, red first: 100 a + 10 b + c. ``limit`` triples are drawn, each digit
-    from the 60,000 training images on its own, the same in every run. Metz et al. 2017; Srivastava et al. 2017 (VEEGAN);
-    Lin et al. 2018 (PacGAN), whose code draws 128,000 from training and test images.
+    from the 60,000 training images on its own, the same in every run. Metz et al. 2017; Srivastava et al. 2017
+    (VEEGAN); Lin et al. 2018 (PacGAN), whose code draws 128,000 from training and test images.
     """
 
     root: str = "data"
