@@ -341,6 +341,11 @@ class Blank:
     respond: Callable[[Layer], Tensor] | None = None
     """What a layer puts out, before norm and activation, when the network with its weights as they are now meets
     training data (D: real images, G: latents); None where there is no data."""
+    scale: Callable[[Layer], float] = lambda layer: 1.0
+    """The constant that the layer's parametrization will multiply the stored weight with: an equalized learning rate's;
+    otherwise 1."""
+    origin: str = ""
+    """The name under which others have published weights of this network; empty where nobody has."""
 
 
 class Initializer:

@@ -12,7 +12,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Who may know whom. A room knows the floors below it and itself; rooms of one floor do not know each other.
 FLOORS = [
-    {"errors", "table", "streams"},
+    {"errors", "table", "streams", "precision"},
     {"types"},
     {"networks", "initializers", "losses", "regularizers", "augment", "latents", "conditions", "data", "evaluation"},
     {"training"},
@@ -56,7 +56,7 @@ def test_arrows_run_one_way(file: Path) -> None:
 def test_training_knows_interfaces_only(file: Path) -> None:
     if room(file) == "training":
         rooms = {name.split(".")[1] for name in imported(file) if name.startswith("ganlab.")}
-        assert rooms <= {"types", "table", "errors", "streams", "training"}
+        assert rooms <= {"types", "table", "errors", "streams", "precision", "training"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
@@ -65,6 +65,9 @@ def test_nothing_runs_code_from_a_file(file: Path) -> None:
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
+            # torch.load unpickles tensors alone, and runs nothing, where it is told so in as many words.
+            if called == "torch.load" and any(ast.unparse(keyword) == "weights_only=True" for keyword in node.keywords):
+                continue
             assert called not in ("eval", "exec", "torch.load", "torch.save", "yaml.load", "hydra.utils.instantiate"), (
                 called
             )

@@ -13,10 +13,11 @@ from PIL import Image
 from torch import Tensor
 
 from ganlab.config import configure
-from ganlab.config.build import build_trainer
+from ganlab.config.build import build_discriminator, build_generator, build_trainer, start
 from ganlab.config.parse import hints, is_mapping, keys, table_of
 from ganlab.config.settings import Settings
 from ganlab.data import SOURCES
+from ganlab.errors import UserError
 from ganlab.training.observer import Observer, Samples
 from tests.conftest import TINY, merged
 
@@ -39,23 +40,6 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
     ({"discriminator": {"name": "mlp", "hidden": [8, 8]}}, "discriminator.hidden", [8]),
     ({"discriminator": {"name": "mlp", "hidden": [8, 8]}}, "discriminator.dropout", 0.7),
     ({}, "latent.dim", 7),
-    ({}, "latent.truncation", 0.5),
-    *(({"latent": {"name": name, "dim": 6}}, "latent.dim", 7) for name in ("uniform", "sphere")),
-    *(
-        ({"data": {"name": name, "limit": 64}, "generator": "mlp", "discriminator": "mlp"}, f"data.{field}", value)
-        for name, field, value in (
-            ("ring", "modes", 5),
-            ("ring", "radius", 0.5),
-            ("ring", "std", 0.02),
-            ("ring", "limit", 32),
-            ("grid", "side", 3),
-            ("grid", "extent", 0.5),
-            ("grid", "std", 0.02),
-            ("grid", "limit", 32),
-            ("swiss_roll", "noise", 0.01),
-            ("swiss_roll", "limit", 32),
-        )
-    ),
     ({}, "generator.depth", 2),
     *(({}, "generator.upsampling", way) for way in ("nearest", "bilinear", "pixel_shuffle")),
     ({"generator": {"activation": {"name": "elu"}}}, "generator.activation.alpha", 0.5),
@@ -104,6 +88,23 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "schedule.generator_batch_factor", 2),
     ({"schedule": {"top_k_until": 0.0}}, "schedule.top_k", 0.5),
     ({"schedule": {"top_k": 0.5}}, "schedule.top_k_until", 0.0),
+    ({}, "latent.truncation", 0.5),
+    *(({"latent": {"name": name, "dim": 6}}, "latent.dim", 7) for name in ("uniform", "sphere")),
+    *(
+        ({"data": {"name": name, "limit": 64}, "generator": "mlp", "discriminator": "mlp"}, f"data.{field}", value)
+        for name, field, value in (
+            ("ring", "modes", 5),
+            ("ring", "radius", 0.5),
+            ("ring", "std", 0.02),
+            ("ring", "limit", 32),
+            ("grid", "side", 3),
+            ("grid", "extent", 0.5),
+            ("grid", "std", 0.02),
+            ("grid", "limit", 32),
+            ("swiss_roll", "noise", 0.01),
+            ("swiss_roll", "limit", 32),
+        )
+    ),
     *(
         ({"init": {network: {"name": name}}}, f"init.{network}.{field}", value)
         for network in ("generator", "discriminator")
@@ -226,6 +227,12 @@ ELSEWHERE = {
     "runtime.device": "test_rules.test_what_the_machine_has_not",
     "runtime.threads": "test_every_setting.test_threads_and_bar",
     "logging.progress": "test_every_setting.test_threads_and_bar",
+    "discriminator.backbone": "test_backbone.test_parameters_are_torchvisions_without_the_classifier",
+    **{
+        f"init.{network}.{field}": "test_every_setting.test_pretrained_weights"
+        for network in ("generator", "discriminator")
+        for field in ("path", "layers", "weights", "rest")
+    },
     "plugins": "test_train.test_a_plugin_brings_a_loss",
     "resume": "test_train.test_resume_goes_on_in_the_same_folder",
     "data.root": "test_sources",
@@ -326,6 +333,38 @@ def test_image_folders(tmp_path: Path) -> None:
     for change in ({"size": 20}, {"color": "grey"}, {"crop": "stretch"}, {"background": "black"}):
         one, other = opened(size=16), opened(**{"size": 16, **change})
         assert one.shape != other.shape or not torch.equal(one, other), change
+
+
+def test_pretrained_weights(tmp_path: Path) -> None:
+    def trained(folder: Path, **changes: Any) -> None:
+        averaged = {"averaging": {"name": "ema", "decay": 0.5, "ramp": None}, "steps": 3, **changes}
+        configuration = configure(merged(TINY, averaged))
+        settings = configuration.settings
+        header = {"settings": configuration.plain()}
+        build_trainer(settings, settings.runtime.resolve(), settings.data.open(), folder, header=header).run()
+
+    def started(network: str, **pretrained: Any) -> list[Any]:
+        """The weights that a network starts with which is deeper than the trained one."""
+        deeper = {network: {"depth": 2}, "init": {network: {"name": "pretrained", **pretrained}}}
+        settings = configure(merged(TINY, deeper)).settings
+        built = build_generator(settings) if network == "generator" else build_discriminator(settings)
+        start(built, network, settings)  # type: ignore[arg-type]
+        return [tensor.tolist() for tensor in built.state_dict().values()]
+
+    trained(tmp_path / "a")
+    trained(tmp_path / "b", seed=1)
+    for network in ("generator", "discriminator"):
+        plain = {"path": str(tmp_path / "a")}
+        before = started(network, **plain)
+        assert started(network, path=str(tmp_path / "b")) != before
+        assert started(network, **plain, rest="he") != before
+        with pytest.raises(UserError, match="does not fit"):
+            started(network, **plain, layers="all")
+        if network == "generator":
+            assert started(network, **plain, weights="network") != before
+        else:
+            with pytest.raises(UserError, match="no average of the discriminator"):
+                started(network, **plain, weights="average")
 
 
 def test_threads_and_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,9 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
     UserError."""
     need_a_batch(open_data(settings.data), settings.batch_size)
     if resume is None:
+        for initializer in (settings.init.generator, settings.init.discriminator):
+            assert initializer != "auto", "resolved by the configuration"
+            initializer.check()
         return None
     if (owner := resume.running()) is not None:
         raise UserError(f"{resume.path} is being trained by process {owner}; stop that one first")
@@ -106,6 +109,7 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
         folder.path,
         [*observers, Progress()] if settings.logging.progress else observers,
         header={"settings": plain},
+        initialize=state is None,
     )
     if state is not None:
         trainer.restore(state)

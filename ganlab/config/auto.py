@@ -32,11 +32,10 @@ def resolve(settings: Settings) -> tuple[Settings, dict[str, Any]]:
     norm, init = settings.norm, settings.init
     for_generator = "conditional_batch" if settings.condition.by_norm else "batch"
     per_sample = any(term.per_sample for term in settings.regularizer.values())
-    for_loss = recommended.discriminator_norm
-    # A penalty on each sample alone has no meaning under batch norm, whatever the loss's own paper used.
-    for_discriminator = settings.discriminator.preferred_norm or (
-        "layer" if per_sample and for_loss == "batch" else for_loss
-    )
+    for_discriminator = settings.discriminator.preferred_norm or recommended.discriminator_norm
+    # A penalty on each sample alone has no meaning under batch norm, whatever the loss's or the network's paper used.
+    if per_sample and for_discriminator == "batch":
+        for_discriminator = "layer"
     for network, layer in (("generator", for_generator), ("discriminator", for_discriminator)):
         own: NetworkNorm = getattr(norm, network)
         initializer = getattr(init, network)

@@ -21,18 +21,19 @@ from ganlab.training.learner import Learner
 from ganlab.training.observer import Observer
 from ganlab.training.trainer import Trainer
 from ganlab.training.updates import Game
-from ganlab.types import Batch, Shapes
+from ganlab.types import Batch, Shapes, Wiring
 
 
 def shapes_of(settings: Settings) -> Shapes:
     """What both networks are built for."""
     condition = settings.condition
+    classes = settings.data.class_count if condition.needs_labels else 0
     return Shapes(
         image=settings.data.image_shape,
         latent=settings.latent.dim,
-        classes=settings.data.class_count if condition.needs_labels else 0,
+        classes=classes,
         pack=getattr(settings.discriminator, "pack", 1),
-        wiring=condition.wiring,
+        wiring=condition.wiring if classes else Wiring(),
     )
 
 
@@ -64,7 +65,7 @@ def start(
     CPU) for an initializer that looks at data. Raises UserError where it reads a file that does not fit."""
     initializer, norm = getattr(settings.init, name), getattr(settings.norm, name)
     notes = initializer.initialize(
-        blank(network, name, _probe(network, settings, known) if known else None),
+        blank(network, name, _probe(network, settings, known) if known else None, norm.weight),
         streams.generator(settings.seed, f"init/{name}"),
     )
     parametrize(network, norm.weight)
@@ -100,13 +101,22 @@ def build_trainer(
     folder: Path,
     observers: Sequence[Observer] = (),
     header: Mapping[str, Any] | None = None,
+    initialize: bool = True,
 ) -> Trainer:
-    """The trainer of resolved settings, on ``machine``, with checkpoints under ``folder``."""
+    """The trainer of resolved settings, on ``machine``, with checkpoints under ``folder``. Without ``initialize`` its
+    weights wait to be restored: what an initializer once read need not be there any more."""
     feed = Feed(image_set, settings.batch_size, settings.seed, machine.device, machine.memory_format)
     generator, discriminator = build_generator(settings), build_discriminator(settings)
-    known = feed.first(settings.batch_size)
-    known = Batch(known.images.cpu(), {key: value.cpu() for key, value in known.condition.items()})
-    notes = [*start(generator, "generator", settings, known), *start(discriminator, "discriminator", settings, known)]
+    notes: list[str] = []
+    if initialize:
+        known = feed.first(settings.batch_size)
+        known = Batch(known.images.cpu(), {key: value.cpu() for key, value in known.condition.items()})
+        notes += start(generator, "generator", settings, known)
+        notes += start(discriminator, "discriminator", settings, known)
+    else:
+        for network, norm in ((generator, settings.norm.generator), (discriminator, settings.norm.discriminator)):
+            assert norm.weight != "auto", "resolved by the configuration"
+            parametrize(network, norm.weight)
     for network in (generator, discriminator):
         network.to(machine.device).to(memory_format=machine.memory_format)
     averages = settings.averaging.share(1) is not None

@@ -49,12 +49,7 @@ def judge(settings: Settings) -> Verdict:
     """What speaks against resolved ``settings``. Nothing is written, and no data is read but to see that it is
     there."""
     verdict = Verdict()
-    for available in (
-        settings.runtime.resolve,
-        settings.data.check,
-        _initializer(settings, "generator").check,
-        _initializer(settings, "discriminator").check,
-    ):
+    for available in (settings.runtime.resolve, settings.data.check):
         try:
             available()
         except UserError as error:

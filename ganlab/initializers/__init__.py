@@ -10,6 +10,7 @@ from ganlab.initializers.hybrid import Hybrid
 from ganlab.initializers.lsuv import LSUV
 from ganlab.initializers.normal import Normal, TruncatedNormal
 from ganlab.initializers.orthogonal import DeltaOrthogonal, Orthogonal
+from ganlab.initializers.pretrained import Pretrained
 from ganlab.initializers.uniform import Uniform
 from ganlab.initializers.xavier import Xavier, XavierNormal
 from ganlab.table import Table
@@ -33,5 +34,6 @@ INITIALIZERS = Table[Initializer](
         "hybrid": Hybrid,
         "adaptive": Adaptive,
         "lsuv": LSUV,
+        "pretrained": Pretrained,
     },
 )

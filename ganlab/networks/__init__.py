@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol
 
+from ganlab.networks.backbone import TorchvisionDiscriminator
 from ganlab.networks.base import DiscriminatorModule, GeneratorModule, does_mix_samples, ends_in_sigmoid
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlab.networks.layers import blank, parametrize, walk
@@ -38,7 +39,13 @@ GENERATORS = Table[GeneratorArchitecture](
     "generator", {"dcgan": DCGANGenerator, "mlp": MLPGenerator, "resnet": ResNetGenerator}
 )
 DISCRIMINATORS = Table[DiscriminatorArchitecture](
-    "discriminator", {"dcgan": DCGANDiscriminator, "mlp": MLPDiscriminator, "resnet": ResNetDiscriminator}
+    "discriminator",
+    {
+        "dcgan": DCGANDiscriminator,
+        "mlp": MLPDiscriminator,
+        "resnet": ResNetDiscriminator,
+        "torchvision": TorchvisionDiscriminator,
+    },
 )
 
 __all__ = [

@@ -22,6 +22,9 @@ Dropout = Annotated[float, Range(least=0, below=1)]
 
 
 class NetworkModule(nn.Module):
+    origin: str = ""
+    """The name under which others have published weights of this network; empty where nobody has."""
+
     def advance(self) -> None:
         """Moves what moves once per update of this network: spectral norm's vectors."""
         for module in self.modules():

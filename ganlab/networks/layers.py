@@ -163,15 +163,22 @@ def walk(network: nn.Module) -> Iterator[Layer]:
             raise TypeError(f"parameter {name} belongs to no layer that the walk knows")
 
 
-def blank(network: nn.Module, name: str, probe: Callable[[], object] | None = None) -> Blank:
-    """A network as an initializer sees it. ``probe`` runs it once on training data."""
+def blank(
+    network: nn.Module,
+    name: str,
+    probe: Callable[[], object] | None = None,
+    weight: WeightSetting | None = None,
+) -> Blank:
+    """A network as an initializer sees it. ``probe`` runs it once on training data; ``weight`` is the parametrization
+    that its layers will get."""
     modules = dict(network.named_modules())
 
     @torch.no_grad()
     def respond(layer: Layer) -> Tensor:
         assert probe is not None
         heard: list[Tensor] = []
-        hook = modules[layer.name].register_forward_hook(lambda module, args, output: heard.append(output))
+        # A copy: what stands behind the layer may change its output in place.
+        hook = modules[layer.name].register_forward_hook(lambda module, args, output: heard.append(output.clone()))
         dropouts = [one for one in modules.values() if isinstance(one, nn.Dropout) and one.training]
         for dropout in dropouts:
             dropout.eval()
@@ -183,7 +190,14 @@ def blank(network: nn.Module, name: str, probe: Callable[[], object] | None = No
                 dropout.train()
         return heard[0]
 
-    return Blank(name, tuple(walk(network)), network.state_dict(), respond if probe else None)
+    return Blank(
+        name,
+        tuple(walk(network)),
+        network.state_dict(),
+        respond if probe else None,
+        (weight or WeightSetting()).scale,
+        getattr(network, "origin", ""),
+    )
 
 
 def parametrize(network: nn.Module, setting: WeightSetting) -> None:

@@ -220,18 +220,21 @@ class InstanceNorm(Norm):
 class GroupNorm(Norm):
     """Group normalization over H, W and the channels of a group, Wu & He 2018 (32 groups, in wider networks).
 
-    Where ``groups`` does not divide a layer's channels, the largest smaller number that does is taken.
+    Where ``groups`` does not divide a layer's channels, or would leave groups of a single value, the largest smaller
+    number that does neither is taken.
     """
 
     groups: Count = 8
     epsilon: Positive = 1e-5
 
     def build(self, channels: int, size: tuple[int, int] | None, classes: int = 0) -> nn.Module:
-        groups = next(number for number in range(min(self.groups, channels), 0, -1) if channels % number == 0)
-        if channels // groups * (size[0] * size[1] if size else 1) == 1:
-            raise ValueError(
-                f"group norm with {groups} groups of {channels} values would make all of them 0; type fewer groups"
-            )
+        pixels = size[0] * size[1] if size else 1
+        fitting = (
+            n for n in range(min(self.groups, channels), 0, -1) if channels % n == 0 and channels // n * pixels > 1
+        )
+        groups = next(fitting, 0)
+        if not groups:
+            raise ValueError("group norm of a single value would make it 0; type a larger width, or another norm")
         return GroupNormLayer(channels, self.epsilon, groups)
 
 

@@ -91,11 +91,14 @@ class WeightNormParametrization(Parametrization):
 
 class EqualizedParametrization(Parametrization):
     """c · w with w from N(0, 1) and the constant c that another scheme would have put into the weights, so that all
-    layers learn at one pace under Adam. Karras et al. 2018, section 4.1."""
+    layers learn at one pace under Adam. Karras et al. 2018, section 4.1. c is a buffer, so that a checkpoint says by
+    itself which weights were applied."""
+
+    scale: Tensor
 
     def __init__(self, scale: float) -> None:
         super().__init__()
-        self.scale = scale
+        self.register_buffer("scale", torch.tensor(scale))
 
     def forward(self, weight: Tensor, matrix: Tensor) -> Tensor:
         return weight * self.scale
@@ -118,6 +121,10 @@ class WeightSetting:
     def build(self, layer: Layer) -> Parametrization | None:
         """The parametrization of an initialized layer."""
         raise TypeError(f"{type(self).__name__} builds no parametrization")
+
+    def scale(self, layer: Layer) -> float:
+        """The constant by which the applied weight is the stored one's multiple; 1 where it is none, or no constant."""
+        return 1.0
 
 
 @dataclass(frozen=True)
@@ -160,7 +167,10 @@ class Equalized(WeightSetting):
     gain: Literal["auto"] | Positive = "auto"
 
     def build(self, layer: Layer) -> Parametrization:
-        return EqualizedParametrization((layer.gain if self.gain == "auto" else self.gain) / math.sqrt(layer.fan_in))
+        return EqualizedParametrization(self.scale(layer))
+
+    def scale(self, layer: Layer) -> float:
+        return (layer.gain if self.gain == "auto" else self.gain) / math.sqrt(layer.fan_in)
 
 
 PARAMETRIZATIONS = Table[WeightSetting](

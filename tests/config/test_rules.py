@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from ganlab.config import CannotCombine
-from ganlab.networks import DISCRIMINATORS
+from ganlab.initializers import INITIALIZERS
+from ganlab.networks import DISCRIMINATORS, NORMS, PARAMETRIZATIONS
 from ganlab.networks.base import DiscriminatorModule
 from ganlab.networks.dcgan import DCGANDiscriminator
+from ganlab.networks.norms import ConditionalBatchNorm
 from ganlab.types import Batch, Judgement
 from tests.conftest import tiny
 
@@ -85,6 +91,12 @@ def test_instance_norm_in_an_mlp() -> None:
 def test_batch_norm_of_one_image() -> None:
     with pytest.raises(CannotCombine, match="batch_size=1"):
         tiny(batch_size=1)
+    assert "norm.discriminator.layer=batch" in refusal(
+        batch_size=2, discriminator={"pack": 2}, norm={"generator": {"layer": "layer"}}
+    )
+    assert "norm.generator.layer=batch" in refusal(
+        batch_size=4, schedule={"accumulation": 4}, norm={"discriminator": {"layer": "layer"}}
+    )
     tiny(batch_size=1, norm={"generator": {"layer": "layer"}, "discriminator": {"layer": "layer"}})
 
 
@@ -97,8 +109,6 @@ def test_clipping_a_parametrized_weight() -> None:
 
 
 def test_what_the_machine_has_not() -> None:
-    import torch
-
     if not torch.cuda.is_available():
         assert "no CUDA device" in refusal(runtime={"device": "cuda"})
     assert "runtime.device" in refusal(runtime={"device": "gpu"})
@@ -109,3 +119,123 @@ def test_several_refusals_are_told_together() -> None:
     with pytest.raises(CannotCombine) as refused:
         tiny(**GP, norm={"discriminator": {"layer": "batch"}}, targets={"real": 0.9})
     assert len(refused.value.problems) == 2
+
+
+def test_a_norm_beside_minibatch_layers_is_still_refused() -> None:
+    """The minibatch layer alone is warned about; it does not excuse batch norm."""
+    minibatch = {"minibatch": "stddev"}
+    problem = refusal(**GP, discriminator=minibatch, norm={"discriminator": {"layer": "batch"}})
+    assert "norm.discriminator.layer=batch" in problem
+    warnings = tiny(**GP, discriminator=minibatch, norm={"discriminator": {"layer": "layer"}}).warnings
+    assert any("compares the images" in warning for warning in warnings)
+
+
+def test_a_class_head_has_targets_that_may_be_smoothed() -> None:
+    wasserstein = {"loss": "wasserstein", "targets": {"real": 0.9}}
+    assert "condition=auxiliary" in refusal(**wasserstein)
+    tiny(**wasserstein, condition="auxiliary", regularizer={"auxiliary_classifier": {}, "gradient_penalty": {}})
+
+
+@pytest.mark.parametrize(
+    ("changes", "size"),
+    [
+        ({"discriminator": {"pack": 3}}, 6),
+        ({"schedule": {"accumulation": 5}}, 5),
+        ({"discriminator": {"pack": 2}, "schedule": {"accumulation": 3}}, 6),
+    ],
+    ids=["pack", "accumulation", "both"],
+)
+def test_a_batch_that_cannot_be_cut(changes: dict[str, object], size: int) -> None:
+    problem = refusal(**changes)
+    assert f"type batch_size={size}" in problem
+    tiny(**changes, batch_size=2 * size)
+
+
+def test_packing_with_labels() -> None:
+    problem = refusal(discriminator={"pack": 2}, condition="concat")
+    assert "discriminator.pack=2" in problem
+    assert "condition=concat" in problem
+
+
+def test_labels_that_the_data_has_not(tmp_path: Path) -> None:
+    Image.new("RGB", (20, 20)).save(tmp_path / "one.png")
+    problem = refusal(data={"name": "image_folder", "root": str(tmp_path), "size": 16}, condition="concat")
+    assert "condition=concat needs labels" in problem
+
+
+def test_g_must_be_told() -> None:
+    problem = refusal(condition="projection", norm={"generator": {"layer": "batch"}})
+    assert "condition=projection" in problem
+    assert "norm.generator.layer=batch" in problem
+    for told in ("concat", "embedding"):
+        tiny(condition={"name": "projection", "generator": told}, norm={"generator": {"layer": "batch"}})
+    assert tiny(condition="projection").settings.norm.generator.layer == ConditionalBatchNorm()
+
+
+def test_conditional_norm_needs_labels() -> None:
+    assert "condition=projection" in refusal(norm={"generator": {"layer": "conditional_batch"}})
+
+
+def test_a_class_head_and_its_term_need_each_other() -> None:
+    assert "auxiliary_classifier" in refusal(condition="auxiliary")
+    assert "condition=auxiliary" in refusal(regularizer={"auxiliary_classifier": {}})
+    tiny(condition="auxiliary", regularizer={"auxiliary_classifier": {}})
+
+
+def test_a_penalty_on_a_scale_that_is_divided_out() -> None:
+    spectral = {"discriminator": {"layer": "none", "weight": "spectral"}}
+    problem = refusal(regularizer={"weight_penalty": {}}, norm=spectral)
+    assert "regularizer=weight_penalty" in problem
+    assert "norm.discriminator.weight=spectral" in problem
+    tiny(regularizer={"weight_penalty": {}}, norm={"generator": {"weight": "spectral"}})
+
+
+def test_equalized_weights_and_their_scale_go_together() -> None:
+    assert "norm.generator.weight=equalized" in refusal(
+        init={"generator": "normal"}, norm={"generator": {"weight": "equalized"}}
+    )
+    assert "norm.generator.weight=none" in refusal(
+        init={"generator": "equalized"}, norm={"generator": {"weight": "none"}}
+    )
+    for changes in ({"init": {"generator": "equalized"}}, {"norm": {"generator": {"weight": "equalized"}}}):
+        settings = tiny(**changes).settings
+        assert type(settings.init.generator) is INITIALIZERS["equalized"]
+        assert type(settings.norm.generator.weight) is PARAMETRIZATIONS["equalized"]
+        assert type(settings.init.discriminator) is INITIALIZERS["normal"]
+        assert type(settings.norm.discriminator.weight) is PARAMETRIZATIONS["none"]
+
+
+def test_a_discriminator_that_ends_in_a_sigmoid(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sigmoid(DCGANDiscriminator):
+        def build(self, shapes, norm):  # type: ignore[no-untyped-def]
+            network = super().build(shapes, norm)
+            forward = network.forward
+            network.forward = lambda batch, features=False: Judgement(
+                torch.sigmoid(forward(batch, features).logits[:, None]).squeeze(1)
+            )
+            return network
+
+    monkeypatch.setitem(DISCRIMINATORS._components, "dcgan", Sigmoid)
+    assert "ends in a sigmoid" in refusal()
+
+
+def test_a_critic_that_nothing_keeps_lipschitz_is_warned_about() -> None:
+    def warned(**changes: object) -> bool:
+        return any("1-Lipschitz" in warning for warning in tiny(loss="wasserstein", **changes).warnings)
+
+    assert warned()
+    assert not warned(constraint="weight_clipping")
+    assert not warned(regularizer={"gradient_penalty": {}})
+    assert not warned(norm={"discriminator": {"layer": "none", "weight": "spectral"}})
+
+
+def test_sync_batch_norm_on_one_rank_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    norm = {"discriminator": {"layer": "sync_batch"}}
+    assert any("one rank" in warning for warning in tiny(norm=norm).warnings)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert not tiny(norm=norm).warnings
+
+
+def test_a_per_sample_penalty_changes_what_auto_means() -> None:
+    assert type(tiny(loss="bce", regularizer={"r1": {}}).settings.norm.discriminator.layer) is NORMS["layer"]
+    assert type(tiny(loss="bce", regularizer={"drift": {}}).settings.norm.discriminator.layer) is NORMS["batch"]

@@ -30,6 +30,9 @@ def test_noise_is_uniform_around_each_target_and_ends_at_probabilities() -> None
     assert fake.min() == 0
     assert fake.max() <= 0.3
     assert (fake == 0).float().mean().item() == pytest.approx(0.25, abs=0.03)
+    hard = Targets(noise=0.2).draw(COUNT, draw).real
+    assert (hard == 1).float().mean().item() == pytest.approx(0.5, abs=0.03)
+    assert hard.max() == 1
     assert abs(torch.corrcoef(torch.stack([real, fake]))[0, 1]) < 0.05
 
 

@@ -100,8 +100,9 @@ def test_group_norm_standardizes_each_group_of_channels(x: Tensor) -> None:
 def test_group_norm_takes_the_largest_number_of_groups_that_divides() -> None:
     assert GroupNorm(groups=8).build(12, (4, 4)).groups == 6
     assert GroupNorm(groups=8).build(7, (4, 4)).groups == 7
-    with pytest.raises(ValueError, match="all of them 0"):
-        GroupNorm(groups=8).build(8, None)
+    assert GroupNorm(groups=8).build(8, None).groups == 4  # of vectors: no group of one value
+    with pytest.raises(ValueError, match="single value"):
+        GroupNorm(groups=8).build(1, None)
 
 
 def test_group_norm_is_neither_layer_nor_instance_norm() -> None:

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from ganlab.errors import UserError
+from ganlab.initializers.he import He
+from ganlab.initializers.normal import Normal
+from ganlab.initializers.orthogonal import Orthogonal
+from ganlab.initializers.weight_files import HOW, PARAMETRIZATION, Weights, look, published, read
+from ganlab.initializers.xavier import Xavier
+from ganlab.types import Blank, Initializer
+
+IMAGENET = "imagenet"
+REST: dict[str, type[Initializer]] = {"normal": Normal, "he": He, "xavier": Xavier, "orthogonal": Orthogonal}
+
+
+@dataclass(frozen=True)
+class Pretrained(Initializer):
+    """Weights of a trained network. Wang et al. 2018 (Transferring GANs).
+
+    ``path``: a run folder (its newest whole checkpoint), a ganlab checkpoint, a ``.safetensors`` or ``.pth`` file of
+    tensors by name, or ``imagenet`` for what torchvision publishes for a torchvision backbone. ``layers: fitting``
+    takes the tensors whose names and shapes fit; ``all`` wants every tensor, here and in the file, to fit. ``weights``,
+    of a checkpoint: those of the ``network``, their ``average``, or ``auto``, the average where there is one. What is
+    not in the file is filled by ``rest``; ``default`` leaves it as PyTorch does.
+
+    A weight is taken as it was applied, σ, g and an equalized scale multiplied in, and stored so that the new network
+    applies the same: under an equalized learning rate, divided by its scale. Spectral norm divides it by its own σ.
+    """
+
+    path: str | None = None
+    layers: Literal["fitting", "all"] = "fitting"
+    weights: Literal["auto", "network", "average"] = "auto"
+    rest: Literal["normal", "he", "xavier", "orthogonal", "default"] = "normal"
+
+    def check(self) -> None:
+        if self.path is None:
+            raise UserError(
+                "init=pretrained with a network whose path is null; type init.generator.path=… and "
+                "init.discriminator.path=…, or another initializer for one of them, such as init.discriminator=normal"
+            )
+        if self.path != IMAGENET:
+            look(Path(self.path), self.weights)
+
+    @torch.no_grad()
+    def initialize(self, blank: Blank, draw: torch.Generator) -> Sequence[str]:
+        if self.path is None:
+            raise UserError(f"init.{blank.name}.path is null; {HOW}")
+        if self.path == IMAGENET:
+            source = published(blank.origin, blank.name)
+        else:
+            source = read(Path(self.path), blank.name, self.weights)
+        theirs = self._applied(source, blank)
+        loaded = [name for name, tensor in blank.tensors.items() if _fits(theirs.get(name), tensor)]
+        left = [name for name in blank.tensors if name not in loaded]
+        unused = [name for name in theirs if name not in loaded]
+        if not loaded or (self.layers == "all" and (left or unused)):
+            self._refuse(blank, source, theirs, loaded)
+        if self.rest != "default":
+            REST[self.rest]().initialize(blank, draw)
+        for name in loaded:
+            blank.tensors[name].copy_(theirs[name])
+        for layer in blank.layers:
+            if layer.kind != "norm":
+                layer.weight.div_(blank.scale(layer))
+        notes = [f"{len(loaded)} of {len(blank.tensors)} tensors from {source.source}"]
+        if left:
+            notes.append(f"{len(left)} tensors that it does not hold, filled by {self.rest}: {_few(left)}")
+        if unused:
+            notes.append(f"{len(unused)} of its tensors have no place here: {_few(unused)}")
+        return notes
+
+    @staticmethod
+    def _applied(source: Weights, blank: Blank) -> dict[str, torch.Tensor]:
+        """The file's tensors by name, weights as they were applied where they have a place."""
+        theirs = {name: tensor for name, tensor in source.tensors.items() if PARAMETRIZATION not in name}
+        for layer in blank.layers:
+            name = f"{layer.name}.weight"
+            if layer.kind != "norm" and _fits(theirs.get(name), layer.weight):
+                theirs[name] = source.applied(layer)
+        return theirs
+
+    def _refuse(self, blank: Blank, source: Weights, theirs: dict[str, torch.Tensor], loaded: Sequence[str]) -> None:
+        misfits = [
+            f"{name} ({_shape(theirs[name])} there, {_shape(tensor)} here)" if name in theirs else f"{name} (not there)"
+            for name, tensor in blank.tensors.items()
+            if name not in loaded
+        ] + [f"{name} (not here)" for name in theirs if name not in blank.tensors]
+        if not loaded:
+            raise UserError(
+                f"{source.source}: none of its {len(theirs)} tensors fits this {blank.name}: {_few(misfits)}; type "
+                f"another init.{blank.name}.path, or the network's settings that it was trained with"
+            )
+        raise UserError(
+            f"{source.source} does not fit this {blank.name} in {len(misfits)} tensors: {_few(misfits)}; type "
+            f"init.{blank.name}.layers=fitting to take the others"
+        )
+
+
+def _fits(theirs: torch.Tensor | None, ours: torch.Tensor) -> bool:
+    return theirs is not None and theirs.shape == ours.shape
+
+
+def _shape(tensor: torch.Tensor) -> str:
+    return "×".join(map(str, tensor.shape)) or "a number"
+
+
+def _few(names: Sequence[str], most: int = 4) -> str:
+    return ", ".join([*names[:most], *(["…"] if len(names) > most else [])])

@@ -1,0 +1,222 @@
+"""Weights from files, as tensors by name. Nothing is read that could run: safetensors, and PyTorch's files through its
+reader for tensors alone."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from torch import Tensor
+
+from ganlab.errors import UserError
+from ganlab.types import Layer, as_matrix
+
+CHECKPOINT_FORMAT = 1
+PARTS = ("generator", "discriminator")
+PARAMETRIZATION = ".parametrization."
+HOW = "type the path of a run folder, of a ganlab checkpoint, or of a .safetensors or .pth file of weights"
+
+# What PyTorch's names are called here.
+RENAMED = {".running_var": ".running_variance"}
+
+
+@dataclass
+class Weights:
+    """A network's tensors by name. ``parametrization`` is the setting under which they were trained."""
+
+    source: str
+    tensors: dict[str, Tensor]
+    parametrization: Mapping[str, Any] = field(default_factory=dict)
+
+    def applied(self, layer: Layer) -> Tensor:
+        """The weight that the trained layer applied: its stored one through its parametrization (spectral: Miyato et
+        al. 2018, Eq. 8; weight norm: Salimans & Kingma 2016, Eq. 2; equalized: Karras et al. 2018, section 4.1).
+
+        Raises UserError where it had one that is not known here.
+        """
+        stored = self.tensors[f"{layer.name}.weight"]
+        prefix = f"{layer.name}{PARAMETRIZATION}"
+        of = {name.removeprefix(prefix): t.float() for name, t in self.tensors.items() if name.startswith(prefix)}
+        name = self.parametrization.get("name", "none")
+        weight = stored.float()
+        matrix = as_matrix(weight, layer.kind)
+        if of.keys() == {"u", "v"}:
+            floor = float(self.parametrization.get("floor", 1e-6))
+            return weight.div(torch.dot(of["u"], matrix.mv(of["v"])).clamp_min(floor))
+        if of.keys() == {"g"}:
+            shape = [1] * weight.dim()
+            shape[1 if layer.stored_transposed else 0] = -1
+            return weight.mul((of["g"] / matrix.norm(dim=1).clamp_min(1e-12)).view(shape))
+        if of.keys() == {"scale"}:
+            return weight.mul(of["scale"])
+        if not of and name in ("none", "spectral", "weight"):  # those two leave their tensors where they act
+            return stored
+        raise UserError(
+            f"{self.source}: {layer.name} was trained with norm.…weight={name}, and what it applied cannot be "
+            "told from what is in the file; start from a run without a weight parametrization, or with spectral or "
+            "weight normalization"
+        )
+
+
+def look(path: Path, weights: str) -> None:
+    """Sees that there is something to read, without reading it. Raises UserError where there is not."""
+    file = _file(path)
+    if not _is_pytorch(file):
+        with _opened(file) as opened:
+            header = _header(file, opened)
+            names = opened.keys()
+        if header is not None and not any(name.startswith(f"/{part}/network/") for name in names for part in PARTS):
+            raise UserError(f"{file} holds neither a generator nor a discriminator; {HOW}")
+        if weights == "average" and not any(name.startswith("/generator/average/") for name in names):
+            raise UserError(f"{file} holds no average of G's weights; type weights=auto or weights=network there")
+
+
+def read(path: Path, part: str, weights: str) -> Weights:
+    """The weights of a network, ``part`` of a ganlab checkpoint; its ``average`` there, its own (``network``), or
+    ``auto``: the average where there is one. Raises UserError where the file is not readable or has no such part."""
+    file = _file(path)
+    if _is_pytorch(file):
+        return Weights(str(file), plain(_unpickled(file), str(file)))
+    with _opened(file) as opened:
+        header = _header(file, opened)
+        if header is None:
+            if weights == "average":
+                raise UserError(f"{file} is no ganlab checkpoint and holds no average; type init.{part}.weights=auto")
+            names = opened.keys()
+            return Weights(str(file), plain({name: opened.get_tensor(name) for name in names}, str(file)))
+        names = opened.keys()
+        setting = _setting(header, part)
+        holders = {"auto": ("average", "network")}.get(weights, (weights,))
+        for holder in holders:
+            prefix = f"/{part}/{holder}/"
+            tensors = {n.removeprefix(prefix): opened.get_tensor(n) for n in names if n.startswith(prefix)}
+            if tensors:
+                source = f"{file} ({'average of the ' if holder == 'average' else 'the '}{part})"
+                return Weights(source, tensors, setting)
+    what = f"average of the {part}" if weights == "average" else part
+    raise UserError(f"{file} holds no {what}; type another init.{part}.path, or init.{part}.weights=auto")
+
+
+def published(origin: str, part: str) -> Weights:
+    """What torchvision publishes for its network ``origin``: downloaded, its hash checked. Raises UserError."""
+    if not origin:
+        raise UserError(
+            f"init.{part}.path=imagenet: nobody has published weights of this {part}; type discriminator=torchvision, "
+            "or the path of a file"
+        )
+    from torchvision.models import get_model_weights  # takes a second
+
+    reason = ""
+    try:
+        chosen: Any = get_model_weights(origin).DEFAULT  # type: ignore[attr-defined]
+        state = chosen.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+    if reason:
+        raise UserError(
+            f"torchvision's weights of {origin} could not be downloaded ({reason}); type "
+            f"init.{part}.path=FILE.safetensors or FILE.pth"
+        )
+    return Weights(f"torchvision's {chosen}", plain(state, origin))
+
+
+def plain(state: Any, source: str) -> dict[str, Tensor]:
+    """A state dict under the names that are used here. Raises UserError where it is none."""
+    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
+        state = state["state_dict"]
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UserError(f"{source} is no state dict, tensors by name; {HOW}")
+    tensors = {}
+    for name, tensor in state.items():
+        if not name.endswith(".num_batches_tracked"):  # nothing here counts batches
+            for theirs, ours in RENAMED.items():
+                name = f"{name.removesuffix(theirs)}{ours}" if name.endswith(theirs) else name
+            tensors[name] = tensor
+    return tensors
+
+
+def _file(path: Path) -> Path:
+    """The file itself, or the checkpoint with the most steps that is whole in a run folder."""
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise UserError(f"{path} is not there; {HOW}")
+    folder = path / "checkpoints" if (path / "checkpoints").is_dir() else path
+    found = [(step, file) for file in sorted(folder.glob("*.safetensors")) if (step := _steps_of(file)) is not None]
+    if not found:
+        raise UserError(f"{path} holds no whole ganlab checkpoint; {HOW}")
+    return max(found)[1]
+
+
+def _steps_of(file: Path) -> int | None:
+    try:
+        with _opened(file) as opened:
+            header = _header(file, opened)
+    except UserError:
+        return None
+    step = (header or {}).get("step")
+    return step if isinstance(step, int) else None
+
+
+def _is_pytorch(file: Path) -> bool:
+    return file.suffix in (".pth", ".pt")
+
+
+def _opened(file: Path) -> Any:
+    """A safetensors file; opening it tells whether it is whole."""
+    try:
+        return safetensors.safe_open(file, framework="pt")  # type: ignore[no-untyped-call]
+    except (safetensors.SafetensorError, OSError) as error:
+        reason = str(error)
+    raise UserError(f"{file} is not a whole safetensors file ({reason}); {HOW}")
+
+
+def _unpickled(file: Path) -> Any:
+    try:
+        # From the disk as it is needed, where the file's format allows that.
+        return torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
+    except Exception as error:  # whatever a broken file makes the reader stumble over
+        reason = str(error).partition("\n")[0]
+    raise UserError(f"{file} is not a PyTorch file of tensors alone ({reason}); {HOW}")
+
+
+def _header(file: Path, opened: Any) -> dict[str, Any] | None:
+    """What a ganlab checkpoint says of itself, tensors left out; None where the file is another one's."""
+    text = (opened.metadata() or {}).get("ganlab")
+    if text is None:
+        return None
+    try:
+        header = json.loads(text)
+        version = header["format"]
+        tree = _unwrapped(header["tree"]) if version == CHECKPOINT_FORMAT else {}
+    except (ValueError, KeyError, TypeError):
+        tree = None
+    if not isinstance(tree, dict):
+        raise UserError(f"{file} is not a whole ganlab checkpoint; {HOW}")
+    if version != CHECKPOINT_FORMAT:
+        raise UserError(f"{file} has checkpoint format {version}; this ganlab reads format {CHECKPOINT_FORMAT}")
+    return tree
+
+
+def _unwrapped(node: Any) -> Any:
+    if not isinstance(node, dict):
+        return node
+    if "tensor" in node:
+        return None
+    if "list" in node:
+        return [_unwrapped(value) for value in node["list"]]
+    return {key: _unwrapped(value) for key, value in node["tree"].items()}
+
+
+def _setting(header: dict[str, Any], part: str) -> dict[str, Any]:
+    """The weight parametrization's setting in a checkpoint's header; {} where it does not say."""
+    node: Any = header
+    for key in ("settings", "norm", part, "weight"):
+        node = node.get(key) if isinstance(node, dict) else None
+    return node if isinstance(node, dict) else {}

@@ -1,0 +1,236 @@
+"""Discriminators on the classification networks of torchvision, so that weights published for ImageNet can start them.
+
+Everything that carries weights is one of the layers of ``ganlab.networks.layers`` under torchvision's own name
+(``layer1.0.conv1.weight``): initializers, norms and parametrizations meet nothing new, and a published file fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from ganlab.networks.activations import Activation, ReLU
+from ganlab.networks.base import DiscriminatorModule, TrunkDiscriminator
+from ganlab.networks.layers import Convolution
+from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
+from ganlab.networks.norms import NoNorm, Norm
+from ganlab.table import Count
+from ganlab.types import Condition, Role, Shapes
+
+Backbone = Literal["resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19"]
+
+# What the published weights were trained on: each colour of an image in [0, 1], less its mean, by its deviation.
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
+HALVINGS_OF_VGG = 5
+
+
+@dataclass(frozen=True)
+class TorchvisionDiscriminator:
+    """A torchvision classification network up to its classifier, then a linear output: ResNet (He et al. 2016) with its
+    mean over what is left, VGG (Simonyan & Zisserman 2015) with its last maps as they are.
+
+    Images are shown as the published weights met them: [-1, 1] becomes [0, 1], less ImageNet's mean, by its deviation,
+    each colour for itself; a grey image has three equal colours. ``norm.discriminator.layer`` stands where torchvision
+    has batch norm; a VGG with ``none`` is the one that never had any (``vgg11``, otherwise ``vgg11_bn``).
+    """
+
+    # The published weights come with batch norm's statistics.
+    preferred_norm: ClassVar[str | None] = "batch"
+    backbone: Backbone = "resnet18"
+    minibatch: Annotated[Minibatch, MINIBATCHES] = field(default_factory=NoMinibatch)
+    pack: Count = 1
+
+    def build(self, shapes: Shapes, norm: Norm) -> DiscriminatorModule:
+        return (_VGG if self.backbone.startswith("vgg") else _ResNet)(self, shapes, norm)
+
+
+class _Trunk(TrunkDiscriminator):
+    """Takes torchvision's modules over, all but the classifier, each under its own name."""
+
+    slope: Tensor
+    shift: Tensor
+    colours: Tensor
+
+    def __init__(self, settings: TorchvisionDiscriminator, shapes: Shapes, norm: Norm, origin: str) -> None:
+        super().__init__(shapes, settings.minibatch)
+        channels, height, width = shapes.image
+        if channels not in (1, 3):
+            raise ValueError(
+                f"{settings.backbone} looks at grey or colour images, and these have {channels} channels; type "
+                "discriminator=dcgan or discriminator=mlp"
+            )
+        if norm.conditional:
+            raise ValueError(
+                f"{settings.backbone} has no way to tell its norms the label; type norm.discriminator.layer=batch, or "
+                "another norm that is not conditional"
+            )
+        self.origin = origin
+        planes = self.inputs[0] // shapes.pack - channels
+        self._see(channels, planes, shapes.pack)
+        self.size = (height, width)
+        for name, module in converted(origin, (3 + planes) * shapes.pack, self.size, norm).named_children():
+            self.add_module(name, module)
+
+    def _see(self, channels: int, planes: int, pack: int) -> None:
+        """How an image's channels become the first layer's inputs: which of them, times ``slope``, plus ``shift``.
+        Planes of labels are taken as they are."""
+        first = [image * (channels + planes) for image in range(pack)]
+        colours = [0, 1, 2] if channels == 3 else [0, 0, 0]
+        taken = [start + one for start in first for one in (*colours, *range(channels, channels + planes))]
+        slope = [*(0.5 / deviation for deviation in DEVIATION), *[1.0] * planes] * pack
+        shift = [*((0.5 - mean) / deviation for mean, deviation in zip(MEAN, DEVIATION, strict=True)), *[0.0] * planes]
+        # Constants: on the network's device, and in no checkpoint.
+        self.register_buffer("colours", torch.tensor(taken), persistent=False)
+        self.register_buffer("slope", torch.tensor(slope).view(-1, 1, 1), persistent=False)
+        self.register_buffer("shift", torch.tensor(shift * pack).view(-1, 1, 1), persistent=False)
+
+    def seen(self, x: Tensor) -> Tensor:
+        """What the first layer gets of images (n, *inputs) in [-1, 1]."""
+        if x.shape[1] != len(self.colours):
+            x = x[:, self.colours]
+        return x * self.slope + self.shift
+
+    def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:
+        return list(self.maps(self.seen(x)))
+
+    def maps(self, x: Tensor) -> Iterator[Tensor]:
+        """What the backbone makes of normalized images, each time that it has halved them."""
+        raise TypeError(f"{type(self).__name__} has no maps")
+
+
+class _ResNet(_Trunk):
+    conv1: nn.Module
+    bn1: nn.Module
+    relu: nn.Module
+    maxpool: nn.Module
+    layer1: nn.Module
+    layer2: nn.Module
+    layer3: nn.Module
+    layer4: nn.Module
+    avgpool: nn.Module
+
+    def __init__(self, settings: TorchvisionDiscriminator, shapes: Shapes, norm: Norm) -> None:
+        super().__init__(settings, shapes, norm, settings.backbone)
+        branches = [module for module in self.layer4.modules() if getattr(module, "role", None) == "residual"]
+        self.finish(cast(Convolution, branches[-1]).out_channels)
+
+    def maps(self, x: Tensor) -> Iterator[Tensor]:
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        yield x
+        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = layer(x)
+            yield x
+        yield self.avgpool(x).flatten(1)
+
+
+class _VGG(_Trunk):
+    features: nn.Sequential
+
+    def __init__(self, settings: TorchvisionDiscriminator, shapes: Shapes, norm: Norm) -> None:
+        smallest = 2**HALVINGS_OF_VGG
+        if min(shapes.image[1:]) < smallest:
+            height, width = shapes.image[1:]
+            raise ValueError(
+                f"{settings.backbone} halves an image {HALVINGS_OF_VGG} times and {height}×{width} is too small for "
+                f"that; type data.size={smallest} or more, or discriminator.backbone=resnet18"
+            )
+        super().__init__(settings, shapes, norm, settings.backbone + ("" if isinstance(norm, NoNorm) else "_bn"))
+        last = [module for module in self.features if isinstance(module, Convolution)][-1]
+        self.finish(last.out_channels, *(side >> HALVINGS_OF_VGG for side in self.size))
+
+    def maps(self, x: Tensor) -> Iterator[Tensor]:
+        for module in self.features:
+            x = module(x)
+            if isinstance(module, nn.MaxPool2d):
+                yield x
+
+
+def converted(name: str, inputs: int, size: tuple[int, int], norm: Norm) -> nn.Module:
+    """torchvision's network ``name`` for ``inputs`` channels of ``size`` (H, W), without its classifier, its
+    convolutions and norms replaced by ours under their own names, with PyTorch's own initial weights. Raises ValueError
+    where it has layers that we have no counterpart of."""
+    from torchvision.models import get_model  # takes a second, and only this architecture needs it
+
+    # On no device: all weights are replaced, and a VGG's classifier alone would be half a gigabyte.
+    with torch.device("meta"):
+        model = cast(nn.Module, get_model(name, weights=None)).eval()
+    sizes = _sizes(model, size)
+    for classifier in ("fc", "classifier"):
+        if hasattr(model, classifier):
+            delattr(model, classifier)
+    if name.startswith("vgg"):
+        del model.avgpool  # it would blow maps of other sizes up to 7×7
+    first = True
+    for place, module in list(model.named_modules()):
+        if isinstance(module, nn.Conv2d):
+            role, follows = _position(model, place)
+            _put(model, place, ours(place, module, inputs if first else module.in_channels, norm, role, follows))
+            first = False
+        elif isinstance(module, nn.BatchNorm2d):
+            _put(model, place, norm.build(module.num_features, sizes[place]))
+    return model
+
+
+def ours(place: str, theirs: nn.Conv2d, inputs: int, norm: Norm, role: Role, follows: Activation | None) -> Convolution:
+    """Our convolution in the place of torchvision's, with ``inputs`` channels; it has a bias where torchvision's has
+    one, and where the norm behind it brings none. Raises ValueError where it has groups or a dilation, or is not
+    square."""
+    kernel, stride, padding = theirs.kernel_size, theirs.stride, theirs.padding
+    square = all(len(set(pair)) == 1 and not isinstance(pair, str) for pair in (kernel, stride, padding))
+    if theirs.groups != 1 or set(theirs.dilation) != {1} or not square:
+        raise ValueError(
+            f"{place} is a convolution of {theirs.groups} groups, dilation {theirs.dilation} and kernel {kernel}; a "
+            "backbone may have square ones without groups and dilation only"
+        )
+    return Convolution(
+        inputs,
+        theirs.out_channels,
+        kernel[0],
+        follows=follows,
+        stride=stride[0],
+        padding=cast(tuple[int, int], padding)[0],
+        bias=theirs.bias is not None or not norm.has_shift,
+        role=role,
+    )
+
+
+def _position(model: nn.Module, place: str) -> tuple[Role, Activation | None]:
+    """A convolution's role, and the activation that follows it: none at the end of a residual branch and on a
+    shortcut."""
+    above, _, own = place.rpartition(".")
+    if above.endswith("downsample"):
+        return "hidden", None
+    parent = model.get_submodule(above)
+    if hasattr(parent, "downsample"):
+        branch = [name for name, module in parent.named_children() if isinstance(module, nn.Conv2d)]
+        if own == branch[-1]:
+            return "residual", None
+    return "hidden", ReLU()
+
+
+def _put(model: nn.Module, place: str, module: nn.Module) -> None:
+    above, _, own = place.rpartition(".")
+    model.get_submodule(above)._modules[own] = module
+
+
+@torch.no_grad()
+def _sizes(model: nn.Module, size: tuple[int, int]) -> dict[str, tuple[int, int]]:
+    """The size (H, W) of what each norm puts out."""
+    found: dict[str, tuple[int, int]] = {}
+    hooks = []
+    for place, module in model.named_modules():
+        if isinstance(module, nn.BatchNorm2d):
+
+            def heard(module: nn.Module, args: object, output: Tensor, place: str = place) -> None:
+                found[place] = (output.shape[2], output.shape[3])
+
+            hooks.append(module.register_forward_hook(heard))
+    model(torch.empty(1, 3, *size, device="meta"))
+    for hook in hooks:
+        hook.remove()
+    return found

@@ -1,0 +1,212 @@
+"""Every choice with every other: a random combination trains, or is refused before the first step by a sentence that
+names what does not fit."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganlab.commands.training_run import open_data
+from ganlab.config import CannotCombine, configure
+from ganlab.config.build import build_trainer
+from ganlab.config.compose import Composer, composer, config_folder
+
+# Options that a draw leaves out, and where they are tried instead.
+ELSEWHERE = {
+    ("data", "mnist"): "tests/data, on the real files",
+    ("data", "fashion_mnist"): "tests/data",
+    ("data", "cifar10"): "tests/data",
+    ("data", "stl10"): "tests/data",
+    ("data", "stacked_mnist"): "tests/data, on the real files",
+    ("init", "pretrained"): "tests/initializers/test_pretrained.py: it needs a file",
+}
+# The reviewed list: what may be refused, and why that is right. A refusal that no line knows fails the test.
+REFUSALS = {
+    r"points have no height and width": "convolutions on points of the plane",
+    r"norm\.discriminator\.layer=\w+ cannot go with regularizer=": "a penalty per sample under batch statistics",
+    r"targets\.\w+=\S+ .*with a \w+ loss": "smoothing where no head has targets",
+    r"instance norm averages over height and width": "instance norm of vectors or of single pixels",
+    r"constraint=weight_clipping with norm\.discriminator\.weight=": "clipping what is rescaled",
+    r"regularizer=weight_penalty with norm\.discriminator\.weight=": "a penalty on a scale that is divided out",
+    r"discriminator\.pack=\d+ with condition=": "no common label",
+    r"condition=\w+ needs labels": "data without classes",
+    r"condition=\w+ tells G the class by its norm": "a norm without scales per class",
+    r"condition=\w+ without regularizer\.auxiliary_classifier": "a head that nothing trains",
+    r"regularizer=auxiliary_classifier with condition=": "a term without its head",
+    r"conditional batch norm has a scale per class": "no labels for conditional batch norm",
+    r"norm\.\w+\.weight=equalized with init\.\w+=": "two scales at once",
+    r"init\.\w+=equalized with norm\.\w+\.weight=": "N(0, 1) without its scale",
+    r"regularizer=\S+ with (loss|condition)=\w+, which brings \w+ along already": "the same term twice",
+    r"VGG|pixels a side|strides of 2 halve": "a size that the strides do not reach",
+}
+SIDES = {"digits": 32, "image_folder": 32}
+LISTS = ("regularizer", "augment", "tricks")
+
+
+def options(group: str) -> list[str]:
+    return sorted(file.stem for file in (config_folder() / group).glob("*.yaml") if (group, file.stem) not in ELSEWHERE)
+
+
+SINGLE = ("generator", "discriminator", "condition", "latent", "init", "norm", "loss", "optimizer", "constraint", "averaging")  # fmt: skip
+
+
+def draws(seed: int) -> Iterator[dict[str, list[str]]]:
+    """Choices as a person might make them: mostly pictures, points mostly with perceptrons, a few terms and tricks."""
+    random_number = random.Random(seed)
+    known = {group: options(group) for group in ("data", *SINGLE, *LISTS)}
+    points = [name for name in known["data"] if name not in SIDES]
+    while True:
+        chosen = {group: [random_number.choice(known[group])] for group in SINGLE}
+        chosen["data"] = [random_number.choice(sorted(SIDES) if random_number.random() < 0.7 else points)]
+        if chosen["data"][0] in points and random_number.random() < 0.85:
+            chosen["generator"] = chosen["discriminator"] = ["mlp"]
+        # Labels are asked for half of the time; what is made for one thing is mostly chosen with it; and networks of
+        # millions of weights are rare, since they take their time.
+        if random_number.random() < 0.5:
+            chosen["condition"] = ["none"]
+        for group, option, companion, fitting in MOSTLY:
+            if chosen[group] == [option] and random_number.random() < 0.8:
+                chosen[companion] = [fitting]
+        for group in LISTS:
+            count = random_number.choice((0, 0, 1, 1, 2) if group != "tricks" else (0, 1, 1, 2, 3))
+            chosen[group] = random_number.sample(known[group], min(count, len(known[group])))
+        yield chosen
+
+
+MOSTLY = [
+    ("norm", "equalized", "init", "equalized"),
+    ("norm", "conditional_batch", "condition", "projection"),
+    ("constraint", "weight_clipping", "norm", "batch"),
+    ("discriminator", "torchvision", "discriminator", "resnet"),
+]
+
+
+@dataclass
+class Outcomes:
+    trained: Counter[tuple[str, str]] = field(default_factory=Counter)
+    runs: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    unknown: list[str] = field(default_factory=list)
+
+
+def overrides(chosen: dict[str, list[str]], folder: Path) -> list[str]:
+    typed = [f"{group}={chosen[group][0]}" for group in ("data", *SINGLE)]
+    typed += [f"{group}=[{','.join(chosen[group])}]" for group in LISTS if chosen[group]]
+    data = chosen["data"][0]
+    if data == "image_folder":
+        typed += [f"data.root={folder}"]
+    typed += [f"data.size={SIDES[data]}", "data.limit=32"] if data in SIDES else ["data.limit=64"]
+    for network in ("generator", "discriminator"):
+        architecture = chosen[network][0]
+        if architecture in ("dcgan", "resnet"):
+            typed += [f"{network}.width=4", f"{network}.largest_width=8"]
+        elif architecture == "mlp":
+            typed += [f"{network}.hidden=[16,12]"]
+    if "minibatch_discrimination" in chosen["tricks"]:
+        typed += ["discriminator.minibatch.features=4"]
+    if "pretrain_discriminator" in chosen["tricks"]:
+        typed += ["schedule.pretrain_discriminator=2"]
+    return [*typed, "batch_size=8", "latent.dim=8", "steps=2", "logging.samples=8", "logging.progress=false"]
+
+
+def try_out(composing: Composer, chosen: dict[str, list[str]], images: Path, folder: Path, outcomes: Outcomes) -> None:
+    outcomes.runs += 1
+    typed = overrides(chosen, images)
+    try:
+        read = composing.read(typed)
+        configuration = configure(composing.plain(composing.rewrite(read)))
+    except CannotCombine as refusal:
+        problems = refusal.problems
+    except Exception as error:  # a sentence of Hydra's composition, such as the same term twice
+        problems = getattr(error, "problems", None) or [f"{type(error).__name__}: {error}"]
+    else:
+        settings = configuration.settings
+        trainer = build_trainer(settings, settings.runtime.resolve(), open_data(settings.data), folder)
+        trainer.train_step()
+        trainer.train_step()
+        values = trainer.meter.read()
+        assert all(np.isfinite(value) for value in values.values()), (typed, values)
+        assert values["discriminator/blocked"] == values["generator/blocked"] == 0, typed
+        assert all(parameter.isfinite().all() for parameter in trainer.generator.parameters), typed
+        outcomes.trained.update((group, option) for group, names in chosen.items() for option in names)
+        outcomes.trained["all", "runs"] += 1
+        return
+    for problem in problems:
+        line = next((pattern for pattern in REFUSALS if re.search(pattern, problem)), None)
+        if line is None:
+            outcomes.unknown.append(f"{' '.join(typed)}: {problem}")
+        else:
+            outcomes.refused[line] += 1
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A person's folder: colour pictures in a folder per class."""
+    root = tmp_path_factory.mktemp("pictures")
+    noise = np.random.default_rng(0)
+    for label in ("cats", "dogs"):
+        (root / label).mkdir()
+        for number in range(20):
+            Image.fromarray(noise.integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(root / label / f"{number}.png")
+    return root
+
+
+def judge(outcomes: Outcomes) -> None:
+    assert not outcomes.unknown, "\n".join(outcomes.unknown[:10])
+    assert outcomes.trained["all", "runs"] >= 0.6 * outcomes.runs, outcomes.refused
+
+
+@pytest.mark.parametrize("chunk", range(8))
+def test_random_combinations_train_or_are_refused_in_a_sentence(chunk: int, images: Path, tmp_path: Path) -> None:
+    outcomes, drawn = Outcomes(), draws(chunk)
+    with composer() as composing:
+        for _ in range(12):
+            try_out(composing, next(drawn), images, tmp_path, outcomes)
+    judge(outcomes)
+
+
+@pytest.mark.slow
+def test_many_random_combinations(images: Path, tmp_path: Path) -> None:
+    outcomes, drawn = Outcomes(), draws(1000)
+    with composer() as composing:
+        for _ in range(1500):
+            try_out(composing, next(drawn), images, tmp_path, outcomes)
+    judge(outcomes)
+    assert set(outcomes.refused) <= set(REFUSALS)
+
+
+COMPANIONS = {
+    ("norm", "conditional_batch"): {"condition": ["projection"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("group", "option"),
+    [(group, option) for group in ("data", *SINGLE, *LISTS) for option in options(group)],
+    ids=lambda part: part,
+)
+def test_every_option_trains(group: str, option: str, images: Path, tmp_path: Path) -> None:
+    """Each beside the defaults, or beside what it is made for."""
+    defaults = {
+        "data": ["digits"], "generator": ["dcgan"], "discriminator": ["dcgan"], "condition": ["none"],
+        "latent": ["normal"], "init": ["auto"], "norm": ["auto"], "loss": ["bce"], "optimizer": ["adam"],
+        "constraint": ["none"], "averaging": ["none"], "regularizer": [], "augment": [], "tricks": [],
+    }  # fmt: skip
+    chosen = {**defaults, **COMPANIONS.get((group, option), {}), group: [option]}
+    if group == "data" and option not in SIDES:
+        chosen["generator"] = chosen["discriminator"] = ["mlp"]
+    if (group, option) == ("regularizer", "auxiliary_classifier"):
+        chosen["condition"] = ["auxiliary"]  # which brings it along
+        chosen["regularizer"] = []
+    outcomes = Outcomes()
+    with composer() as composing:
+        try_out(composing, chosen, images, tmp_path, outcomes)
+    assert outcomes.trained["all", "runs"] == 1, (outcomes.refused, outcomes.unknown)
