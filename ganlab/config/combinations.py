@@ -1,0 +1,261 @@
+"""What cannot be combined, one rule a function: what it found, why it cannot work, and what to type instead."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+
+from ganlab.conditions import CONDITIONS
+from ganlab.config.build import build_discriminator, shapes_of
+from ganlab.config.settings import NetworkNorm, Settings
+from ganlab.initializers import INITIALIZERS
+from ganlab.losses import Targets
+from ganlab.losses.wasserstein import Wasserstein
+from ganlab.networks import (
+    DISCRIMINATORS,
+    NORMS,
+    PARAMETRIZATIONS,
+    DiscriminatorModule,
+    Norm,
+    WeightSetting,
+    ends_in_sigmoid,
+)
+from ganlab.networks.minibatch import NoMinibatch
+from ganlab.networks.norms import BatchNorm, SyncBatchNorm
+from ganlab.regularizers.auxiliary_classifier import AuxiliaryClassifier
+from ganlab.regularizers.weights import WeightPenalty
+from ganlab.training.constraints import Unconstrained, WeightClipping
+from ganlab.training.schedule import Alternating
+from ganlab.types import Initializer
+
+NETWORKS = ("generator", "discriminator")
+
+
+@dataclass
+class Verdict:
+    """``refusals`` keep the configuration from running; ``warnings`` are told and it runs."""
+
+    refusals: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def _layer(settings: Settings, network: str) -> Norm:
+    layer = getattr(settings.norm, network).layer
+    assert layer != "auto", "resolved by the configuration"
+    norm: Norm = layer
+    return norm
+
+
+def _weight(settings: Settings, network: str) -> WeightSetting:
+    weight = getattr(settings.norm, network).weight
+    assert weight != "auto", "resolved by the configuration"
+    setting: WeightSetting = weight
+    return setting
+
+
+def _initializer(settings: Settings, network: str) -> Initializer:
+    initializer = getattr(settings.init, network)
+    assert initializer != "auto", "resolved by the configuration"
+    chosen: Initializer = initializer
+    return chosen
+
+
+def penalties_are_per_sample(settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict) -> None:
+    terms = [name for name, term in settings.regularizer.items() if term.per_sample]
+    if not terms or discriminator is None or not discriminator.mixes_samples:
+        return
+    subject = f"regularizer={terms[0]}, which is defined for each judged sample alone"
+    own = settings.discriminator
+    alone = replace(own, minibatch=NoMinibatch()) if hasattr(own, "minibatch") else own  # type: ignore[type-var]
+    norm = settings.norm.discriminator
+    without_norm = replace(settings.norm, discriminator=NetworkNorm(NORMS["none"](), norm.weight))
+    by_norm = (
+        build_discriminator(replace(settings, discriminator=alone)).mixes_samples
+        and not build_discriminator(replace(settings, discriminator=alone, norm=without_norm)).mixes_samples
+    )
+    if not by_norm:
+        verdict.warnings.append(
+            f"{subject}: this discriminator compares the images of a batch; published recipes do so (Karras et al. "
+            "2018), but the penalty is an approximation then"
+        )
+        return
+    verdict.refusals.append(
+        f"norm.discriminator.layer={NORMS.name_of(_layer(settings, 'discriminator'))} cannot go with {subject}, and "
+        "this norm makes an image's gradient depend on the others in its batch (Gulrajani et al. 2017, section 4); "
+        "type norm=layer, norm=instance, norm=spectral or norm=none"
+    )
+
+
+def targets_need_a_head_that_has_them(
+    settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict
+) -> None:
+    has_targets = settings.loss.has_targets or any(term.has_targets for term in settings.regularizer.values())
+    if has_targets:
+        return
+    changed = [
+        f"targets.{field.name}={getattr(settings.targets, field.name):g}"
+        for field in fields(Targets)
+        if getattr(settings.targets, field.name) != getattr(Targets(), field.name)
+    ]
+    if changed:
+        verdict.refusals.append(
+            f"{' '.join(changed)} with a {type(settings.loss).__name__} loss, whose D is told no probabilities that "
+            "could be smoothed, noisy or flipped; type loss=bce, or condition=auxiliary, whose class head has targets, "
+            "or leave it out"
+        )
+
+
+def batches_can_be_cut(settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict) -> None:
+    parts = settings.schedule.accumulation if isinstance(settings.schedule, Alternating) else 1
+    pack = shapes_of(settings).pack
+    if settings.batch_size % (parts * pack):
+        names = [f"schedule.accumulation={parts}"] * (parts > 1) + [f"discriminator.pack={pack}"] * (pack > 1)
+        step = parts * pack
+        verdict.refusals.append(
+            f"batch_size={settings.batch_size} with {' and '.join(names)}: a batch must be a multiple of {step}; type "
+            f"batch_size={max(settings.batch_size // step, 1) * step}"
+        )
+        return
+    for network, images in (
+        ("generator", settings.batch_size // parts),
+        ("discriminator", settings.batch_size // parts // pack),
+    ):
+        if images == 1 and isinstance(_layer(settings, network), BatchNorm):
+            verdict.refusals.append(
+                f"batch_size={settings.batch_size} with norm.{network}.layer={NORMS.name_of(_layer(settings, network))}"
+                f" leaves it one image to average over; type batch_size={2 * settings.batch_size} or more, or "
+                f"norm.{network}.layer=layer"
+            )
+
+
+def packed_images_have_no_label(
+    settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict
+) -> None:
+    pack = shapes_of(settings).pack
+    if pack > 1 and settings.condition.needs_labels:
+        verdict.refusals.append(
+            f"discriminator.pack={pack} with condition={CONDITIONS.name_of(settings.condition)}: images that are "
+            "judged together have no common label (Lin et al. 2018 pack unlabelled images); type discriminator.pack=1 "
+            "or condition=none"
+        )
+
+
+def conditions_need_labels_and_listeners(
+    settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict
+) -> None:
+    condition = settings.condition
+    name = CONDITIONS.name_of(condition)
+    if condition.needs_labels and not settings.data.class_count:
+        verdict.refusals.append(
+            f"condition={name} needs labels, and these images have none; type condition=none, or for your own images "
+            "put those of each class into a folder of its own"
+        )
+    if condition.by_norm and not _layer(settings, "generator").conditional:
+        verdict.refusals.append(
+            f"condition={name} tells G the class by its norm, and "
+            f"norm.generator.layer={NORMS.name_of(_layer(settings, 'generator'))} has no scales per class; type "
+            "norm.generator.layer=conditional_batch, or condition.generator=concat"
+        )
+    has_term = any(isinstance(term, AuxiliaryClassifier) for term in settings.regularizer.values())
+    has_head = condition.wiring.discriminator == "class"
+    if has_term and not has_head:
+        verdict.refusals.append(
+            f"regularizer=auxiliary_classifier with condition={name}, whose D has no class head to train; type "
+            "condition=auxiliary"
+        )
+    if has_head and not has_term:
+        verdict.refusals.append(
+            f"condition={name} without regularizer.auxiliary_classifier, which alone trains its class head; leave "
+            "regularizer=… as it was, or add auxiliary_classifier to it"
+        )
+
+
+def clipping_needs_plain_weights(
+    settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict
+) -> None:
+    weight = _weight(settings, "discriminator")
+    if isinstance(settings.constraint, WeightClipping) and weight.rescales:
+        verdict.refusals.append(
+            f"constraint=weight_clipping with norm.discriminator.weight={PARAMETRIZATIONS.name_of(weight)}, which "
+            "rescales what was clipped, so that the bound means nothing; type constraint=none or "
+            "norm.discriminator.weight=none"
+        )
+
+
+def weight_penalties_need_a_scale(
+    settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict
+) -> None:
+    weight = _weight(settings, "discriminator")
+    has_penalty = any(isinstance(term, WeightPenalty) for term in settings.regularizer.values())
+    if has_penalty and weight.fixes_scale:
+        verdict.refusals.append(
+            f"regularizer=weight_penalty with norm.discriminator.weight={PARAMETRIZATIONS.name_of(weight)}, which "
+            "divides each weight by its norm, so that a penalty on its size has nothing to shrink (van Laarhoven 2017, "
+            "on norms); leave one of them out"
+        )
+
+
+def parametrizations_and_initializers_agree(
+    settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict
+) -> None:
+    for network in NETWORKS:
+        weight, initializer = _weight(settings, network), INITIALIZERS.name_of(_initializer(settings, network))
+        name = PARAMETRIZATIONS.name_of(weight)
+        if weight.initializer not in (None, initializer) and initializer != "pretrained":
+            verdict.refusals.append(
+                f"norm.{network}.weight={name} with init.{network}={initializer}: it scales weights from N(0, 1) at "
+                "run time (Karras et al. 2018), so another scale would count twice; type "
+                f"init.{network}={weight.initializer}"
+            )
+        for other, setting in PARAMETRIZATIONS.items():
+            if setting.initializer == initializer and other != name:
+                verdict.refusals.append(
+                    f"init.{network}={initializer} with norm.{network}.weight={name}: its weights from N(0, 1) need "
+                    f"the scale at run time that norm.{network}.weight={other} gives; type that, or another initializer"
+                )
+
+
+def logits_have_no_sigmoid(settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict) -> None:
+    if discriminator is not None and ends_in_sigmoid(discriminator, shapes_of(settings)):
+        verdict.refusals.append(
+            f"discriminator={DISCRIMINATORS.name_of(settings.discriminator)} ends in a sigmoid: losses here take "
+            "logits and apply what they need, and a Wasserstein critic must not be bounded (Arjovsky et al. 2017); "
+            "return the logits instead"
+        )
+
+
+def critics_need_a_constraint(settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict) -> None:
+    if (
+        isinstance(settings.loss, Wasserstein)
+        and isinstance(settings.constraint, Unconstrained)
+        and not any(term.per_sample for term in settings.regularizer.values())
+        and not _weight(settings, "discriminator").fixes_scale
+    ):
+        verdict.warnings.append(
+            "nothing keeps this Wasserstein critic 1-Lipschitz, and its loss can grow without bound (Arjovsky et al. "
+            "2017, section 3); type loss=wgan_gp, loss=wgan or norm=spectral"
+        )
+
+
+def ranks_share_a_norm(settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict) -> None:
+    for network in NETWORKS:
+        if isinstance(_layer(settings, network), SyncBatchNorm) and int(os.environ.get("WORLD_SIZE", "1")) == 1:
+            verdict.warnings.append(
+                f"norm.{network}.layer=sync_batch on one rank has nothing to share: it is batch norm"
+            )
+
+
+RULES: tuple[Callable[[Settings, DiscriminatorModule | None, Verdict], None], ...] = (
+    penalties_are_per_sample,
+    targets_need_a_head_that_has_them,
+    batches_can_be_cut,
+    packed_images_have_no_label,
+    conditions_need_labels_and_listeners,
+    clipping_needs_plain_weights,
+    weight_penalties_need_a_scale,
+    parametrizations_and_initializers_agree,
+    logits_have_no_sigmoid,
+    critics_need_a_constraint,
+    ranks_share_a_norm,
+)
