@@ -61,7 +61,7 @@ class Embedding(Labelled):
 
 @dataclass(frozen=True)
 class _HeadInD(Labelled):
-    generator: Told = "norm"
+    generator: Literal["auto"] | Told = "auto"
     dim: Count = 50  # of the vector where generator is embedding
 
     @property
@@ -69,7 +69,8 @@ class _HeadInD(Labelled):
         return self.generator == "norm"
 
     def _wired(self, discriminator: Literal["projection", "class"]) -> Wiring:
-        told: dict[Told, Literal["none", "one_hot", "embedding"]] = {
+        told: dict[str, Literal["none", "one_hot", "embedding"]] = {
+            "auto": "none",
             "norm": "none",
             "concat": "one_hot",
             "embedding": "embedding",
@@ -80,7 +81,8 @@ class _HeadInD(Labelled):
 @dataclass(frozen=True)
 class Projection(_HeadInD):
     """D adds the inner product of its features and a learned vector per class to its logit. Miyato & Koyama 2018, Eq.
-    3; G is told by conditional batch norm, as theirs."""
+    3. ``generator: auto`` tells G by conditional batch norm, as theirs, or beside its latent where another norm is
+    typed."""
 
     @property
     def wiring(self) -> Wiring:
@@ -93,7 +95,7 @@ class Auxiliary(_HeadInD):
     (``regularizer=[auxiliary_classifier]``, which this option brings along). Odena et al. 2017, section 3; G's label
     stands beside its latent."""
 
-    generator: Told = "concat"
+    generator: Literal["auto"] | Told = "concat"
 
     @property
     def wiring(self) -> Wiring:

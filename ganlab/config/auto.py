@@ -29,8 +29,12 @@ def resolve(settings: Settings) -> tuple[Settings, dict[str, Any]]:
             chosen[f"{key}.{field}"] = word
         return replace(component, **{field: word if value is None else value})
 
-    norm, init = settings.norm, settings.init
-    for_generator = "conditional_batch" if settings.condition.by_norm else "batch"
+    norm, init, condition = settings.norm, settings.init, settings.condition
+    if hasattr(condition, "generator"):
+        typed = norm.generator.layer
+        by_norm = typed == "auto" or typed.conditional
+        condition = choose(condition, "generator", "condition", "norm" if by_norm else "concat", plain="norm")
+    for_generator = "conditional_batch" if condition.by_norm else "batch"
     per_sample = any(term.per_sample for term in settings.regularizer.values())
     for_discriminator = settings.discriminator.preferred_norm or recommended.discriminator_norm
     # A penalty on each sample alone has no meaning under batch norm, whatever the loss's or the network's paper used.
@@ -61,4 +65,13 @@ def resolve(settings: Settings) -> tuple[Settings, dict[str, Any]]:
             if hasattr(one, field):
                 one = choose(one, field, f"optimizer.{network}", value)
         optimizer = replace(optimizer, **{network: one})
-    return replace(settings, norm=norm, init=init, logging=logging, schedule=schedule, optimizer=optimizer), chosen
+    resolved = replace(
+        settings,
+        condition=condition,
+        norm=norm,
+        init=init,
+        logging=logging,
+        schedule=schedule,
+        optimizer=optimizer,
+    )
+    return resolved, chosen

@@ -129,18 +129,6 @@ def batches_can_be_cut(settings: Settings, discriminator: DiscriminatorModule | 
             )
 
 
-def packed_images_have_no_label(
-    settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict
-) -> None:
-    pack = shapes_of(settings).pack
-    if pack > 1 and settings.condition.needs_labels:
-        verdict.refusals.append(
-            f"discriminator.pack={pack} with condition={CONDITIONS.name_of(settings.condition)}: images that are "
-            "judged together have no common label (Lin et al. 2018 pack unlabelled images); type discriminator.pack=1 "
-            "or condition=none"
-        )
-
-
 def conditions_need_labels_and_listeners(
     settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict
 ) -> None:
@@ -250,7 +238,6 @@ RULES: tuple[Callable[[Settings, DiscriminatorModule | None, Verdict], None], ..
     penalties_are_per_sample,
     targets_need_a_head_that_has_them,
     batches_can_be_cut,
-    packed_images_have_no_label,
     conditions_need_labels_and_listeners,
     clipping_needs_plain_weights,
     weight_penalties_need_a_scale,

@@ -32,6 +32,7 @@ from ganlab.config.settings import Settings
 from ganlab.errors import Refused, UserError, nearest
 
 CONFIG_NAME = "train"
+BRINGING = {"regularizer", "loss", "condition", "tricks"}  # groups whose options may bring a term along
 
 
 def config_folder() -> Path:
@@ -99,7 +100,8 @@ class Composer(Overrides):
             plain = self._compose(rewritten)
         except Refused as error:
             raise Refused([*error.problems, *(self._problems_in(without_recipe) if recipe else [])]) from None
-        self._refuse_terms_named_twice(rewritten)
+        if len({one.key_or_group for one in read} & BRINGING) > 1 or any(one.key_or_group == RECIPE for one in read):
+            self._refuse_terms_named_twice(rewritten)
         without = self._compose(without_recipe) if recipe is not None else plain
         for one in read:
             group = one.key_or_group

@@ -5,6 +5,9 @@ Where behaviour can decide, it does: the networks are built and asked, so that a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from ganlab.config.build import build_discriminator, build_generator
 from ganlab.config.combinations import RULES, Verdict
 from ganlab.config.settings import Settings
@@ -30,21 +33,24 @@ def judge(settings: Settings) -> Verdict:
 def _networks_fit(settings: Settings, verdict: Verdict) -> DiscriminatorModule | None:
     """Size × strides, and norms where they make no sense: building says so."""
     discriminator = None
-    try:
+    with _refused(verdict, "generator", GENERATORS.name_of(settings.generator)):
         build_generator(settings)
-    except (RuntimeError, MemoryError):  # PyTorch's allocator, or a shape beyond its range
-        verdict.refusals.append("generator: it needs more memory than this machine has; type smaller widths or sizes")
-    except ValueError as error:
-        verdict.refusals.append(f"generator={GENERATORS.name_of(settings.generator)}: {error}")
-    try:
+    with _refused(verdict, "discriminator", DISCRIMINATORS.name_of(settings.discriminator)):
         discriminator = build_discriminator(settings)
-    except (RuntimeError, MemoryError):
-        verdict.refusals.append(
-            "discriminator: it needs more memory than this machine has; type smaller widths or sizes"
-        )
-    except ValueError as error:
-        verdict.refusals.append(f"discriminator={DISCRIMINATORS.name_of(settings.discriminator)}: {error}")
     # Both say the same of an image's size.
     reasons = {refusal.partition(": ")[2]: refusal for refusal in reversed(verdict.refusals)}
     verdict.refusals = list(reversed(reasons.values()))
     return discriminator
+
+
+@contextmanager
+def _refused(verdict: Verdict, network: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not any(word in str(error) for word in ("memory", "overflow", "Storage size", "dimension")):
+            raise
+        # PyTorch's allocator, or a shape beyond its range
+        verdict.refusals.append(f"{network}: it needs more memory than this machine has; type smaller widths or sizes")
+    except ValueError as error:
+        verdict.refusals.append(f"{network}={name}: {error}")

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.networks.activations import Activation, ReLU
-from ganlab.networks.base import DiscriminatorModule, TrunkDiscriminator
+from ganlab.networks.base import DiscriminatorModule, Dropout, TrunkDiscriminator
 from ganlab.networks.layers import Convolution
 from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
 from ganlab.networks.norms import NoNorm, Norm
+from ganlab.networks.resampling import NO_PIXELS
 from ganlab.table import Count
 from ganlab.types import Condition, Role, Shapes
 
@@ -42,6 +43,7 @@ class TorchvisionDiscriminator:
     # The published weights come with batch norm's statistics.
     preferred_norm: ClassVar[str | None] = "batch"
     backbone: Backbone = "resnet18"
+    dropout: Dropout = 0.0  # before the output
     minibatch: Annotated[Minibatch, MINIBATCHES] = field(default_factory=NoMinibatch)
     pack: Count = 1
 
@@ -59,6 +61,8 @@ class _Trunk(TrunkDiscriminator):
     def __init__(self, settings: TorchvisionDiscriminator, shapes: Shapes, norm: Norm, origin: str) -> None:
         super().__init__(shapes, settings.minibatch)
         channels, height, width = shapes.image
+        if (height, width) == (1, 1):
+            raise ValueError(NO_PIXELS)
         if channels not in (1, 3):
             raise ValueError(
                 f"{settings.backbone} looks at grey or colour images, and these have {channels} channels; type "
@@ -70,6 +74,7 @@ class _Trunk(TrunkDiscriminator):
                 "another norm that is not conditional"
             )
         self.origin = origin
+        self.dropout = nn.Dropout(settings.dropout)
         planes = self.inputs[0] // shapes.pack - channels
         self._see(channels, planes, shapes.pack)
         self.size = (height, width)
@@ -96,7 +101,8 @@ class _Trunk(TrunkDiscriminator):
         return x * self.slope + self.shift
 
     def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:
-        return list(self.maps(self.seen(x)))
+        *maps, last = self.maps(self.seen(x))
+        return [*maps, self.dropout(last)]
 
     def maps(self, x: Tensor) -> Iterator[Tensor]:
         """What the backbone makes of normalized images, each time that it has halved them."""

@@ -116,6 +116,11 @@ class TrunkDiscriminator(DiscriminatorModule):
     def __init__(self, shapes: Shapes, minibatch: Minibatch) -> None:
         super().__init__()
         channels, height, width = shapes.image
+        if shapes.pack > 1 and shapes.classes:
+            raise ValueError(
+                f"with pack={shapes.pack} it judges several images together, and they have no common label (Lin et al. "
+                "2018 pack unlabelled images); type discriminator.pack=1 or condition=none"
+            )
         self.shapes, self.minibatch_setting = shapes, minibatch
         wired = shapes.wiring.discriminator
         self.plane = Embedding(shapes.classes, height * width) if wired == "plane" else None

@@ -18,6 +18,7 @@ Downsampling = Literal["strided", "average", "max"]
 """A convolution 4×4 of stride 2 (Radford et al. 2016), or a convolution 3×3 and a pool 2×2. Max pooling makes three of
 four gradients 0: it is there to show what that does to G."""
 
+NO_PIXELS = "points have no height and width to convolve over; type generator=mlp discriminator=mlp"
 SMALLEST, LARGEST = 16, 256  # sides of images, in pixels
 
 
@@ -27,7 +28,7 @@ def halvings(height: int, width: int, coarsest: int = 4) -> int:
     Raises ValueError, with the nearest sizes that can be reached, where a side becomes odd before that.
     """
     if (height, width) == (1, 1):
-        raise ValueError("points have no height and width to convolve over; type generator=mlp discriminator=mlp")
+        raise ValueError(NO_PIXELS)
     if min(height, width) < SMALLEST or max(height, width) > LARGEST:
         near = tuple(min(max(side, SMALLEST), LARGEST) for side in (height, width))
         raise ValueError(

@@ -153,8 +153,8 @@ def test_a_batch_that_cannot_be_cut(changes: dict[str, object], size: int) -> No
 
 def test_packing_with_labels() -> None:
     problem = refusal(discriminator={"pack": 2}, condition="concat")
-    assert "discriminator.pack=2" in problem
-    assert "condition=concat" in problem
+    assert "with pack=2" in problem
+    assert "condition=none" in problem
 
 
 def test_labels_that_the_data_has_not(tmp_path: Path) -> None:
@@ -164,12 +164,14 @@ def test_labels_that_the_data_has_not(tmp_path: Path) -> None:
 
 
 def test_g_must_be_told() -> None:
-    problem = refusal(condition="projection", norm={"generator": {"layer": "batch"}})
+    batch = {"generator": {"layer": "batch"}}
+    problem = refusal(condition={"name": "projection", "generator": "norm"}, norm=batch)
     assert "condition=projection" in problem
     assert "norm.generator.layer=batch" in problem
     for told in ("concat", "embedding"):
         tiny(condition={"name": "projection", "generator": told}, norm={"generator": {"layer": "batch"}})
     assert tiny(condition="projection").settings.norm.generator.layer == ConditionalBatchNorm()
+    assert tiny(condition="projection", norm=batch).settings.condition.generator == "concat"
 
 
 def test_conditional_norm_needs_labels() -> None:

@@ -71,6 +71,8 @@ def test_uniform_is_the_same_in_every_layer(kind: str) -> None:
 @pytest.mark.parametrize("kind", [*KINDS, "embedding"])
 def test_constant(kind: str) -> None:
     assert torch.equal(fill(Constant(0.5), layer(kind)).weight, torch.full_like(layer(kind).weight, 0.5))
+    filled = fill(Constant(), layer(kind))
+    assert torch.equal(filled.weight, torch.full_like(filled.weight, 1 / filled.fan_in))
 
 
 def test_constant_keeps_units_alike_through_training_and_a_random_start_does_not() -> None:
@@ -86,7 +88,7 @@ def test_constant_keeps_units_alike_through_training_and_a_random_start_does_not
         return network[0].weight.detach()
 
     alike = units(Constant())
-    assert not torch.allclose(alike, torch.full_like(alike, 0.02))  # it did move
+    assert not torch.allclose(alike, torch.full_like(alike, 1 / 3))  # it did move
     torch.testing.assert_close(alike, alike[:1].expand_as(alike))
     assert units(Xavier()).std(dim=0).min() > 0.01
 

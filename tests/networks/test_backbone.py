@@ -144,14 +144,23 @@ def test_a_grey_image_is_seen_as_three_equal_colours() -> None:
 
 
 def test_images_are_normalized_and_planes_of_labels_are_not() -> None:
-    network = build(image=(1, 32, 32), pack=2, wiring=Wiring(discriminator="one_hot"))
-    assert network.conv1.weight.shape == (64, 2 * (3 + 4), 7, 7)
+    network = build(image=(1, 32, 32), wiring=Wiring(discriminator="one_hot"))
+    assert network.conv1.weight.shape == (64, 3 + 4, 7, 7)
     grey, labels = images(1, count=4), torch.tensor([0, 3, 2, 1])
     seen = network.seen(network._packed(Batch(grey, {"labels": labels})))
-    assert seen.shape == (2, 14, 32, 32)
-    torch.testing.assert_close(seen[1, 7:10], normalized(grey[3].expand(3, -1, -1)))
-    assert seen[0, 10:14, 0, 0].tolist() == [0, 0, 0, 1]
-    assert network(Batch(grey, {"labels": labels})).logits.shape == (2,)
+    assert seen.shape == (4, 7, 32, 32)
+    torch.testing.assert_close(seen[3, :3], normalized(grey[3].expand(3, -1, -1)))
+    assert seen[1, 3:, 0, 0].tolist() == [0, 0, 0, 1]
+    assert network(Batch(grey, {"labels": labels})).logits.shape == (4,)
+
+
+def test_packed_images_stand_side_by_side_in_the_channels() -> None:
+    network = build(image=(1, 32, 32), pack=2)
+    grey = images(1, count=4)
+    seen = network.seen(network._packed(Batch(grey)))
+    assert seen.shape == (2, 6, 32, 32)
+    torch.testing.assert_close(seen[1, 3:], normalized(grey[3].expand(3, -1, -1)))
+    assert network(Batch(grey)).logits.shape == (2,)
 
 
 def test_the_constants_are_in_no_checkpoint() -> None:
