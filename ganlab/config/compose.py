@@ -32,7 +32,6 @@ from ganlab.config.settings import Settings
 from ganlab.errors import Refused, UserError, nearest
 
 CONFIG_NAME = "train"
-BRINGING = {"regularizer", "loss", "condition", "tricks"}  # groups whose options may bring a term along
 
 
 def config_folder() -> Path:
@@ -95,40 +94,107 @@ class Composer(Overrides):
         compose them. What is typed wins over a recipe, an option typed over the recipe's settings in its group."""
         read = OverridesParser.create().parse_overrides(list(rewritten))
         recipe = next((one for one in read if one.key_or_group == RECIPE), None)
-        without_recipe = [one.input_line or "" for one in read if one is not recipe]
+        own = [one for one in read if one.key_or_group not in (RECIPE, TRICKS)]
         try:
             plain = self._compose(rewritten)
         except Refused as error:
+            without_recipe = [one.input_line or "" for one in read if one is not recipe]
             raise Refused([*error.problems, *(self._problems_in(without_recipe) if recipe else [])]) from None
-        if len({one.key_or_group for one in read} & BRINGING) > 1 or any(one.key_or_group == RECIPE for one in read):
-            self._refuse_terms_named_twice(rewritten)
-        without = self._compose(without_recipe) if recipe is not None else plain
-        for one in read:
-            group = one.key_or_group
-            if not self.is_group_choice(one):
-                continue
-            if group in LISTS:
-                if one.value() == [] and not one.is_add() and group in plain:
-                    plain[group] = {}  # none at all, not even what a loss or a trick brings along
-            elif group in without:
-                plain[group] = without[group]
-        self._keep_what_tricks_set(plain, read)
-        return self._without_leftovers(plain, [one.key_or_group for one in read])
+        chosen = self._chosen(rewritten)
+        _refuse_terms_named_twice(chosen)
+        tricks = [option for group, option, _ in chosen if group == TRICKS]
+        self._refuse_contradictions(tricks)
+        if recipe is not None:
+            self._take_away_what_is_replaced(plain, read, own, chosen, tricks)
+        for one in own:
+            if one.key_or_group in LISTS and self.is_group_choice(one) and one.value() == [] and not one.is_add():
+                plain[one.key_or_group] = {}  # none at all, not even what a loss or a trick brings along
+        if tricks:
+            self._keep_what_tricks_set(plain, own, tricks)
+        typed = [one.key_or_group for one in read]
+        self._leave_out_what_a_recipe_replaces(plain, str(recipe.value()) if recipe else None, typed)
+        return self._without_leftovers(plain, typed)
 
-    def _keep_what_tricks_set(self, plain: dict[str, Any], read: Sequence[Override]) -> None:
+    def _chosen(self, rewritten: Sequence[str]) -> list[tuple[str, str, str]]:
+        """Group, option and parent (``loss/wgan_gp``) of every option file that is composed."""
+        defaults = self.loader.compute_defaults_list(CONFIG_NAME, list(rewritten), RunMode.RUN).defaults
+        paths = [((one.config_path or "").partition("/"), one.parent or "") for one in defaults]
+        return [(group, option, parent) for (group, _, option), parent in paths if option]
+
+    def _take_away_what_is_replaced(
+        self,
+        plain: dict[str, Any],
+        read: Sequence[Override],
+        own: Sequence[Override],
+        chosen: Sequence[tuple[str, str, str]],
+        tricks: Sequence[str],
+    ) -> None:
+        """A recipe's values are made for its own choices. Where another option stands now, typed or for want of the
+        trick or loss that had brought the recipe's, they go with what they were made for; the recipe's tricks stay
+        unless others are typed."""
+        recipe = [one.input_line or "" for one in read if one.key_or_group == RECIPE]
+        before = {(group, option) for group, option, _ in self._chosen(recipe)}
+        now = {(group, option) for group, option, _ in chosen}
+        without = self._compose([*(one.input_line or "" for one in own), f"{TRICKS}=[{','.join(tricks)}]"])
+        typed = [one.key_or_group for one in read]
+        for group, option in before - now:
+            if group not in LISTS:
+                plain[group] = without[group]
+            elif group in plain and not any(key.startswith(f"{group}.{option}") for key in typed):
+                plain[group].pop(option, None)
+        for one in own:
+            if self.is_group_choice(one) and one.key_or_group not in LISTS and one.key_or_group in without:
+                plain[one.key_or_group] = without[one.key_or_group]
+
+    def _leave_out_what_a_recipe_replaces(
+        self, plain: dict[str, Any], recipe: str | None, typed: Sequence[str]
+    ) -> None:
+        """Where a recipe's own text names another component for one place, the old one's settings still stand there."""
+        written = self._text_of(f"{RECIPE}/{recipe}") if recipe else {}
+        for key, table in slot_tables(Settings) if written else ():
+            ours, content = lookup(written, key), lookup(plain, key)
+            name = ours.get("name") if isinstance(ours, dict) else None
+            if isinstance(name, str) and name in table and isinstance(content, dict) and content.get("name") == name:
+                known = {"name", *hints(table[name]), *ours}
+                kept = {field: value for field, value in content.items() if field in known or f"{key}.{field}" in typed}
+                assign(plain, key, kept)
+
+    def _text_of(self, path: str) -> dict[str, Any]:
+        """What stands in an option file beside its defaults list."""
+        found = self.loader.repository.load_config(path)  # type: ignore[attr-defined]
+        text = OmegaConf.to_container(found.config, resolve=False) if found is not None else {}
+        return {str(key): value for key, value in text.items()} if isinstance(text, dict) else {}
+
+    def _refuse_contradictions(self, tricks: Sequence[str]) -> None:
+        """Two tricks that set one thing to different values: the last one would win without a word."""
+        claims: dict[str, tuple[str, Any]] = {}
+        problems: dict[tuple[str, str], str] = {}
+        for trick in tricks:
+            found = self.loader.repository.load_config(f"{TRICKS}/{trick}")  # type: ignore[attr-defined]
+            overridden = [one for one in found.defaults_list or () if getattr(one, "override", False)]
+            own: dict[str, Any] = {one.group.lstrip("/"): one.value for one in overridden}
+            for name, value in self._text_of(f"{TRICKS}/{trick}").items():
+                own |= dict(leaves(value, name))
+            for key, value in own.items():
+                other, theirs = claims.setdefault(key, (trick, value))
+                if theirs != value:
+                    both = f"tricks=[{other},{trick}] both set {key}; leave one of them out"
+                    problems.setdefault((other, trick), both)
+        if problems:
+            raise Refused(problems.values())
+
+    def _keep_what_tricks_set(self, plain: dict[str, Any], own: Sequence[Override], tricks: Sequence[str]) -> None:
         """A component typed for one network (``optimizer.generator=sgd``) replaces the other with its settings; those
         that tricks had made (a decay of the rate) hold for it too, where it has them and nothing else is typed."""
         slots = dict(slot_tables(Settings))
         replaced = list(
-            dict.fromkeys(one.key_or_group for one in read if one.key_or_group in slots and one.is_force_add())
+            dict.fromkeys(one.key_or_group for one in own if one.key_or_group in slots and one.is_force_add())
         )
-        tricks = [one for one in read if one.key_or_group == TRICKS]
-        if not replaced or not any(one.value() for one in tricks):
+        if not replaced:
             return
-        typed = [one.key_or_group for one in read]
-        others = [one for one in read if not one.key_or_group.startswith(tuple(replaced))]
-        before = self._compose([one.input_line or "" for one in others if one not in tricks])
-        after = self._compose([one.input_line or "" for one in others])
+        typed = [one.key_or_group for one in own]
+        others = [one.input_line or "" for one in own if not one.key_or_group.startswith(tuple(replaced))]
+        before, after = self._compose(others), self._compose([*others, f"{TRICKS}=[{','.join(tricks)}]"])
         for key in replaced:
             old, new = (dict(leaves(lookup(tree, key), key)) for tree in (before, after))
             component = lookup(plain, key)
@@ -140,36 +206,6 @@ class Composer(Overrides):
                 field = leaf.removeprefix(f"{key}.").split(".")[0]
                 if field in known and old.get(leaf, leaf) != value and not any(one.startswith(leaf) for one in typed):
                     assign(plain, leaf, value)
-
-    def _refuse_terms_named_twice(self, rewritten: Sequence[str]) -> None:
-        """Hydra would lay one over the other, and the option file's values would undo those of whatever brings the term
-        along. Raises Refused."""
-        listed: list[str] = []
-        brought: dict[str, list[str]] = {}
-        for one in self.loader.compute_defaults_list(CONFIG_NAME, list(rewritten), RunMode.RUN).defaults:
-            group, _, term = (one.config_path or "").partition("/")
-            if group == "regularizer" and term:
-                if one.parent == CONFIG_NAME:
-                    listed.append(term)
-                else:
-                    brought.setdefault(term, []).append((one.parent or "").replace("/", "=", 1))
-        problems = []
-        for term in dict.fromkeys([*listed, *brought]):
-            by = list(dict.fromkeys(brought.get(term, [])))
-            if term in listed and by:
-                others = ",".join(other for other in listed if other != term)
-                instead = f"type regularizer=[{others}]" if others else "leave it out"
-                problems.append(
-                    f"regularizer=[{','.join(listed)}] with {by[0]}, which brings {term} along already; {instead}, and "
-                    f"type regularizer.{term}.weight=… for another weight"
-                )
-            elif listed.count(term) > 1:
-                once = ",".join(dict.fromkeys(listed))
-                problems.append(f"regularizer=[{','.join(listed)}] names {term} twice; type regularizer=[{once}]")
-            elif len(by) > 1:
-                problems.append(f"{by[0]} and {by[1]} both bring {term} along; leave one of them out")
-        if problems:
-            raise Refused(problems)
 
     def _without_leftovers(self, plain: dict[str, Any], typed: Sequence[str]) -> dict[str, Any]:
         """A plugin's component has no option file; it takes a place in which the default's settings still stand."""
@@ -236,6 +272,36 @@ class Composer(Overrides):
         if deleted := re.match(r"Could not delete from config\. '(.+?)' does not exist", text):
             return f"~{deleted[1]}: there is no such setting to take away"
         return text.split(" See https")[0]
+
+
+def _refuse_terms_named_twice(chosen: Sequence[tuple[str, str, str]]) -> None:
+    """Hydra would lay one over the other, and the option file's values would undo those of whatever brings the term
+    along. Raises Refused."""
+    listed: list[str] = []
+    brought: dict[str, list[str]] = {}
+    for group, term, parent in chosen:
+        if group == "regularizer":
+            if parent == CONFIG_NAME:
+                listed.append(term)
+            else:
+                brought.setdefault(term, []).append(parent.replace("/", "=", 1))
+    problems = []
+    for term in dict.fromkeys([*listed, *brought]):
+        by = list(dict.fromkeys(brought.get(term, [])))
+        if term in listed and by:
+            others = ",".join(other for other in listed if other != term)
+            instead = f"type regularizer=[{others}]" if others else "leave it out"
+            problems.append(
+                f"regularizer=[{','.join(listed)}] with {by[0]}, which brings {term} along already; {instead}, and "
+                f"type regularizer.{term}.weight=… for another weight"
+            )
+        elif listed.count(term) > 1:
+            once = ",".join(dict.fromkeys(listed))
+            problems.append(f"regularizer=[{','.join(listed)}] names {term} twice; type regularizer=[{once}]")
+        elif len(by) > 1:
+            problems.append(f"{by[0]} and {by[1]} both bring {term} along; leave one of them out")
+    if problems:
+        raise Refused(problems)
 
 
 def import_plugins(modules: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from hydra.errors import HydraException
 
 from ganlab.config.parse import hints, is_mapping, keys, table_of
 from ganlab.config.settings import Settings
+from ganlab.config.synonyms import also_called, meant
 from ganlab.errors import Refused, nearest
 from ganlab.table import Table
 
@@ -72,7 +73,12 @@ class Overrides:
             return []
         options, several = self.options[group], group in LISTS
         if several and any(isinstance(value, dict) for value in values):
-            return [f"{override.input_line}: need a list of names; type {group}=[{next(iter(options), '')}]"]
+            names = [name for value in values if isinstance(value, dict) for name in map(str, value)]
+            named = [name for name in names if name in options] or [next(iter(options), "")]
+            return [
+                f"{override.input_line}: need a list of names; type {group}=[{','.join(named)}], and settings as "
+                f"{group}.{named[0]}.SETTING=…"
+            ]
         if not self.is_group_choice(override):
             return []
         problems = []
@@ -89,13 +95,24 @@ class Overrides:
                 if known_name or isinstance(option, Glob):
                     continue
                 name = "null" if option is None else str(option)
-                guess = "none" if option is None and "none" in options else nearest(name, options)
-                typed, found = (
-                    f"{group}=[{one}]" if isinstance(value, list) else f"{group}={one}" for one in (guess, name)
-                )
-                end = f"did you mean {typed}?" if guess else f"the options are {', '.join(options)}"
+                instead = self._instead(group, "none" if option is None else name, isinstance(value, list))
+                end = f"did you mean {instead}?" if instead else f"the options are {', '.join(options)}"
+                found = f"{group}=[{name}]" if isinstance(value, list) else f"{group}={name}"
                 problems.append(f"{found}: no such option; {end}")
         return problems
+
+    def _instead(self, group: str, name: str, listed: bool) -> str | None:
+        """What to type for an option that is not there: another name of one that is, an option of another group, or
+        the one that is spelled most like it."""
+        guess = also_called(name, self.options[group])
+        if guess is None and group in LISTS:
+            for other in ("norm", "init", "loss", *LISTS):
+                options = self.options.get(other, [])
+                there = name if name in options else also_called(name, options)
+                if other != group and there is not None:
+                    return f"{other}=[{there}]" if other in LISTS else f"{other}={there}"
+        guess = guess or meant(name, self.options[group])
+        return guess and (f"{group}=[{guess}]" if listed else f"{group}={guess}")
 
     def rewrite(self, read: Sequence[Override]) -> list[str]:
         """The overrides as Hydra should get them.

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from ganlab.config.synonyms import meant
 from ganlab.errors import Refused, nearest
 from ganlab.table import Range, Table
 
@@ -210,18 +211,18 @@ class _Parser:
 
     def unknown(self, name: str, key: str, siblings: list[str], of: str, table: Mapping[str, type]) -> str:
         """A sentence on a key that no setting has, with what was probably meant."""
-        if owners := [other for other, component in table.items() if name in hints(component)]:
+        if owners := [owner for owner, component in table.items() if name in hints(component)]:
             return (
                 f"{_join(key, name)}: {of} has no such setting, {' or '.join(owners)} has; type {key}={owners[0]} too"
             )
-        meant = MEANT.get(name.lower())
-        guess = next((sibling for sibling in (name.lower(), meant) if sibling in siblings), None) or nearest(
+        other = MEANT.get(name.lower())
+        guess = next((sibling for sibling in (name.lower(), other) if sibling in siblings), None) or nearest(
             name, siblings
         )
         suggestion = [_join(key, guess)] if guess else []
         if not suggestion:
             everywhere = list(keys(self.root))
-            wanted = meant or name
+            wanted = other or name
             suggestion = [full for full in everywhere if full == wanted or full.endswith(f".{wanted}")]
         if not suggestion and name in self.suggestions:
             suggestion = [self.suggestions[name]]
@@ -296,7 +297,7 @@ def _words(annotation: Any) -> list[str]:
 
 
 def _no_option(key: str, found: Any, options: Sequence[str]) -> str:
-    guess = nearest(str(found), options)
+    guess = meant(str(found), options)
     end = f"did you mean {key}={guess}?" if guess else f"the options are {', '.join(options)}"
     return f"{key}={found}: no such option; {end}"
 

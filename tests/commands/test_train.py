@@ -21,6 +21,7 @@ from PIL import Image
 from ganlab.commands.train import main
 from ganlab.config import configure
 from ganlab.config.compose import composer, config_folder
+from ganlab.config.plain import lookup
 from ganlab.run_folder import RunFolder
 from ganlab.training import checkpoint
 from tests.conftest import TINY_OVERRIDES
@@ -138,6 +139,16 @@ def test_the_command_line_wins_over_a_recipe_in_groups_and_values() -> None:
         (["norm=spectrl"], ["norm=spectrl: no such option; did you mean norm=spectral?"]),
         (["tricks=emma"], ["tricks=emma: no such option; did you mean tricks=ema?"]),
         (["tricks=[ema,emma]"], ["tricks=[emma]: no such option; did you mean tricks=[ema]?"]),
+        (["tricks=[linear_decay,cosine_decay]"], ["both set optimizer.generator.decay.name; leave one of them out"]),
+        (["tricks=[ema,uniform_average]"], ["tricks=[ema,uniform_average] both set averaging; leave"]),
+        (["init=kaiming_normal"], ["did you mean init=he?"]),
+        (["init=glorot_uniform", "norm=sn"], ["did you mean init=xavier?", "did you mean norm=spectral?"]),
+        (["loss=rpgan", "condition=acgan"], ["loss=relativistic?", "condition=auxiliary?"]),
+        (["regularizer=[gp,gradient_clipping]"], ["regularizer=[gradient_penalty]?", "tricks=[gradient_clipping]?"]),
+        (["tricks=[spectral_norm]"], ["did you mean norm=spectral?"]),
+        (["experiment=acgan"], ["did you mean experiment=acgan_cifar10?"]),
+        (["discriminator=resnet18"], ["did you mean discriminator=torchvision?"]),
+        (["init.generator=kaiming"], ["did you mean init.generator=he?"]),
         (["nrom=batch"], ["nrom: no such setting; did you mean norm?"]),
         (["steps=abc"], ["steps: found 'abc', need a whole number"]),
         (["n_critic=5"], ["n_critic: no such setting; did you mean schedule.n_critic?"]),
@@ -356,6 +367,23 @@ def test_a_run_that_is_being_trained_is_left_alone(capsys: pytest.CaptureFixture
         (["tricks=[ttur]", "optimizer.generator=sgd"], "optimizer.generator.lr", 1e-4),
         (["tricks=[ttur]", "optimizer.generator={name: sgd, lr: 0.5}"], "optimizer.generator.lr", 0.5),
         (["tricks=[dropout]", "discriminator=resnet"], "discriminator.dropout", 0.3),
+        # A recipe's values go with what they were made for.
+        (["experiment=ring", "loss=bce"], "regularizer", {}),
+        (["experiment=ring", "loss=bce", "regularizer.r1.weight=2"], "regularizer.r1.weight", 2),
+        (["experiment=ring"], "regularizer.gradient_penalty.weight", 0.1),
+        (["experiment=rpgan_r1_r2_cifar10", "data=digits", "regularizer=[r2]"], "regularizer.r2.weight", 0.05),
+        (["experiment=dcgan_digits", "augment=[diff_augment]"], "augment.instance_noise", None),
+        (["experiment=wgan64", "data=digits", "loss=hinge"], "constraint", {"name": "none"}),
+        (["experiment=rpgan_r1_r2_cifar10", "data=digits", "tricks=[]"], "averaging", {"name": "none"}),
+        (["experiment=rpgan_r1_r2_cifar10", "data=digits", "regularizer=[drift]"], "regularizer.r1", None),
+        # Its tricks stay unless others are typed.
+        (["experiment=sngan_cifar10", "data=digits", "optimizer=adamw"], "optimizer.generator.decay.name", "linear"),
+        (
+            ["experiment=sngan_cifar10", "data=digits", "optimizer.generator=sgd"],
+            "optimizer.generator.decay.name",
+            "linear",
+        ),
+        (["experiment=sngan_cifar10", "data=digits", "tricks=[]"], "optimizer.generator.decay.name", "none"),
         (["experiment=wgan_gp_cifar10", "data=digits", "norm=auto"], "norm.discriminator.layer.name", "layer"),
     ],
 )
@@ -364,9 +392,41 @@ def test_what_is_typed_is_what_a_run_would_do(
 ) -> None:
     assert main(["--cfg", "job", *overrides]) == 0
     node = yaml.safe_load(capsys.readouterr().out)
-    for part in key.split("."):
-        node = node[part]
-    assert node == value
+    assert lookup(node, key) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("defaults: [_self_, override /init: normal]\ninit: {generator: {name: he, fan: out}}", "init.generator", {"name": "he", "fan": "out"}),
+        ("optimizer: {discriminator: {name: rmsprop, alpha: 0.9}}", "optimizer.discriminator.alpha", 0.9),
+        ("defaults: [_self_, override /norm: batch]\nnorm: {generator: {layer: {name: pixel}}}", "norm.generator.layer.name", "pixel"),
+        ("discriminator: {activation: {name: relu}}", "discriminator.activation", {"name": "relu"}),
+    ],
+    ids=["init", "optimizer", "norm", "activation"],
+)  # fmt: skip
+def test_a_recipe_of_ones_own_names_another_component(
+    text: str, key: str, value: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("own/experiment").mkdir(parents=True)
+    Path("own/experiment/mine.yaml").write_text(f"# @package _global_\n{text}\n")
+    assert main(["--config-dir", "own", "--cfg", "job", "experiment=mine"]) == 0
+    assert lookup(yaml.safe_load(capsys.readouterr().out), key) == value
+    # what the recipe itself gets wrong is told
+    Path("own/experiment/mine.yaml").write_text("# @package _global_\ninit: {generator: {name: he, std: 1}}\n")
+    assert main(["--config-dir", "own", "--cfg", "job", "experiment=mine"]) == 2
+    assert "init.generator.std: he has no such setting" in capsys.readouterr().err
+
+
+def test_what_a_run_would_do_is_a_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    """``--cfg job`` printed into a recipe file gives the same again."""
+    typed = ["condition=projection", "loss=wgan_gp", "tricks=[ema,cosine_decay]", "optimizer.discriminator=sgd"]
+    assert main(["--cfg", "job", *typed]) == 0
+    printed = capsys.readouterr().out
+    Path("own/experiment").mkdir(parents=True)
+    Path("own/experiment/again.yaml").write_text(f"# @package _global_\n{printed}")
+    assert main(["--config-dir", "own", "--cfg", "job", "experiment=again"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out) == yaml.safe_load(printed)
 
 
 @pytest.mark.parametrize(
@@ -374,7 +434,7 @@ def test_what_is_typed_is_what_a_run_would_do(
     [
         (["norm=null"], "norm=null: no such option; did you mean norm=none?"),
         (["norm=[batch,layer]"], "norm takes one option"),
-        (["tricks={ema: 1}"], "need a list of names; type tricks=["),
+        (["tricks={ema: 1}"], "need a list of names; type tricks=[ema]"),
         (
             ["generator=mlp", "generator.width=4"],
             "generator.width: mlp has no such setting, dcgan or resnet has; type generator=dcgan too",
