@@ -117,6 +117,14 @@ def batches_can_be_cut(settings: Settings, discriminator: DiscriminatorModule | 
             f"batch_size={max(settings.batch_size // step, 1) * step}"
         )
         return
+    if parts > 1 and (
+        isinstance(_layer(settings, "generator"), BatchNorm)
+        or (discriminator is not None and discriminator.mixes_samples)
+    ):
+        verdict.warnings.append(
+            f"schedule.accumulation={parts}: batch norm and minibatch layers look at each part of the batch alone, so "
+            "it is not quite the update of the whole batch; with norms that look at one image (layer, group) it is"
+        )
     for network, images in (
         ("generator", settings.batch_size // parts),
         ("discriminator", settings.batch_size // parts // pack),

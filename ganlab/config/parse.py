@@ -189,9 +189,14 @@ class _Parser:
         return named
 
     def dataclass(self, kind: type, found: Any, key: str, of: str = "", table: Table[Any] | None = None) -> Any:
-        if not isinstance(found, Mapping):
-            raise self.fail(f"{key}: found {_show(found)}, need settings ({', '.join(_names(kind)) or 'none'})")
         known = hints(kind)
+        if not isinstance(found, Mapping):
+            holders = [
+                name for name, hint in known.items() if isinstance(found, str) and found in (table_of(hint) or ())
+            ]
+            end = f"; type {' or '.join(f'{key}.{name}={found}' for name in holders)}" if holders else ""
+            need = ", ".join(_names(kind)) or "none"
+            raise self.fail(f"{key}: found {_show(found)}, need settings ({need}){end}")
         failed = False
         for name in found:
             if name not in known:

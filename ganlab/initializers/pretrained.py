@@ -41,8 +41,9 @@ class Pretrained(Initializer):
     def check(self) -> None:
         if self.path is None:
             raise UserError(
-                "init=pretrained with a network whose path is null; type init.generator.path=… and "
-                "init.discriminator.path=…, or another initializer for one of them, such as init.discriminator=normal"
+                "a pretrained network without a path: type init.generator.path=… or init.discriminator.path=… (a run "
+                "folder, a file, or imagenet), and another initializer for a network that has none, such as "
+                "init.discriminator=normal"
             )
         if self.path != IMAGENET:
             look(Path(self.path), self.weights)

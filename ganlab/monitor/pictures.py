@@ -15,7 +15,7 @@ def pictures(step: int, samples: Samples) -> Mapping[str, Tensor]:
     """One picture (3, height, width) uint8 by name: a grid of each kind of image, or, where images are points, each
     generator's points over the real ones."""
     if not samples.are_points:
-        return {name: grid(images, columns=samples.columns_of(name)) for name, images in samples.images.items()}
+        return {name: grid(images, columns=samples.columns) for name, images in samples.images.items()}
     real = samples.images["real"]
     return {
         name: scatter(real, fake, f"{name}, step {step:,}", samples.levels)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
 from ganlab.networks.layers import Dense
-from ganlab.table import Count, Table
+from ganlab.table import Count, Range, Table
 
 
 class Minibatch:
@@ -31,9 +32,11 @@ class NoMinibatch(Minibatch):
 @dataclass(frozen=True)
 class MinibatchStddev(Minibatch):
     """One more channel: the standard deviation over the samples of a group, averaged over channels and pixels. Karras
-    et al. 2018, section 3. ``group`` null compares the whole batch, as the paper says; 4 is its published code."""
+    et al. 2018, section 3. ``group`` null compares the whole batch, as the paper says; 4 is its published code, where a
+    group that does not divide the batch becomes the next smaller one that does. Published before D's last convolution;
+    here before its linear output, in every architecture."""
 
-    group: Count | None = None
+    group: Annotated[int, Range(least=2)] | None = None
 
     def build(self, shape: tuple[int, ...]) -> tuple[nn.Module, tuple[int, ...]]:
         return _Stddev(self.group), (shape[0] + 1, *shape[1:])
@@ -42,7 +45,8 @@ class MinibatchStddev(Minibatch):
 @dataclass(frozen=True)
 class MinibatchDiscrimination(Minibatch):
     """``features`` more features, each the sum over the other samples of exp(-‖Mᵢ - Mⱼ‖₁), M a learned linear map to
-    ``features`` × ``kernel`` values. Salimans et al. 2016, section 3.2 (100 features of 5 in their code)."""
+    ``features`` × ``kernel`` values. Salimans et al. 2016, section 3.2; a sample is not compared with itself, and 100
+    features of 5, as in their code."""
 
     features: Count = 100
     kernel: Count = 5
@@ -59,8 +63,8 @@ class _Stddev(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         count = len(x)
-        # The largest group that divides the batch.
-        size = next(number for number in range(min(self.group or count, count), 0, -1) if count % number == 0)
+        # The largest group that divides the batch; a batch that no group divides is one group.
+        size = next((number for number in range(min(self.group or count, count), 1, -1) if count % number == 0), count)
         groups = x.float().unflatten(0, (size, -1))
         deviation = torch.sqrt(groups.var(dim=0, correction=0) + 1e-8)  # (groups, C, H, W); √ has no slope at 0
         statistic = deviation.flatten(1).mean(dim=1)

@@ -87,7 +87,8 @@ class ConditionalBatchNormLayer(BatchNormLayer):
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:  # type: ignore[override]
         per_image = (-1, self.channels, *[1] * (x.dim() - 2))
         scale, shift = F.embedding(labels, self.weight), F.embedding(labels, self.bias)
-        return self.normalized(x, None, None) * scale.view(per_image) + shift.view(per_image)
+        y = self.normalized(x, None, None)
+        return y * scale.view(per_image).to(y.dtype) + shift.view(per_image).to(y.dtype)
 
 
 class SyncBatchNormLayer(BatchNormLayer):
@@ -173,7 +174,7 @@ class ConditionalBatchNorm(BatchNorm):
         if not classes:
             raise ValueError(
                 "conditional batch norm has a scale per class, and this network is told no labels; type "
-                "condition=projection, or another condition, with data that has labels"
+                "condition=projection, with data that has labels, or another norm"
             )
         return ConditionalBatchNormLayer(channels, self.epsilon, self.momentum, classes)
 
@@ -241,7 +242,8 @@ class GroupNorm(Norm):
 @dataclass(frozen=True)
 class PixelNorm(Norm):
     """Pixelwise feature vector normalization, Karras et al. 2018, section 4.2: x / √(mean of x² over the channels + ε)
-    at each pixel, without scale and shift."""
+    at each pixel, without scale and shift. It stands where the other norms do, before the activation; published behind
+    it."""
 
     has_shift = False
     epsilon: Positive = 1e-8

@@ -26,10 +26,6 @@ class Samples:
         """Whether the images are points of the plane."""
         return all(images.shape[1:] == (2, 1, 1) for images in self.images.values())
 
-    def columns_of(self, name: str) -> int | None:
-        """The columns of a picture; reals are in no order."""
-        return self.columns if name != "real" else None
-
 
 class Observer:
     """Subclasses take what they care for. All are called between steps."""

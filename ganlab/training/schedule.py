@@ -39,10 +39,10 @@ class Alternating(Schedule):
     """``n_critic`` updates of D, each on fresh reals and latents, then one of G. Goodfellow et al. 2014, Algorithm 1.
 
     ``pretrain_discriminator`` more D updates come before the first of G. ``accumulation`` takes a batch in so many
-    parts, one after the other, and sums their gradients. ``generator_batch_factor`` times ``batch_size`` is the number
-    of images in G's update (Miyato et al. 2018: twice D's). ``top_k`` is the least share of them that G learns from: it
-    falls from 1 to ``top_k`` over the share ``top_k_until`` of training (Sinha et al. 2020, section 3; they lower it by
-    1 % an epoch).
+    parts, one after the other, and sums their gradients (what compares images, such as batch norm, sees a part alone).
+    ``generator_batch_factor`` times ``batch_size`` is the number of images in G's update (Miyato et al. 2018: twice
+    D's). ``top_k`` is the least share of them that G learns from: it falls from 1 to ``top_k`` over the share
+    ``top_k_until`` of training (Sinha et al. 2020, section 3; they lower it by 1 % an epoch).
     """
 
     n_critic: Literal["auto"] | Count = "auto"

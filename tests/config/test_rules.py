@@ -241,3 +241,13 @@ def test_sync_batch_norm_on_one_rank_is_told(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_per_sample_penalty_changes_what_auto_means() -> None:
     assert type(tiny(loss="bce", regularizer={"r1": {}}).settings.norm.discriminator.layer) is NORMS["layer"]
     assert type(tiny(loss="bce", regularizer={"drift": {}}).settings.norm.discriminator.layer) is NORMS["batch"]
+
+
+def test_accumulation_that_is_not_quite_the_same_update_is_told() -> None:
+    def warned(**changes: object) -> bool:
+        settings = tiny(schedule={"name": "alternating", "accumulation": 2}, **changes)
+        return any("each part of the batch alone" in warning for warning in settings.warnings)
+
+    assert warned()
+    assert warned(norm={"generator": {"layer": "layer"}, "discriminator": {"layer": "batch"}})
+    assert not warned(norm={"generator": {"layer": "layer"}, "discriminator": {"layer": "layer"}})

@@ -31,6 +31,8 @@ def test_stddev_of_groups() -> None:
 def test_a_group_that_does_not_divide_the_batch_gets_smaller() -> None:
     layer, _ = MinibatchStddev(group=4).build((2, 3, 4))
     assert torch.equal(layer(X), MinibatchStddev(group=3).build((2, 3, 4))[0](X))
+    prime = X[:5]  # no group of 2 to 4 divides it: all of it is one
+    assert torch.equal(layer(prime), MinibatchStddev().build((2, 3, 4))[0](prime))
 
 
 def test_stddev_of_equal_images_has_a_gradient() -> None:

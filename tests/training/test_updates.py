@@ -479,7 +479,14 @@ def test_samples_stand_in_rows_by_class(make_trainer: Make) -> None:
     samples = trainer.samples(with_real=True)
     assert samples.columns == 3
     assert len(samples.images["generator"]) == 30
-    assert samples.columns_of("real") is None
+    reals = samples.images["real"]
+    assert len(reals) == 30
+    known = trainer.feed.first(64)
+    images, labels = known.images, known.condition["labels"]
+    for place, image in enumerate(reals):  # each stands in the row of its class, or its place is grey
+        same = (images == image).flatten(1).all(1)
+        assert labels[same].tolist() == [place // 3] if same.any() else not image.any()
+    assert reals.any(dim=(1, 2, 3)).sum() > 20
     assert trainer.game.condition.of_grid(30, 10, {})["labels"].tolist() == [i // 3 for i in range(30)]
     few = make_trainer(condition="concat", logging={"samples": 4})  # fewer than there are classes
     assert len(few.samples().images["generator"]) == 4
