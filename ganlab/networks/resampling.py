@@ -18,7 +18,10 @@ Downsampling = Literal["strided", "average", "max"]
 """A convolution 4×4 of stride 2 (Radford et al. 2016), or a convolution 3×3 and a pool 2×2. Max pooling makes three of
 four gradients 0: it is there to show what that does to G."""
 
-NO_PIXELS = "points have no height and width to convolve over; type generator=mlp discriminator=mlp, or start from experiment=ring"
+NO_PIXELS = (
+    "points have no height and width to convolve over; type generator=mlp discriminator=mlp, or start from "
+    "experiment=ring"
+)
 SMALLEST, LARGEST = 16, 256  # sides of images, in pixels
 
 

@@ -267,7 +267,7 @@ def test_a_parametrization_that_cannot_be_undone_is_refused(make_trainer: MakeTr
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, r"whose path is null; type init\.generator\.path"),
+        ({}, r"without a path: type init\.generator\.path"),
         ({"path": "gone"}, "gone is not there; type the path of a run folder"),
         ({"path": "empty"}, "empty holds no whole ganlab checkpoint"),
         ({"path": "text.safetensors"}, "not a whole safetensors file"),
