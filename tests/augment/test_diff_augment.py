@@ -69,6 +69,38 @@ def test_cutout_zeroes_one_rectangle_whose_middle_may_lie_anywhere() -> None:
     assert rows.float().mean(0).std() < 0.2
 
 
+DRAWS = 4000
+
+
+def as_often(met: list[object], expected: list[object]) -> bool:
+    """Whether these were met, no others, and each in its share of all to 5 standard deviations."""
+    share = len(met) / len(expected)
+    return set(met) == set(expected) and all(abs(met.count(one) - share) < 5 * share**0.5 for one in expected)
+
+
+@pytest.mark.parametrize(
+    ("share", "side", "most"), [(0.125, 8, 1), (0.125, 11, 1), (0.125, 12, 2), (0.125, 20, 3), (0.3, 12, 4)]
+)
+def test_translation_is_by_up_to_the_nearest_whole_pixel_each_as_often(share: float, side: int, most: int) -> None:
+    """A half is rounded up: 1.5 pixels of 12 are 2, 2.5 of 20 are 3."""
+    rows = torch.arange(1.0, side + 1).view(1, 1, side, 1).expand(DRAWS, 1, side, side)
+    setting = DiffAugment(color=False, translation=share, cutout=0)
+    middle = side // 2
+    for map_ in (rows, rows.transpose(2, 3)):
+        met = (middle + 1 - augmented(setting, map_)[:, 0, middle, middle]).int().tolist()
+        assert as_often(met, list(range(-most, most + 1)))
+
+
+@pytest.mark.parametrize(("share", "side", "cut"), [(0.5, 8, 4), (0.4, 8, 3), (0.5, 7, 4), (0.45, 6, 3)])
+def test_the_cutouts_middle_is_anywhere_as_often(share: float, side: int, cut: int) -> None:
+    """An even rectangle has its middle on a line between pixels, the outer edges among them; an odd one on a pixel."""
+    middles = [m + 0.5 for m in range(side)] if cut % 2 else [float(m) for m in range(side + 1)]
+    expected = [tuple(abs(pixel + 0.5 - m) < cut / 2 for pixel in range(side)) for m in middles]
+    cut_out = augmented(DiffAugment(color=False, translation=0, cutout=share), torch.ones(DRAWS, 1, side, side)) == 0
+    for axis in (2, 1):  # rows, then columns
+        assert as_often([tuple(line) for line in cut_out[:, 0].any(axis).tolist()], list(expected))
+
+
 @pytest.mark.parametrize("setting", [COLOR, TRANSLATION, CUTOUT, DiffAugment()])
 def test_each_image_has_its_own_draws_and_each_stream(setting: DiffAugment) -> None:
     same = IMAGES[:1].expand(64, -1, -1, -1)

@@ -121,6 +121,18 @@ def test_ragan_hand_values() -> None:
     assert average.generator(FAKE, REAL).tolist() == pytest.approx(for_g)
 
 
+def test_ragans_gradient_flows_through_both_means() -> None:
+    """With a = σ(E C(G(z)) - C(x)) and b = σ(C(G(z)) - E C(x)): -a - E b for each real, b + E a for each fake."""
+    real, fake = REAL.clone().requires_grad_(), FAKE.clone().requires_grad_()
+    a, b = torch.sigmoid(FAKE.mean() - REAL), torch.sigmoid(FAKE - REAL.mean())
+    loss = Relativistic(form="average")
+    found = torch.autograd.grad(loss.discriminator(real, fake, TargetPair()).sum(), (real, fake))
+    torch.testing.assert_close(found, (-a - b.mean(), b + a.mean()))
+    a, b = torch.sigmoid(REAL.mean() - FAKE), torch.sigmoid(REAL - FAKE.mean())
+    found = torch.autograd.grad(loss.generator(fake, real).sum(), (real, fake))
+    torch.testing.assert_close(found, (b + a.mean(), -a - b.mean()))
+
+
 def test_rpgan_is_not_bce_a_level_that_both_share_costs_nothing() -> None:
     moved = (REAL + 7, FAKE + 7, TargetPair())
     for loss in (Relativistic(), Relativistic(form="average")):

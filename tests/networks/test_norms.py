@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 import torch.multiprocessing
@@ -147,18 +145,30 @@ def _one_rank(rank: int, file: str, x: Tensor, results: dict[int, object]) -> No
     y = layer(half)
     (first,) = torch.autograd.grad((y**3).sum(), half, create_graph=True)
     (second,) = torch.autograd.grad((first**2).sum(), half)  # as a gradient penalty differentiates
-    results[rank] = [y.detach(), first.detach(), second, layer.running_mean, layer.running_variance]
+    statistics = [layer.running_mean.clone(), layer.running_variance.clone()]
+    layer.frozen = True
+    frozen = layer(half + 1)  # another mean, so that statistics that move are seen to
+    after = [layer.running_mean, layer.running_variance]
+    results[rank] = [y.detach(), first.detach(), second, *statistics, frozen.detach(), *after]
     torch.distributed.destroy_process_group()
 
 
-def test_two_ranks_with_half_a_batch_are_one_with_all_of_it(tmp_path: Path) -> None:
-    x = torch.randn(8, 4, 3, 6, generator=torch.Generator().manual_seed(2))
+BOTH_RANKS = torch.randn(8, 4, 3, 6, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[list[Tensor]]:
+    """What each of two processes found with its half of the batch."""
+    file = tmp_path_factory.mktemp("ranks") / "store"
     with torch.multiprocessing.Manager() as manager:
         results = manager.dict()
-        torch.multiprocessing.spawn(_one_rank, (str(tmp_path / "store"), x, results), nprocs=2)
-        ranks = [results[0], results[1]]
+        torch.multiprocessing.spawn(_one_rank, (str(file), BOTH_RANKS, results), nprocs=2)
+        return [results[0], results[1]]
+
+
+def test_two_ranks_with_half_a_batch_are_one_with_all_of_it(ranks: list[list[Tensor]]) -> None:
     layer = with_affine(BatchNorm().build(4, (3, 6)))
-    whole = x.clone().requires_grad_()
+    whole = BOTH_RANKS.clone().requires_grad_()
     y = layer(whole)
     (first,) = torch.autograd.grad((y**3).sum(), whole, create_graph=True)
     (second,) = torch.autograd.grad((first**2).sum(), whole)
@@ -167,3 +177,13 @@ def test_two_ranks_with_half_a_batch_are_one_with_all_of_it(tmp_path: Path) -> N
     for rank in ranks:
         torch.testing.assert_close(rank[3], layer.running_mean)
         torch.testing.assert_close(rank[4], layer.running_variance)
+
+
+def test_two_ranks_with_frozen_statistics_normalize_by_all_of_the_batch_and_keep_them(
+    ranks: list[list[Tensor]],
+) -> None:
+    layer = with_affine(BatchNorm().build(4, (3, 6)))
+    torch.testing.assert_close(torch.cat([rank[5] for rank in ranks]), layer(BOTH_RANKS + 1), rtol=1e-4, atol=1e-4)
+    for *_, mean, variance, _, mean_after, variance_after in ranks:
+        assert torch.equal(mean_after, mean)
+        assert torch.equal(variance_after, variance)

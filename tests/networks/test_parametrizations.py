@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -49,6 +51,18 @@ def test_one_iteration_is_the_papers() -> None:
     torch.testing.assert_close(layer.parametrization.u, u)
     torch.testing.assert_close(layer.parametrization.v, v)
     torch.testing.assert_close(layer.applied_weight(), layer.weight / (u @ weight @ v))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "layer", [lambda: Dense(64, 64, follows=None), lambda: Convolution(64, 64, 3, follows=None)], ids=["dense", "conv"]
+)
+def test_the_first_update_meets_a_sigma_near_the_true_one(layer: Callable[[], nn.Module], seed: int) -> None:
+    built = layer()
+    nn.init.normal_(built.weight, generator=torch.Generator().manual_seed(seed))
+    parametrize(built, Spectral())
+    largest = torch.linalg.svdvals(out_by_rest(built))[0].item()
+    assert built.report()["sigma"].item() == pytest.approx(largest, rel=0.1)
 
 
 def test_gradient_flows_through_sigma() -> None:

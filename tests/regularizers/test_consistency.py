@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganlab.regularizers.consistency import Consistency
 from tests.regularizers.critics import Critic, quadratic, update
@@ -51,6 +51,17 @@ def test_a_critic_that_asks_for_a_pixel_pays_what_it_gains_or_loses() -> None:
     only_fakes = Consistency(shift=0, images="both").discriminator(facts) - term
     again = critic.seen[-1][COUNT:]
     torch.testing.assert_close(only_fakes, (again[:, 0, :, 0].mean(1) - fake[:, 0, :, 0].mean(1)).square().mean())
+
+
+def test_the_gradient_flows_through_both_judgements() -> None:
+    """For D(x) = w·x the term is E (w·(x - T(x)))², whose gradient is 2 E (w·(x - T(x))) (x - T(x))."""
+    w = nn.Parameter(torch.randn(1, 4, 4, generator=torch.Generator().manual_seed(4)))
+    critic = Critic(lambda x: (x * w).sum(dim=(1, 2, 3, 4)))
+    real = torch.randn(COUNT, 1, 4, 4, generator=torch.Generator().manual_seed(3))
+    Consistency().discriminator(update(critic, real, real)).backward()
+    change = real - critic.seen[-1].detach()
+    slope = (change * w.detach()).sum(dim=(1, 2, 3), keepdim=True)
+    torch.testing.assert_close(w.grad, (2 * slope * change).mean(0))
 
 
 def test_a_critic_that_does_not_mind_pays_nothing() -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from ganlab.networks.base import DiscriminatorModule
 from ganlab.regularizers.gradient_penalty import GradientPenalty
+from ganlab.types import Batch, Judgement
 from tests.regularizers.critics import FAKE, REAL, Critic, W, linear, quadratic, update
 
 
@@ -30,6 +34,16 @@ def test_the_points_lie_on_the_segments_one_position_per_image() -> None:
     assert (position[:, 0] >= 0).all()
     assert (position[:, 0] <= 1).all()
     assert position[:, 0].std() > 0.1
+
+
+def test_images_that_are_judged_together_move_along_one_segment() -> None:
+    critic = Critic(lambda x: x.sum(dim=(1, 2, 3, 4)), pack=2)
+    GradientPenalty().discriminator(update(critic, REAL, FAKE))
+    way = (FAKE - REAL).flatten(1)
+    position = ((critic.seen[-1].detach() - REAL).flatten(1) * way).sum(1) / (way**2).sum(1)
+    first, second = position.view(3, 2).T
+    torch.testing.assert_close(first, second)
+    assert len(first.round(decimals=4).unique()) == 3
 
 
 def test_a_quadratic_critic_by_hand() -> None:
@@ -79,6 +93,25 @@ def test_centre_and_side_by_hand(center: float, one_sided: bool) -> None:
 def test_at_reals_or_fakes_themselves(at: str, images: Tensor) -> None:
     penalty = GradientPenalty(at=at, center=0).discriminator(update(quadratic(), REAL, FAKE))
     assert penalty.item() == pytest.approx((images**2).flatten(1).sum(1).mean().item(), rel=1e-5)
+
+
+class ByLabel(DiscriminatorModule):
+    """D(x, y) = y w·x, whose gradient is y w."""
+
+    def forward(self, batch: Batch, features: bool = False) -> Judgement:
+        return Judgement(batch.condition["labels"] * (batch.images * W).sum(dim=(1, 2, 3)))
+
+
+@pytest.mark.parametrize("at", ["interpolates", "real", "fake", "neighbourhood"])
+def test_the_points_have_the_labels_of_the_images_they_are_near(at: str) -> None:
+    """Fakes their own, all others those of the reals."""
+    labels = {"real": torch.tensor([1, 2, 3, 4, 5, 6]), "fake": torch.tensor([7, 0, 9, 3, 1, 8])}
+    seen = {
+        f"seen_{kind}": Batch(images, {"labels": labels[kind]}) for kind, images in (("real", REAL), ("fake", FAKE))
+    }
+    facts = replace(update(linear(), REAL, FAKE), discriminator=ByLabel(), **seen)
+    expected = (labels["fake" if at == "fake" else "real"] ** 2).float().mean() * W.norm() ** 2
+    torch.testing.assert_close(GradientPenalty(at=at, center=0).discriminator(facts), expected)
 
 
 def test_the_neighbourhood_by_hand() -> None:

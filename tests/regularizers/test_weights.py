@@ -70,6 +70,16 @@ def test_it_is_over_the_outputs_of_a_convolution() -> None:
     assert term.item() == pytest.approx(sum(value.item() ** 2 for value in inner), rel=1e-5)
 
 
+@pytest.mark.parametrize("form", ["off_diagonal", "strict"])
+def test_under_mixed_precision_the_inner_products_are_float32(form: str) -> None:
+    weight = torch.randn(8, 30, generator=torch.Generator().manual_seed(0))
+    plain = Orthogonal(form=form).generator(facts([weight], []))
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = Orthogonal(form=form).generator(facts([weight], []))
+    assert mixed.dtype == torch.float32
+    assert mixed == plain
+
+
 @pytest.mark.parametrize(
     ("networks", "generator", "discriminator"),
     [("generator", 2.0, None), ("discriminator", None, 2.0), ("both", 2.0, 2.0)],

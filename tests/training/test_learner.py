@@ -148,6 +148,14 @@ def test_the_ramp_limits_the_half_life() -> None:
     assert NoAveraging().share(1) is None
 
 
+def test_the_ramp_counts_from_the_start() -> None:
+    """A half-life of 0.05 · (108 - 8) = 5 updates; up to the start nothing is averaged."""
+    ema = EMA(decay=0.999, start=8, ramp=0.05)
+    assert ema.share(8) == 1
+    assert ema.share(9) == pytest.approx(1 - 0.5**20)
+    assert ema.share(108) == pytest.approx(1 - 0.5 ** (1 / 5))
+
+
 def test_float16_scales_its_losses() -> None:
     """The scaler must not change what is learnt: two exact powers of two cancel."""
     scaled, plain = learner(dtype=torch.float16), learner()

@@ -218,6 +218,49 @@ def test_a_lazy_term_counts_weight_times_interval(make_trainer: Make) -> None:
         assert with_it[f"{network}/adversarial"] == without[f"{network}/adversarial"]
 
 
+def test_terms_meet_smoothed_targets_in_ds_update_and_hard_ones_in_gs(make_trainer: Make) -> None:
+    from ganlab.types import TargetPair
+
+    met: list[TargetPair] = []
+
+    class Asking(Constant):
+        def discriminator(self, update: Update) -> Tensor:
+            met.append(update.targets)
+            return update.judged_fake.logits.sum() * 0
+
+        generator = discriminator
+
+    trainer = with_terms(make_trainer(targets={"real": 0.9}), asking=Asking())
+    d_update(trainer)
+    g_update(trainer)
+    assert met == [TargetPair(real=0.9), TargetPair()]
+
+
+@pytest.mark.parametrize(("due", "half"), [("r1", False), ("r2", False), ("gs_slope", False), ("constant", True)])
+def test_d_judges_in_float32_what_will_be_differentiated_and_in_float16_otherwise(
+    make_trainer: Make, monkeypatch: pytest.MonkeyPatch, due: str, half: bool
+) -> None:
+    from dataclasses import replace
+
+    from ganlab.regularizers.zero_centred import R1, R2
+
+    class GsSlope(Constant):
+        generator_needs: ClassVar[frozenset[Need]] = frozenset({"fake_gradient"})
+
+    term = {"r1": R1(), "r2": R2(), "gs_slope": GsSlope(), "constant": Constant()}[due]
+    trainer = with_terms(make_trainer(norm={"discriminator": {"layer": "none"}}), term=term)
+    trainer.game = replace(trainer.game, autocast=lambda: torch.autocast("cpu", torch.float16))
+    met: list[bool] = []
+    judge = trainer.discriminator.network.judge
+    monkeypatch.setattr(
+        trainer.discriminator.network,
+        "judge",
+        lambda *parts, **k: met.append(torch.is_autocast_enabled("cpu")) or judge(*parts, **k),
+    )
+    (g_update if due == "gs_slope" else d_update)(trainer)
+    assert met == [half]
+
+
 @dataclass(frozen=True)
 class OwnInput(Regularizer):
     """R1 as its paper has it: D differentiated by the very reals that it judged, without a second pass."""
