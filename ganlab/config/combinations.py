@@ -24,7 +24,7 @@ from ganlab.networks import (
 from ganlab.networks.minibatch import NoMinibatch
 from ganlab.networks.norms import BatchNorm, SyncBatchNorm
 from ganlab.regularizers.auxiliary_classifier import AuxiliaryClassifier
-from ganlab.regularizers.weights import WeightPenalty
+from ganlab.regularizers.weight_penalty import WeightPenalty
 from ganlab.training.constraints import Unconstrained, WeightClipping
 from ganlab.training.schedule import Alternating
 from ganlab.types import Initializer

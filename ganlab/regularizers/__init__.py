@@ -5,8 +5,9 @@ from ganlab.regularizers.consistency import Consistency
 from ganlab.regularizers.drift import Drift
 from ganlab.regularizers.feature_matching import FeatureMatching
 from ganlab.regularizers.gradient_penalty import GradientPenalty
-from ganlab.regularizers.weights import Orthogonal, WeightPenalty
-from ganlab.regularizers.zero_centred import R1, R2
+from ganlab.regularizers.orthogonal import Orthogonal
+from ganlab.regularizers.r1_r2 import R1, R2
+from ganlab.regularizers.weight_penalty import WeightPenalty
 from ganlab.table import Table
 from ganlab.types import Regularizer
 

@@ -25,18 +25,11 @@ from ganlab.types import (
     Latent,
     Loss,
     Need,
-    Network,
     Regularizer,
     TargetPair,
     Update,
     Values,
 )
-
-
-class GeneratorNetwork(Generator, Network, Protocol): ...
-
-
-class DiscriminatorNetwork(Discriminator, Network, Protocol): ...
 
 
 class TargetSetting(Protocol):
@@ -47,8 +40,8 @@ class TargetSetting(Protocol):
 class Game:
     """What both updates are played with; it stays the same for a whole run."""
 
-    generator: GeneratorNetwork
-    discriminator: DiscriminatorNetwork
+    generator: Generator
+    discriminator: Discriminator
     loss: Loss
     targets: TargetSetting
     latent: Latent

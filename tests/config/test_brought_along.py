@@ -14,7 +14,7 @@ from ganlab.losses.bce import BCE
 from ganlab.losses.wasserstein import Wasserstein
 from ganlab.regularizers.auxiliary_classifier import AuxiliaryClassifier
 from ganlab.regularizers.gradient_penalty import GradientPenalty
-from ganlab.regularizers.zero_centred import R1
+from ganlab.regularizers.r1_r2 import R1
 from ganlab.training.constraints import Unconstrained, WeightClipping
 
 

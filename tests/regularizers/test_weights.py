@@ -10,7 +10,8 @@ from ganlab.networks import parametrize
 from ganlab.networks.base import NetworkModule
 from ganlab.networks.layers import Convolution, Dense
 from ganlab.networks.parametrizations import Spectral
-from ganlab.regularizers.weights import Orthogonal, WeightPenalty
+from ganlab.regularizers.orthogonal import Orthogonal
+from ganlab.regularizers.weight_penalty import WeightPenalty
 from ganlab.types import Update
 
 ROWS = torch.tensor([[3.0, 0.0, 0.0], [0.0, 0.0, 2.0]], requires_grad=True)  # orthogonal, not of length 1

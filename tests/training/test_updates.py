@@ -242,7 +242,7 @@ def test_d_judges_in_float32_what_will_be_differentiated_and_in_float16_otherwis
 ) -> None:
     from dataclasses import replace
 
-    from ganlab.regularizers.zero_centred import R1, R2
+    from ganlab.regularizers.r1_r2 import R1, R2
 
     class GsSlope(Constant):
         generator_needs: ClassVar[frozenset[Need]] = frozenset({"fake_gradient"})

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ganlab.regularizers.gradient_penalty import GradientPenalty
-from ganlab.regularizers.zero_centred import R1, R2
+from ganlab.regularizers.r1_r2 import R1, R2
 from tests.regularizers.critics import FAKE, REAL, Critic, W, linear, quadratic, update
 
 

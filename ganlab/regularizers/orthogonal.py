@@ -1,5 +1,3 @@
-"""Terms on the weights that the layers apply, after their parametrization; biases and norms' scales are left out."""
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,19 +9,6 @@ from torch import Tensor
 
 from ganlab.table import Count, Positive
 from ganlab.types import Regularizer, Update
-
-
-@dataclass(frozen=True)
-class WeightPenalty(Regularizer):
-    """Σ ‖W‖²_F over D's layers, without the factor ½ of Krogh & Hertz 1992: ``weight`` λ pulls each weight by 2λ times
-    itself. The gradient passes through Adam's scaling, like ``weight_decay`` of the optimizer, but not through a
-    parametrization unseen: under spectral norm it is the normalized weight that is penalized."""
-
-    weight: Positive = 1e-4
-    interval: Count = 1  # D updates
-
-    def discriminator(self, update: Update) -> Tensor:
-        return torch.stack([weight.float().square().sum() for weight in update.discriminator.weights()]).sum()
 
 
 @dataclass(frozen=True)
