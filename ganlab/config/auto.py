@@ -8,6 +8,7 @@ from typing import Any
 from ganlab.config.settings import NetworkNorm, Settings
 from ganlab.initializers import INITIALIZERS
 from ganlab.networks import NORMS, PARAMETRIZATIONS
+from ganlab.types import POINT
 
 # Initializers that a weight parametrization brings along need it in turn.
 PARAMETRIZATIONS_OF = {
@@ -53,7 +54,7 @@ def resolve(settings: Settings) -> tuple[Settings, dict[str, Any]]:
         init = choose(init, network, "init", brings or "normal", INITIALIZERS[brings or "normal"](), plain="normal")
         norm = replace(norm, **{network: own})
     logging = choose(
-        settings.logging, "samples", "logging", 2048 if settings.data.image_shape == (2, 1, 1) else 64, plain=64
+        settings.logging, "samples", "logging", 2048 if settings.data.image_shape == POINT else 64, plain=64
     )
     schedule = settings.schedule
     if hasattr(schedule, "n_critic"):

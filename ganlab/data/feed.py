@@ -60,6 +60,17 @@ class Feed:
         """The first ``count`` images of the set's order in epoch 0, at every call the same."""
         return self._batch(self._permutation(0)[:count].to(self.images.device))
 
+    def first_of_classes(self, count: int, classes: int) -> Batch:
+        """The first ``count`` images of each class in that order, class by class; grey where there are fewer."""
+        assert self.labels is not None
+        order = self._permutation(0).to(self.images.device)
+        labels = torch.arange(classes, device=self.images.device).repeat_interleave(count)
+        images = torch.zeros(classes * count, *self.images.shape[1:], device=self.images.device)
+        for number in range(classes):
+            found = order[self.labels[order] == number][:count]
+            images[number * count : number * count + len(found)] = self._batch(found).images
+        return Batch(images, {"labels": labels})
+
     def _order(self, epoch: int) -> Tensor:
         if self._epoch is None or self._epoch[0] != epoch:
             self._epoch = (epoch, self._permutation(epoch))

@@ -15,6 +15,7 @@ from torch import Tensor
 from ganlab import streams
 from ganlab.data.source import ImageSet, Source
 from ganlab.table import Count, Positive, Range
+from ganlab.types import POINT
 
 TAIL = 6  # standard deviations that must fit: fewer than 3 of 10⁹ normal numbers are further out
 
@@ -24,7 +25,7 @@ class Toy(Source):
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        return (2, 1, 1)
+        return POINT
 
     def _need_room(self, reach: float, spread: float, names: str) -> None:
         """Raises ValueError where points would lie outside [-1, 1]; to clip them would change the distribution."""

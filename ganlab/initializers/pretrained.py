@@ -8,15 +8,11 @@ from typing import Literal
 import torch
 
 from ganlab.errors import UserError
-from ganlab.initializers.he import He
-from ganlab.initializers.normal import Normal
-from ganlab.initializers.orthogonal import Orthogonal
+from ganlab.initializers.hybrid import SCHEMES
 from ganlab.initializers.weight_files import HOW, PARAMETRIZATION, Weights, look, published, read
-from ganlab.initializers.xavier import Xavier
 from ganlab.types import Blank, Initializer
 
 IMAGENET = "imagenet"
-REST: dict[str, type[Initializer]] = {"normal": Normal, "he": He, "xavier": Xavier, "orthogonal": Orthogonal}
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class Pretrained(Initializer):
         if not loaded or (self.layers == "all" and (left or unused)):
             self._refuse(blank, source, theirs, loaded)
         if self.rest != "default":
-            REST[self.rest]().initialize(blank, draw)
+            SCHEMES[self.rest].initialize(blank, draw)
         for name in loaded:
             blank.tensors[name].copy_(theirs[name])
         for layer in blank.layers:

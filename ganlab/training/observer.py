@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ganlab.types import POINT
+
 
 @dataclass(frozen=True, eq=False)
 class Samples:
@@ -24,7 +26,7 @@ class Samples:
     @property
     def are_points(self) -> bool:
         """Whether the images are points of the plane."""
-        return all(images.shape[1:] == (2, 1, 1) for images in self.images.values())
+        return all(tuple(images.shape[1:]) == POINT for images in self.images.values())
 
 
 class Observer:

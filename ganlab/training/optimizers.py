@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,7 @@ class OptimizerSetting:
 class Adam(OptimizerSetting):
     """Kingma & Ba 2015, Algorithm 1. ``auto`` takes what the loss's paper used."""
 
+    algorithm: ClassVar[type[torch.optim.Optimizer]] = torch.optim.Adam
     betas: Literal["auto"] | tuple[Beta, Beta] = "auto"
     epsilon: Positive = 1e-8
     weight_decay: NonNegative = 0.0  # L2, added to the gradient
@@ -44,26 +45,23 @@ class Adam(OptimizerSetting):
         assert self.lr != "auto", "resolved by the configuration"
         assert self.betas != "auto", "resolved by the configuration"
         # fused: one kernel for all parameters, and it can skip an update on the device when a gradient is not finite
-        return torch.optim.Adam(
-            parameters, self.lr, self.betas, self.epsilon, weight_decay=self.weight_decay, fused=True
+        return self.algorithm(  # type: ignore[call-arg]
+            parameters,
+            lr=self.lr,
+            betas=self.betas,
+            eps=self.epsilon,
+            weight_decay=self.weight_decay,
+            fused=True,
         )
 
 
 @dataclass(frozen=True)
-class AdamW(OptimizerSetting):
+class AdamW(Adam):
     """Adam with decoupled weight decay: each update also takes lr · weight_decay of a weight away. Loshchilov & Hutter
     2019, Algorithm 2."""
 
-    betas: Literal["auto"] | tuple[Beta, Beta] = "auto"
-    epsilon: Positive = 1e-8
+    algorithm: ClassVar[type[torch.optim.Optimizer]] = torch.optim.AdamW
     weight_decay: NonNegative = 0.01  # share of each weight, times the rate
-
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        assert self.lr != "auto", "resolved by the configuration"
-        assert self.betas != "auto", "resolved by the configuration"
-        return torch.optim.AdamW(
-            parameters, self.lr, self.betas, self.epsilon, weight_decay=self.weight_decay, fused=True
-        )
 
 
 @dataclass(frozen=True)

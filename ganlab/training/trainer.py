@@ -20,7 +20,7 @@ from ganlab.training.learner import Learner
 from ganlab.training.observer import Observer, Samples
 from ganlab.training.schedule import Plan, Schedule
 from ganlab.training.updates import Game, Moment, needs_real, update_discriminator, update_generator
-from ganlab.types import Batch, Values
+from ganlab.types import POINT, Batch, Values
 
 LATTICE = 100  # points a side, for a picture of D over the plane
 PATIENCE = 10  # steps without a finite gradient before training ends
@@ -47,6 +47,9 @@ class Feed(Protocol):
 
     def first(self, count: int) -> Batch:
         """The same few images at every call, to show what the data looks like."""
+
+    def first_of_classes(self, count: int, classes: int) -> Batch:
+        """``count`` of each class, class by class; grey where the data has fewer."""
 
 
 class Meter:
@@ -221,26 +224,15 @@ class Trainer:
         networks = {"generator": self.generator.network}
         if self.generator.average:
             networks["average"] = self.generator.average.network
-        points = shown.images.shape[1:] == (2, 1, 1)
+        points = tuple(shown.images.shape[1:]) == POINT
         # Points are drawn over the reals in one picture, which needs them every time, also after a resume.
+        if with_real and columns and not points:
+            shown = self.feed.first_of_classes(columns, self.game.classes)
         images = {"real": shown.images.float().cpu()} if with_real or points else {}
-        if with_real and columns:
-            images["real"] = self._reals_by_class(columns)
         for name, network in networks.items():
             with _evaluating(network):
                 images[name] = network(latent.to(self.machine.device), condition).images.float().cpu()
         return Samples(images, columns, self._levels() if points and not condition else None)
-
-    def _reals_by_class(self, columns: int) -> Tensor:
-        """Reals in the same order as the samples: ``columns`` of each class, grey where the data has fewer at hand."""
-        classes = self.game.classes
-        shown = self.feed.first(50 * columns * classes)
-        images, labels = shown.images.float().cpu(), shown.condition["labels"].cpu()
-        rows = images.new_zeros(classes, columns, *images.shape[1:])
-        for row, label in zip(rows, range(classes), strict=True):
-            found = images[labels == label][:columns]
-            row[: len(found)] = found
-        return rows.flatten(0, 1)
 
     def _levels(self) -> Tensor | None:
         """D's logits over the plane, where images are its points; of one point repeated, where it judges several
