@@ -89,4 +89,7 @@ def meant(word: str, options: Iterable[str]) -> str | None:
     """The option that a person means by ``word``: one of its other names, one that begins with it, or the one that is
     spelled most like it; None where nothing comes close."""
     known = list(options)
-    return also_called(word, known) or nearest(word, known)
+    if guess := also_called(word, known) or nearest(word, known):
+        return guess
+    other = nearest(word, [name for option in known for name in SYNONYMS.get(option, ())])  # another name, misspelt
+    return other and also_called(other, known)

@@ -142,6 +142,7 @@ def test_the_command_line_wins_over_a_recipe_in_groups_and_values() -> None:
         (["tricks=[linear_decay,cosine_decay]"], ["both set optimizer.generator.decay.name; leave one of them out"]),
         (["tricks=[ema,uniform_average]"], ["tricks=[ema,uniform_average] both set averaging; leave"]),
         (["init=kaiming_normal"], ["did you mean init=he?"]),
+        (["init=kaimin"], ["did you mean init=he?"]),
         (["init=glorot_uniform", "norm=sn"], ["did you mean init=xavier?", "did you mean norm=spectral?"]),
         (["loss=rpgan", "condition=acgan"], ["loss=relativistic?", "condition=auxiliary?"]),
         (["regularizer=[gp,gradient_clipping]"], ["regularizer=[gradient_penalty]?", "tricks=[gradient_clipping]?"]),
