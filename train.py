@@ -2,7 +2,8 @@
 
 import sys
 
-from ganlab.commands.train import main
-
 if __name__ == "__main__":
+    # Not above: the processes that decode images import this file, and nothing in it is theirs.
+    from ganlab.commands.train import main
+
     sys.exit(main())

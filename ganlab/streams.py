@@ -7,8 +7,10 @@ would have drawn, and adding a logger or an evaluation changes nothing.
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 def derive(seed: int, stream: str, *counters: int) -> int:
@@ -19,4 +21,6 @@ def derive(seed: int, stream: str, *counters: int) -> int:
 
 def generator(seed: int, stream: str, *counters: int, device: torch.device | str = "cpu") -> torch.Generator:
     """The generator of one stream at one moment, on ``device``."""
+    import torch  # here, so that what needs no tensors (the processes that decode images) starts without it
+
     return torch.Generator(device).manual_seed(derive(seed, stream, *counters))

@@ -18,9 +18,6 @@ Condition = Mapping[str, Tensor]
 """What G and D are told besides the latent and the images: {} or ``labels`` (N,), or ``content`` and ``style``
 images."""
 
-POINT = (2, 1, 1)
-"""The shape of an image that is a point of the plane: x and y as its channels."""
-
 Draw = Callable[[str], torch.Generator]
 """Stream name -> its generator for the current update, seeded from (seed, stream, update) alone."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def make_trainer(tmp_path: Path) -> Callable[..., Trainer]:
         return build_trainer(
             settings,
             machine or settings.runtime.resolve(),
-            open_data(settings.data),
+            open_data(settings.data, settings.runtime.cache),
             folder or tmp_path,
             observers,
             {"settings": configuration.plain()},
@@ -83,3 +83,11 @@ def mnist_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with gzip.open(packed) as reading, open(raw / packed.stem, "wb") as writing:
             shutil.copyfileobj(reading, writing)
     return raw.parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Decoded images of tests do not go where the person's are; commands that tests start inherit it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANLAB_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield

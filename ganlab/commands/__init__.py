@@ -14,8 +14,15 @@ def _train(arguments: list[str]) -> int:
     return train.main(arguments, "ganlab train")
 
 
+def _data(arguments: list[str]) -> int:
+    from ganlab.commands import data
+
+    return data.main(arguments, "ganlab data")
+
+
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "train": ("train a GAN: ganlab train init=orthogonal norm=spectral", _train),
+    "data": ("the decoded images that runs keep: ganlab data, ganlab data clear", _data),
 }
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -44,15 +45,15 @@ class Outcome:
 
 
 @lru_cache(maxsize=1)
-def open_data(source: Source) -> ImageSet:
+def open_data(source: Source, cache: str | None = None) -> ImageSet:
     """The images of a source; kept from the check to the run, and from job to job of a sweep."""
-    return source.open()
+    return source.open(Path(cache) if cache else None)
 
 
 def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None:
     """Looks at what only files can tell: that there are images enough, and the state to resume from. Raises
     UserError."""
-    need_a_batch(open_data(settings.data), settings.batch_size)
+    need_a_batch(open_data(settings.data, settings.runtime.cache), settings.batch_size)
     if resume is None:
         for initializer in (settings.init.generator, settings.init.discriminator):
             assert initializer != "auto", "resolved by the configuration"
@@ -100,7 +101,7 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
     state = ready(settings, resume)
     machine = settings.runtime.resolve()
     torch.set_num_threads(machine.threads or THREADS)  # the job before this one in a sweep may have set others
-    image_set = open_data(settings.data)
+    image_set = open_data(settings.data, settings.runtime.cache)
     observers = [Files(folder.path), TensorBoard(folder.path, as_yaml(plain))]
     trainer = build_trainer(
         settings,
@@ -113,6 +114,7 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
     )
     if state is not None:
         trainer.restore(state)
+        _compare_data(state, image_set, folder)
     folder.save_config(plain)
     folder.save_status("running", pid=os.getpid(), host=socket.gethostname())
     _announce(configuration, trainer, image_set, folder)
@@ -134,16 +136,34 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
     return Outcome("finished", "", facts)
 
 
+def _compare_data(state: dict[str, Any], image_set: ImageSet, folder: RunFolder) -> None:
+    """Says so where the saved run counted its position in other images than there are now."""
+    saved = state.get("data")
+    if not isinstance(saved, dict):
+        return  # of a version that did not keep it
+    if (saved.get("images"), saved.get("fingerprint")) != (len(image_set), image_set.fingerprint):
+        log.warning(
+            "note: these are not the images that %s was trained on (%s then, %s now, or others of them); it goes on "
+            "with these, in another order than it would have had",
+            folder.path,
+            f"{saved.get('images'):,}" if isinstance(saved.get("images"), int) else "?",
+            f"{len(image_set):,}",
+        )
+
+
 def _announce(configuration: Configuration, trainer: Trainer, image_set: ImageSet, folder: RunFolder) -> None:
     settings = configuration.settings
     sizes = [sum(p.numel() for p in learner.parameters) for learner in (trainer.generator, trainer.discriminator)]
     log.info(
-        "%s images of %s; parameters: generator %s, discriminator %s; on %s",
+        "%s images of %s%s; parameters: generator %s, discriminator %s; on %s",
         f"{len(image_set):,}",
         "×".join(map(str, settings.data.image_shape)),
+        f", {len(image_set.held_out):,} more held out" if len(image_set.held_out) else "",
         *(f"{size:,}" for size in sizes),
         trainer.machine,
     )
+    if image_set.place:
+        log.info("Images: %s", image_set.place)
     if configuration.chosen:
         log.info("auto: %s", " ".join(f"{key}={value}" for key, value in configuration.chosen.items()))
     for warning in (*configuration.warnings, *image_set.notes, *(() if trainer.step else trainer.notes)):

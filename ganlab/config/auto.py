@@ -8,7 +8,7 @@ from typing import Any
 from ganlab.config.settings import NetworkNorm, Settings
 from ganlab.initializers import INITIALIZERS
 from ganlab.networks import NORMS, PARAMETRIZATIONS
-from ganlab.types import POINT
+from ganlab.points import POINT
 
 # Initializers that a weight parametrization brings along need it in turn.
 PARAMETRIZATIONS_OF = {

@@ -105,7 +105,14 @@ def build_trainer(
 ) -> Trainer:
     """The trainer of resolved settings, on ``machine``, with checkpoints under ``folder``. Without ``initialize`` its
     weights wait to be restored: what an initializer once read need not be there any more."""
-    feed = Feed(image_set, settings.batch_size, settings.seed, machine.device, machine.memory_format)
+    feed = Feed(
+        image_set,
+        settings.batch_size,
+        settings.seed,
+        machine.device,
+        machine.memory_format,
+        settings.runtime.resident,
+    )
     generator, discriminator = build_generator(settings), build_discriminator(settings)
     notes: list[str] = []
     if initialize:

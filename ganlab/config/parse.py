@@ -91,6 +91,8 @@ class _Parser:
             raise self.fail(_no_option(key, found, [str(word) for word in get_args(annotation)]))
         if origin is tuple:
             return self.sequence(annotation, found, key)
+        if origin is Mapping:
+            return self.named(annotation, found, key)
         if is_dataclass(annotation):
             return self.dataclass(annotation, found, key)  # type: ignore[arg-type]
         return self.scalar(annotation, found, key)
@@ -146,6 +148,14 @@ class _Parser:
         return tuple(
             self.all((kind, item, f"{key}[{i}]") for i, (kind, item) in enumerate(zip(every, found, strict=True)))
         )
+
+    def named(self, annotation: Any, found: Any, key: str) -> dict[str, Any]:
+        """Values under names that nobody knows beforehand."""
+        if not isinstance(found, Mapping):
+            raise self.fail(f"{key}: found {_show(found)}, need {describe(annotation)}")
+        kind = get_args(annotation)[1]
+        given = {str(name): value for name, value in found.items() if value is not None}  # null takes one away
+        return dict(zip(given, self.all((kind, one, _join(key, name)) for name, one in given.items()), strict=True))
 
     def all(self, parts: Iterator[tuple[Any, Any, str]]) -> list[Any]:
         """Every part parsed, so that every problem is noted, before any failure ends the parse."""
@@ -266,6 +276,8 @@ def dump(annotation: Any, value: Any) -> Any:
         return {"name": table.name_of(value), **_dump_fields(value)}
     if is_dataclass(value):
         return _dump_fields(value)
+    if isinstance(value, Mapping):
+        return dict(value)
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -291,6 +303,8 @@ def describe(annotation: Any) -> str:
         if kinds[-1] is Ellipsis:
             return f"a list such as [a, b] with each item {describe(kinds[0])}"
         return f"a list of {len(kinds)}, each {describe(kinds[0])}"
+    if origin is Mapping:
+        return f"names with values such as {{a: b}}, each {describe(get_args(annotation)[1])}"
     return words.get(annotation, "settings")
 
 

@@ -1,10 +1,16 @@
-"""Image sources, one a file, and the feed that makes batches of them."""
+"""Image sources, one a file; the cache of decoded images; and the feed that makes batches of them."""
 
+from ganlab.data.archives import Tar, Zip
+from ganlab.data.arrays import Arrays
 from ganlab.data.digits import Digits
+from ganlab.data.fonts import Fonts
+from ganlab.data.huggingface import HuggingFace
 from ganlab.data.image_folder import ImageFolder
+from ganlab.data.lsun import LSUN
 from ganlab.data.source import ImageSet, Source
 from ganlab.data.stacked_mnist import StackedMNIST
-from ganlab.data.torchvision_sets import CIFAR10, MNIST, STL10, FashionMNIST
+from ganlab.data.stored import Stored
+from ganlab.data.torchvision_sets import TorchvisionSet
 from ganlab.data.toys import Grid, Ring, SwissRoll
 from ganlab.table import Table
 
@@ -12,16 +18,19 @@ SOURCES = Table[Source](
     "data",
     {
         "digits": Digits,
-        "mnist": MNIST,
-        "fashion_mnist": FashionMNIST,
-        "cifar10": CIFAR10,
-        "stl10": STL10,
-        "stacked_mnist": StackedMNIST,
         "image_folder": ImageFolder,
+        "zip": Zip,
+        "tar": Tar,
+        "torchvision": TorchvisionSet,
+        "lsun": LSUN,
+        "stacked_mnist": StackedMNIST,
+        "arrays": Arrays,
+        "huggingface": HuggingFace,
+        "fonts": Fonts,
         "ring": Ring,
         "grid": Grid,
         "swiss_roll": SwissRoll,
     },
 )
 
-__all__ = ["SOURCES", "ImageSet", "Source"]
+__all__ = ["SOURCES", "ImageSet", "Source", "Stored"]

@@ -1,36 +1,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
 
-import torch
+import numpy as np
+from PIL import Image
 
-from ganlab.data.source import ImageSet, Size, Source, limited, resize, sides
-from ganlab.table import Count
+from ganlab.data import pixels
+from ganlab.data.source import Size, sides
+from ganlab.data.stored import Listing, Stored
 
 
 @dataclass(frozen=True)
-class Digits(Source):
+class Digits(Stored):
     """1,797 scans of handwritten digits, 8×8 grey, resized; they come with scikit-learn, so nothing is downloaded.
 
     The test part of the UCI set "Optical Recognition of Handwritten Digits", Alpaydin & Kaynak 1998.
     """
 
     size: Size = 32
-    limit: Count | None = None
+
+    all_classes: ClassVar[int] = 10
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         return (1, *sides(self.size, (8, 8)))
 
-    @property
-    def class_count(self) -> int:
-        return 10
+    def listing(self) -> Listing:
+        scans, labels = _load()
+        return Listing(range(len(scans)), labels, tuple(map(str, range(10))), in_memory=True)
 
-    def open(self) -> ImageSet:
-        from sklearn.datasets import load_digits  # takes a second, and only this source needs it
+    def pixels(self, item: int) -> np.ndarray:
+        return pixels.fit(Image.fromarray(_load()[0][item]), self.image_shape, crop="stretch")
 
-        digits = load_digits()
-        images = torch.from_numpy(digits.images).mul(255 / 16).round().to(torch.uint8)[:, None]
-        labels = torch.from_numpy(digits.target).long()
-        images = resize(images, sides(self.size, (8, 8)))
-        return limited(ImageSet(images, labels, tuple(map(str, range(10)))), self.limit)
+
+@lru_cache(maxsize=1)
+def _load() -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.datasets import load_digits  # takes a second, and only this source needs it
+
+    digits = load_digits()
+    return (digits.images * (255 / 16)).round().astype(np.uint8), digits.target

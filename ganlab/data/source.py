@@ -1,32 +1,75 @@
-"""Where images come from: the contract of a data source, and resizing that all of them share."""
+"""Where images come from: the contract of a data source.
+
+Nothing in ``ganlab.data`` but the feed imports PyTorch, so that the processes that decode images start in a moment.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
 
+from ganlab import streams
 from ganlab.errors import UserError
-from ganlab.table import Count
+from ganlab.table import Count, Range, Whole
 
 Size = Count | tuple[Count, Count] | None
 """A side of square images, or (height, width), in pixels; None keeps the source's own."""
 
+Share = Annotated[float, Range(above=0, below=1)]
+HeldOut = Whole | Share
+"""How many images are kept out of training: a number of them, or a share of all."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Decoded images (N, C, H, W), uint8 or already float32 in [-1, 1], their labels (N,) int64 or None, the classes'
-    names, and notes for the person on what was left out."""
+    """Decoded images (N, H, W, C), uint8 or already float32 in [-1, 1], perhaps in a memory-mapped file; their labels
+    (N,) int64 or None, and the classes' names.
 
-    images: Tensor
-    labels: Tensor | None = None
+    ``rows`` are those to train with, ``held_out`` those that are kept out of it. ``flip``: a mirrored image is as good
+    as the image. ``fingerprint`` tells these images from others. ``notes`` are for the person: what was left out, and
+    where the images are.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
+    rows: np.ndarray = None  # type: ignore[assignment]  # all of them
+    held_out: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    flip: bool = False
+    fingerprint: str = ""
+    place: str = ""
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.rows is None:
+            object.__setattr__(self, "rows", np.arange(len(self.images)))
+
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.rows)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        height, width, channels = self.images.shape[1:]
+        return channels, height, width
+
+    def hold_out(self, wanted: int | float) -> ImageSet:
+        """With ``wanted`` images, or that share, kept out of training: chosen at random, the same in every run. Raises
+        UserError where none would be left."""
+        count = round(wanted * len(self)) if wanted < 1 else int(wanted)
+        if count >= len(self):
+            raise UserError(
+                f"data.held_out={wanted}: there are {len(self):,} images, and none would be left to train with; "
+                "type a smaller number, or a share such as 0.1"
+            )
+        if not count:
+            return self
+        chosen = some(self.rows, count, "held_out")
+        return replace(self, rows=np.setdiff1d(self.rows, chosen), held_out=chosen)
 
 
 class Source:
@@ -45,8 +88,9 @@ class Source:
     def check(self) -> None:
         """Looks, without reading all of it, whether the data is there. Raises UserError where it is not."""
 
-    def open(self) -> ImageSet:
-        """All images, decoded and resized. Raises UserError where there are none or they cannot be read."""
+    def open(self, cache: Path | None = None) -> ImageSet:
+        """All images, decoded and fitted; kept under ``cache`` (the person's cache folder, where it is None) if that
+        takes time. Raises UserError where there are none or they cannot be read."""
         raise TypeError(f"{type(self).__name__} opens nothing")
 
 
@@ -57,22 +101,26 @@ def sides(size: Size, native: tuple[int, int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else size
 
 
-def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Images (N, C, H, W) uint8 resized, bilinear, with antialiasing where they shrink; in parts, to spare memory."""
-    if tuple(images.shape[-2:]) == size:
-        return images
-    parts = [
-        F.interpolate(part.float(), size, mode="bilinear", antialias=True).round().clamp(0, 255).to(torch.uint8)
-        for part in images.split(4096)
-    ]
-    return torch.cat(parts)
+def some(rows: np.ndarray, count: int, stream: str) -> np.ndarray:
+    """``count`` of the rows, in their order: chosen at random, the same in every run, and a smaller count's are among a
+    larger one's."""
+    order = np.random.default_rng(streams.derive(0, f"data/{stream}")).permutation(len(rows))
+    return np.sort(rows[order[:count]])
 
 
-def limited(image_set: ImageSet, limit: int | None) -> ImageSet:
-    """The first ``limit`` images; the others' memory is given back. Raises UserError where there are fewer."""
-    if limit is None:
-        return image_set
-    if limit > len(image_set):
-        raise UserError(f"data.limit={limit}: there are {len(image_set):,} images; type a smaller number or null")
-    labels = image_set.labels[:limit] if image_set.labels is not None else None
-    return replace(image_set, images=image_set.images[:limit].clone(), labels=labels)
+def chosen_classes(names: Sequence[str], wanted: Sequence[str | int]) -> list[int]:
+    """The numbers of the classes that ``data.classes`` names, each by its name or its number. Raises UserError."""
+    if not names:
+        raise UserError("data.classes: these images have no classes; leave it out")
+    numbers = []
+    for one in wanted:
+        if str(one) in names:
+            numbers.append(names.index(str(one)))
+        elif isinstance(one, int) and 0 <= one < len(names):
+            numbers.append(one)
+        else:
+            shown = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
+            raise UserError(f"data.classes: there is no class {one}; the classes are {shown}")
+    if len(set(numbers)) < len(numbers) or not numbers:
+        raise UserError(f"data.classes=[{','.join(map(str, wanted))}]: name at least one class, and each once")
+    return numbers

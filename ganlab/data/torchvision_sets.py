@@ -2,129 +2,314 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import glob
+import hashlib
+import inspect
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
-import torch
+import numpy as np
+from filelock import FileLock
+from PIL import Image
 
-from ganlab.data.source import ImageSet, Size, Source, limited, resize, sides
-from ganlab.errors import UserError
-from ganlab.table import Count
+from ganlab.data import pixels
+from ganlab.data.source import sides
+from ganlab.data.stored import Listing, Stored
+from ganlab.errors import UserError, nearest
+from ganlab.table import Count, Whole
+
+Option = str | bool | int | float
+
+ALL, HALVES, THIRDS = ("all",), ("train", "test"), ("train", "val", "test")
+SETS: dict[str, tuple[str, ...]] = {
+    "Caltech101": ALL, "Caltech256": ALL, "CelebA": ("train", "valid", "test", "all"), "CIFAR10": HALVES,
+    "CIFAR100": HALVES, "CLEVRClassification": THIRDS, "Country211": ("train", "valid", "test"), "DTD": THIRDS,
+    "EMNIST": HALVES, "EuroSAT": ALL, "FashionMNIST": HALVES, "FER2013": HALVES,
+    "FGVCAircraft": ("train", "val", "trainval", "test"), "Flowers102": THIRDS, "Food101": HALVES, "GTSRB": HALVES,
+    "ImageNet": ("train", "val"), "Imagenette": ("train", "val"),
+    "INaturalist": ("2017", "2018", "2019", "2021_train", "2021_train_mini", "2021_valid"), "KMNIST": HALVES,
+    "LFWPeople": ("10fold", "train", "test"), "MNIST": HALVES, "Omniglot": ("background", "evaluation"),
+    "OxfordIIITPet": ("trainval", "test"), "PCAM": THIRDS,
+    "Places365": ("train-standard", "train-challenge", "val", "test"),
+    "QMNIST": ("train", "test", "test10k", "test50k", "nist"), "RenderedSST2": THIRDS, "SEMEION": ALL,
+    "StanfordCars": HALVES, "STL10": ("unlabeled", "train", "test", "train+unlabeled"), "SUN397": ALL,
+    "SVHN": ("train", "test", "extra"), "USPS": HALVES,
+}  # fmt: skip
+"""The classes of ``torchvision.datasets`` that give one image at a time, and the parts that each has."""
+
+PARTS = ("what", "train", "background", "split", "version")  # what readers call the part; the first that one has
+OURS = frozenset({"root", "download", "loader", "transform", "transforms", "target_transform"})
+BY_COLUMNS = frozenset({"EMNIST"})  # its files hold columns for rows, and torchvision leaves them so (vision #8783)
+
+
+class Options(dict[str, Option]):
+    """Arguments by name. Hashable, as sources are; nobody changes it."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+
+class Numbered(NamedTuple):
+    """The image that a reader of the files with this stamp gives for a number."""
+
+    number: int
+    stamp: str
 
 
 @dataclass(frozen=True)
-class TorchvisionSet(Source):
-    """The training images of one of torchvision's data sets, under ``root``; downloaded there where ``download``."""
+class TorchvisionSet(Stored):
+    """One of torchvision's data sets, under ``root``; downloaded there where ``download`` and it is missing.
 
-    torchvision_name: ClassVar[str]
-    native: ClassVar[tuple[int, int, int]]  # C, H, W
-    classes_known: ClassVar[int] = 10
-    folder: ClassVar[str]  # what torchvision makes under root
+    ``dataset`` is a class of ``torchvision.datasets``, ``split`` one of its parts in torchvision's word ("all" where it
+    has no parts), ``options`` what else its reader takes. ``channels``, ``size`` and ``all_classes`` (0: no labels) say
+    what its images are like before any is read. ``folder`` is what torchvision makes under the root, ``*`` for any
+    text: when that changes, the images are decoded afresh.
+    """
 
+    paths: ClassVar[frozenset[str]] = frozenset({"root"})
+
+    dataset: str = "MNIST"
+    channels: Literal[1, 3] = 1
+    size: Count | tuple[Count, Count] = 28
+    all_classes: Whole = 10
+    folder: str = "MNIST/raw"
     root: str = "data"
     download: bool = True
-    size: Size = None  # the data set's own
-    limit: Count | None = None
+    split: str = "train"
+    options: Mapping[str, Option] = field(default_factory=dict)
+    crop: pixels.Crop = "center"
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", Options(self.options))
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        return (self.native[0], *sides(self.size, self.native[1:]))
+        return (self.channels, *sides(self.size, (0, 0)))
 
     @property
     def class_count(self) -> int:
-        return self.classes_known
+        return super().class_count if self._is_labelled else 0
+
+    @property
+    def _is_labelled(self) -> bool:
+        return self.all_classes > 0 and "unlabeled" not in self.split  # STL10's
+
+    @property
+    def label(self) -> str:
+        _, height, width = self.image_shape
+        return f"{self.dataset}-{self.split}-{height}x{width}"
+
+    # ------------------------------------------------------------------------------------------------ before it is read
 
     def check(self) -> None:
-        if not self.download and not (Path(self.root) / self.folder).exists():
+        if self.dataset in ("LSUN", "LSUNClass"):
             raise UserError(
-                f"data.root={self.root}: no {self.torchvision_name} there, {Path(self.root) / self.folder} is missing; "
+                f"data.dataset={self.dataset}: torchvision's reader would run code that lies beside the data; type "
+                "data=lsun"
+            )
+        _need("data.dataset", self.dataset, list(SETS), "torchvision's data sets that can be read here are")
+        parts = SETS[self.dataset]
+        _need("data.split", self.split, parts, f"{self.dataset} has {'the parts' if len(parts) > 1 else 'only'}")
+        if not self.download and not self._places():
+            raise UserError(
+                f"data.root={self.root}: no {self.dataset} there, {Path(self.root) / self.folder} is missing; "
                 "type data.download=true, or data.root=… for where it is"
             )
 
-    def open(self) -> ImageSet:
-        import torchvision.datasets  # takes a second, and only these sources need it
+    def _places(self) -> list[str]:
+        root = os.path.expanduser(self.root)
+        return sorted(glob.glob(os.path.join(glob.escape(root), self.folder)))
 
-        reader = getattr(torchvision.datasets, self.torchvision_name)
+    def stamp(self) -> str:
+        """Of the files directly in ``folder``: torchvision knows by itself what should lie deeper."""
+        digest = hashlib.blake2b(digest_size=16)
+        for place in self._places():
+            inside = [os.path.join(place, name) for name in sorted(os.listdir(place))] if os.path.isdir(place) else []
+            for path in (place, *inside):
+                with suppress(OSError):  # a link to nowhere
+                    facts = os.stat(path)
+                    digest.update(f"{os.path.basename(path)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+        return digest.hexdigest()
+
+    # --------------------------------------------------------------------------------------------- torchvision's reader
+
+    def read(self, download: bool = False) -> Any:
+        """torchvision's reader of the data set; raises whatever it raises where the data is missing or damaged."""
+        import torchvision.datasets  # takes seconds, and only this needs it
+
+        reader = getattr(torchvision.datasets, self.dataset)  # check() knows the name
+        known = _parameters(reader)
+        part = next((name for name in PARTS if name in known), None)
+        free = [name for name in known if name not in OURS and name != part]
+        for name, value in self.options.items():
+            if name not in free:
+                guess = nearest(name, free)
+                hint = f"did you mean data.options.{guess}?" if guess else f"there are {', '.join(free) or 'none'}"
+                raise UserError(f"data.options.{name}={value}: torchvision's {self.dataset} has no such option; {hint}")
+        for name in free:
+            if known[name].default is inspect.Parameter.empty and name not in self.options:
+                raise UserError(f"data.options: {self.dataset} needs {name}; type data.options.{name}=…")
+        told: dict[str, Any] = dict(self.options)
+        if part is not None:
+            told[part] = self.split == part if part in ("train", "background") else self.split
+        if "download" in known:
+            told["download"] = download
+        if "loader" in known:
+            told["loader"] = str  # says where the file is; other processes decode it, without torchvision
+        return reader(os.path.expanduser(self.root), **told)
+
+    def _read_or_download(self) -> Any:
+        self.check()
         try:
-            data = reader(self.root, download=self.download, **self.part)
-        except (RuntimeError, OSError) as error:  # no network, or files that are not whole
-            reason = str(error).strip().splitlines()[0].rstrip(".")
-            raise UserError(
-                f"{self.torchvision_name} could not be read from {self.root} or downloaded there ({reason}); "
+            return self.read()
+        except Exception as error:  # each format fails in its own way
+            problem = self._explained(error)
+            if not self.download or not isinstance(problem, _Missing):
+                raise problem from error
+        try:
+            os.makedirs(os.path.expanduser(self.root), exist_ok=True)
+            with FileLock(os.path.join(os.path.expanduser(self.root), f".{self.dataset}.lock")):
+                return self.read(download=True)
+        except Exception as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: Exception) -> UserError:
+        """What to do about what a reader raised; _Missing where a download may help."""
+        if isinstance(error, UserError):
+            return error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if wrong := re.match(r"Unknown value '(.*)' for argument (\w+)\. Valid values are {(.*)}", reason):
+            allowed = wrong[3].replace("'", "")
+            return UserError(f"data.options.{wrong[2]}={wrong[1]}: no such option; {self.dataset} has {allowed}")
+        named = re.search(r"pip install (\w+)", reason)
+        package = named[1] if named else (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+        if package:
+            return UserError(
+                f"data.dataset={self.dataset}: torchvision needs the package {package} for it; type pip install "
+                f"{package}, or data.root=… for a folder that has the data already"
+            )
+        reason = re.sub(r"[ .]*You can (use|set) download=True to download (it|them)", "", reason).rstrip(". ")[:300]
+        if self.download:
+            return _Missing(
+                f"data.root={self.root}: {self.dataset} can be neither read there nor downloaded ({reason}); "
                 "type data.root=… for a folder that has it"
+            )
+        return _Missing(
+            f"data.root={self.root}: {self.dataset} cannot be read there ({reason}); type data.download=true, or "
+            "data.root=… for where it is"
+        )
+
+    # ----------------------------------------------------------------------------------------------- images and labels
+
+    def listing(self) -> Listing:
+        reader = self._read_or_download()
+        count = len(reader)
+        stored = getattr(reader, "data", None)
+        if hasattr(stored, "__array__"):
+            labels, names = self._labels(reader, count)
+            return Listing(list(self._upright(np.asarray(stored))), labels, names, in_memory=True)
+        if "loader" in _parameters(type(reader)):
+            items: list[Any] = [reader[number][0] for number in range(count)]
+        elif self.dataset == "CelebA":  # so large that reading it anew in each process would take minutes and gigabytes
+            folder = os.path.join(reader.root, reader.base_folder, "img_align_celeba")
+            items = [os.path.join(folder, name) for name in reader.filename]
+        else:
+            stamp = self.stamp()
+            items = [Numbered(number, stamp) for number in range(count)]
+        labels, names = self._labels(reader, count)
+        # Some readers take files as the file system lists them, which another one does otherwise.
+        order = sorted(range(count), key=items.__getitem__)
+        return Listing([items[row] for row in order], labels[order] if labels is not None else None, names)
+
+    def pixels(self, item: np.ndarray | str | Numbered) -> np.ndarray:
+        if isinstance(item, str):
+            return pixels.read(item, self.image_shape, self.crop, "white")
+        image = _reader(self, item.stamp)[item.number][0] if isinstance(item, Numbered) else Image.fromarray(item)
+        return pixels.fit(image, self.image_shape, self.crop)
+
+    def name_of(self, item: np.ndarray | str | Numbered) -> str:
+        number = f"number {item.number} " if isinstance(item, Numbered) else ""
+        return item if isinstance(item, str) else f"image {number}of {self.dataset}"
+
+    def _upright(self, images: np.ndarray) -> np.ndarray:
+        """A view (N, H, W) or (N, H, W, 3) of a reader's images."""
+        if images.ndim == 4 and images.shape[-1] != 3:
+            images = np.moveaxis(images, 1, -1)  # channels first
+        return images.swapaxes(1, 2) if self.dataset in BY_COLUMNS else images
+
+    def _labels(self, reader: Any, count: int) -> tuple[np.ndarray | None, tuple[str, ...]]:
+        """The labels (N,) int64 and the classes' names. Raises UserError where they are not ``all_classes``."""
+        if not self._is_labelled or not count:
+            return None, ()
+        usual = not {"target_type", "target_types"} & self.options.keys()
+        kept = (getattr(reader, name, None) for name in ("targets", "labels", "_labels", "y"))
+        at_hand = next((one for one in kept if one is not None and len(one) == count), None) if usual else None
+        try:
+            if at_hand is None:
+                labels = np.array([int(reader[number][1]) for number in range(count)])
+            else:
+                labels = np.asarray(at_hand).astype(np.int64)
+        except (TypeError, ValueError, RuntimeError) as error:  # None, or many numbers an image
+            raise UserError(
+                f"data.all_classes={self.all_classes}: {self.dataset} does not tell one class for each image of "
+                f"data.split={self.split}; type data.all_classes=0"
             ) from error
-        labels = torch.as_tensor(self.targets(data)).long() if self.class_count else None
-        classes = tuple(data.classes) if self.class_count else ()
-        chosen = limited(ImageSet(self.tensor(data), labels, classes), self.limit)
-        return replace(chosen, images=resize(chosen.images, sides(self.size, self.native[1:])))
-
-    @property
-    def part(self) -> dict[str, Any]:
-        """What torchvision's reader is told of the part that is wanted."""
-        return {"train": True}
-
-    def targets(self, data: Any) -> Any:
-        """The reader's labels (N,)."""
-        return data.targets
-
-    def tensor(self, data: Any) -> torch.Tensor:
-        """The reader's images as (N, C, H, W) uint8."""
-        images = torch.as_tensor(data.data)
-        return images[:, None] if images.dim() == 3 else images.permute(0, 3, 1, 2).contiguous()
+        if labels.ndim == 2:
+            labels = labels[:, 0]  # QMNIST: the digit, then who wrote it, and more
+        names = _names(reader) if usual else []
+        there = len(names) or int(labels.max()) + 1
+        if labels.min() < 0 or there > self.all_classes or (names and there < self.all_classes):
+            raise UserError(
+                f"data.all_classes={self.all_classes}: {self.dataset} has {there} with these settings; type "
+                f"data.all_classes={there}, or 0 for none"
+            )
+        names = names or [str(number) for number in range(self.all_classes)]
+        if hasattr(reader, "_characters"):  # Omniglot, which numbers them as the file system lists them
+            order = np.argsort(np.array(names))
+            labels, names = np.argsort(order)[labels], sorted(names)
+        return labels, tuple(names)
 
 
-@dataclass(frozen=True)
-class MNIST(TorchvisionSet):
-    """60,000 handwritten digits, 28×28 grey. LeCun et al. 1998."""
-
-    torchvision_name: ClassVar[str] = "MNIST"
-    native: ClassVar[tuple[int, int, int]] = (1, 28, 28)
-    folder: ClassVar[str] = "MNIST/raw"
+class _Missing(UserError):
+    """The data is not there, or not whole."""
 
 
-@dataclass(frozen=True)
-class FashionMNIST(TorchvisionSet):
-    """60,000 pictures of clothes, 28×28 grey. Xiao et al. 2017."""
-
-    torchvision_name: ClassVar[str] = "FashionMNIST"
-    native: ClassVar[tuple[int, int, int]] = (1, 28, 28)
-    folder: ClassVar[str] = "FashionMNIST/raw"
+@lru_cache(maxsize=1)
+def _reader(source: TorchvisionSet, stamp: str) -> Any:
+    """Once in a process."""
+    return source.read()
 
 
-@dataclass(frozen=True)
-class CIFAR10(TorchvisionSet):
-    """50,000 photographs, 32×32 in colour, of ten classes. Krizhevsky 2009."""
-
-    torchvision_name: ClassVar[str] = "CIFAR10"
-    native: ClassVar[tuple[int, int, int]] = (3, 32, 32)
-    folder: ClassVar[str] = "cifar-10-batches-py"
+def _names(reader: Any) -> list[str]:
+    found = next(
+        (getattr(reader, name) for name in ("classes", "categories", "_characters") if hasattr(reader, name)), ()
+    )
+    return [one if isinstance(one, str) else str(one[0]) for one in found]  # ImageNet's are synonyms
 
 
-@dataclass(frozen=True)
-class STL10(TorchvisionSet):
-    """Photographs, 96×96 in colour: 100,000 ``unlabeled`` ones, of more than the ten classes that the 5,000 of
-    ``train`` and the 8,000 of ``test`` are labelled with. Coates et al. 2011.
+def _parameters(reader: type) -> dict[str, inspect.Parameter]:
+    """What a reader can be told, by name, also where it passes further arguments on to the class that it extends."""
+    known: dict[str, inspect.Parameter] = {}
+    for kind in reader.__mro__:
+        if "__init__" not in vars(kind):
+            continue
+        found = list(inspect.signature(vars(kind)["__init__"]).parameters.values())[1:]
+        known = {one.name: one for one in found if one.kind is not one.VAR_KEYWORD} | known
+        if not any(one.kind is one.VAR_KEYWORD for one in found):
+            break
+    return known
 
-    All of them take 2.8 GB in memory at 96×96; with a smaller ``size``, that only while they are read.
-    """
 
-    torchvision_name: ClassVar[str] = "STL10"
-    native: ClassVar[tuple[int, int, int]] = (3, 96, 96)
-    folder: ClassVar[str] = "stl10_binary"
-
-    split: Literal["unlabeled", "train", "test", "train+unlabeled"] = "unlabeled"
-
-    @property
-    def class_count(self) -> int:
-        return 0 if "unlabeled" in self.split else self.classes_known
-
-    @property
-    def part(self) -> dict[str, Any]:
-        return {"split": self.split}
-
-    def targets(self, data: Any) -> Any:
-        return data.labels
-
-    def tensor(self, data: Any) -> torch.Tensor:
-        return torch.from_numpy(data.data)  # channels first already, each a view: columns lie before rows in the file
+def _need(key: str, found: str, options: Sequence[str], there_are: str) -> None:
+    """Raises UserError where ``found`` is none of the options."""
+    if found not in options:
+        guess = nearest(found, options)
+        hint = f"did you mean {key}={guess}?" if guess else f"{there_are} {', '.join(options) or 'none'}"
+        raise UserError(f"{key}={found}: no such option; {hint}")

@@ -1,27 +1,31 @@
 """Points of the plane, as images of two channels and one pixel: what a mode is, and which are missing, can be seen.
 
 They are fitted into (-1, 1), since G ends in tanh. Each set is the same in every run: ``limit`` points, drawn once.
+PyTorch is imported where points are drawn: see ganlab.data.source.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from ganlab import streams
 from ganlab.data.source import ImageSet, Source
+from ganlab.points import POINT
 from ganlab.table import Count, Positive, Range
-from ganlab.types import POINT
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TAIL = 6  # standard deviations that must fit: fewer than 3 of 10⁹ normal numbers are further out
 
 
 class Toy(Source):
-    """Images (N, 2, 1, 1) float32 in [-1, 1]: x and y."""
+    """Images of shape (2, 1, 1), float32 in [-1, 1]: x and y."""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -51,12 +55,14 @@ class Mixture(Toy):
     def class_count(self) -> int:
         return len(self.centres)
 
-    def open(self) -> ImageSet:
+    def open(self, cache: Path | None = None) -> ImageSet:
+        import torch
+
         centres = self.centres
         labels = torch.arange(self.limit) % len(centres)
         noise = torch.randn(self.limit, 2, generator=streams.generator(0, "data/points"))
         points = centres[labels] + self.std * noise
-        return ImageSet(points[:, :, None, None], labels, tuple(map(str, range(len(centres)))))
+        return _as_images(points, labels.numpy(), tuple(map(str, range(len(centres)))))
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,8 @@ class Ring(Mixture):
 
     @property
     def centres(self) -> Tensor:
+        import torch
+
         angles = torch.arange(self.modes) * (2 * math.pi / self.modes)
         return self.radius * torch.stack([angles.cos(), angles.sin()], dim=1)
 
@@ -99,6 +107,8 @@ class Grid(Mixture):
 
     @property
     def centres(self) -> Tensor:
+        import torch
+
         line = torch.linspace(-self.extent, self.extent, self.side)
         return torch.cartesian_prod(line, line).flip(1)
 
@@ -119,9 +129,15 @@ class SwissRoll(Toy):
     def __post_init__(self) -> None:
         self._need_room(0.9, self.noise, "noise")
 
-    def open(self) -> ImageSet:
+    def open(self, cache: Path | None = None) -> ImageSet:
+        import torch
+
         draw = streams.generator(0, "data/points")
         t = 1.5 * math.pi * (1 + 2 * torch.rand(self.limit, 1, generator=draw))
         roll = t * torch.cat([t.cos(), t.sin()], dim=1) / (5 * math.pi)
         points = roll + self.noise * torch.randn(self.limit, 2, generator=draw)
-        return ImageSet(points[:, :, None, None])
+        return _as_images(points)
+
+
+def _as_images(points: Tensor, labels: np.ndarray | None = None, classes: tuple[str, ...] = ()) -> ImageSet:
+    return ImageSet(points.numpy()[:, None, None, :], labels, classes)

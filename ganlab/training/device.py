@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import torch
 
 from ganlab.errors import UserError
-from ganlab.table import Range
+from ganlab.table import Fraction, Range
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -17,12 +17,16 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 @dataclass(frozen=True)
 class Runtime:
     """``device`` auto takes cuda, then mps, then cpu. ``precision`` auto takes bf16 where the processor computes in it,
-    otherwise fp32. ``threads`` null leaves the number of CPU threads to PyTorch."""
+    otherwise fp32. ``threads`` null leaves the number of CPU threads to PyTorch. ``cache`` is the folder for decoded
+    images, null the person's own cache folder; on the device they stay where they fit into the share ``resident`` of
+    its memory."""
 
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
     threads: Annotated[int, Range(least=1, most=1024)] | None = None
     channels_last: bool = True
+    cache: str | None = None
+    resident: Fraction = 0.5
 
     def resolve(self) -> Machine:
         """The device and precision to compute with. Raises UserError where this machine has not what was asked for."""

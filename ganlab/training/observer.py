@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ganlab.types import POINT
+from ganlab.points import POINT
 
 
 @dataclass(frozen=True, eq=False)

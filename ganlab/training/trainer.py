@@ -13,14 +13,22 @@ from torch import Tensor, nn
 
 from ganlab import streams
 from ganlab.errors import TrainingFailed
+from ganlab.points import POINT
 from ganlab.table import Count, Range
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import Machine
 from ganlab.training.learner import Learner
 from ganlab.training.observer import Observer, Samples
 from ganlab.training.schedule import Plan, Schedule
-from ganlab.training.updates import Game, Moment, needs_real, update_discriminator, update_generator
-from ganlab.types import POINT, Batch, Values
+from ganlab.training.updates import (
+    Game,
+    Moment,
+    judge_unseen,
+    needs_real,
+    update_discriminator,
+    update_generator,
+)
+from ganlab.types import Batch, Values
 
 LATTICE = 100  # points a side, for a picture of D over the plane
 PATIENCE = 10  # steps without a finite gradient before training ends
@@ -37,7 +45,7 @@ class Logging:
 
 
 class Feed(Protocol):
-    """Batches of reals, forever; ``drawn`` counts the images and is all there is to save."""
+    """Batches of reals, forever; ``drawn`` counts the images, and setting it goes on from there."""
 
     drawn: int
     batch_size: int
@@ -47,6 +55,12 @@ class Feed(Protocol):
 
     def first(self, count: int) -> Batch:
         """The same few images at every call, to show what the data looks like."""
+
+    def held_out(self, count: int, step: int) -> Batch | None:
+        """``count`` images that are never trained on, others at another step; None where none are kept."""
+
+    def position(self) -> dict[str, Any]:
+        """What a checkpoint says of ``drawn``: epoch, offset, and which images they count."""
 
     def first_of_classes(self, count: int, classes: int) -> Batch:
         """``count`` of each class, class by class; grey where the data has fewer."""
@@ -184,6 +198,7 @@ class Trainer:
         learners = (self.generator, self.discriminator)
         for one, network in ((self.generator, self.game.generator), (self.discriminator, self.game.discriminator)):
             values |= {f"{one.name}/{tag}": float(value) for tag, value in network.report().items()}
+        values |= self._held_out()
         values |= {f"{learner.name}/learning_rate": learner.learning_rate for learner in learners}
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
         for observer in self.observers:
@@ -199,6 +214,16 @@ class Trainer:
                     f"{stuck} steps. Its weights were kept as they were, and saved. A lower rate often helps: "
                     f"optimizer.{learner.name}.lr={learner.learning_rate / 2:g}"
                 )
+
+    def _held_out(self) -> dict[str, float]:
+        """What D says of images that it never trains on, beside ``discriminator/real``: below it where D knows those by
+        heart."""
+        parts = self.schedule.plan(max(self.step - 1, 0), self.game.terms).parts
+        unseen = self.feed.held_out(self.feed.batch_size // parts, self.step)
+        if unseen is None or len(unseen.images) < self.game.pack:
+            return {}
+        moment = self._moment(frozenset(), "held_out", 0)
+        return {"discriminator/held_out": float(judge_unseen(self.game, unseen, moment))}
 
     def _tell_samples(self, samples: Samples) -> None:
         for observer in self.observers:
@@ -265,6 +290,7 @@ class Trainer:
             **self.header,
             "step": self.step,
             "drawn": self.feed.drawn,
+            "data": self.feed.position(),
             "meter": self.meter.state(),
             "generator": self.generator.state(),
             "discriminator": self.discriminator.state(),

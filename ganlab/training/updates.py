@@ -125,6 +125,20 @@ def update_generator(
     return {**_tagged("generator", reports), **learner.apply(moment.progress)}
 
 
+@torch.no_grad()
+def judge_unseen(game: Game, real: Batch, moment: Moment) -> Tensor:
+    """D's mean logit, a scalar, on reals that it has never been trained on, seen and normalized as in its update, so
+    that it compares with ``discriminator/real``; nothing is changed by it. As many are judged as are whole packs."""
+    count = len(real.images) - len(real.images) % game.pack
+    images = real.images[:count]
+    for name, augment in game.augments.items():
+        images = augment(images, moment.draw(f"{name}/real"), moment.progress)
+    told = game.condition.of_real({key: value[:count] for key, value in real.condition.items()})
+    with game.autocast(), game.discriminator.statistics_frozen():
+        (judged,) = game.discriminator.judge(Batch(images, told))
+    return judged.logits.float().mean()
+
+
 def needs_real(game: Game, due: frozenset[str]) -> bool:
     """Whether G's update looks at reals when these terms are due."""
     return game.loss.needs_real or any("real" in game.terms[name].generator_needs for name in due)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ import yaml
 from ganlab.config.compose import composer, config_folder
 from ganlab.config.parse import dump, hints, is_mapping, parse, table_of
 from ganlab.config.settings import Settings
+from ganlab.data import SOURCES
 
 GROUPS = [folder.name for folder in config_folder().iterdir() if folder.is_dir()]
 OPTIONS = sorted(
@@ -63,6 +64,10 @@ def test_an_option_file_has_the_defaults_of_its_components(group: str, option: s
             for name, hint in hints(type(value)).items():
                 check(hint, getattr(value, name))
 
+    if group == "data" and SOURCES.name_of(parsed) != option:
+        # What describes one of torchvision's data sets is the file's own.
+        for name in ("dataset", "channels", "size", "all_classes", "folder", "split", "options"):
+            parsed = replace(parsed, **{name: getattr(type(parsed)(), name)})
     check(hints(Settings)[group], parsed)
     # init=default is PyTorch's scheme; the settings' own default is init=auto.
     if table_of(hints(Settings)[group]) is None and option in ("default", "hard") and group != "init":
@@ -80,7 +85,7 @@ def test_every_table_entry_has_an_option_file() -> None:
         if table is None:
             continue
         folder = config_folder() / group
-        if group == "loss":  # an option may bring regularizers along and have the name of the whole
+        if group in ("loss", "data"):  # options that bring regularizers along, or name one of torchvision's data sets
             named = {content_of(group, file.stem)["name"] for file in folder.glob("*.yaml")}
             assert named == set(table)
         else:

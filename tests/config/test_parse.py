@@ -44,6 +44,7 @@ class Outer:
     inner: Inner = field(default_factory=Inner)
     shape: Literal["auto"] | Annotated[Shape, SHAPES] = "auto"
     shapes: Annotated[Mapping[str, Shape], SHAPES] = field(default_factory=dict)
+    options: Mapping[str, str | bool | int | float] = field(default_factory=dict)
 
 
 def problems(plain: Any) -> list[str]:
@@ -66,6 +67,7 @@ def problems(plain: Any) -> list[str]:
         ({"shape": "circle"}, Outer(shape=Circle())),
         ({"shapes": {"circle": None, "square": {}}}, Outer(shapes={"square": Square()})),  # taken away
         ({"shape": {"name": "square", "side": 2}}, Outer(shape=Square(2.0))),
+        ({"options": {"a": "1e5", "b": None, "c": 2.5}}, Outer(options={"a": "1e5", "c": 2.5})),  # text stays text
         (
             {"shapes": {"circle": {"radius": 3}, "square": {}}},
             Outer(shapes={"circle": Circle(3.0), "square": Square()}),
@@ -81,6 +83,8 @@ def test_ints_are_ints_and_floats_floats() -> None:
     outer = parse(Outer, {"steps": 5.0, "inner": {"pair": [0, 1]}})
     assert type(outer.steps) is int
     assert [type(item) for item in outer.inner.pair] == [float, float]
+    options = parse(Outer, {"options": {"a": True, "b": 1, "c": "1"}}).options
+    assert [type(value) for value in options.values()] == [bool, int, str]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +126,15 @@ def test_ints_are_ints_and_floats_floats() -> None:
         (
             {"shape": {"name": "circle", "side": 1}},
             "shape.side: circle has no such setting, square has; type shape=square too",
+        ),
+        (
+            {"options": "a"},
+            "options: found 'a', need names with values such as {a: b}, each text or true or false or a whole number "
+            "or a number",
+        ),
+        (
+            {"options": {"a": 1, "b": [2]}},
+            "options.b: found [2], need text or true or false or a whole number or a number",
         ),
         ({"rate": 1}, "rate: no such setting; did you mean inner.rate?"),
     ],

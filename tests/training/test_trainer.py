@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from ganlab.errors import TrainingFailed
 from ganlab.training import checkpoint
 from ganlab.training.observer import Observer, Samples
 from ganlab.training.trainer import Trainer
-from ganlab.types import Latent
+from ganlab.types import Batch, Judgement, Latent
 
 Make = Callable[..., Trainer]
 
@@ -279,3 +280,73 @@ def test_a_d_that_compares_samples_has_no_level_lines(make_trainer: Make, miniba
     assert make_trainer(**point, discriminator=d).samples().levels.shape == (100, 100)
     batch_norm = make_trainer(**point, discriminator=d, norm={"discriminator": {"layer": "batch"}})
     assert batch_norm.samples().levels.shape == (100, 100)  # in evaluation it compares nothing
+
+
+# ------------------------------------------------------------------------------------------------------ held-out images
+
+
+class Values(Observer):
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+
+    def logged(self, step: int, values: Mapping[str, float]) -> None:
+        self.rows.append(dict(values))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"norm": {"discriminator": {"layer": "none", "weight": "spectral"}}},
+        {"augment": {"instance_noise": {}}, "condition": "projection"},
+        {"discriminator": {"pack": 3}, "batch_size": 9},
+        {"schedule": {"name": "alternating", "accumulation": 2}},
+    ],
+)
+def test_held_out_images_are_judged_and_change_nothing(
+    changes: dict[str, Any], make_trainer: Make, tmp_path: Path
+) -> None:
+    """The same images with and without a look at the others: the same weights, bit for bit."""
+    watched = make_trainer((values := Values(),), folder=tmp_path / "a", **changes, data={"held_out": 16}, steps=3, logging={"every": 1})  # fmt: skip
+    unwatched = make_trainer(folder=tmp_path / "b", **changes, data={"held_out": 16}, steps=3, logging={"every": 1})
+    unwatched._held_out = dict  # type: ignore[method-assign]
+    for trainer in (watched, unwatched):
+        trainer.run()
+        assert len(trainer.feed.image_set) == 48  # type: ignore[attr-defined]
+    assert_same_state(watched, unwatched)
+    assert all(-10 < row["discriminator/held_out"] < 10 for row in values.rows)
+    assert len({row["discriminator/held_out"] for row in values.rows}) == 3
+
+
+def test_without_held_out_images_nothing_is_said_of_them(make_trainer: Make) -> None:
+    make_trainer((values := Values(),), steps=1).run()
+    assert "discriminator/held_out" not in values.rows[0]
+
+
+def test_images_held_out_are_judged_as_those_of_the_update_are(make_trainer: Make) -> None:
+    """D that gives each image its brightness: the mean over the held-out ones, which are brighter, is theirs."""
+    trainer = make_trainer(steps=1, data={"held_out": 32}, batch_size=32)
+
+    class Brightness(torch.nn.Module):
+        mixes_samples = False
+
+        def judge(self, *parts: Batch, features: bool = False) -> list[Judgement]:
+            return [Judgement(part.images.mean((1, 2, 3))) for part in parts]
+
+        def statistics_frozen(self) -> AbstractContextManager[None]:
+            return nullcontext()
+
+    trainer.game = replace(trainer.game, discriminator=Brightness())  # type: ignore[arg-type]
+    kept = trainer.feed.image_set  # type: ignore[attr-defined]
+    expected = kept.images[kept.held_out].mean() / 127.5 - 1
+    assert trainer._held_out()["discriminator/held_out"] == pytest.approx(expected, abs=1e-5)
+    assert abs(expected - (kept.images[kept.rows].mean() / 127.5 - 1)) > 1e-4
+
+
+def test_a_checkpoint_says_where_in_which_images_it_is(make_trainer: Make) -> None:
+    trainer = make_trainer(steps=9)
+    for _ in range(9):
+        trainer.train_step()
+    saved = trainer.state()["data"]
+    assert (saved["drawn"], saved["epoch"], saved["offset"], saved["images"]) == (72, 1, 8, 64)
+    assert saved["fingerprint"] == trainer.feed.image_set.fingerprint != ""  # type: ignore[attr-defined]

@@ -1,0 +1,54 @@
+"""`ganlab data`, `python scripts/data.py`: the decoded images that are kept, and taking them away."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+
+from ganlab.data import cache
+from ganlab.errors import UserError, nearest
+
+PLACE = "runtime.cache"
+USAGE = f"""the decoded images that runs keep
+
+  {{program}}                    what is kept, where, and how large
+  {{program}} clear              takes all of it away; it is made again when it is needed
+  {{program}} clear NAME …       some of it
+  … {PLACE}=FOLDER         in the folder that runs were told with {PLACE}=…
+"""
+
+
+def main(arguments: Sequence[str] | None = None, program: str = "data.py") -> int:
+    """Runs the command and returns its exit code: 0 done, 2 refused."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if {"-h", "--help"} & set(words):
+        print(f"{program}: {USAGE.format(program=program)}", end="")
+        return 0
+    try:
+        return _main(words)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _main(words: list[str]) -> int:
+    places = [word.partition("=")[2] for word in words if word.startswith(f"{PLACE}=")]
+    action, *names = [word for word in words if not word.startswith(f"{PLACE}=")] or ["list"]
+    if unknown := [word for word in (action, *names) if "=" in word or word.startswith("-")]:
+        raise UserError(f"{unknown[0]}: no such setting of this command; it has {PLACE}=FOLDER")
+    if action not in ("list", "clear") or (action == "list" and names):
+        guess = nearest(action, ("list", "clear"))
+        raise UserError(f"data {action}: no such action; {f'did you mean {guess}?' if guess else 'there is clear'}")
+    folder = cache.folder_of(places[-1] if places else None)
+    chosen = cache.clear(folder, names) if action == "clear" else cache.entries(folder)
+    width = max((len(entry.path.name) for entry in chosen), default=0)
+    for entry in chosen:
+        shape = "×".join(map(str, entry.image_shape))
+        print(
+            f"{entry.path.name:{width}}  {entry.images:>11,} images of {shape:11}{cache.readable(entry.bytes):>8}"
+            f"   last used {datetime.fromtimestamp(entry.used):%Y-%m-%d %H:%M}   {entry.root}".rstrip()
+        )
+    total = cache.readable(sum(entry.bytes for entry in chosen))
+    print(f"{total} {'taken away' if action == 'clear' else 'kept'} in {folder}")
+    return 0

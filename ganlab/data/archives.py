@@ -1,0 +1,134 @@
+"""Images in archives, read in place: nothing is unpacked."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import os
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ganlab.data import pixels
+from ganlab.data.image_folder import ImageFiles
+from ganlab.errors import UserError
+
+DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, NotImplementedError)
+
+
+class Archive(ImageFiles):
+    """Image files in an archive ``root``; its folders are the classes, as those of an image folder are."""
+
+    def check(self) -> None:
+        root = Path(self.root)
+        if not root.is_file():
+            hint = "it is a folder; type data=image_folder" if root.is_dir() else "type data.root=… for where it is"
+            raise UserError(f"data.root={self.root}: there is no such file; {hint}")
+
+    def stamp(self) -> str:
+        self.check()
+        facts = os.stat(self.root)
+        return f"{facts.st_size} {facts.st_mtime_ns}"
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Turns what readers say of a damaged archive into a sentence."""
+        self.check()
+        try:
+            yield
+        except (*DAMAGED, OSError, ValueError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            kind = type(self).__name__.lower()
+            raise UserError(f"data.root={self.root}: not a whole {kind} archive ({reason})") from error
+
+    def _fitted(self, packed: bytes) -> np.ndarray:
+        return pixels.read(io.BytesIO(packed), self.image_shape, self.crop, self.background)
+
+
+@dataclass(frozen=True)
+class Zip(Archive):
+    """The image files in a zip archive."""
+
+    root: str = "data.zip"
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        with self._whole():
+            names = [member.filename for member in _zip(*_version(self.root)).infolist() if not member.is_dir()]
+        return ((name, name) for name in names)
+
+    def pixels(self, item: str) -> np.ndarray:
+        archive = _zip(*_version(self.root))
+        if archive.getinfo(item).file_size > pixels.LARGEST_FILE:
+            raise ValueError("more than 512 MiB, which no image takes that could be decoded")
+        return self._fitted(archive.read(item))
+
+
+class Member(NamedTuple):
+    """A file in a tar archive: its bytes begin at ``place`` of the stream that the unpacked archive is."""
+
+    name: str
+    place: int
+    size: int
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Tar(Archive):
+    """The image files in a tar archive, compressed (gzip, bzip2, xz) or not."""
+
+    root: str = "data.tar"
+
+    def names(self) -> Iterator[tuple[str, Member]]:
+        with self._whole():
+            members = _members(*_version(self.root))
+        return ((member.name, member) for member in members)
+
+    @staticmethod
+    def order(one: tuple[str, Member]) -> int:
+        return one[1].place  # a compressed stream can only be walked forward
+
+    def pixels(self, item: Member) -> np.ndarray:
+        if item.size > pixels.LARGEST_FILE:
+            raise ValueError("more than 512 MiB, which no image takes that could be decoded")
+        stream = _tar(*_version(self.root)).fileobj  # the unpacked archive as one stream of bytes
+        assert stream is not None
+        stream.seek(item.place)  # in a compressed archive a walk, forward where items come in the archive's order
+        packed = stream.read(item.size)
+        if len(packed) < item.size:
+            raise EOFError("the archive ends before the file does")
+        return self._fitted(packed)
+
+
+def _version(root: str) -> tuple[str, int]:
+    """An archive as it is now: another one under the same name is opened again."""
+    return root, os.stat(root).st_mtime_ns
+
+
+@lru_cache(maxsize=2)
+def _zip(root: str, changed: int) -> zipfile.ZipFile:
+    return zipfile.ZipFile(root)
+
+
+@lru_cache(maxsize=2)
+def _members(root: str, changed: int) -> list[Member]:
+    with tarfile.open(root) as archive:
+        return [
+            Member(member.name.removeprefix("./"), member.offset_data, member.size)
+            for member in archive
+            if member.isreg() and not member.issparse()
+        ]
+
+
+@lru_cache(maxsize=2)
+def _tar(root: str, changed: int) -> tarfile.TarFile:
+    return tarfile.open(root)

@@ -1,0 +1,404 @@
+"""Images that somebody has saved with NumPy."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from ganlab.data import pixels
+from ganlab.data.source import sides
+from ganlab.data.stored import Listing, Stored
+from ganlab.errors import UserError, nearest
+
+IMAGES = ("images", "x_train", "train_images", "x", "data", "arr_0")
+SUFFIXES = (".npy", ".npz")
+PART = 1 << 24  # numbers looked at at once: 64 MB of float32
+ROUNDING = 1e-3  # by how much computed numbers may lie outside their range
+
+
+@dataclass(frozen=True)
+class Arrays(Stored):
+    """The images of one array in ``root``, a ``.npy`` or ``.npz`` file: (N, H, W), (N, H, W, C) or (N, C, H, W) with C
+    1, 3 or 4, whose fourth channel is how opaque a pixel is.
+
+    Bytes are taken as they are, the high half of 16-bit numbers, True as white; fractions are in [0, 1], or in [-1, 1]
+    where there are negative ones. ``images`` and ``labels`` are keys of an ``.npz`` file; beside an ``.npy`` file,
+    ``labels`` names another one. Labels are whole numbers (N,) or (N, 1); their values, in order, are the classes.
+    Nothing pickled is read.
+    """
+
+    paths: ClassVar[frozenset[str]] = frozenset({"root", "labels"})
+
+    root: str = "data.npz"
+    images: str | None = None
+    labels: str | None = None
+    color: Literal["rgb", "grey"] | None = None
+    crop: pixels.Crop = "center"
+    background: pixels.Background = "white"
+    flip: bool = False
+
+    # ------------------------------------------------------------------------------------------- what a source says
+
+    def check(self) -> None:
+        self._layout()
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        if self.color is not None and self.size is not None:
+            return (3 if self.color == "rgb" else 1, *sides(self.size, (0, 0)))
+        layout = self._layout()
+        channels = {"rgb": 3, "grey": 1, None: 1 if layout.channels == 1 else 3}[self.color]
+        return (channels, *sides(self.size, (layout.height, layout.width)))
+
+    @property
+    def all_classes(self) -> int:
+        return len(self._labels()[1]) if Path(self.root).exists() else 0
+
+    @property
+    def label(self) -> str:
+        _, height, width = self.image_shape
+        return f"{Path(self.root).stem}-{self.images or ''}-{height}x{width}".replace("--", "-")
+
+    def stamp(self) -> str:
+        _there(self.root)
+        files = [self.root]
+        if self.labels is not None and _is_npy(self.root):
+            _there(self.labels, "labels")
+            files.append(self.labels)
+        return " ".join(f"{facts.st_size} {facts.st_mtime_ns}" for facts in map(os.stat, files))
+
+    def listing(self) -> Listing:
+        layout = self._layout()
+        array = self._array()
+        notes = []
+        if layout.said:
+            notes.append(layout.said)
+        lowest = 0.0
+        if array.dtype.kind in "fu" and array.dtype != np.uint8:
+            lowest, highest = _range(array)
+            self._refuse_range(array.dtype, lowest, highest)
+        labels, names, said = self._labels()
+        # Where nothing is fitted, a row is copied faster than other processes start; and what had to be unpacked is in
+        # this process already.
+        in_memory = not self._fits(layout) or not isinstance(array, np.memmap)
+        items = [Row(number, lowest < -ROUNDING) for number in range(layout.images)]
+        return Listing(items, labels, names, (*notes, *said), in_memory=in_memory)
+
+    def pixels(self, item: Row) -> np.ndarray:
+        array, layout, fitted = _ready(self, os.stat(self.root).st_mtime_ns)
+        image = np.asarray(array[item.number])
+        if image.dtype.kind == "f":
+            numbers = image.astype(np.float64)
+            image = (((numbers + 1) / 2 if item.signed else numbers).clip(0, 1) * 255).round().astype(np.uint8)
+        elif image.dtype == np.uint16 or image.dtype == bool:
+            image = (image >> 8 if image.dtype == np.uint16 else image * np.uint8(255)).astype(np.uint8)
+        if layout.channels_first:
+            image = image.transpose(1, 2, 0)
+        image = image.reshape(layout.height, layout.width, layout.channels)
+        if not fitted:
+            return image
+        picture = Image.fromarray(np.ascontiguousarray(image[..., 0] if layout.channels == 1 else image))
+        return pixels.fit(picture, self.image_shape, self.crop, self.background)
+
+    # ------------------------------------------------------------------------------------------------ what is in a file
+
+    def _fits(self, layout: Layout) -> bool:
+        """Whether anything must be done to an image but to read it."""
+        return self.image_shape != (layout.channels, layout.height, layout.width)
+
+    def _key(self) -> str | None:
+        """The key of the images; None in a file that has only them."""
+        headers = self._headers()
+        if "" in headers:
+            if self.images is not None:
+                raise UserError(f"data.images={self.images}: {self.root} is one array, without keys; leave it out")
+            return None
+        if self.images is not None:
+            _known(self.images, "images", self.root, headers)
+            return self.images
+        pictures = [key for key, header in headers.items() if len(header.shape) in (3, 4)]
+        usual = [key for key in IMAGES if key in pictures]
+        if usual or len(pictures) == 1:
+            return (usual or pictures)[0]
+        called = [key for key in headers if len(headers) == 1 or key in IMAGES]
+        if called and not pictures:  # so that what is wrong with it is said
+            return called[0]
+        which = "which of its arrays are the images?" if pictures else "none of its arrays has the shape of images:"
+        raise UserError(f"data.root={self.root}: {which} {_shown(headers)}; type data.images=…")
+
+    def _layout(self) -> Layout:
+        key = self._key()
+        return _layout(self._headers()[key or ""], f"{self.root}" if key is None else f"{self.root}, {key}")
+
+    def _headers(self) -> Mapping[str, Header]:
+        _there(self.root)
+        return _headers(*_version(self.root))
+
+    def _array(self) -> np.ndarray:
+        return _array(*_version(self.root), self._key() or "")
+
+    def _labels(self) -> tuple[np.ndarray | None, tuple[str, ...], tuple[str, ...]]:
+        """Labels (N,) from 0 on, the classes' names, and what is to be said of them."""
+        images, layout = self._key(), self._layout()
+        if images is None:
+            if self.labels is None:
+                return None, (), ()
+            _there(self.labels, "labels")
+            if not _is_npy(self.labels):
+                raise UserError(f"data.labels={self.labels}: beside a .npy file, labels are another .npy file")
+            found = _classes(*_version(self.labels), "", layout.images)
+        else:
+            headers = self._headers()
+            key = self.labels or next((key for key in _partners(images) if key in headers), None)
+            if key is None:
+                return None, (), ()
+            _known(key, "labels", self.root, headers)
+            found = _classes(*_version(self.root), key, layout.images)
+        if isinstance(found, str):
+            if self.labels is None:
+                return None, (), (f"{key} was not taken for labels: {found}",)
+            raise UserError(f"data.labels={self.labels}: {found}; type data.labels=… for others, or null")
+        return *found, ()
+
+    def _refuse_range(self, dtype: np.dtype[Any], lowest: float, highest: float) -> None:
+        """Raises UserError where numbers are no shades."""
+        where = f"data.root={self.root}: {dtype} numbers from {lowest:g} to {highest:g}"
+        if dtype == np.uint16:
+            if highest < 256:
+                raise UserError(f"{where}; the high 8 of 16 bits are taken, and all would be black; save bytes (uint8)")
+        elif not (lowest >= -1 - ROUNDING and highest <= 1 + ROUNDING):  # so that NaN is refused too
+            hint = "divide them by 255, or save bytes (uint8)" if lowest >= 0 and highest <= 256 else "scale them first"
+            raise UserError(f"{where}, where fractions lie in [0, 1] or [-1, 1]; {hint}")
+
+
+class Row(NamedTuple):
+    """One image of the array; ``signed``: its numbers are in [-1, 1]."""
+
+    number: int
+    signed: bool
+
+    def __str__(self) -> str:
+        return f"image {self.number:,}"
+
+
+class Header(NamedTuple):
+    """What stands before the numbers of an array; those begin at byte ``place``, of the file or of what is packed in
+    it."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype[Any]
+    place: int
+
+
+class Layout(NamedTuple):
+    """What the dimensions of an array of images mean, and what is ``said`` where they might mean something else."""
+
+    images: int
+    channels: int
+    height: int
+    width: int
+    channels_first: bool
+    said: str = ""
+
+
+def _layout(header: Header, where: str) -> Layout:
+    """Raises UserError where the array cannot be images."""
+    shape, dtype = header.shape, header.dtype
+    if dtype.hasobject:
+        raise UserError(
+            f"data.root={where}: pickled Python objects, which can run code and are not read; save one array of "
+            "numbers, all images of the same shape"
+        )
+    if dtype not in (np.uint8, np.uint16, np.bool_) and dtype.kind != "f":
+        raise UserError(
+            f"data.root={where}: numbers of type {dtype}, and nobody knows which is white; save bytes (uint8), "
+            "fractions (float32) or 16 bits (uint16)"
+        )
+    named = "×".join(map(str, shape)) or "a single number"
+    if len(shape) not in (3, 4):
+        raise UserError(
+            f"data.root={where}: the array is {named}, and images are (N, H, W), (N, H, W, C) or (N, C, H, W); "
+            "reshape it and save it again"
+        )
+    if 0 in shape:
+        raise UserError(f"data.root={where}: the array is {named}, so there are no images in it")
+    if len(shape) == 3:
+        if shape[2] in (3, 4):
+            raise UserError(
+                f"data.root={where}: the array is {named}, which looks like one image and not like N of them; "
+                "stack many, (N, H, W, C)"
+            )
+        return Layout(shape[0], 1, shape[1], shape[2], False)
+    last = Layout(shape[0], shape[3], shape[1], shape[2], False)
+    first = Layout(shape[0], shape[1], shape[2], shape[3], True)
+    possible = [layout for layout in (last, first) if layout.channels in (1, 3, 4)]
+    if not possible:
+        raise UserError(
+            f"data.root={where}: the array is {named}; neither its second nor its last dimension has 1, 3 or 4 channels"
+        )
+    taken = min(possible, key=lambda layout: abs(np.log(layout.height / layout.width)))  # of two, the squarer; or last
+    said = ""
+    if len(possible) == 2:
+        kind = "(N, C, H, W)" if taken.channels_first else "(N, H, W, C)"
+        said = (
+            f"the array is {named}, which was read as {kind}: {taken.channels} channels of {taken.height}×{taken.width}"
+        )
+    return taken._replace(said=said)
+
+
+# ------------------------------------------------------------------------------------------------------------ the files
+
+
+def _there(name: str, setting: str = "root") -> None:
+    if not Path(name).is_file():
+        hint = (
+            "it is a folder; type data=image_folder"
+            if Path(name).is_dir()
+            else f"type data.{setting}=… for where it is"
+        )
+        raise UserError(f"data.{setting}={name}: there is no such file; {hint}")
+
+
+def _version(name: str) -> tuple[str, int]:
+    """A file as it is now: another one under the same name is read again."""
+    return name, os.stat(name).st_mtime_ns
+
+
+def _is_npy(name: str) -> bool:
+    with open(name, "rb") as file:
+        return file.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX
+
+
+@lru_cache(maxsize=2)
+def _ready(source: Arrays, changed: int) -> tuple[np.ndarray, Layout, bool]:
+    """What every image of a file needs: the array, what its dimensions mean, and whether images must be fitted."""
+    layout = source._layout()
+    return source._array(), layout, source._fits(layout)
+
+
+@contextmanager
+def _whole(name: str) -> Iterator[None]:
+    """Turns what readers say of a file that is not whole, or not NumPy's, into a sentence."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
+        reason = " ".join(str(error).split()).split(". ")[0] or type(error).__name__
+        raise UserError(f"data.root={name}: not a whole .npy or .npz file ({reason}); save it again") from error
+    except MemoryError as error:
+        raise UserError(
+            f"data.root={name}: packed, and too large to be unpacked in memory; save it with numpy.savez or numpy.save"
+        ) from error
+
+
+def _header(file: IO[bytes], size: int) -> Header:
+    """The header of an array that fills ``size`` bytes. Raises ValueError."""
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    elif version == (2, 0):
+        shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
+    else:
+        raise ValueError(f"an array of the format {version[0]}.{version[1]}, which no images need")
+    place = file.tell()
+    missing = int(np.prod(shape, dtype=object)) * dtype.itemsize - (size - place)
+    if missing > 0 and not dtype.hasobject:
+        raise ValueError(f"{missing:,} bytes are missing at its end")
+    return Header(shape, fortran, dtype, place)
+
+
+@lru_cache(maxsize=8)
+def _headers(root: str, changed: int) -> Mapping[str, Header]:
+    """Of every array in an ``.npz`` file by its key; of an ``.npy`` file under the empty one."""
+    with _whole(root):
+        if _is_npy(root):
+            with open(root, "rb") as file:
+                found = {"": _header(file, os.stat(root).st_size)}
+        else:
+            found = {}
+            with zipfile.ZipFile(root) as archive:
+                for member in archive.infolist():
+                    if member.filename.endswith(".npy"):
+                        with archive.open(member) as file:
+                            found[member.filename.removesuffix(".npy")] = _header(file, member.file_size)
+    if not found:
+        raise UserError(f"data.root={root}: there is no array in it; numpy.savez makes such files")
+    return found
+
+
+@lru_cache(maxsize=2)
+def _array(root: str, changed: int, key: str) -> np.ndarray:
+    """An array, memory-mapped unless it is packed."""
+    header = _headers(root, changed)[key]
+    order: Literal["F", "C"] = "F" if header.fortran else "C"
+    with _whole(root):
+        if not key:
+            return np.memmap(root, header.dtype, "r", header.place, header.shape, order)
+        with zipfile.ZipFile(root) as archive:
+            member = archive.getinfo(f"{key}.npy")
+            if member.compress_type != zipfile.ZIP_STORED:
+                with archive.open(member) as file:
+                    return np.lib.format.read_array(file, allow_pickle=False)
+        with open(root, "rb") as file:  # the name and what is added to it have other lengths than in the directory
+            file.seek(member.header_offset + 26)
+            name, extra = (int.from_bytes(file.read(2), "little") for _ in range(2))
+        place = member.header_offset + 30 + name + extra + header.place
+        return np.memmap(root, header.dtype, "r", place, header.shape, order)
+
+
+def _range(array: np.ndarray) -> tuple[float, float]:
+    """The least and the greatest number, over all of it, in parts; NaN where there is one."""
+    rows = max(1, PART // max(1, int(np.prod(array.shape[1:]))))
+    parts = [array[start : start + rows] for start in range(0, len(array), rows)]
+    return float(np.min([part.min() for part in parts])), float(np.max([part.max() for part in parts]))
+
+
+# -------------------------------------------------------------------------------------------------------------- labels
+
+
+def _partners(images: str) -> list[str]:
+    """The keys under which the labels of these images may be, the likeliest first."""
+    own = [images.replace("images", "labels"), images.replace("x", "y", 1), images.replace("X", "y", 1)]
+    own += ["arr_1"] if images == "arr_0" else []
+    return [key for key in (*own, "labels", "y", "targets") if key != images]
+
+
+@lru_cache(maxsize=8)
+def _classes(root: str, changed: int, key: str, count: int) -> tuple[np.ndarray | None, tuple[str, ...]] | str:
+    """Labels from 0 on and the classes' names; or, as a text, why they are none."""
+    header = _headers(root, changed)[key]
+    named = "×".join(map(str, header.shape)) or "a single number"
+    if header.dtype.hasobject:
+        return "pickled Python objects, which can run code and are not read"
+    if header.dtype.kind not in "iub":
+        return f"numbers of type {header.dtype}, where classes are whole numbers"
+    if header.shape not in ((count,), (count, 1)):
+        hint = "; argmax(1) makes labels of one-hot rows" if len(header.shape) == 2 else ""
+        return f"the array is {named}, where {count:,} images have ({count},) labels{hint}"
+    values, labels = np.unique(_array(root, changed, key), return_inverse=True)
+    if len(values) == 1:
+        return None, ()
+    return labels.reshape(count).astype(np.int64), tuple(str(value) for value in values.tolist())
+
+
+def _known(key: str, setting: str, root: str, headers: Mapping[str, Header]) -> None:
+    """Raises UserError where there is no such key."""
+    if key not in headers:
+        guess = nearest(key, headers)
+        hint = f"did you mean data.{setting}={guess}?" if guess else f"there are {_shown(headers)}"
+        raise UserError(f"data.{setting}={key}: no such array in {root}; {hint}")
+
+
+def _shown(headers: Mapping[str, Header]) -> str:
+    some = [f"{key} ({'×'.join(map(str, header.shape)) or 'a number'})" for key, header in headers.items()]
+    return ", ".join(some[:12]) + (", …" if len(some) > 12 else "")

@@ -1,0 +1,230 @@
+"""Folders and archives of images: what is found in them, and what is said of the rest."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganlab.data import SOURCES, ImageSet
+from ganlab.data.archives import Tar, Zip
+from ganlab.data.image_folder import ImageFolder
+from ganlab.errors import UserError
+from tests.data.images import every_kind, save, zipped
+
+KINDS = 9
+
+
+def left_out(opened: ImageSet) -> str:
+    (note,) = [note for note in opened.notes if "left-out.txt" in note]
+    return Path(note.rsplit(": ", 1)[1]).read_text()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return every_kind(tmp_path / "images")
+
+
+def test_every_kind_of_image_is_read(folder: Path) -> None:
+    opened = ImageFolder(root=str(folder), size=16).open()
+    assert opened.images.shape == (KINDS, 16, 16, 3)
+    assert opened.classes == ("a", "b")
+    assert opened.labels is not None
+    assert opened.labels.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 1]
+    assert opened.notes == ("passed over, as no images by their names: 1 .txt",)
+    colours = {tuple(image.mean((0, 1)).round().astype(int).tolist()) for image in opened.images}
+    assert (255, 255, 255) in colours  # transparent on white, and 16 bits at full scale
+    assert (76, 76, 76) in colours
+    assert any(abs(r - 254) <= 2 and g <= 2 and b <= 2 for r, g, b in colours)
+
+
+def test_images_lie_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for number in (3, 1, 2):
+        save(tmp_path / f"{number}.png", Image.new("L", (8, 8), 10 * number))
+    opened = ImageFolder(root=str(tmp_path), size=8, color="grey").open()
+    assert opened.images[:, 0, 0, 0].tolist() == [10, 20, 30]
+    assert opened.labels is None  # no folders under it: no classes
+
+
+@pytest.mark.parametrize("packing", ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"])
+def test_an_archive_has_what_the_folder_has(packing: str, folder: Path, tmp_path: Path) -> None:
+    archive = tmp_path / f"images.{packing}"
+    if packing == "zip":
+        zipped(folder, archive)
+    else:
+        with tarfile.open(archive, f"w:{packing.partition('.')[2]}") as writing:
+            writing.add(folder, ".")
+    kind = Zip if packing == "zip" else Tar
+    source = kind(root=str(archive), size=16)
+    opened, expected = source.open(), ImageFolder(root=str(folder), size=16).open()
+    assert (opened.classes, source.class_count) == (("a", "b"), 2)
+    assert opened.notes == expected.notes
+    assert opened.labels is not None
+    assert expected.labels is not None
+    ours, theirs = (
+        sorted((label, image.tobytes()) for label, image in zip(one.labels, one.images, strict=True))
+        for one in (opened, expected)
+    )
+    assert ours == theirs
+
+
+def test_a_part_is_taken_as_the_whole(tmp_path: Path) -> None:
+    for part, level in (("train", 10), ("test", 20)):
+        for name in ("cat", "dog"):
+            save(tmp_path / "all" / part / name / "1.png", Image.new("L", (8, 8), level))
+    root = str(tmp_path / "all")
+    whole = ImageFolder(root=root, size=8, color="grey")
+    assert whole.open().classes == ("test", "train")
+    assert any("data.split=test takes one" in note for note in whole.open().notes)
+    for source in (
+        ImageFolder(root=root, size=8, color="grey", split="test"),
+        Zip(root=str(zipped(tmp_path / "all", tmp_path / "all.zip")), size=8, color="grey", split="test"),
+    ):
+        opened = source.open()
+        assert (opened.classes, source.class_count) == (("cat", "dog"), 2)
+        assert set(opened.images.flat) == {20}
+    with pytest.raises(UserError, match=r"did you mean data\.split=train\?"):
+        ImageFolder(root=root, split="trian").open()
+
+
+def test_one_class_or_some_images_alone(tmp_path: Path) -> None:
+    for number, name in enumerate(("ant", "bee", "cat")):
+        for copy in range(4):
+            save(tmp_path / name / f"{copy}.png", Image.new("L", (8, 8), 10 * number + copy))
+    source = ImageFolder(root=str(tmp_path), size=8, color="grey", classes=("cat", "ant"))
+    opened = source.open()
+    assert (opened.classes, source.class_count) == (("cat", "ant"), 2)
+    assert opened.labels is not None
+    pairs = zip(opened.labels.tolist(), opened.images[:, 0, 0, 0].tolist(), strict=True)
+    assert sorted(pairs) == [(0, 20), (0, 21), (0, 22), (0, 23), (1, 0), (1, 1), (1, 2), (1, 3)]
+    few = ImageFolder(root=str(tmp_path), size=8, color="grey", limit=6).open()
+    assert few.labels is not None
+    assert len(set(few.labels.tolist())) > 1  # not the first six by name
+    with pytest.raises(UserError, match="there is no class dgo; the classes are ant, bee, cat"):
+        ImageFolder(root=str(tmp_path), classes=("dgo",)).open()
+    with pytest.raises(UserError, match="each once"):
+        ImageFolder(root=str(tmp_path), classes=("ant", 0)).open()
+    with pytest.raises(UserError, match="have no classes"):
+        ImageFolder(root=str(tmp_path / "ant"), classes=("ant",)).open()
+
+
+def test_files_in_the_root_beside_folders_are_a_class_of_their_own(tmp_path: Path) -> None:
+    save(tmp_path / "x.png")
+    save(tmp_path / "a" / "y.png")
+    source = ImageFolder(root=str(tmp_path), size=8)
+    assert (source.open().classes, source.class_count) == ((".", "a"), 2)
+
+
+def test_unreadable_files_are_named_skipped_and_counted(folder: Path) -> None:
+    good = (folder / "a" / "plain.jpg").read_bytes()
+    (folder / "a" / "truncated.jpg").write_bytes(good[: len(good) // 2])
+    (folder / "a" / "empty.png").write_bytes(b"")
+    opened = ImageFolder(root=str(folder), size=16).open()
+    assert len(opened) == KINDS
+    assert opened.labels is not None
+    assert opened.labels[opened.rows].tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 1]
+    assert opened.notes[-1].startswith(f"2 of {KINDS + 2} images could not be read and were skipped, such as a/empty")
+    named = left_out(opened)
+    assert all(name in named for name in ("a/truncated.jpg: ", "a/empty.png: ", "b/notes.txt: "))
+    assert opened.images[opened.rows].mean((1, 2, 3)).min() > 70  # no black one stands where a file was skipped
+
+
+def test_links_are_followed_and_never_round_in_circles(tmp_path: Path) -> None:
+    save(tmp_path / "elsewhere" / "1.png")
+    root = tmp_path / "root"
+    save(root / "a" / "2.png")
+    (root / "a" / "up").symlink_to(root, target_is_directory=True)
+    (root / "b").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (root / "a" / "nowhere.png").symlink_to(tmp_path / "gone.png")
+    opened = ImageFolder(root=str(root), size=8).open()
+    assert (len(opened), opened.classes) == (2, ("a", "b"))
+    assert "a/nowhere.png" in left_out(opened)
+
+
+def test_changed_files_are_read_again(tmp_path: Path) -> None:
+    file = save(tmp_path / "x.png", Image.new("L", (8, 8), 1))
+    source = ImageFolder(root=str(tmp_path), size=8, color="grey")
+    assert set(source.open().images.flat) == {1}
+    save(file, Image.new("L", (8, 8), 2))
+    os.utime(file, ns=(1, 1))  # whatever the clock's resolution
+    assert set(source.open().images.flat) == {2}
+    save(tmp_path / "y.png", Image.new("L", (8, 8), 3))
+    assert len(source.open()) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "root", "sentence"),
+    [
+        ("image_folder", "nowhere", "no such folder; type data.root="),
+        ("image_folder", "x.zip", "it is a file; type data=zip"),
+        ("image_folder", "x.tar.gz", "it is a file; type data=tar"),
+        ("image_folder", "empty", "no image file in it"),
+        ("image_folder", "broken", "none of the 1 images can be read; the first: x.png: no image"),
+        ("zip", "nowhere", "no such file"),
+        ("zip", "empty", "it is a folder; type data=image_folder"),
+        ("zip", "x.tar.gz", "not a whole zip archive"),
+        ("tar", "x.zip", "not a whole tar archive"),
+        ("tar", "short.tar.gz", "not a whole tar archive"),
+    ],
+)
+def test_what_cannot_be_opened_is_one_sentence(kind: str, root: str, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "x.png").write_bytes(b"broken")
+    zipped(tmp_path / "broken", tmp_path / "x.zip")
+    noise = np.random.default_rng(0).bytes(100_000)
+    with tarfile.open(tmp_path / "x.tar.gz", "w:gz") as writing:
+        member = tarfile.TarInfo("x.png")
+        member.size = len(noise)
+        writing.addfile(member, io.BytesIO(noise))
+    whole = (tmp_path / "x.tar.gz").read_bytes()
+    (tmp_path / "short.tar.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=sentence) as told:
+        SOURCES[kind](root=str(tmp_path / root)).open()  # type: ignore[call-arg]
+    assert "\n" not in str(told.value)
+
+
+def test_tricks_of_archives_reach_nothing(tmp_path: Path) -> None:
+    """Names that would leave a folder are only names, and those with dots are hidden: nothing is unpacked. A member that
+    cannot be read is skipped."""
+    inside = save(tmp_path / "x.png").read_bytes()
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w", zipfile.ZIP_DEFLATED) as writing:
+        writing.writestr("../../evil.png", inside)
+        writing.writestr("/etc/evil.png", inside)
+        writing.writestr("a/zeros.png", bytes(10_000_000))
+        writing.writestr("a/good.png", inside)
+    opened = Zip(root=str(tmp_path / "evil.zip"), size=8).open()
+    assert len(opened) == 2
+    assert "a/zeros.png" in left_out(opened)
+    assert not (tmp_path.parent.parent / "evil.png").exists()
+    with tarfile.open(tmp_path / "evil.tar", "w") as writing:
+        for name, kind in (("link.png", tarfile.SYMTYPE), ("device.png", tarfile.CHRTYPE)):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, "/etc/passwd"
+            writing.addfile(member)
+        writing.add(tmp_path / "x.png", "good.png")
+    assert len(Tar(root=str(tmp_path / "evil.tar"), size=8).open()) == 1
+
+
+def test_an_encrypted_member_is_skipped(tmp_path: Path) -> None:
+    archive = tmp_path / "x.zip"
+    save(tmp_path / "a.png")
+    save(tmp_path / "b.png")
+    with zipfile.ZipFile(archive, "w") as writing:
+        writing.write(tmp_path / "a.png", "a.png")
+        writing.write(tmp_path / "b.png", "b.png")
+    content = bytearray(archive.read_bytes())
+    central = content.index(b"PK\x01\x02")
+    content[content.index(b"PK\x03\x04") + 6] |= 1  # the flag says encrypted, of the first file
+    content[central + 8] |= 1
+    archive.write_bytes(content)
+    opened = Zip(root=str(archive), size=8).open()
+    assert len(opened) == 1
+    assert "a.png: " in left_out(opened)
+    assert "encrypted" in left_out(opened)
