@@ -1,3 +1,22 @@
-"""ganlab: find out which choices make a GAN train."""
+"""ganlab: find out which choices make a GAN train.
+
+``ganlab.load(RUN or file)`` is a trained generator to sample from.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganlab.trained import TrainedGenerator, load
 
 __version__ = "0.1.0"
+__all__ = ["TrainedGenerator", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from ganlab import trained  # imports PyTorch, which `ganlab --help` does without
+
+        return getattr(trained, name)
+    raise AttributeError(f"module 'ganlab' has no attribute '{name}'")

@@ -75,6 +75,15 @@ def make_exclusively(parent: Path, name: str) -> Path:
     raise UserError(f"{parent} holds 10,000 runs named {name}")
 
 
+def unused(path: Path) -> Path:
+    """The path, or one with a number behind its name where there is something already: nothing is overwritten."""
+    for number in range(2, 10_000):
+        if not path.exists():
+            break
+        path = path.with_name(f"{path.stem.removesuffix(f'+{number - 1}')}+{number}{path.suffix}")
+    return path
+
+
 class RunFolder:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)

@@ -163,6 +163,11 @@ class Latent:
         """As ``draw``, for pictures to look at and not for training: truncated where the setting says so."""
         return self.draw(count, draw)
 
+    def between(self, start: Tensor, end: Tensor, share: float) -> Tensor:
+        """Latents (n, dim) that lie ``share`` of the way, 0 to 1, from ``start`` to ``end``: on the straight line,
+        unless that would leave where latents lie."""
+        return start.lerp(end, share)
+
 
 class Conditioning:
     """Chooses the condition of real and of fake images. Subclasses are dataclasses: their fields are settings."""

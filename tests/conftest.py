@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from ganlab.commands.training_run import open_data
+from ganlab.commands.training_run import open_data, train
 from ganlab.config import Configuration, configure
 from ganlab.config.build import build_trainer
+from ganlab.run_folder import RunFolder
 from ganlab.training.device import Machine
 from ganlab.training.observer import Observer
 from ganlab.training.trainer import Trainer
@@ -91,3 +93,20 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANLAB_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """The folder of a run of two tiny steps with changes to TINY; the same changes are trained once. Its rate is high,
+    so that what it makes is more than grey."""
+    made: dict[str, Path] = {}
+
+    def run(**changes: Any) -> Path:
+        key = json.dumps(changes, sort_keys=True)
+        if key not in made:
+            folder = RunFolder(tmp_path_factory.mktemp("run"))
+            train(tiny(**{"steps": 2, "optimizer": {"generator": {"name": "adam", "lr": 0.1}}, **changes}), folder)
+            made[key] = folder.path
+        return made[key]
+
+    return run

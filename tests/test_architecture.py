@@ -17,6 +17,7 @@ FLOORS = [
     {"networks", "initializers", "losses", "regularizers", "augment", "latents", "conditions", "data", "evaluation"},
     {"training"},
     {"monitor", "config", "run_folder"},
+    {"trained"},
     {"commands"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -20,9 +20,30 @@ def _data(arguments: list[str]) -> int:
     return data.main(arguments, "ganlab data")
 
 
+def _evaluate(arguments: list[str]) -> int:
+    from ganlab.commands import evaluate
+
+    return evaluate.main(arguments, "ganlab evaluate")
+
+
+def _sample(arguments: list[str]) -> int:
+    from ganlab.commands import sample
+
+    return sample.main(arguments, "ganlab sample")
+
+
+def _export(arguments: list[str]) -> int:
+    from ganlab.commands import export
+
+    return export.main(arguments, "ganlab export")
+
+
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "train": ("train a GAN: ganlab train init=orthogonal norm=spectral", _train),
     "data": ("the decoded images that runs keep: ganlab data, ganlab data clear", _data),
+    "evaluate": ("how good a run's samples are: ganlab evaluate run=latest", _evaluate),
+    "sample": ("pictures from a trained generator: ganlab sample run=latest mode=walk", _sample),
+    "export": ("a trained generator to take home: ganlab export run=latest format=onnx", _export),
 }
 
 

@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,7 +19,8 @@ from typing import Any
 import torch
 
 from ganlab.config import Configuration, Settings
-from ganlab.config.build import build_discriminator, build_generator, build_trainer
+from ganlab.config.build import Model, build_discriminator, build_generator, build_trainer, model_of
+from ganlab.config.parse import dump
 from ganlab.data import ImageSet, Source
 from ganlab.data.feed import need_a_batch
 from ganlab.errors import UserError
@@ -109,7 +110,7 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
         image_set,
         folder.path,
         [*observers, Progress()] if settings.logging.progress else observers,
-        header={"settings": plain},
+        header={"settings": plain, "model": dump(Model, model_of(settings, image_set))},
         initialize=state is None,
     )
     if state is not None:
@@ -122,10 +123,13 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
     with _stopping(trainer) as stopped_by:
         trainer.run()
     seconds = time.perf_counter() - began
-    facts = {"steps": trainer.step, "images": trainer.feed.drawn, "seconds": round(seconds, 1)}
+    facts: dict[str, Any] = {"steps": trainer.step, "images": trainer.feed.drawn, "seconds": round(seconds, 1)}
     if trainer.step < settings.steps:
         log.info("Stopped and saved after step %d. Go on with: resume=%s", trainer.step, folder.path)
         return Outcome("stopped", f"stopped after step {trainer.step}", {**facts, "exit_code": 128 + stopped_by[0]})
+    if trainer.best:
+        log.info("%s", best_and_last(trainer.best, trainer.step))
+        facts["best"] = trainer.best
     log.info(
         "%s steps in %.0f s.\nSamples: %s\nLook at it: tensorboard --logdir %s",
         f"{trainer.step - first:,}",
@@ -134,6 +138,15 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
         OUTPUTS if folder.path.is_relative_to(OUTPUTS) else folder.path,
     )
     return Outcome("finished", "", facts)
+
+
+def best_and_last(best: Mapping[str, Any], step: int) -> str:
+    """A sentence on the best and the last score of a training that has done ``step`` steps."""
+    left = f"; it was worse by more than the set factor from step {best['left']:,} on" if best.get("left") else ""
+    return (
+        f"scored while training ({best['id']}): best {best['score']:.4g} at step {best['step']:,} "
+        f"(checkpoints/best.safetensors), last {best['last']:.4g} at step {step:,}{left}"
+    )
 
 
 def _compare_data(state: dict[str, Any], image_set: ImageSet, folder: RunFolder) -> None:

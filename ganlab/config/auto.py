@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from ganlab.config.settings import NetworkNorm, Settings
+from ganlab.data import Source
+from ganlab.evaluation import FEATURES
 from ganlab.initializers import INITIALIZERS
 from ganlab.networks import NORMS, PARAMETRIZATIONS
 from ganlab.points import POINT
@@ -56,6 +58,10 @@ def resolve(settings: Settings) -> tuple[Settings, dict[str, Any]]:
     logging = choose(
         settings.logging, "samples", "logging", 2048 if settings.data.image_shape == POINT else 64, plain=64
     )
+    evaluation = settings.evaluation
+    if hasattr(evaluation, "features") and evaluation.features == "auto":
+        name = features_for(settings.data)
+        evaluation = choose(evaluation, "features", "evaluation", name, FEATURES[name]())
     schedule = settings.schedule
     if hasattr(schedule, "n_critic"):
         schedule = choose(schedule, "n_critic", "schedule", recommended.n_critic)
@@ -74,5 +80,14 @@ def resolve(settings: Settings) -> tuple[Settings, dict[str, Any]]:
         logging=logging,
         schedule=schedule,
         optimizer=optimizer,
+        evaluation=evaluation,
     )
     return resolved, chosen
+
+
+def features_for(data: Source) -> str:
+    """The extractor that suits a data set: exact for points, of its own classes where it has some, otherwise the
+    published one."""
+    if data.image_shape == POINT:
+        return "pixels"
+    return "classifier" if data.class_count > 1 else "inception"

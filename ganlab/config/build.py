@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from ganlab import streams
+from ganlab.config.judging import build_judge, rows_of
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
 from ganlab.data.feed import Feed
+from ganlab.evaluation import Scoring
+from ganlab.evaluation.scores import Judge
 from ganlab.networks import DiscriminatorModule, GeneratorModule, blank, does_mix_samples, parametrize
 from ganlab.networks.base import NetworkModule
+from ganlab.table import Count, Whole
 from ganlab.training.averaging import Average
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import Machine
@@ -24,12 +29,33 @@ from ganlab.training.updates import Game
 from ganlab.types import Batch, Shapes, Wiring
 
 
-def shapes_of(settings: Settings) -> Shapes:
-    """What both networks are built for."""
+@dataclass(frozen=True)
+class Model:
+    """What networks were built for and trained on: a checkpoint says it, so that nobody needs the data to know.
+
+    ``classes`` is how many the networks are told (0: none), ``class_names`` those of the data; ``images`` and
+    ``fingerprint`` are what the data was.
+    """
+
+    image_shape: tuple[Count, Count, Count]  # (C, H, W)
+    classes: Whole = 0
+    class_names: tuple[str, ...] = ()
+    images: Whole = 0
+    fingerprint: str = ""
+
+
+def model_of(settings: Settings, image_set: ImageSet) -> Model:
+    """What the networks of these settings are built for, with the data at hand."""
+    shapes = shapes_of(settings)
+    return Model(shapes.image, shapes.classes, image_set.classes, len(image_set), image_set.fingerprint)
+
+
+def shapes_of(settings: Settings, model: Model | None = None) -> Shapes:
+    """What both networks are built for; with ``model`` without a look at the data."""
     condition = settings.condition
-    classes = settings.data.class_count if condition.needs_labels else 0
+    classes = model.classes if model else settings.data.class_count if condition.needs_labels else 0
     return Shapes(
-        image=settings.data.image_shape,
+        image=model.image_shape if model else settings.data.image_shape,
         latent=settings.latent.dim,
         classes=classes,
         pack=getattr(settings.discriminator, "pack", 1),
@@ -37,13 +63,14 @@ def shapes_of(settings: Settings) -> Shapes:
     )
 
 
-def build_generator(settings: Settings) -> GeneratorModule:
-    """G with PyTorch's own weights. Raises ValueError where its parts do not fit the images."""
+def build_generator(settings: Settings, shapes: Shapes | None = None) -> GeneratorModule:
+    """G with PyTorch's own weights, for ``shapes``, or those that the data has. Raises ValueError where its parts do
+    not fit the images."""
     norm = settings.norm.generator
     assert norm.layer != "auto", "resolved by the configuration"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(streams.derive(settings.seed, "build/generator"))
-        return settings.generator.build(shapes_of(settings), norm.layer)
+        return settings.generator.build(shapes or shapes_of(settings), norm.layer)
 
 
 def build_discriminator(settings: Settings) -> DiscriminatorModule:
@@ -127,6 +154,13 @@ def build_trainer(
     for network in (generator, discriminator):
         network.to(machine.device).to(memory_format=machine.memory_format)
     averages = settings.averaging.share(1) is not None
+    evaluator = None
+    if isinstance(settings.evaluation, Scoring):
+        assert settings.evaluation.features != "auto", "resolved by the configuration"
+        rows = rows_of(image_set, settings.evaluation.reals)
+        judge = build_judge(settings, image_set, settings.evaluation.features, rows, machine.device)
+        notes += judge.opened.notes
+        evaluator = Evaluator(judge, settings.evaluation)
     game = Game(
         generator=generator,
         discriminator=discriminator,
@@ -162,4 +196,13 @@ def build_trainer(
         observers=observers,
         header=header,
         notes=notes,
+        evaluator=evaluator,
     )
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """What scores a training, and how it wants it."""
+
+    judge: Judge
+    settings: Scoring

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ganlab.config.synonyms import meant
@@ -211,6 +211,10 @@ class _Parser:
         for name in found:
             if name not in known:
                 self.problems.append(self.unknown(str(name), key, list(known), of, table or {}))
+                failed = True
+        for field in fields(kind):
+            if field.default is MISSING and field.default_factory is MISSING and field.name not in found:
+                self.problems.append(f"{_join(key, field.name)}: missing, need {describe(known[field.name])}")
                 failed = True
         given = [name for name in known if name in found]
         try:

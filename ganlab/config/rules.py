@@ -12,6 +12,7 @@ from ganlab.config.build import build_discriminator, build_generator
 from ganlab.config.combinations import RULES, Verdict
 from ganlab.config.settings import Settings
 from ganlab.errors import UserError
+from ganlab.evaluation.features import Features
 from ganlab.networks import DISCRIMINATORS, GENERATORS, DiscriminatorModule
 
 
@@ -24,6 +25,12 @@ def judge(settings: Settings) -> Verdict:
             available()
         except UserError as error:
             verdict.refusals.append(str(error))
+    features = getattr(settings.evaluation, "features", None)
+    if isinstance(features, Features):
+        try:
+            features.check(settings.data.class_count > 1)
+        except UserError as error:
+            verdict.refusals.append(f"evaluation: {error}")
     discriminator = _networks_fit(settings, verdict)
     for rule in RULES:
         rule(settings, discriminator, verdict)

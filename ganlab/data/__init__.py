@@ -8,7 +8,7 @@ from ganlab.data.huggingface import HuggingFace
 from ganlab.data.image_folder import ImageFolder
 from ganlab.data.lsun import LSUN
 from ganlab.data.source import ImageSet, Source
-from ganlab.data.stacked_mnist import StackedMNIST
+from ganlab.data.stacked import StackedDigits, StackedMNIST
 from ganlab.data.stored import Stored
 from ganlab.data.torchvision_sets import TorchvisionSet
 from ganlab.data.toys import Grid, Ring, SwissRoll
@@ -24,6 +24,7 @@ SOURCES = Table[Source](
         "torchvision": TorchvisionSet,
         "lsun": LSUN,
         "stacked_mnist": StackedMNIST,
+        "stacked_digits": StackedDigits,
         "arrays": Arrays,
         "huggingface": HuggingFace,
         "fonts": Fonts,

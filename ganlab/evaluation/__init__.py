@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from ganlab.table import Table
+from ganlab.evaluation.features import FEATURES, Features
+from ganlab.table import Count, Range, Table
 
 
 class Evaluation:
@@ -16,4 +18,23 @@ class NoEvaluation(Evaluation):
     """No scores during training."""
 
 
-EVALUATIONS = Table[Evaluation]("evaluation", {"none": NoEvaluation})
+@dataclass(frozen=True)
+class Scoring(Evaluation):
+    """Scores of ``images`` samples against ``reals`` training images every so many steps, of the average where one is
+    kept. The checkpoint with the ``best`` score stays; a run whose score gets worse than ``diverged`` times its best is
+    said to have left it.
+
+    ``features: auto`` is ``pixels`` for points of the plane, ``classifier`` for labelled data, ``inception`` otherwise.
+    """
+
+    every: Count = 500  # steps
+    images: Annotated[int, Range(least=10)] = 2000
+    reals: Annotated[int, Range(least=10)] = 10_000
+    features: Literal["auto"] | Annotated[Features, FEATURES] = "auto"
+    best: Literal["fid", "kid"] = "fid"
+    diverged: Annotated[float, Range(above=1)] = 2.0  # times the best score
+
+
+__all__ = ["EVALUATIONS", "FEATURES", "Evaluation", "Features", "NoEvaluation", "Scoring"]
+
+EVALUATIONS = Table[Evaluation]("evaluation", {"none": NoEvaluation, "scores": Scoring})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganlab.latents.arc import arc
 from ganlab.table import Count, Positive
 from ganlab.types import Latent
 
@@ -32,3 +33,6 @@ class Normal(Latent):
         uniform = torch.rand(count, self.dim, generator=draw, device=draw.device) * 2 - 1
         latent = torch.erfinv(uniform * inside) * math.sqrt(2)
         return latent.clamp(-self.truncation, self.truncation)  # rounding, and erfinv(±1) where nothing is cut off
+
+    def between(self, start: Tensor, end: Tensor, share: float) -> Tensor:
+        return arc(start, end, share)

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganlab.latents.arc import arc
 from ganlab.table import Count
 from ganlab.types import Latent
 
@@ -21,3 +22,6 @@ class Sphere(Latent):
     def draw(self, count: int, draw: torch.Generator) -> Tensor:
         normal = torch.randn(count, self.dim, generator=draw, device=draw.device)
         return F.normalize(normal, dim=1) * math.sqrt(self.dim)
+
+    def between(self, start: Tensor, end: Tensor, share: float) -> Tensor:
+        return arc(start, end, share)

@@ -11,7 +11,10 @@ from ganlab.types import Latent
 
 @dataclass(frozen=True)
 class Uniform(Latent):
-    """Each number uniform in [-1, 1): variance 1/3. Radford et al. 2016, figure 1."""
+    """Each number uniform in [-1, 1): variance 1/3. Radford et al. 2016, figure 1.
+
+    Between two lies the straight line: an arc, as White 2016 draws it here too, may leave the cube, where G has been
+    told nothing."""
 
     dim: Count = 100
 

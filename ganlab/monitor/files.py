@@ -1,4 +1,4 @@
-"""Plain files in the run folder: ``metrics.jsonl`` and ``samples/*.png``."""
+"""Plain files in the run folder: ``metrics.jsonl``, ``scores.jsonl`` and ``samples/*.png``."""
 
 from __future__ import annotations
 
@@ -6,30 +6,32 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from PIL import Image
 
 from ganlab.monitor.pictures import pictures
-from ganlab.training.observer import Observer, Samples
+from ganlab.training.observer import Observer, Samples, Scores
 
 
 class Files(Observer):
-    """One JSON object per log point, ``{"step": …, tag: mean, …}``, and one PNG per picture of samples."""
+    """One JSON object per log point, ``{"step": …, tag: mean, …}``, one per scoring, and one PNG per picture of
+    samples."""
 
     def __init__(self, folder: Path) -> None:
-        self.metrics = folder / "metrics.jsonl"
+        self.metrics, self.scores = folder / "metrics.jsonl", folder / "scores.jsonl"
         self.samples = folder / "samples"
         self.rows: TextIO | None = None
 
     def started(self, step: int, steps: int) -> None:
         self.samples.mkdir(parents=True, exist_ok=True)
-        if self.metrics.exists():
-            # What an earlier run logged after its last checkpoint happens again now: nothing may stand twice.
-            kept = [row for row in self.metrics.read_text().splitlines() if _step_of(row) <= step]
-            partial = self.metrics.with_suffix(".partial")
-            partial.write_text("".join(f"{row}\n" for row in kept))
-            os.replace(partial, self.metrics)
+        # What an earlier run logged after its last checkpoint happens again now: nothing may stand twice.
+        for file in (self.metrics, self.scores):
+            if file.exists():
+                kept = [row for row in file.read_text().splitlines() if _step_of(row) <= step]
+                partial = file.with_suffix(".partial")
+                partial.write_text("".join(f"{row}\n" for row in kept))
+                os.replace(partial, file)
         for picture in self.samples.glob("step-*-*.png"):
             if picture.stem.split("-")[1] > f"{step:07d}":
                 picture.unlink()
@@ -44,6 +46,10 @@ class Files(Observer):
         for name, picture in pictures(step, samples).items():
             file = "real.png" if name == "real" else f"step-{step:07d}-{name}.png"
             Image.fromarray(picture.permute(1, 2, 0).numpy()).save(self.samples / file)
+
+    def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
+        with self.scores.open("a") as rows:
+            rows.write(json.dumps({"step": step, **scores.row(), "best": dict(best)}) + "\n")
 
     def flush(self) -> None:
         assert self.rows is not None

@@ -24,6 +24,8 @@ def scatter(real: Tensor, fake: Tensor, title: str, levels: Tensor | None = None
     if levels is not None:
         _level_lines(figure, axes, levels.numpy())
     for points, colour, name in ((real, REAL, "real"), (fake, FAKE, "fake")):
+        if not len(points):  # there are none to show when a generator is sampled without its data
+            continue
         x, y = points.flatten(1).T.numpy()
         axes.scatter(x, y, s=7, color=colour, alpha=0.6, linewidths=0, label=name, zorder=3)
     axes.set_title(title, loc="left", fontsize=12)

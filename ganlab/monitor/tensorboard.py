@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.monitor.pictures import pictures
-from ganlab.training.observer import Observer, Samples
+from ganlab.training.observer import Observer, Samples, Scores
 
 
 class TensorBoard(Observer):
@@ -30,6 +30,10 @@ class TensorBoard(Observer):
     def sampled(self, step: int, samples: Samples) -> None:
         for name, picture in pictures(step, samples).items():
             self.writer.add_image(f"samples/{name}", picture.numpy(), step)
+
+    def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
+        for name, value in scores.values.items():
+            self.writer.add_scalar(f"scores/{name}-{scores.id}", value, step)  # others mean something else
 
     def flush(self) -> None:
         self.writer.flush()

@@ -200,6 +200,16 @@ def blank(
     )
 
 
+@torch.no_grad()
+def settle(network: nn.Module) -> None:
+    """Stores the weights that the layers apply, and takes the parametrizations away: the network computes the same,
+    with less, and is for training no more."""
+    for module in network.modules():
+        if isinstance(module, WeightLayer) and module.parametrization is not None:
+            module.weight.copy_(module.applied_weight())
+            module.parametrization = None
+
+
 def parametrize(network: nn.Module, setting: WeightSetting) -> None:
     """Puts the parametrization on every weight layer. After initialization: it may start from the weight."""
     layers = {layer.name: layer for layer in walk(network)}

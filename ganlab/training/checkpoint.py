@@ -43,7 +43,10 @@ def write(path: Path, tree: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
+        partial.touch()
+        mode = partial.stat().st_mode  # what this person's files may be; safetensors lets nobody else read its own
         safetensors.torch.save_file(tensors, partial, metadata=header)
+        partial.chmod(mode)
         with open(partial, "rb") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)
@@ -55,18 +58,21 @@ def write(path: Path, tree: dict[str, Any]) -> None:
         partial.unlink(missing_ok=True)
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The tree of a checkpoint, its tensors on the CPU. Raises UserError where the file is none or is not whole."""
+def read(path: Path, part: str = "") -> dict[str, Any]:
+    """The tree of a checkpoint, its tensors on the CPU: those under ``part`` such as ``/generator/``, the others None.
+    Raises UserError where the file is none or is not whole."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["ganlab"])
             if header["format"] != FORMAT:
                 raise UserError(f"{path} has checkpoint format {header['format']}; this ganlab reads format {FORMAT}")
-            tree: dict[str, Any] = _put_tensors(header["tree"], file)
+            tree: dict[str, Any] = _put_tensors(header["tree"], file, part)
             return tree
     except FileNotFoundError as error:
         raise UserError(f"{path} is not there") from error
-    except (safetensors.SafetensorError, KeyError, ValueError, TypeError, AttributeError, OSError) as error:
+    except (
+        safetensors.SafetensorError, KeyError, ValueError, TypeError, AttributeError, OSError, RecursionError
+    ) as error:  # fmt: skip
         raise UserError(f"{path} is not a whole ganlab checkpoint ({error})") from error
 
 
@@ -82,15 +88,15 @@ def _take_tensors(node: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     return node
 
 
-def _put_tensors(node: Any, file: Any) -> Any:
+def _put_tensors(node: Any, file: Any, part: str) -> Any:
     if not isinstance(node, dict):
         return node
     if "tensor" in node:
-        tensor: torch.Tensor = file.get_tensor(node["tensor"])
+        tensor: torch.Tensor | None = file.get_tensor(node["tensor"]) if node["tensor"].startswith(part) else None
         return tensor
     if "list" in node:
-        return [_put_tensors(value, file) for value in node["list"]]
-    return {key: _put_tensors(value, file) for key, value in node["tree"].items()}
+        return [_put_tensors(value, file, part) for value in node["list"]]
+    return {key: _put_tensors(value, file, part) for key, value in node["tree"].items()}
 
 
 class Checkpoints:
@@ -108,24 +114,32 @@ class Checkpoints:
         return path
 
 
+    def save_best(self, state: dict[str, Any]) -> Path:
+        """The checkpoint with the best score so far, which replaces the one before."""
+        path = self.folder / f"best{SUFFIX}"
+        write(path, state)
+        return path
+
+
 def numbered(folder: Path) -> list[Path]:
     """The numbered checkpoints, oldest first."""
     return sorted(folder.glob(f"step-{'[0-9]' * 7}{SUFFIX}"))
 
 
-def newest(folder: Path) -> tuple[Path, dict[str, Any]]:
-    """The checkpoint with the most steps that is whole, and what is in it. Raises UserError where there is none."""
+def newest(folder: Path, part: str = "") -> tuple[Path, dict[str, Any]]:
+    """The checkpoint with the most steps that is whole, and what is in it, tensors as ``read`` gives them. Raises
+    UserError where there is none."""
     final = folder / f"final{SUFFIX}"
     # A run that was resumed with more steps has numbered checkpoints that are newer than its old final one.
     candidates = [(int(path.stem.removeprefix("step-")), path) for path in numbered(folder)]
     if final.exists():
         candidates.append((_steps_of(final), final))
     if not candidates:
-        raise UserError(f"{folder} holds no checkpoint; resume=… needs a run that has saved one")
+        raise UserError(f"{folder} holds no checkpoint; name a run that has saved one")
     problems: list[str] = []
     for _, path in sorted(candidates, reverse=True):
         try:
-            tree = read(path)
+            tree = read(path, part)
         except UserError as error:
             problems.append(str(error))
             continue

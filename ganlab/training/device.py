@@ -30,7 +30,7 @@ class Runtime:
 
     def resolve(self) -> Machine:
         """The device and precision to compute with. Raises UserError where this machine has not what was asked for."""
-        device = _device(self.device)
+        device = find_device(self.device)
         precision = self.precision
         if precision == "auto":
             precision = "bf16" if _computes_bf16(device) else "fp32"
@@ -67,19 +67,21 @@ class Machine:
         return f"{self.device} {next(name for name, dtype in DTYPES.items() if dtype == self.dtype)}"
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str, key: str = "runtime.device") -> torch.device:
+    """The device of that name, ``auto`` the fastest that this machine has; ``key`` is what a person typed it for.
+    Raises UserError where there is none."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind, _, number = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (number and not number.isdigit()):
-        raise UserError(f"runtime.device: found '{name}', need auto, cpu, mps, cuda or cuda:0, cuda:1, …")
+        raise UserError(f"{key}: found '{name}', need auto, cpu, mps, cuda or cuda:0, cuda:1, …")
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         found = (
             f"PyTorch sees {torch.cuda.device_count()} CUDA devices" if torch.cuda.is_available() else "no CUDA device"
         )
-        raise UserError(f"runtime.device={name}: {found} on this machine; type runtime.device=auto")
+        raise UserError(f"{key}={name}: {found} on this machine; type {key}=auto")
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise UserError("runtime.device=mps: no Apple GPU on this machine; type runtime.device=auto")
+        raise UserError(f"{key}=mps: no Apple GPU on this machine; type {key}=auto")
     return torch.device(name)
 
 

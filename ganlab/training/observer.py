@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -29,6 +30,19 @@ class Samples:
         return all(tuple(images.shape[1:]) == POINT for images in self.images.values())
 
 
+class Scores(Protocol):
+    """Numbers and what they mean; ``id`` is a short name of that, and numbers with different ones do not compare."""
+
+    @property
+    def values(self) -> Mapping[str, float]: ...
+
+    @property
+    def id(self) -> str: ...
+
+    def row(self) -> dict[str, Any]:
+        """All of it, as plain values for a file."""
+
+
 class Observer:
     """Subclasses take what they care for. All are called between steps."""
 
@@ -43,6 +57,10 @@ class Observer:
 
     def sampled(self, step: int, samples: Samples) -> None:
         """Pictures of how far G has come."""
+
+    def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
+        """How good samples are by now. ``best``: the leading ``score``, its ``step``, and ``left``, the step at which
+        the run had got worse by more than a set factor, or None."""
 
     def flush(self) -> None:
         """A checkpoint follows: what was told so far must be on the disk."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging as loggers
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol
@@ -12,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from ganlab import streams
-from ganlab.errors import TrainingFailed
+from ganlab.errors import TrainingFailed, UserError
 from ganlab.points import POINT
 from ganlab.table import Count, Range
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import Machine
 from ganlab.training.learner import Learner
-from ganlab.training.observer import Observer, Samples
+from ganlab.training.observer import Observer, Samples, Scores
 from ganlab.training.schedule import Plan, Schedule
 from ganlab.training.updates import (
     Game,
@@ -30,7 +31,10 @@ from ganlab.training.updates import (
 )
 from ganlab.types import Batch, Values
 
+log = loggers.getLogger("ganlab")
+
 LATTICE = 100  # points a side, for a picture of D over the plane
+FAKES = 64  # images that are generated at once to be scored
 PATIENCE = 10  # steps without a finite gradient before training ends
 
 
@@ -64,6 +68,35 @@ class Feed(Protocol):
 
     def first_of_classes(self, count: int, classes: int) -> Batch:
         """``count`` of each class, class by class; grey where the data has fewer."""
+
+
+class Judge(Protocol):
+    """Scores batches of images (n, C, H, W) in [-1, 1]; ``facts`` say how they were made. Raises UserError."""
+
+    def score(self, fakes: Iterable[Tensor], seed: int = 0, **facts: Any) -> Scores: ...
+
+
+class ScoreSettings(Protocol):
+    """How often a run is scored, on how many images, by which score (the lower, the better) its best checkpoint is
+    kept, and how many times worse than its best it may get before that is told."""
+
+    @property
+    def every(self) -> int: ...
+    @property
+    def images(self) -> int: ...
+    @property
+    def best(self) -> str: ...
+    @property
+    def diverged(self) -> float: ...
+
+
+class Evaluator(Protocol):
+    """A judge, and when and of what it is asked."""
+
+    @property
+    def judge(self) -> Judge: ...
+    @property
+    def settings(self) -> ScoreSettings: ...
 
 
 class Meter:
@@ -113,8 +146,11 @@ class Trainer:
         observers: Sequence[Observer] = (),
         header: Mapping[str, Any] | None = None,
         notes: Sequence[str] = (),
+        evaluator: Evaluator | None = None,
     ) -> None:
-        self.notes = notes
+        self.notes, self.evaluator = notes, evaluator
+        self.best: dict[str, Any] | None = None
+        """The leading score, its step and its fingerprint's id, the last score, and the step where it was left."""
         self.game, self.generator, self.discriminator = game, generator, discriminator
         self.schedule, self.feed, self.machine = schedule, feed, machine
         self.steps, self.seed, self.logging = steps, seed, logging
@@ -176,20 +212,22 @@ class Trainer:
             for observer in self.observers:
                 observer.stepped(self.step)
             done = self.step == self.steps
-            log, sample, save = (
+            report, sample, save = (
                 done or self.step % every == 0
                 for every in (self.logging.every, self.logging.samples_every, self.checkpoints.settings.every)
             )
-            if log:
+            if report:
                 values = self.meter.read()  # waits for the device, so the clock is read after it
                 speed = (self.feed.drawn - images) / max(time.perf_counter() - began, 1e-9)
                 self._tell_values(values, speed, self.step - reported)
                 reported = self.step
             if sample:
                 self._tell_samples(self.samples())
+            if self.evaluator is not None and (done or self.step % self.evaluator.settings.every == 0):
+                self._evaluate(self.evaluator)
             if save:
                 self.save()
-            if log:  # what samples and checkpoints take is not counted as training
+            if report:  # what samples and checkpoints take is not counted as training
                 began, images = time.perf_counter(), self.feed.drawn
         if self.stop_requested and self.saved_step != self.step:
             self.save()
@@ -230,6 +268,47 @@ class Trainer:
             observer.sampled(self.step, samples)
 
     # -------------------------------------------------------------------------------------------------------- samples
+
+    def _evaluate(self, evaluator: Evaluator) -> None:
+        """Scores the average where one is kept, otherwise G; the checkpoint with the best score stays."""
+        network = self.generator.average.network if self.generator.average else self.generator.network
+        facts: dict[str, Any] = {
+            "weights": "average" if self.generator.average else "network",
+            "batch_norm": "running statistics",
+            "dtype": str(torch.float32).removeprefix("torch."),
+        }
+        try:
+            scores = evaluator.judge.score(self._fakes(network, evaluator.settings.images), **facts)
+        except UserError as error:  # images that are no numbers; whether training can go on shows elsewhere
+            log.warning("note: step %d was not scored: %s", self.step, error)
+            return
+        value = scores.values[evaluator.settings.best]
+        before = self.best if self.best and self.best["id"] == scores.id else None
+        if before is None or value < before["score"]:
+            self.best = {"score": value, "step": self.step, "id": scores.id, "last": value, "left": None}
+            self.checkpoints.save_best(self.state())
+        else:
+            left = before["left"]
+            if left is None and value > evaluator.settings.diverged * before["score"] > 0:
+                left = self.step
+            self.best = {**before, "last": value, "left": left}
+        for observer in self.observers:
+            observer.scored(self.step, scores, self.best)
+
+    @torch.no_grad()
+    def _fakes(self, network: nn.Module, count: int) -> Iterator[Tensor]:
+        """``count`` images of a network in evaluation mode, in parts, from latents that are the same in the whole run;
+        labels as they are drawn in training."""
+        with _evaluating(network):
+            for number, start in enumerate(range(0, count, FAKES)):
+                size = min(FAKES, count - start)
+                draw = streams.generator(self.seed, "evaluation", number)
+                latent = self.game.latent.draw(size, draw)
+                known = self.feed.first(size).condition
+                known = {key: value.cpu() for key, value in known.items()}
+                told = self.game.condition.of_fake(size, self.game.classes, known, draw)
+                told = {key: value.to(self.machine.device) for key, value in told.items()}
+                yield network(latent.to(self.machine.device), told).images
 
     @torch.no_grad()
     def samples(self, with_real: bool = False) -> Samples:
@@ -291,6 +370,7 @@ class Trainer:
             "step": self.step,
             "drawn": self.feed.drawn,
             "data": self.feed.position(),
+            "best": self.best,
             "meter": self.meter.state(),
             "generator": self.generator.state(),
             "discriminator": self.discriminator.state(),
@@ -299,6 +379,7 @@ class Trainer:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up a saved ``state``. Raises RuntimeError where the weights' names or shapes do not fit."""
         self.step, self.feed.drawn = state["step"], state["drawn"]
+        self.best = state.get("best")
         self.meter.restore(state["meter"], self.machine.device)
         self.generator.restore(state["generator"])
         self.discriminator.restore(state["discriminator"])

@@ -11,7 +11,7 @@ import torch
 
 from ganlab import streams
 from ganlab.config.compose import config_folder
-from ganlab.data.stacked_mnist import StackedMNIST
+from ganlab.data.stacked import StackedDigits, StackedMNIST
 from ganlab.errors import UserError
 from tests.data.test_torchvision_sets import original
 
@@ -109,3 +109,16 @@ def test_real_digits_fill_all_thousand_modes(mnist_root: Path) -> None:
 def test_the_option_has_the_defaults() -> None:
     assert "limit: 128000 #" in (config_folder() / "data" / "stacked_mnist.yaml").read_text()
     assert (StackedMNIST().limit, StackedMNIST().image_shape) == (128_000, (3, 28, 28))
+
+
+def test_bundled_digits_are_stacked_too() -> None:
+    from ganlab.data.digits import Digits
+
+    single, stacked = Digits(size=16).open(), StackedDigits(size=16, limit=50).open()
+    assert stacked.images.shape == (50, 16, 16, 3)
+    assert stacked.labels is not None
+    assert single.labels is not None
+    known = {image.tobytes(): label for image, label in zip(single.images, single.labels, strict=True)}
+    for image, label in zip(stacked.images, stacked.labels, strict=True):
+        digits = [known[np.ascontiguousarray(image[..., channel]).tobytes()] for channel in range(3)]
+        assert label == 100 * digits[0] + 10 * digits[1] + digits[2]

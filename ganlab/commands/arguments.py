@@ -1,0 +1,131 @@
+"""What is typed after a command other than train: ``key=value`` words, read into a dataclass through the one parse.
+
+A command is a dataclass whose fields are its settings, ``n: Annotated[Count, Help("how many")] = 64``, and a function
+that takes it.
+"""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+import types
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+import yaml
+
+from ganlab.config.parse import describe, hints, parse
+from ganlab.config.plain import assign
+from ganlab.errors import Refused, TrainingFailed, UserError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Help:
+    """In a setting's annotation: what ``--help`` says of it."""
+
+    text: str
+
+
+def run_command(
+    kind: type[T], do: Callable[[T], None], arguments: Sequence[str] | None, program: str, summary: str
+) -> int:
+    """Reads ``arguments`` (``sys.argv`` where None), does it, and returns the exit code: 0 done, 1 failed while
+    running, 2 refused, 130 after Ctrl-C. ``summary`` heads the help: what the command is for, and examples, with
+    ``{program}`` where its name belongs."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if {"-h", "--help"} & set(words) or (not words and any(map(_must_be_typed, fields(kind)))):  # type: ignore[arg-type]
+        print(usage(kind, program, summary), end="")
+        return 0
+    try:
+        do(read(kind, words))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1 if isinstance(error, TrainingFailed) else 2
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def read(kind: type[T], words: Sequence[str]) -> T:
+    """The ``kind`` that words such as ``n=64``, ``labels=[0,1]`` and ``a.b=c`` describe; values are YAML, but text is
+    taken as it was typed. Raises UserError with all that is wrong, a line each."""
+    plain: dict[str, Any] = {}
+    problems: list[str] = []
+    typed: set[str] = set()
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals or not key or word.startswith("-"):
+            problems.append(f"{word}: need KEY=VALUE; --help lists the keys")
+        elif key in typed:
+            problems.append(f"{key}: it is typed twice; leave one out")
+        else:
+            typed.add(key)
+            try:
+                assign(plain, key, _value(hints(kind).get(key), text))
+            except yaml.YAMLError:
+                problems.append(f"{word}: cannot be read as a value; quote it, or close its brackets")
+    result = None
+    try:
+        result = parse(kind, plain)
+    except Refused as error:
+        unread = {problem.partition("=")[0].partition(":")[0] for problem in problems}
+        problems += [one for one in error.problems if one.partition(":")[0] not in unread]
+    if problems or result is None:
+        raise UserError("\n".join(problems))
+    return result
+
+
+def usage(kind: type, program: str, summary: str) -> str:
+    """What ``--help`` prints: the summary, then each setting with what it takes and what it does."""
+    lines = [f"{program}: {summary.format(program=program).strip()}", ""]
+    shown = list(_settings(kind, ""))
+    width = min(max((len(head) for head, _ in shown), default=0), 22)
+    for head, says in shown:
+        filled = textwrap.wrap(says, 116 - width)
+        first, rest = ("", filled) if len(head) > width else (filled[0], filled[1:])
+        lines.append(f"  {head:{width}}  {first}".rstrip())
+        lines += [f"  {'':{width}}  {line}" for line in rest]
+    return "\n".join(lines) + "\n"
+
+
+def _settings(kind: type, prefix: str) -> Iterator[tuple[str, str]]:
+    """``key=default`` of each setting, and its help; settings within settings by their full keys."""
+    for one in fields(kind):
+        annotation = hints(kind)[one.name]
+        if is_dataclass(annotation):
+            yield from _settings(annotation, f"{prefix}{one.name}.")  # type: ignore[arg-type]
+        else:
+            yield f"{prefix}{one.name}={_default(one)}", _help(annotation)
+
+
+def _help(annotation: Any) -> str:
+    marks = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    return next((mark.text for mark in marks if isinstance(mark, Help)), describe(annotation))
+
+
+def _must_be_typed(one: Field[Any]) -> bool:
+    return one.default is MISSING and one.default_factory is MISSING
+
+
+def _default(one: Field[Any]) -> str:
+    if _must_be_typed(one):
+        return "…"
+    value = one.default_factory() if one.default_factory is not MISSING else one.default
+    if isinstance(value, tuple):
+        return f"[{','.join(map(str, value))}]"
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _value(annotation: Any, text: str) -> Any:
+    """The text itself where nothing but text is wanted, so that a folder may be called 2026-01-31 or 12; else YAML."""
+    annotation = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    union = get_origin(annotation) in (Union, types.UnionType)
+    members = set(get_args(annotation)) if union else {annotation}
+    if str in members and members <= {str, type(None)}:
+        return None if type(None) in members and text in ("", "null") else text
+    value = yaml.safe_load(text)
+    return text if not isinstance(value, bool | int | float | str | list | dict | None) else value

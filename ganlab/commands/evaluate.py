@@ -1,0 +1,257 @@
+"""`ganlab evaluate`, `python scripts/evaluate.py`: how good a trained generator's samples are, by numbers that say what
+they mean."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganlab import run_folder, streams
+from ganlab.commands.arguments import Help, run_command
+from ganlab.commands.training_run import best_and_last
+from ganlab.config import auto
+from ganlab.config.judging import Split, build_judge, reals_of, rows_of
+from ganlab.config.parse import parse
+from ganlab.config.settings import Settings
+from ganlab.data import ImageSet, Source
+from ganlab.errors import UserError
+from ganlab.evaluation import FEATURES, Features
+from ganlab.evaluation.scores import BATCH, Judge, Scored
+from ganlab.monitor.neighbours import neighbours
+from ganlab.run_folder import unused
+from ganlab.table import Count, Range
+from ganlab.trained import TrainedGenerator, load
+
+SUMMARY = """how good a trained generator's samples are
+
+  {program} run=latest                              FID, KID, precision, recall, … of the newest checkpoint
+  {program} run=RUN checkpoint=best n=50000         of the best one that the run kept
+  {program} run=RUN features=inception              by the network of the published FID figures
+  {program} run=RUN baselines=true                  beside them what real images, noise and the like get
+
+Scores are printed, and kept with all that they depend on in the run's scores.jsonl."""
+
+ORDER = ("fid", "kid", "precision", "recall", "density", "coverage", "inception_score", "modes", "good_share",
+         "class_entropy", "reverse_kl", "memorised")  # fmt: skip
+SHOWN = 32  # samples beside their nearest reals
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """What can be typed."""
+
+    run: Annotated[str, Help("a run folder, or latest")]
+    n: Annotated[int, Range(least=10), Help("samples")] = 10_000
+    reals: Annotated[int, Range(least=10), Help("real images that they are compared with, at most")] = 50_000
+    features: Annotated[
+        Literal["auto"] | Annotated[Features, FEATURES],
+        Help(
+            "what images are compared by: classifier (learns the data's labels), inception, pixels, or file with "
+            "features.path=…; auto is pixels for points, classifier for labelled data, otherwise inception"
+        ),
+    ] = "auto"
+    split: Annotated[Split, Help("train, held_out or test: the real images")] = "train"
+    baselines: Annotated[bool, Help("also score real images against others, half of the classes, one image, noise")] = (
+        False
+    )
+    seed: Annotated[int, Help("which samples")] = 0
+    weights: Annotated[
+        Literal["auto", "average", "network"], Help("average, network, or auto: the average where one is kept")
+    ] = "auto"
+    checkpoint: Annotated[int | str | None, Help("its step, best or final; otherwise the newest")] = None
+    root: Annotated[str | None, Help("where the data is, if not where it was trained")] = None
+    cache: Annotated[str | None, Help("folder for decoded images and classifiers; null for the usual one")] = None
+    batch_size: Annotated[Count, Help("how many are generated at once")] = 64
+    device: Annotated[str, Help("auto, cpu, mps, cuda, cuda:1")] = "auto"
+    plugins: Annotated[tuple[str, ...], Help("your own modules to import, for components of yours")] = ()
+
+
+def main(arguments: Sequence[str] | None = None, program: str = "evaluate.py") -> int:
+    """Runs the command and returns its exit code: 0 done, 2 refused."""
+    return run_command(Evaluate, evaluate, arguments, program, SUMMARY)
+
+
+def evaluate(asked: Evaluate) -> None:
+    """Scores a run's samples, prints and keeps them. Raises UserError."""
+    folder = run_folder.find(asked.run)
+    generator = load(folder.path, asked.weights, asked.device, asked.plugins, asked.checkpoint)
+    settings = _settings(generator, asked)
+    trained_on = settings.data.open(_cache(settings))
+    image_set = _of_split(settings, trained_on, asked.split)
+    rows = rows_of(image_set, asked.reals, asked.split)
+    if len(rows) < 10:
+        raise UserError(f"split={asked.split}: it has {len(rows)} images; scores need at least 10")
+    features = _features(settings, asked)
+    features.check(settings.data.class_count > 1)
+    judge = build_judge(settings, image_set, features, rows, generator.device, asked.split, learned=trained_on)
+    for note in (*image_set.notes, *judge.opened.notes):
+        print(f"note: {note}")
+    facts = {
+        "weights": generator.weights,
+        "batch_norm": "running statistics",
+        "dtype": "float32",
+    }
+    labels = _labels(generator, image_set, asked)
+    fakes = generator.batches(asked.n, asked.seed, labels, batch_size=asked.batch_size)
+    scored = judge.score(fakes, asked.seed, **facts)
+    columns = {"generator": scored}
+    if asked.baselines:
+        columns |= dict(_baselines(settings, image_set, judge, rows, asked))
+    print(generator.description)
+    print(meaning(scored))
+    print(table(columns))
+    _tell_best(folder.path)
+    row = {"step": generator.step, **scored.row(), "checkpoint": generator.path.name, "seed": asked.seed}
+    try:
+        with (folder.path / "scores.jsonl").open("a") as kept:
+            kept.write(json.dumps(row) + "\n")
+        if not generator.is_of_points:
+            _picture(generator, judge, labels, folder.path, asked)
+    except OSError as error:
+        raise UserError(f"{folder.path}: the scores cannot be kept there ({error.strerror})") from error
+
+
+# ----------------------------------------------------------------------------------------------------- what is compared
+
+
+def _settings(generator: TrainedGenerator, asked: Evaluate) -> Settings:
+    """The run's settings, with what was typed of its data. The saved plugins are not imported."""
+    plain = dict(generator.settings)
+    data = {**plain["data"]} if isinstance(plain.get("data"), dict) else {"name": plain.get("data")}
+    if asked.root is not None:
+        data["root"] = asked.root
+    runtime = {"cache": asked.cache} if asked.cache else {}
+    kept = {key: plain[key] for key in ("seed", "condition") if key in plain}
+    settings, _ = auto.resolve(parse(Settings, {**kept, "data": data, "runtime": runtime}))
+    if settings.data.image_shape != generator.image_shape:
+        raise UserError(f"{asked.run}: its data and its generator have images of different shapes")
+    return settings
+
+
+def _cache(settings: Settings) -> Path | None:
+    return Path(settings.runtime.cache) if settings.runtime.cache else None
+
+
+def _of_split(settings: Settings, trained_on: ImageSet, split: Split) -> ImageSet:
+    """The set whose rows are compared with. Raises UserError where the data has no such part."""
+    if split == "held_out" and not len(trained_on.held_out):
+        raise UserError("split=held_out: this run held none out; type split=train, or train with data.held_out=0.1")
+    if split != "test":
+        return trained_on
+    if not hasattr(settings.data, "split"):
+        raise UserError("split=test: this data set has no parts; type split=train or split=held_out")
+    test: Source = replace(settings.data, split="test", held_out=0, limit=None)  # type: ignore[call-arg, type-var]
+    return test.open(_cache(settings))
+
+
+def _features(settings: Settings, asked: Evaluate) -> Features:
+    if asked.features != "auto":
+        return asked.features
+    return FEATURES[auto.features_for(settings.data)]()
+
+
+def _labels(generator: TrainedGenerator, image_set: ImageSet, asked: Evaluate) -> Tensor | None:
+    """Classes as often as the data has them, where the generator is told some."""
+    if not generator.classes or image_set.labels is None:
+        return None
+    draw = streams.generator(asked.seed, "evaluate/labels")
+    which = torch.randint(len(image_set.rows), (asked.n,), generator=draw).numpy()
+    return torch.from_numpy(image_set.labels[image_set.rows[which]])
+
+
+def _baselines(
+    settings: Settings, image_set: ImageSet, judge: Judge, rows: np.ndarray, asked: Evaluate
+) -> Iterator[tuple[str, Scored]]:
+    """What others get from the same judge: reals that are not among those compared with are the floor."""
+    count = min(asked.n, len(rows) // 2)
+    order = np.random.default_rng(streams.derive(asked.seed, "evaluate/halves")).permutation(rows)
+    own, others = np.sort(order[: len(rows) // 2]), order[len(rows) // 2 :][:count]
+    half = build_judge(
+        settings, image_set, _features(settings, asked), own, judge.device, asked.split, learned=image_set
+    )
+    yield "real, other half", half.score(_real(settings, image_set, others, judge), asked.seed)
+    classes = len(image_set.classes)
+    if image_set.labels is not None and classes > 1:
+        some = order[image_set.labels[order] < classes // 2][: asked.n]
+        if len(some) >= 10:
+            yield "half the classes", judge.score(_real(settings, image_set, some, judge), asked.seed)
+    one = np.repeat(order[:1], count)
+    yield "one image", judge.score(_real(settings, image_set, one, judge), asked.seed)
+    draw = streams.generator(asked.seed, "evaluate/noise")
+    shape = image_set.image_shape
+    noise = (torch.rand(BATCH, *shape, generator=draw) * 2 - 1 for _ in range(-(-count // BATCH)))
+    yield "noise", judge.score(noise, asked.seed)
+
+
+def _real(settings: Settings, image_set: ImageSet, rows: np.ndarray, judge: Judge) -> Iterator[Tensor]:
+    return reals_of(settings, image_set, rows).batches(BATCH, judge.device)
+
+
+# --------------------------------------------------------------------------------------------------------- what is told
+
+
+def meaning(scored: Scored) -> str:
+    """One line: what the numbers compare, without which they say nothing."""
+    facts = scored.fingerprint
+    accuracy = f" ({facts['accuracy']:.1%} right)" if "accuracy" in facts else ""
+    return (
+        f"{facts['images']:,} samples against {facts['reals']:,} {facts['split'].replace('_', '-')} images; features: "
+        f"{facts['features']} {facts['hash']}{accuracy}, resize {facts['resize']}; {scored.id}"
+    )
+
+
+def table(columns: Mapping[str, Scored]) -> str:
+    """The scores, a row each; a column for each set of samples, with how many they are and are compared with."""
+    names = [name for name in ORDER if any(name in one.values for one in columns.values())]
+    facts = [one.fingerprint for one in columns.values()]
+    cells = [["", *columns]]
+    cells += [[word, *(f"{one[key]:,}" for one in facts)] for word, key in (("samples", "images"), ("reals", "reals"))]
+    for name in names:
+        cells.append([name, *(_cell(one.values, name) for one in columns.values())])
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    lines = [[cell.rjust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
+    return "\n".join("  ".join([row[0].ljust(widths[0]), *line[1:]]) for row, line in zip(cells, lines, strict=True))
+
+
+def _cell(values: Mapping[str, float], name: str) -> str:
+    if name not in values:
+        return "–"
+    value = values[name]
+    text = f"{value:,.0f}" if name == "modes" else f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    spread = values.get(f"{name}_std")
+    return text if spread is None else f"{text} ± {spread:.2g}"
+
+
+def _tell_best(folder: Path) -> None:
+    """Best and last score of the training, where it was scored meanwhile."""
+    for line in reversed(_lines(folder / "scores.jsonl")):
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):  # a row that a kill cut short
+            row = json.loads(line)
+            print(best_and_last(row["best"], row["step"]))
+            return
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text().splitlines()
+    except OSError:
+        return []
+
+
+def _picture(generator: TrainedGenerator, judge: Judge, labels: Tensor | None, folder: Path, asked: Evaluate) -> None:
+    """Samples beside their nearest reals."""
+    some = None if labels is None else labels[:SHOWN]
+    fakes = torch.cat(list(generator.batches(min(SHOWN, asked.n), asked.seed, some))).cpu()
+    reals, distances = judge.nearest(fakes)
+    (folder / "samples").mkdir(exist_ok=True)
+    file = unused(folder / "samples" / f"nearest-{asked.split}-{judge.opened.facts['features']}.png")
+    neighbours(fakes, reals, distances.tolist()).save(file)
+    print(f"samples beside their nearest {asked.split.replace('_', '-')} images: {run_folder.shown(file)}")

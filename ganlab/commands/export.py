@@ -1,0 +1,236 @@
+"""`ganlab export`, `python scripts/export.py`: a trained generator as files to take home."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path, PurePath
+from typing import Annotated, Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ganlab import __version__, run_folder
+from ganlab.commands.arguments import Help, run_command
+from ganlab.commands.model_card import model_card
+from ganlab.config.build import Model
+from ganlab.config.parse import dump
+from ganlab.errors import UserError
+from ganlab.networks import settle
+from ganlab.trained import TrainedGenerator, load
+from ganlab.training import checkpoint as checkpoints
+
+SUMMARY = """a trained generator as a file to take home
+
+  {program} run=latest                        weights and settings, for ganlab.load(FILE)
+  {program} run=RUN format=onnx               for onnxruntime and others, at any batch size
+  {program} run=RUN format=torch_export       for torch.export.load(FILE).module(), which needs no ganlab
+
+Beside it go NAME.json, the configuration, and NAME.md, the model card. Nothing is overwritten: where there is a file
+already, a name of ganlab's own gets a number, and one that you typed is refused. No folder of this machine is named."""
+
+SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt2"}
+
+
+@dataclass(frozen=True)
+class Export:
+    """What can be typed."""
+
+    run: Annotated[str, Help("a run folder, latest, a checkpoint, or a file of export with format=safetensors")]
+    format: Annotated[Literal["safetensors", "onnx", "torch_export"], Help("safetensors, onnx or torch_export")] = (
+        "safetensors"
+    )
+    out: Annotated[
+        str | None, Help("a file; otherwise in the run's export/FORMAT/, for a single file in the current folder")
+    ] = None
+    weights: Annotated[
+        Literal["auto", "average", "network"], Help("average, network, or auto: the average where one is kept")
+    ] = "auto"
+    checkpoint: Annotated[int | str | None, Help("one of the run's, its step or name; otherwise the newest")] = None
+    plugins: Annotated[tuple[str, ...], Help("your own modules to import, for an architecture of yours")] = ()
+
+
+def main(arguments: Sequence[str] | None = None, program: str = "export.py") -> int:
+    """Runs the command and returns its exit code: 0 done, 2 refused."""
+    return run_command(Export, export, arguments, program, SUMMARY)
+
+
+def export(settings: Export) -> None:
+    """Writes the files, and says where they are. Raises UserError."""
+    if settings.format == "onnx" and (missing := [one for one in ("onnx", "onnxscript") if find_spec(one) is None]):
+        raise UserError(f"format=onnx: it needs {' and '.join(missing)}; type pip install 'ganlab[onnx]'")
+    generator = load(settings.run, settings.weights, "cpu", settings.plugins, settings.checkpoint)
+    path, run = place(settings, generator)
+    described = description(generator)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        WRITERS[settings.format](generator, described, path)
+        path.with_suffix(".json").write_text(json.dumps({"file": path.name, **described}, indent=2) + "\n")
+        path.with_suffix(".md").write_text(model_card(generator, described, path.name, settings.format, run))
+    except OSError as error:
+        raise UserError(f"{path}: it cannot be written there ({error.strerror or error}); type out=…") from error
+    print(generator.description)
+    for suffix in (path.suffix, ".json", ".md"):
+        print(run_folder.shown(path.with_suffix(suffix)))
+
+
+def place(settings: Export, generator: TrainedGenerator) -> tuple[Path, Path | None]:
+    """Where the file goes, where nothing is yet, and the folder of its run. Raises UserError."""
+    suffix = SUFFIXES[settings.format]
+    source = generator.path.parent.parent if settings.run == "latest" else Path(settings.run).expanduser()
+    inside = generator.path.parent.name == "checkpoints"
+    run = generator.path.parent.parent if inside else None
+    if settings.out is None:
+        folder = source / "export" / settings.format if source.is_dir() else Path()
+        name = f"generator-{generator.step:07d}-{generator.weights}"
+        return run_folder.unused(folder / f"{name}{suffix}"), run
+    path = Path(settings.out)
+    if path.is_dir() or not path.suffix:
+        raise UserError(f"out={path}: format={settings.format} makes one file; type out={path / 'generator'}{suffix}")
+    if path.suffix != suffix:
+        raise UserError(
+            f"out={path}: format={settings.format} makes a {suffix} file; type out={path.with_suffix(suffix)}"
+        )
+    if there := [one.name for end in (suffix, ".json", ".md") if (one := path.with_suffix(end)).exists()]:
+        raise UserError(f"out={path}: there is {' and '.join(there)} already; type another name")
+    return path, run
+
+
+def description(generator: TrainedGenerator) -> dict[str, Any]:
+    """What a program must know of the generator; ``settings`` and ``model`` are what ``ganlab.load`` reads back."""
+    inputs: dict[str, Any] = {"latent": {"shape": ["batch", generator.latent_dim], "type": "float32"}}
+    if generator.classes:
+        inputs["labels"] = {"shape": ["batch"], "type": "int64", "range": [0, len(generator.classes) - 1]}
+    latent = _without_places(dict(generator.settings)).get("latent")
+    return {
+        "ganlab": __version__,
+        "inputs": inputs,
+        "outputs": {"images": {"shape": ["batch", *generator.image_shape], "type": "float32", "range": [-1, 1]}},
+        "latent": latent,
+        "classes": list(generator.classes),
+        "parameters": sum(parameter.numel() for parameter in generator.network.parameters()),
+        "step": generator.step,
+        "weights": generator.weights,
+        "model": dump(Model, generator.model),
+        "settings": _without_places(dict(generator.settings)),
+    }
+
+
+def _without_places(node: Any) -> Any:
+    """Plain settings in which a file or folder is called by its name, not by where it was on this machine."""
+    if isinstance(node, dict):
+        return {key: _without_places(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_without_places(value) for value in node]
+    if isinstance(node, str) and (PurePath(node).is_absolute() or node.startswith("~")):
+        return PurePath(node).name
+    return node
+
+
+# ---------------------------------------------------------------------------------------------------------- the formats
+
+
+class Images(nn.Module):
+    """The generator as others call it: latents (n, dim) and, where it has classes, labels (n,) to images (n, C, H, W).
+
+    A copy whose weights are those that the layers apply: nothing is left to compute from the stored ones.
+    """
+
+    def __init__(self, generator: TrainedGenerator) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(generator.network)
+        settle(self.network)
+
+    def forward(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+        images: Tensor = self.network(latent, {} if labels is None else {"labels": labels}).images
+        return images
+
+
+def _example(generator: TrainedGenerator) -> tuple[Tensor, ...]:
+    # More than one, and not as many as anything else has: a size that occurs twice might be taken for the other.
+    latent = generator.latent(5)
+    labels = generator.labels(5)
+    return (latent,) if labels is None else (latent, labels)
+
+
+def _traced(generator: TrainedGenerator) -> torch.export.ExportedProgram:
+    example = _example(generator)
+    batch = torch.export.Dim("batch", min=1)
+    shapes = [{0: batch}] * len(example)
+    return torch.export.export(Images(generator).eval(), example, dynamic_shapes=tuple(shapes))
+
+
+def _write_safetensors(generator: TrainedGenerator, described: Mapping[str, Any], path: Path) -> None:
+    tree = {
+        "settings": described["settings"],
+        "model": described["model"],
+        "step": generator.step,
+        "generator": {generator.weights: generator.network.state_dict()},
+    }
+    checkpoints.write(path, tree)
+
+
+def _write_onnx(generator: TrainedGenerator, described: Mapping[str, Any], path: Path) -> None:
+    example = _example(generator)
+    names = ["latent", "labels"][: len(example)]
+    batch = torch.export.Dim("batch", min=1)
+    with _quiet():
+        program = torch.onnx.export(
+            Images(generator).eval(),
+            example,
+            input_names=names,
+            output_names=["images"],
+            dynamic_shapes=tuple({0: batch} for _ in example),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None
+    for key in ("ganlab", "step", "weights", "classes", "latent"):
+        value = described[key]
+        program.model.metadata_props[f"ganlab.{key}"] = value if isinstance(value, str) else json.dumps(value)
+    _whole(path, lambda partial: program.save(partial))
+
+
+def _write_torch_export(generator: TrainedGenerator, described: Mapping[str, Any], path: Path) -> None:
+    program = _traced(generator)
+    notes = {"ganlab.json": json.dumps({key: described[key] for key in described if key != "settings"})}
+    _whole(path, lambda partial: torch.export.save(program, partial, extra_files=notes))
+
+
+WRITERS: dict[str, Callable[[TrainedGenerator, Mapping[str, Any], Path], None]] = {
+    "safetensors": _write_safetensors,
+    "onnx": _write_onnx,
+    "torch_export": _write_torch_export,
+}
+
+
+def _whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Writes a file beside its place and renames it: a stop leaves no part that looks like the file."""
+    partial = path.with_name(f".partial-{path.name}")
+    try:
+        write(partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporter says to its own developers."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

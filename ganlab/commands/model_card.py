@@ -1,0 +1,163 @@
+"""The page that goes with an exported generator: what it was trained on and how, its scores, how to use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ganlab.trained import TrainedGenerator
+
+SHOWN = (  # of the settings, in the order of their importance to somebody who has the weights
+    "loss", "regularizer", "generator", "discriminator", "condition", "latent", "norm", "init", "targets", "augment",
+    "schedule", "optimizer", "constraint", "averaging", "batch_size", "seed",
+)  # fmt: skip
+MOST_NAMED = 100  # classes
+DRAWN = {  # 64 latents, for whoever has no ganlab
+    "normal": ("np.random.randn(64, {dim})", "torch.randn(64, {dim})"),
+    "uniform": ("np.random.uniform(-1, 1, (64, {dim}))", "torch.rand(64, {dim}) * 2 - 1"),
+}
+
+
+def model_card(
+    generator: TrainedGenerator, described: Mapping[str, Any], file: str, format: str, run: Path | None
+) -> str:
+    """The card as Markdown. ``run`` is the folder whose scores it shows, None where there is none."""
+    settings: Mapping[str, Any] = described["settings"]
+    sections = {
+        "Use": _use(generator, file, format),
+        "Trained on": _data(generator, settings),
+        "Trained how": _training(generator, settings, run),
+        "Scores": _scores(generator, run),
+        "Limits": _limits(generator, settings),
+    }
+    body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
+    description = generator.description
+    return f"# {file}\n\n{description[0].upper()}{description[1:]}; {described['parameters']:,} parameters.\n\n{body}\n"
+
+
+def _use(generator: TrainedGenerator, file: str, format: str) -> str:
+    classes, dim = generator.classes, generator.latent_dim
+    shape = ", ".join(map(str, generator.image_shape))
+    distribution = str((generator.settings.get("latent") or {}).get("name"))
+    numpy, torch = DRAWN.get(distribution, DRAWN["normal"])
+    if format == "safetensors":
+        labels = f", labels=[{json.dumps(classes[0])}]" if classes else ""
+        kind = "float32" if generator.is_of_points else "uint8"
+        code = [
+            "import ganlab",
+            f'generator = ganlab.load("{file}")',
+            f"images = generator.sample(64, seed=0{labels})  # (64, {shape}) {kind}",
+        ]
+    elif format == "onnx":
+        labels = ', "labels": np.zeros(64, np.int64)' if classes else ""
+        code = [
+            "import numpy as np, onnxruntime",
+            f"latent = {numpy.format(dim=dim)}.astype(np.float32)",
+            f'(images,) = onnxruntime.InferenceSession("{file}").run(None, {{"latent": latent{labels}}})',
+        ]
+    else:
+        labels = ", torch.zeros(64, dtype=torch.int64)" if classes else ""
+        code = [
+            "import torch",
+            f'generator = torch.export.load("{file}").module()',
+            f"images = generator({torch.format(dim=dim)}{labels})",
+        ]
+    told = f" and labels (batch,) int64 from 0 to {len(classes) - 1}" if classes else ""
+    text = [
+        f"It takes latents (batch, {dim}) float32{told}, at any batch size, and gives images (batch, {shape}) float32 "
+        f"in [-1, 1]{', x and y of points of the plane' if generator.is_of_points else ''}.",
+        f"Latents were drawn from: {_component(generator.settings.get('latent'))}.",
+    ]
+    if distribution not in DRAWN and format != "safetensors":
+        text.append("Draw yours so, and not as in the lines above.")
+    if classes != tuple(map(str, range(len(classes)))):
+        named = ", ".join(f"{number} {name}" for number, name in enumerate(classes[:MOST_NAMED]))
+        text.append(f"Classes: {named}{', …' if len(classes) > MOST_NAMED else ''}.")
+    return "\n".join(["```python", *code, "```", "", " ".join(text)])
+
+
+def _data(generator: TrainedGenerator, settings: Mapping[str, Any]) -> str:
+    model = generator.model
+    lines = [f"- data: {_component(settings.get('data'))}"]
+    if model.images:
+        lines.append(f"- images: {model.images:,}, of shape {'×'.join(map(str, generator.image_shape))}")
+    if model.class_names:
+        lines.append(
+            f"- classes: {len(model.class_names):,}" + ("" if generator.classes else ", which it was not told")
+        )
+    lines.append(f"- fingerprint of the images: {model.fingerprint or 'not kept'}")
+    return "\n".join(lines)
+
+
+def _training(generator: TrainedGenerator, settings: Mapping[str, Any], run: Path | None) -> str:
+    lines = [f"- run: {run.resolve().name}"] if run is not None else []
+    lines.append(f"- steps: {generator.step:,} updates of the generator, of {settings.get('steps', '?')} planned")
+    lines.append(f"- weights: {'their average' if generator.weights == 'average' else 'the last'}")
+    lines += [f"- {key}: {text}" for key in SHOWN if (text := _component(settings.get(key)))]
+    return "\n".join(lines)
+
+
+def _component(plain: Any) -> str:
+    """Plain settings in a line: ``adam (lr=0.0002, betas=[0.5, 0.999])``."""
+    if not isinstance(plain, Mapping):
+        return "" if plain is None else str(plain)
+    texts = {key: (value, _component(value)) for key, value in plain.items() if key != "name"}
+    inner = ", ".join(
+        f"{key}={f'({text})' if isinstance(value, Mapping) and not value.get('name') else text}"
+        for key, (value, text) in texts.items()
+        if text
+    )
+    name = plain.get("name")
+    return f"{name} ({inner})" if name and inner else str(name or inner)
+
+
+def _scores(generator: TrainedGenerator, run: Path | None) -> str:
+    """What ``scores.jsonl`` in the run's folder says, each number with what it means; its rows may hold more."""
+    rows = []
+    try:
+        lines = (run / "scores.jsonl").read_text().splitlines() if run is not None else []
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:  # a row that a kill left unfinished
+            continue
+        if isinstance(row, dict) and isinstance(row.get("scores"), dict) and row["scores"]:
+            rows.append(row)
+    if not rows:
+        return "None were taken."
+    mine = [row for row in rows if row.get("step") == generator.step]
+    head = "" if mine else f"None were taken at step {generator.step:,}; these are of other steps of this run.\n\n"
+    return head + "\n".join(map(_score, mine or rows))
+
+
+def _score(row: Mapping[str, Any]) -> str:
+    numbers = ", ".join(
+        f"{name} {value:.6g}" if isinstance(value, int | float) else f"{name} {_component(value)}"
+        for name, value in row["scores"].items()
+    )
+    meaning = ", ".join(
+        f"{key}: {_component(value)}"
+        for key, value in row.items()
+        if key not in ("step", "scores") and value is not None
+    )
+    return f"- step {row.get('step', '?')}: {numbers}" + (f" ({meaning})" if meaning else "")
+
+
+def _limits(generator: TrainedGenerator, settings: Mapping[str, Any]) -> str:
+    data = settings.get("data")
+    held_out = data.get("held_out") if isinstance(data, Mapping) else None
+    lines = [
+        "- It makes what its training images show and nothing else, in one size; what was rare there is rarer here, "
+        "and some of it may be missing.",
+        "- It may repeat training images"
+        + ("." if held_out else ": none were held out, so that nobody has looked whether it does."),
+        "- Who may use it, and for what, depends on the training images: see to their licence, and to the consent of "
+        "whoever is shown in them.",
+    ]
+    if not generator.is_of_points and generator.weights == "average":
+        lines.append("- These are averaged weights: going on with training needs the run's own checkpoint.")
+    return "\n".join(lines)

@@ -1,0 +1,276 @@
+"""`ganlab sample`, `python scripts/sample.py`: pictures from a trained generator."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganlab import run_folder
+from ganlab.commands.arguments import Help, run_command
+from ganlab.errors import UserError
+from ganlab.monitor import animation
+from ganlab.monitor.grid import grid, pixels
+from ganlab.monitor.scatter import scatter
+from ganlab.table import Count, Positive
+from ganlab.trained import TrainedGenerator, load
+
+SUMMARY = """pictures from a trained generator
+
+  {program} run=latest                              64 samples in a grid, in the run's folder
+  {program} run=RUN n=1000 mode=files out=FOLDER    one PNG each; of several classes, a folder each
+  {program} run=RUN mode=interpolate                from one latent to another, a row for each pair
+  {program} run=RUN mode=classes                    a row for each class, one latent a column
+  {program} run=RUN mode=walk out=walk.gif          a closed way through some latents
+
+The same seed gives the same pictures at any batch_size and on any device, to rounding, and the first of more are
+those of fewer. Nothing is overwritten: where there is a file already, a name of ganlab's own gets a number, and one
+that you typed is refused."""
+
+STILL, MOVING = (".png", ".jpg", ".jpeg", ".webp"), animation.SUFFIXES
+MOST_COLUMNS = 16  # classes that a grid has a column for
+MOST_NAMED = 30  # classes whose names are printed
+SMALLEST_SIDE = 320  # pixels of a moving picture: small ones are enlarged, since players blur or shrink them
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What can be typed. None is what the mode makes of it."""
+
+    run: Annotated[str, Help("a run folder, latest, a checkpoint, or a file of export with format=safetensors")]
+    mode: Annotated[
+        Literal["grid", "files", "interpolate", "classes", "walk"], Help("grid, files, interpolate, classes or walk")
+    ] = "grid"
+    n: Annotated[
+        Count | None,
+        Help(
+            "how many: samples (64; points of the plane 2048), rows of interpolate and walk (8; moving, as many "
+            "pictures side by side, 16), latents of classes (8)"
+        ),
+    ] = None
+    seed: Annotated[int, Help("which ones")] = 0
+    labels: Annotated[
+        str | int | tuple[str | int, ...] | None,
+        Help("classes by name or number, [0,1] or [cat,dog], one sample after the other; otherwise all in turn"),
+    ] = None
+    truncation: Annotated[Positive | None, Help("cut normal latents off there: better single images, less variety")] = (
+        None
+    )
+    out: Annotated[
+        str | None,
+        Help(
+            "a file, or a folder to put it in: .png .jpg .webp, of interpolate and walk also .gif .mp4; otherwise in "
+            "the run's samples/, for a single file in the current folder"
+        ),
+    ] = None
+    columns: Annotated[Count | None, Help("images side by side, in a grid and in moving pictures")] = None
+    steps: Annotated[Count | None, Help("pictures from one latent to the next (interpolate 10, walk 4; moving 20)")] = (
+        None
+    )
+    stops: Annotated[Count | None, Help("latents on a walk (4)")] = None
+    rate: Annotated[Positive | None, Help("pictures a second of a .gif or .mp4 (20)")] = None
+    weights: Annotated[
+        Literal["auto", "average", "network"], Help("average, network, or auto: the average where one is kept")
+    ] = "auto"
+    checkpoint: Annotated[int | str | None, Help("one of the run's, its step or name; otherwise the newest")] = None
+    batch_size: Annotated[Count, Help("how many are generated at once")] = 64
+    device: Annotated[str, Help("auto, cpu, mps, cuda, cuda:1")] = "auto"
+    plugins: Annotated[tuple[str, ...], Help("your own modules to import, for an architecture of yours")] = ()
+
+
+USED = {  # settings that not every mode has, and who has them
+    "columns": ("grid", "interpolate", "walk"),
+    "steps": ("interpolate", "walk"),
+    "stops": ("walk",),
+    "rate": ("interpolate", "walk"),
+}
+
+
+def main(arguments: Sequence[str] | None = None, program: str = "sample.py") -> int:
+    """Runs the command and returns its exit code: 0 done, 2 refused."""
+    return run_command(Sample, sample, arguments, program, SUMMARY)
+
+
+def sample(settings: Sample) -> None:
+    """Makes the picture, and says where it is. Raises UserError."""
+    for key, modes in USED.items():
+        if getattr(settings, key) is not None and settings.mode not in modes:
+            raise UserError(f"{key}: mode={settings.mode} has no use for it, {' and '.join(modes)} have; leave it out")
+    generator = load(settings.run, settings.weights, settings.device, settings.plugins, settings.checkpoint)
+    if generator.is_of_points and settings.mode != "grid":
+        raise UserError(f"mode={settings.mode}: these samples are points of the plane; mode=grid shows them")
+    if settings.mode == "classes" and not generator.classes:
+        raise UserError("mode=classes: this generator was trained without classes; mode=grid shows what it makes")
+    path = place(settings, generator)
+    try:
+        MODES[settings.mode](settings, generator, path)
+    except OSError as error:
+        raise UserError(f"{path}: it cannot be written there ({error.strerror or error}); type out=…") from error
+    print(f"{generator.description}\n{run_folder.shown(path)}")
+
+
+def place(settings: Sample, generator: TrainedGenerator) -> Path:
+    """Where the picture goes: nothing is there yet. Raises UserError where it could not be written."""
+    moves = settings.mode in ("interpolate", "walk")
+    suffix = "" if settings.mode == "files" else ".gif" if settings.mode == "walk" else ".png"
+    name = f"{settings.mode}-{generator.step:07d}-{generator.weights}-seed-{settings.seed}{suffix}"
+    if settings.out is None:
+        run = Path(settings.run) if settings.run != "latest" else generator.path.parent.parent
+        path = run_folder.unused((run / "samples" if run.is_dir() else Path()) / name)
+    elif settings.mode == "files":
+        path = Path(settings.out)
+        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+            raise UserError(f"out={settings.out}: there is something already; type another folder")
+    elif Path(settings.out).is_dir() or not Path(settings.out).suffix:
+        path = run_folder.unused(Path(settings.out) / name)
+    else:
+        path = Path(settings.out)
+        if path.exists():
+            raise UserError(f"out={settings.out}: there is such a file already; type another name")
+    if settings.mode != "files":
+        allowed = STILL + (MOVING if moves else ())
+        if path.suffix.lower() not in allowed:
+            raise UserError(f"out={path}: mode={settings.mode} makes {', '.join(allowed)}; type a name that ends so")
+        if _is_moving(path):
+            animation.check(path)
+        elif settings.rate is not None:
+            raise UserError(f"rate: it is of moving pictures, and {path.name} is none; type out=….gif")
+        elif moves and settings.columns is not None:
+            raise UserError("columns: a strip has as many as there are steps; type steps=…, or out=….gif")
+    return path
+
+
+# ------------------------------------------------------------------------------------------------------------ the modes
+
+
+def _grid(settings: Sample, generator: TrainedGenerator, path: Path) -> None:
+    if generator.is_of_points:
+        points = torch.cat([part.cpu() for part in _batches(settings, generator, settings.n or 2048)])
+        nothing = torch.empty(0, *generator.image_shape)
+        _save(scatter(nothing, points, f"{generator.weights}, step {generator.step:,}"), path)
+        return
+    images = torch.cat([part.cpu() for part in _batches(settings, generator, settings.n or 64)])
+    columns = settings.columns
+    if columns is None and generator.classes:
+        turn = len(generator.classes if settings.labels is None else _listed(settings.labels))
+        columns = turn if 1 < turn <= MOST_COLUMNS else None  # each class has a column of its own
+    _save(grid(images, columns=columns), path)
+
+
+def _files(settings: Sample, generator: TrainedGenerator, path: Path) -> None:
+    count = settings.n or 64
+    labels = generator.labels(count, settings.labels)
+    digits = max(len(str(count - 1)), 5)
+    number = 0
+    for part in _batches(settings, generator, count):
+        for image in pixels(part.cpu()):
+            # A folder for each class: data=image_folder reads them as such.
+            folder = path if labels is None else path / _folder_name(int(labels[number]), generator.classes)
+            _save(image, folder / f"{number:0{digits}d}.png")
+            number += 1
+
+
+def _interpolate(settings: Sample, generator: TrainedGenerator, path: Path) -> None:
+    """Each row's two latents and what lies between, both ends included; moving, there and back."""
+    rows = settings.n or (16 if _is_moving(path) else 8)
+    steps = settings.steps or (20 if _is_moving(path) else 10)
+    if steps < 2:
+        raise UserError(f"steps={steps}: the two ends are two pictures already; type steps=2 or more")
+    start, end = generator.latent(2 * rows, settings.seed, settings.truncation).unflatten(0, (rows, 2)).unbind(1)
+    way = torch.stack([generator.between(start, end, step / (steps - 1)) for step in range(steps)])
+    _save_way(settings, generator, path, way, back=True)
+
+
+def _walk(settings: Sample, generator: TrainedGenerator, path: Path) -> None:
+    """From latent to latent and from the last to the first, so that it begins again where it ends."""
+    rows = settings.n or (16 if _is_moving(path) else 8)
+    stops, steps = settings.stops or 4, settings.steps or (20 if _is_moving(path) else 4)
+    latent = generator.latent(rows * stops, settings.seed, settings.truncation).unflatten(0, (rows, stops))
+    way = torch.stack([
+        generator.between(latent[:, stop], latent[:, (stop + 1) % stops], step / steps)
+        for stop in range(stops)
+        for step in range(steps)
+    ])  # fmt: skip
+    _save_way(settings, generator, path, way, back=False)
+
+
+def _classes(settings: Sample, generator: TrainedGenerator, path: Path) -> None:
+    """One row a class, one latent a column: what stays and what changes with the class."""
+    columns = settings.n or 8
+    latent = generator.latent(columns, settings.seed, settings.truncation)
+    rows = len(generator.classes if settings.labels is None else _listed(settings.labels))
+    labels = generator.labels(max(rows, 1), settings.labels)
+    assert labels is not None
+    images = _generated(settings, generator, latent.repeat(len(labels), 1), labels.repeat_interleave(columns))
+    _save(grid(images, columns=columns), path)
+    if len(labels) <= MOST_NAMED:
+        print("Rows:", ", ".join(generator.classes[label] for label in labels.tolist()))
+
+
+MODES: dict[str, Callable[[Sample, TrainedGenerator, Path], None]] = {
+    "grid": _grid, "files": _files, "interpolate": _interpolate, "classes": _classes, "walk": _walk
+}  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------------------- what they all need
+
+
+def _listed(labels: str | int | tuple[str | int, ...]) -> tuple[str | int, ...]:
+    return labels if isinstance(labels, tuple) else (labels,)
+
+
+def _batches(settings: Sample, generator: TrainedGenerator, count: int) -> Iterator[Tensor]:
+    return generator.batches(count, settings.seed, settings.labels, settings.truncation, settings.batch_size)
+
+
+@torch.no_grad()
+def _generated(settings: Sample, generator: TrainedGenerator, latent: Tensor, labels: Tensor | None) -> Tensor:
+    """Images on the CPU of latents (n, dim) and class numbers (n,), ``batch_size`` at a time."""
+    size = settings.batch_size
+    told = [None] * len(latent) if labels is None else labels.split(size)
+    return torch.cat([generator.generate(*part).cpu() for part in zip(latent.split(size), told, strict=False)])
+
+
+def _save_way(settings: Sample, generator: TrainedGenerator, path: Path, way: Tensor, back: bool) -> None:
+    """Latents (steps, rows, dim) as a strip, one row each, or moving, all rows side by side."""
+    steps, rows = way.shape[:2]
+    labels = generator.labels(rows, settings.labels)
+    if not _is_moving(path):
+        told = None if labels is None else labels.repeat_interleave(steps)
+        _save(grid(_generated(settings, generator, way.transpose(0, 1).flatten(0, 1), told), columns=steps), path)
+        return
+    told = None if labels is None else labels.repeat(steps)
+    images = _generated(settings, generator, way.flatten(0, 1), told).unflatten(0, (steps, rows))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frames = [_enlarged(grid(moment, columns=settings.columns)) for moment in images]
+    animation.save(frames + frames[-2:0:-1] if back else frames, path, settings.rate or 20)
+
+
+def _enlarged(picture: Tensor) -> Tensor:
+    """Whole pixels made larger where a moving picture would be tiny."""
+    factor = max(SMALLEST_SIDE // max(picture.shape[1:]), 1)
+    return picture.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+
+
+def _save(picture: Tensor, path: Path) -> None:
+    """A picture (C, H, W) uint8, grey or of colours."""
+    path.parent.mkdir(parents=True, exist_ok=True)  # not before there is something to put into it
+    picture = picture[0] if picture.shape[0] == 1 else picture.permute(1, 2, 0)
+    Image.fromarray(picture.contiguous().numpy()).save(path)
+
+
+def _is_moving(path: Path) -> bool:
+    return path.suffix.lower() in MOVING
+
+
+def _folder_name(number: int, classes: tuple[str, ...]) -> str:
+    """The class's name in letters that every file system takes; with its number, since two may come to the same."""
+    width = len(str(len(classes) - 1))
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", classes[number]).strip("-.")[:60]
+    return f"{number:0{width}d}" if name in ("", str(number)) else f"{number:0{width}d}-{name}"

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ganlab.evaluation.features.base import Extracted, Features, Opened, Reals
+from ganlab.table import Count
+
+
+@dataclass(frozen=True)
+class Pixels(Features):
+    """The images themselves, no network: shrunk with antialiasing to ``side`` pixels where they are larger, then one
+    number a pixel and channel, in [-1, 1].
+
+    Needs nothing and sees no meaning: good for points of the plane, where it is exact, and as the crudest of measures
+    for pictures.
+    """
+
+    side: Count = 16  # pixels
+
+    def open(self, real: Reals, device: torch.device, cache: Path) -> Opened:
+        def extract(images: Tensor) -> Extracted:
+            if max(images.shape[2:]) > self.side:
+                size = tuple(min(self.side, length) for length in images.shape[2:])
+                images = F.interpolate(images, size, mode="bilinear", antialias=True)
+            return Extracted(images.flatten(1))
+
+        return Opened(extract, {"features": "pixels", "hash": "none", "resize": f"antialiased to {self.side}"})

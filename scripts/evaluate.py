@@ -1,0 +1,8 @@
+"""python scripts/evaluate.py run=RUN"""
+
+import sys
+
+if __name__ == "__main__":
+    from ganlab.commands.evaluate import main
+
+    sys.exit(main())
