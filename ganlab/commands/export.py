@@ -189,14 +189,13 @@ def _write_onnx(generator: TrainedGenerator, described: Mapping[str, Any], path:
             output_names=["images"],
             dynamic_shapes=tuple({0: batch} for _ in example),
             dynamo=True,
-            external_data=False,
             verbose=False,
         )
     assert program is not None
     for key in ("ganlab", "step", "weights", "classes", "latent"):
         value = described[key]
         program.model.metadata_props[f"ganlab.{key}"] = value if isinstance(value, str) else json.dumps(value)
-    _whole(path, lambda partial: program.save(partial))
+    _whole(path, lambda partial: program.save(partial, external_data=False))
 
 
 def _write_torch_export(generator: TrainedGenerator, described: Mapping[str, Any], path: Path) -> None:

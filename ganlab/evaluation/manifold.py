@@ -38,7 +38,7 @@ def manifold_scores(real: Tensor, fake: Tensor, nearest: int = 3, density_neares
     A sample on a ball's surface lies in it, as in Kynkäänniemi's Eq. 1; Naeem's published code excludes it, which
     differs only where distances tie: among exact copies and among images of very few values.
 
-    ``real`` (n, d) and ``fake`` (m, d) are compared in float64 tile by tile: 0.4 GiB at d = 2,048 beside the features,
+    ``real`` (n, d) and ``fake`` (m, d) are compared in float64 tile by tile: 0.5 GiB at d = 2,048 beside the features,
     and time in proportion to (n² + m² + nm) d. Raises UserError where a set has no k neighbours to offer, or for
     different numbers of features.
     """

@@ -9,7 +9,7 @@ from ganlab.evaluation.arithmetic import TIE, checked, matched, nearest_squared
 
 def nearest_real(fake: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     """Each fake's nearest real: indices into ``real`` (m,) int64, and Euclidean distances (m,) float64, which are
-    exactly 0 for copies. ``fake`` is (m, d), ``real`` (n, d); tile by tile, 0.4 GiB at d = 2,048 beside them."""
+    exactly 0 for copies. ``fake`` is (m, d), ``real`` (n, d); tile by tile, 0.5 GiB at d = 2,048 beside them."""
     fake, real = _checked(fake, real, least=1)
     squared, indices = nearest_squared(fake, real, 1)
     return indices[:, 0], squared[:, 0].sqrt()

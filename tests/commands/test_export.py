@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -31,7 +32,9 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(params=list(VARIANTS))
+@pytest.fixture(
+    params=["average", "spectral", "weight_norm", "projection", "concat", "embedding", "resnet", "ring_with_labels"]
+)
 def variant(request: pytest.FixtureRequest, trained_run: Callable[..., Path]) -> Path:
     return trained_run(**VARIANTS[request.param])
 
@@ -154,10 +157,9 @@ def test_the_cards_three_lines_run(name: str, format: str, trained_run: Callable
     card = export(trained_run(**VARIANTS[name]), format).with_suffix(".md").read_text()
     code = card.split("```python\n")[1].split("```")[0]
     assert len(code.splitlines()) == 3
-    ran = subprocess.run(
-        [sys.executable, "-c", f"{code}\nprint(tuple(images.shape))"], capture_output=True, text=True, check=False
-    )
-    assert (ran.returncode, ran.stdout) == (0, "(64, 1, 16, 16)\n"), ran.stderr
+    names: dict[str, Any] = {}
+    exec(code, names)  # what the reader of a card would do
+    assert tuple(names["images"].shape) == (64, 1, 16, 16)
     assert ("Draw yours so" in card) == (name == "sphere" and format != "safetensors")
 
 

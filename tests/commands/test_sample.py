@@ -169,6 +169,13 @@ def test_mp4(trained_run: Callable[..., Path]) -> None:
         assert (width % 2, height % 2) == (0, 0)
 
 
+@pytest.mark.skipif(animation._ffmpeg() is None, reason="needs ffmpeg")
+def test_an_mp4_of_odd_sides(tmp_path: Path) -> None:
+    """H.264 as players show it has even sides only: a white line is added."""
+    animation.save([torch.zeros(3, 33, 65, dtype=torch.uint8)] * 2, tmp_path / "odd.mp4", 5)
+    assert (tmp_path / "odd.mp4").stat().st_size > 500
+
+
 def test_without_ffmpeg_it_says_what_to_type(
     trained_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,7 +26,7 @@ def test_the_nearest_real_of_each_fake(tile: int, monkeypatch: pytest.MonkeyPatc
     indices, distances = nearest_real(fake, real)
     torch.testing.assert_close(indices, exact.argmin(1))
     torch.testing.assert_close(distances, exact.min(1).values)
-    assert (indices[3], distances[3]) == (41, 0)
+    assert (indices[3].item(), distances[3].item()) == (41, 0)
 
 
 def test_the_ratio_by_hand() -> None:

@@ -73,3 +73,24 @@ def test_a_wide_truncation_cuts_nothing() -> None:
     drawn = Normal(dim=10, truncation=50.0).sample(COUNT, draw())
     assert torch.isfinite(drawn).all()
     assert moments(drawn) == pytest.approx([0, 1, 3], abs=0.06)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 1.0])
+def test_between_normal_latents_lies_an_arc(share: float) -> None:
+    """In the plane, where it can be drawn: from angle 0 to 90 degrees at length 2, and from there to length 4."""
+    start, end = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])
+    angle = torch.tensor(share * torch.pi / 2)
+    expected = 2 * torch.stack([angle.cos(), angle.sin()])[None]
+    for latent in (Normal(dim=2), Sphere(dim=2)):
+        torch.testing.assert_close(latent.between(start, end, share), expected)
+    long = Normal(dim=2).between(start, 2 * end, share)
+    torch.testing.assert_close(long, expected * torch.tensor([1.0, 2.0]))
+
+
+def test_where_there_is_no_arc_the_line_is_taken() -> None:
+    start = torch.tensor([[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]])
+    end = torch.tensor([[2.0, 4.0], [1.0, 2.0], [-1.0, -2.0]])
+    found = Normal(dim=2).between(start, end, 0.25)
+    torch.testing.assert_close(found, 0.75 * start + 0.25 * end)
+    assert found.isfinite().all()
+    assert torch.equal(Uniform(dim=2).between(start, end, 0.5), (start + end) / 2)
