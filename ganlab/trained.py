@@ -347,4 +347,6 @@ def _whole(name: str, value: Any, least: int | None = None) -> int:
 def _name(settings: Mapping[str, Any], key: str) -> str:
     """The name of a component in plain settings."""
     component = settings.get(key)
+    if isinstance(component, Mapping) and "dataset" in component:  # torchvision's and the hub's: which one says more
+        return str(component["dataset"])
     return str(component.get("name", "?") if isinstance(component, Mapping) else component or "?")

@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None, program: str = "data.py") -> in
 
 
 def _main(words: list[str]) -> int:
+    if f"{PLACE}=" in words:
+        raise UserError(f"{PLACE}=: need a folder; leave it out for the usual one")
     places = [word.partition("=")[2] for word in words if word.startswith(f"{PLACE}=")]
     action, *names = [word for word in words if not word.startswith(f"{PLACE}=")] or ["list"]
     if unknown := [word for word in (action, *names) if "=" in word or word.startswith("-")]:
@@ -48,6 +50,12 @@ def _main(words: list[str]) -> int:
         print(
             f"{entry.path.name:{width}}  {entry.images:>11,} images of {shape:11}{cache.readable(entry.bytes):>8}"
             f"   last used {datetime.fromtimestamp(entry.used):%Y-%m-%d %H:%M}   {entry.root}".rstrip()
+        )
+    rest = cache.leftovers(folder)
+    if rest:
+        size = sum(file.stat().st_size for path in rest for file in path.iterdir())
+        print(
+            f"{cache.readable(size)} unfinished: of a run that decodes now, or was killed; clear takes the latter away"
         )
     total = cache.readable(sum(entry.bytes for entry in chosen))
     print(f"{total} {'taken away' if action == 'clear' else 'kept'} in {folder}")

@@ -30,7 +30,7 @@ def model_card(
         "Trained on": _data(generator, settings),
         "Trained how": _training(generator, settings, run),
         "Scores": _scores(generator, run),
-        "Limits": _limits(generator, settings),
+        "Limits": _limits(generator),
     }
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
     description = generator.description
@@ -129,9 +129,19 @@ def _scores(generator: TrainedGenerator, run: Path | None) -> str:
             rows.append(row)
     if not rows:
         return "None were taken."
-    mine = [row for row in rows if row.get("step") == generator.step]
-    head = "" if mine else f"None were taken at step {generator.step:,}; these are of other steps of this run.\n\n"
+    mine = [row for row in rows if row.get("step") == generator.step and _weights(row) in (None, generator.weights)]
+    head = (
+        ""
+        if mine
+        else f"None were taken of these weights at step {generator.step:,}; these are others of this run.\n\n"
+    )
     return head + "\n".join(map(_score, mine or rows))
+
+
+def _weights(row: Mapping[str, Any]) -> Any:
+    """Which weights a row is of; None where it does not say."""
+    fingerprint = row.get("fingerprint")
+    return fingerprint.get("weights") if isinstance(fingerprint, Mapping) else None
 
 
 def _score(row: Mapping[str, Any]) -> str:
@@ -139,22 +149,15 @@ def _score(row: Mapping[str, Any]) -> str:
         f"{name} {value:.6g}" if isinstance(value, int | float) else f"{name} {_component(value)}"
         for name, value in row["scores"].items()
     )
-    meaning = ", ".join(
-        f"{key}: {_component(value)}"
-        for key, value in row.items()
-        if key not in ("step", "scores") and value is not None
-    )
-    return f"- step {row.get('step', '?')}: {numbers}" + (f" ({meaning})" if meaning else "")
+    meaning = _component(row.get("fingerprint"))
+    return f"- step {row.get('step', '?')}: {numbers} ({meaning or 'nothing is kept of what these compare'})"
 
 
-def _limits(generator: TrainedGenerator, settings: Mapping[str, Any]) -> str:
-    data = settings.get("data")
-    held_out = data.get("held_out") if isinstance(data, Mapping) else None
+def _limits(generator: TrainedGenerator) -> str:
     lines = [
         "- It makes what its training images show and nothing else, in one size; what was rare there is rarer here, "
         "and some of it may be missing.",
-        "- It may repeat training images"
-        + ("." if held_out else ": none were held out, so that nobody has looked whether it does."),
+        "- It may repeat training images: a score can make that look unlikely, and none rules it out.",
         "- Who may use it, and for what, depends on the training images: see to their licence, and to the consent of "
         "whoever is shown in them.",
     ]

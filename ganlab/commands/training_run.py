@@ -54,7 +54,13 @@ def open_data(source: Source, cache: str | None = None) -> ImageSet:
 def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None:
     """Looks at what only files can tell: that there are images enough, and the state to resume from. Raises
     UserError."""
-    need_a_batch(open_data(settings.data, settings.runtime.cache), settings.batch_size)
+    image_set = open_data(settings.data, settings.runtime.cache)
+    need_a_batch(image_set, settings.batch_size)
+    if settings.condition.needs_labels and len(image_set.classes) != (count := settings.data.class_count):
+        raise UserError(
+            f"data: {count} classes were found at first, and {len(image_set.classes)} when the images were listed; are "
+            "they being copied just now?"
+        )
     if resume is None:
         for initializer in (settings.init.generator, settings.init.discriminator):
             assert initializer != "auto", "resolved by the configuration"
@@ -68,6 +74,12 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
     if state["step"] >= settings.steps:
         raise UserError(
             f"{resume.path} has done {state['step']:,} steps; type steps={2 * state['step']} to go on to twice as many"
+        )
+    trained_on = (state.get("model") or {}).get("class_names")
+    if settings.condition.needs_labels and trained_on and list(trained_on) != list(image_set.classes):
+        raise UserError(
+            f"{resume.path} was trained on the classes {', '.join(trained_on[:12])}, and now there are "
+            f"{', '.join(image_set.classes[:12])}; type data.root=… for the data as it was"
         )
     try:
         for name, build in (("generator", build_generator), ("discriminator", build_discriminator)):

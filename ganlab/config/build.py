@@ -151,6 +151,13 @@ def build_trainer(
         for network, norm in ((generator, settings.norm.generator), (discriminator, settings.norm.discriminator)):
             assert norm.weight != "auto", "resolved by the configuration"
             parametrize(network, norm.weight)
+    batch = settings.batch_size // getattr(settings.schedule, "accumulation", 1)
+    kept = len(image_set.held_out)
+    if kept and (kept < shapes_of(settings).pack or (discriminator.mixes_samples and kept < batch)):
+        notes.append(
+            f"data.held_out: {kept} images are fewer than D judges together, so discriminator/held_out is not "
+            f"reported; hold out {batch} or more"
+        )
     for network in (generator, discriminator):
         network.to(machine.device).to(memory_format=machine.memory_format)
     averages = settings.averaging.share(1) is not None

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -28,9 +27,9 @@ class Archive(ImageFiles):
     """Image files in an archive ``root``; its folders are the classes, as those of an image folder are."""
 
     def check(self) -> None:
-        root = Path(self.root)
-        if not root.is_file():
-            hint = "it is a folder; type data=image_folder" if root.is_dir() else "type data.root=… for where it is"
+        if not os.path.isfile(self.root):
+            is_folder = os.path.isdir(self.root)
+            hint = "it is a folder; type data=image_folder" if is_folder else "type data.root=… for where it is"
             raise UserError(f"data.root={self.root}: there is no such file; {hint}")
 
     def stamp(self) -> str:
@@ -62,7 +61,7 @@ class Zip(Archive):
     def names(self) -> Iterator[tuple[str, str]]:
         with self._whole():
             names = [member.filename for member in _zip(*_version(self.root)).infolist() if not member.is_dir()]
-        return ((name, name) for name in names)
+        return ((name.removeprefix("./"), name) for name in names)
 
     def pixels(self, item: str) -> np.ndarray:
         archive = _zip(*_version(self.root))
@@ -122,11 +121,14 @@ def _zip(root: str, changed: int) -> zipfile.ZipFile:
 @lru_cache(maxsize=2)
 def _members(root: str, changed: int) -> list[Member]:
     with tarfile.open(root) as archive:
-        return [
-            Member(member.name.removeprefix("./"), member.offset_data, member.size)
-            for member in archive
-            if member.isreg() and not member.issparse()
-        ]
+        found = {member.name: member for member in archive}
+    # A hard link has no bytes of its own: they are those of the file that it names.
+    pairs = [(name, found.get(member.linkname) if member.islnk() else member) for name, member in found.items()]
+    return [
+        Member(name.removeprefix("./"), member.offset_data, member.size)
+        for name, member in pairs
+        if member is not None and member.isreg() and not member.issparse()
+    ]
 
 
 @lru_cache(maxsize=2)

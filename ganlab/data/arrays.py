@@ -292,7 +292,7 @@ def _whole(name: str) -> Iterator[None]:
     """Turns what readers say of a file that is not whole, or not NumPy's, into a sentence."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
         reason = " ".join(str(error).split()).split(". ")[0] or type(error).__name__
         raise UserError(f"data.root={name}: not a whole .npy or .npz file ({reason}); save it again") from error
     except MemoryError as error:

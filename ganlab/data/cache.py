@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import getpass
 import hashlib
 import json
 import os
@@ -23,7 +24,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from ganlab.data.decoding import decode_into
-from ganlab.data.source import ImageSet
+from ganlab.data.source import ImageSet, printable
 from ganlab.errors import UserError
 
 if TYPE_CHECKING:
@@ -55,7 +56,12 @@ def folder_of(named: str | Path | None = None) -> Path:
         usual.mkdir(parents=True, exist_ok=True)
     if os.access(usual, os.W_OK | os.X_OK):
         return usual
-    return Path(tempfile.gettempdir(), f"ganlab-{os.environ.get('USER') or os.environ.get('USERNAME') or 'cache'}")
+    own = Path(tempfile.gettempdir(), f"ganlab-{getpass.getuser()}")
+    with contextlib.suppress(OSError):
+        own.mkdir(mode=0o700, exist_ok=True)
+    if hasattr(os, "getuid") and own.exists() and own.stat().st_uid != os.getuid():
+        raise UserError(f"{own}: it belongs to somebody else; type runtime.cache=… for a folder of your own")
+    return own
 
 
 # ------------------------------------------------------------------------------------------------- what has been made
@@ -78,7 +84,11 @@ class Entry:
 def entries(folder: Path) -> list[Entry]:
     """What the cache holds, last used first."""
     found = []
-    for index in folder.glob("*/index.json"):
+    try:
+        indices = [index for index in folder.glob("*/index.json") if not index.parent.name.startswith(".")]
+    except OSError as error:
+        raise UserError(f"{folder}: it cannot be looked into ({error.strerror})") from error
+    for index in indices:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             facts = json.loads(index.read_text())
             size = sum(file.stat().st_size for file in index.parent.iterdir())
@@ -88,19 +98,24 @@ def entries(folder: Path) -> list[Entry]:
     return sorted(found, key=lambda entry: -entry.used)
 
 
+def leftovers(folder: Path) -> list[Path]:
+    """What killed runs have left, and what others are making right now."""
+    return [path for end in ("partial", "gone") for path in folder.glob(f".*.{end}") if path.is_dir()]
+
+
 def clear(folder: Path, names: Sequence[str] = ()) -> list[Entry]:
     """Takes entries away: those named, or all of them with what broken runs have left. A run that has one open keeps
     it. Raises UserError where a name is none, before anything is taken away."""
     known = {entry.path.name: entry for entry in entries(folder)}
     if missing := [name for name in names if name not in known]:
         raise UserError(f"{missing[0]}: there is no such entry under {folder}; ganlab data lists them")
-    chosen = [known[name] for name in names] if names else list(known.values())
+    chosen = [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
     try:
         for entry in chosen:
             _take_away(entry.path)
-        for rest in () if names else (*folder.glob(".*.partial"), *folder.glob(".*.gone")):
+        for rest in () if names else leftovers(folder):
             # What a run is making at this moment stays.
-            with contextlib.suppress(Timeout), FileLock(_lock_of(rest.name.split(".", 1)[1], folder), timeout=0):
+            with contextlib.suppress(Timeout), FileLock(_lock_of(rest.stem.lstrip("."), folder), timeout=0):
                 shutil.rmtree(rest)
     except OSError as error:
         raise UserError(f"{folder}: it cannot be cleared ({error.strerror})") from error
@@ -112,19 +127,19 @@ def clear(folder: Path, names: Sequence[str] = ()) -> list[Entry]:
 
 def open_or_make(source: Stored, named: Path | None) -> ImageSet:
     """The images of ``source`` out of the cache, decoded into it where they are not there yet. Raises UserError."""
-    folder = folder_of(named)
-    if found := _opened(_entry(folder, source)):
+    folder, name = folder_of(named), _name(source)
+    if found := _opened(_entry(folder, name, _stamp(source))):
         return found
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(_lock_of(_entry(folder, source).name, folder))
+        lock = FileLock(_lock_of(name, folder))
         try:
             lock.acquire(timeout=0)
         except Timeout:
             print("waiting for another run that decodes the same images", file=sys.stderr)
             lock.acquire()
         try:
-            return _opened(_entry(folder, source)) or _make(folder, source)
+            return _opened(_entry(folder, name, _stamp(source))) or _make(folder, name, source)
         finally:
             lock.release()
     except OSError as error:
@@ -139,24 +154,24 @@ def open_or_make(source: Stored, named: Path | None) -> ImageSet:
         ) from error
 
 
-def _make(folder: Path, source: Stored) -> ImageSet:
+def _make(folder: Path, name: str, source: Stored) -> ImageSet:
     """Decodes all images into a new entry. Nobody else does so with these settings meanwhile."""
     began = time.monotonic()
-    listing = _listed(source)
-    entry = _entry(folder, source)
-    partial = folder / f".{entry.name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
+    stamp, listing = _listed(source)
+    entry, partial = _entry(folder, name, stamp), folder / f".{name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
     partial.mkdir()
     try:
         failed = _decode(partial, source, listing)
         total = len(listing.items)
         if len(failed) == total:
             raise UserError(
-                f"none of the {total:,} images can be read; the first: {_reason(source, listing, failed)[0]}"
+                f"none of the {total:,} images can be read; the first: {printable(_reason(source, listing, failed)[0])}"
             )
         lines = [*_reason(source, listing, failed), *listing.details]
         if lines:
-            (partial / "left-out.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            text = "".join(f"{printable(line)}\n" for line in lines)
+            (partial / "left-out.txt").write_text(text, encoding="utf-8", errors="backslashreplace")
         if listing.labels is not None:
             np.save(partial / "labels.npy", listing.labels)
         index = {
@@ -166,7 +181,7 @@ def _make(folder: Path, source: Stored) -> ImageSet:
             "image_shape": source.image_shape,
             "classes": listing.classes,
             "failed": sorted(failed),
-            "example": lines[0] if failed else "",
+            "example": printable(lines[0]) if failed else "",
             "notes": listing.notes,
             "fingerprint": _fingerprint(partial, listing),
             "seconds": round(time.monotonic() - began, 1),
@@ -179,7 +194,7 @@ def _make(folder: Path, source: Stored) -> ImageSet:
         partial.rename(entry)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    for other in folder.glob(f"{_name(source)}-*"):
+    for other in folder.glob(f"{name}-*"):
         if other != entry:  # made of files that are no longer there
             _take_away(other)
     made = _opened(entry, time.monotonic() - began)
@@ -187,16 +202,33 @@ def _make(folder: Path, source: Stored) -> ImageSet:
     return made
 
 
-def _listed(source: Stored) -> Listing:
-    """What there is, listed again where that changed the files (a download), or somebody else just did."""
+def _stamp(source: Stored) -> str:
+    with _reading(source):
+        return source.stamp()
+
+
+def _listed(source: Stored) -> tuple[str, Listing]:
+    """What there is, listed again where that changed the files (a download) or somebody else just did, and the stamp of
+    the files as they were before: one that came meanwhile makes the next start decode afresh."""
     listing: Listing | None = None
-    for _ in range(3):
-        stamp, listing = source.stamp(), None  # the one before may hold all images
-        listing = source.selected()
-        if source.stamp() == stamp:
-            break
+    with _reading(source):
+        for _ in range(3):
+            stamp, listing = source.stamp(), None  # the one before may hold all images
+            listing = source.selected()
+            if source.stamp() == stamp:
+                break
     assert listing is not None
-    return listing
+    return stamp, listing
+
+
+@contextlib.contextmanager
+def _reading(source: Stored) -> Iterator[None]:
+    """Files that cannot be read are not the cache's fault."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or source.label
+        raise UserError(f"{printable(str(where))}: its images cannot be read ({error.strerror or error})") from error
 
 
 def _decode(partial: Path, source: Stored, listing: Listing) -> dict[int, str]:
@@ -277,8 +309,8 @@ def _fingerprint(partial: Path, listing: Listing) -> str:
 def _settings_of(source: Stored) -> dict[str, Any]:
     plain = {key: value for key, value in dataclasses.asdict(source).items() if key not in source.not_in_pixels}
     for key in source.paths:  # the same name means other files in another folder
-        if isinstance(plain[key], str) and Path(plain[key]).exists():
-            plain[key] = str(Path(plain[key]).resolve())
+        if isinstance(plain[key], str) and (key not in source.maybe_paths or os.path.exists(plain[key])):
+            plain[key] = os.path.realpath(plain[key])
     return {"kind": type(source).__name__, **plain}
 
 
@@ -288,14 +320,13 @@ def _name(source: Stored) -> str:
     return f"{readable}-{_hash(json.dumps([FORMAT, _settings_of(source)], sort_keys=True, default=str))}"
 
 
-def _entry(folder: Path, source: Stored) -> Path:
-    return folder / f"{_name(source)}-{_hash(source.stamp())}"
+def _entry(folder: Path, name: str, stamp: str) -> Path:
+    return folder / f"{name}-{_hash(stamp)}"
 
 
-def _lock_of(entry: str, folder: Path) -> Path:
-    """The lock of an entry: one for all that differ in the files alone."""
-    name, settings, *_ = entry.rsplit("-", 2)
-    return folder / f".{name}-{settings}.lock"
+def _lock_of(name: str, folder: Path) -> Path:
+    """The lock of all entries that differ in the files alone."""
+    return folder / f".{name}.lock"
 
 
 def _hash(text: str) -> str:

@@ -92,6 +92,11 @@ def _map(workers: int) -> Iterator[Callable[..., Any]]:
             "a process that decoded images was ended from outside (for lack of memory, perhaps), by a file that its "
             "decoder cannot bear, or by a script of yours that does not keep to `if __name__ == '__main__':`"
         ) from None
+    except BaseException:
+        # Whoever stops does not want to wait for the images that are being decoded; none of them is kept.
+        for process in list((getattr(pool, "_processes", None) or {}).values()):
+            process.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

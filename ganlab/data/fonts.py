@@ -210,6 +210,9 @@ def _drawn(font: ImageFont.FreeTypeFont, character: str) -> np.ndarray:
 
 def _faces(file: str) -> int:
     """How many fonts there are in a file: several in a collection."""
-    with open(file, "rb") as reading:
-        start = reading.read(12)
+    try:
+        with open(file, "rb") as reading:
+            start = reading.read(12)
+    except OSError:  # told when its first glyph is drawn
+        return 1
     return min(int.from_bytes(start[8:12], "big"), 256) if start[:4] == b"ttcf" else 1

@@ -38,6 +38,7 @@ class HuggingFace(Stored):
     """
 
     paths: ClassVar[frozenset[str]] = frozenset({"dataset"})
+    maybe_paths: ClassVar[frozenset[str]] = frozenset({"dataset"})
 
     dataset: str = "ylecun/mnist"
     config: str | None = None

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
+import stat
+from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from ganlab.data import pixels
-from ganlab.data.source import sides
+from ganlab.data.source import printable, sides
 from ganlab.data.stored import Listing, Stored
 from ganlab.errors import UserError, nearest
 from ganlab.table import Count
@@ -50,17 +51,26 @@ class ImageFiles(Stored):
     # ---------------------------------------------------------------------------------------------------------- shared
 
     @property
+    def part(self) -> str:
+        """The folder under the root that is taken; nothing for the root itself."""
+        return (self.split or "").strip("/")
+
+    def folders(self) -> list[str]:
+        """The folders directly under the root."""
+        return sorted({name.partition("/")[0] for name, _ in self.names() if "/" in name})
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
         return (3 if self.color == "rgb" else 1, *sides(self.size, (0, 0)))
 
     @property
     def label(self) -> str:
         _, height, width = self.image_shape
-        return f"{Path(self.root).resolve().name}-{self.split or ''}-{height}x{width}".replace("--", "-")
+        return "-".join(filter(None, (Path(self.root).resolve().name, self.part, f"{height}x{width}")))
 
     @property
     def all_classes(self) -> int:
-        if not Path(self.root).exists():
+        if not os.path.exists(self.root):
             return 0
         count = len({_class_of(name) for name, _ in self._taken() if _is_image(name)})
         return count if count > 1 else 0
@@ -72,7 +82,7 @@ class ImageFiles(Stored):
 
     def _taken(self) -> Iterator[tuple[str, Any]]:
         """The names below ``split``, hidden files and folders left out (some systems put a shadow beside each file)."""
-        prefix = f"{self.split.strip('/')}/" if self.split else ""
+        prefix = f"{self.part}/" if self.part else ""
         for name, item in self.names():
             if name.startswith(prefix):
                 inner = name.removeprefix(prefix)
@@ -88,14 +98,14 @@ class ImageFiles(Stored):
             else:
                 others.append(name)
         if not found:
-            folders = sorted({name.split("/")[0] for name, _ in self.names() if "/" in name}) if self.split else []
-            if self.split and self.split not in folders:
-                guess = nearest(self.split, folders)
+            folders = self.folders() if self.part else []
+            if self.part and self.part.split("/")[0] not in folders:
+                guess = nearest(self.part, folders)
                 hint = (
                     f"did you mean data.split={guess}?" if guess else f"there are {', '.join(folders[:12]) or 'none'}"
                 )
                 raise UserError(f"data.split={self.split}: no such folder under {self.root}; {hint}")
-            where = f"{self.root}/{self.split}" if self.split else self.root
+            where = f"{self.root}/{self.part}" if self.part else self.root
             raise UserError(
                 f"data.root={where}: no image file in it ({' '.join(sorted(pixels.SUFFIXES))} are looked for); "
                 "type data.root=… for another place"
@@ -107,7 +117,7 @@ class ImageFiles(Stored):
         notes = []
         if others:
             endings = Counter(PurePosixPath(name).suffix.lower() or "no ending" for name in others).most_common(3)
-            kinds = ", ".join(f"{count:,} {ending}" for ending, count in endings)
+            kinds = printable(", ".join(f"{count:,} {ending}" for ending, count in endings))
             notes.append(f"passed over, as no images by their names: {kinds}")
         if classes and len(classes) > 1 and {name.lower() for name in classes} <= PARTS:
             notes.append(
@@ -128,35 +138,43 @@ class ImageFolder(ImageFiles):
     """Every image file below the folder ``root``; a folder that is linked to counts as one."""
 
     def check(self) -> None:
-        root = Path(self.root)
-        if not root.is_dir():
+        if not os.path.isdir(self.root):
             kind = next((kind for kind, endings in ARCHIVES.items() if self.root.lower().endswith(endings)), None)
-            hint = (
-                f"it is a file; type data={kind}"
-                if kind and root.is_file()
-                else "type data.root=… for the one with your images"
-            )
+            is_archive = kind and os.path.isfile(self.root)
+            hint = f"it is a file; type data={kind}" if is_archive else "type data.root=… for the one with your images"
             raise UserError(f"data.root={self.root}: there is no such folder; {hint}")
+        if not os.access(self.root, os.R_OK | os.X_OK):
+            raise UserError(f"data.root={self.root}: it may not be looked into; allow it, or type data.root=…")
+
+    @property
+    def top(self) -> str:
+        """The folder that is taken as the root."""
+        return os.path.join(self.root, self.part)
 
     @property
     def all_classes(self) -> int:
-        top = os.path.join(self.root, self.split or "")
-        if not os.path.isdir(top):
+        try:
+            with os.scandir(self.top) as entries:
+                seen = sorted((entry for entry in entries if not _is_hidden(entry.name)), key=lambda one: one.name)
+        except OSError:
             return 0
-        with os.scandir(top) as entries:
-            seen = [entry for entry in entries if not _is_hidden(entry.name)]
         # One image is enough to make a folder a class: the rest of it is not looked at.
-        folders = (entry.path for entry in seen if entry.is_dir())
-        count = sum(any(_is_image(name) and not _is_hidden(name) for name, _ in _scan(path)) for path in folders)
-        count += any(_is_image(entry.name) and not entry.is_dir() for entry in seen)
+        visited: set[tuple[int, int]] = set()
+        folders = (entry.path for entry in seen if _is_dir(entry))
+        count = sum(any(_is_image(name) for name, _ in _scan(path, visited=visited)) for path in folders)
+        count += any(_is_image(entry.name) and not _is_dir(entry) for entry in seen)
         return count if count > 1 else 0
 
     def names(self) -> Iterator[tuple[str, str]]:
-        return ((name, name) for name, _ in _scan(self.root))
+        prefix = f"{self.part}/" if self.part else ""
+        return ((prefix + name, prefix + name) for name, _ in _scan(self.top))
+
+    def folders(self) -> list[str]:
+        return sorted(entry.name for entry in os.scandir(self.root) if _is_dir(entry))
 
     def stamp(self) -> str:
         digest = hashlib.blake2b(digest_size=16)
-        for name, entry in sorted(_scan(self.root), key=lambda one: one[0]):
+        for name, entry in sorted(_scan(self.top), key=lambda one: one[0]):
             try:
                 facts = entry.stat()
             except OSError:  # a link to nowhere
@@ -166,11 +184,22 @@ class ImageFolder(ImageFiles):
 
     def listing(self) -> Listing:
         self.check()
-        return super().listing()
+        listing = super().listing()
+        passed: list[str] = []
+        for _ in _scan(self.top, passed):
+            pass
+        if not passed:
+            return listing
+        more = f", and {len(passed) - 1:,} more" if len(passed) > 1 else ""
+        note = f"not looked into: {printable(passed[0])}{more}"
+        return replace(listing, notes=(*listing.notes, note), details=(*listing.details, *passed))
 
     def pixels(self, item: str) -> np.ndarray:
         file = os.path.join(self.root, item)
-        if os.path.getsize(file) > pixels.LARGEST_FILE:
+        facts = os.stat(file)
+        if not stat.S_ISREG(facts.st_mode):
+            raise ValueError("no file, but a pipe or a device")
+        if facts.st_size > pixels.LARGEST_FILE:
             raise ValueError("more than 512 MiB, which no image takes that could be decoded")
         return pixels.read(file, self.image_shape, self.crop, self.background)
 
@@ -181,25 +210,47 @@ ARCHIVES = {
 }
 
 
-def _scan(root: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Every file below ``root`` by its name from there on, each folder once however many links lead to it."""
-    visited: set[tuple[int, int]] = set()
-    folders = [("", root)]
+MADE_HERE = ({"config.yaml", "status.json"}, {"images.npy", "index.json"})  # a run's folder, a cache's entry
+
+
+def _scan(
+    root: str, passed: list[str] | None = None, visited: set[tuple[int, int]] | None = None
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Every file below ``root`` by its name from there on, each folder once however many links lead to it; hidden ones
+    are left out. ``passed`` takes the folders that were not looked into: those that may not be, and what runs have
+    made, whose samples are no data."""
+    visited = set() if visited is None else visited
+    folders = deque([("", root)])
     while folders:
-        prefix, folder = folders.pop(0)
+        prefix, folder = folders.popleft()
         try:
             facts = os.stat(folder)
             if (facts.st_dev, facts.st_ino) in visited:  # a link back up, or a second one to the same place
                 continue
             visited.add((facts.st_dev, facts.st_ino))
-            with os.scandir(folder) as entries:
-                for entry in sorted(entries, key=lambda entry: entry.name):
-                    if entry.is_dir():
-                        folders.append((f"{prefix}{entry.name}/", entry.path))
-                    else:
-                        yield prefix + entry.name, entry
-        except OSError:  # a folder that may not be looked into
+            with os.scandir(folder) as found:
+                entries = sorted((entry for entry in found if not _is_hidden(entry.name)), key=lambda one: one.name)
+        except OSError as error:
+            if passed is not None:
+                passed.append(f"{prefix or folder}: {error.strerror}")
             continue
+        names = {entry.name for entry in entries}
+        if prefix and any(made <= names for made in MADE_HERE):
+            if passed is not None:
+                passed.append(f"{prefix}: a run of ganlab, or its cache, made it")
+            continue
+        for entry in entries:
+            if _is_dir(entry):
+                folders.append((f"{prefix}{entry.name}/", entry.path))
+            else:
+                yield prefix + entry.name, entry
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or to where nobody may look
+        return False
 
 
 def _is_image(name: str) -> bool:

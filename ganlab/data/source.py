@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 
 from ganlab import streams
-from ganlab.errors import UserError
+from ganlab.errors import UserError, nearest
 from ganlab.table import Count, Range, Whole
 
 Size = Count | tuple[Count, Count] | None
@@ -60,7 +60,7 @@ class ImageSet:
     def hold_out(self, wanted: int | float) -> ImageSet:
         """With ``wanted`` images, or that share, kept out of training: chosen at random, the same in every run. Raises
         UserError where none would be left."""
-        count = round(wanted * len(self)) if wanted < 1 else int(wanted)
+        count = max(1, round(wanted * len(self))) if 0 < wanted < 1 else int(wanted)
         if count >= len(self):
             raise UserError(
                 f"data.held_out={wanted}: there are {len(self):,} images, and none would be left to train with; "
@@ -108,6 +108,11 @@ def some(rows: np.ndarray, count: int, stream: str) -> np.ndarray:
     return np.sort(rows[order[:count]])
 
 
+def printable(text: str) -> str:
+    """Text with what a terminal would obey written out: names of files may hold anything."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
 def chosen_classes(names: Sequence[str], wanted: Sequence[str | int]) -> list[int]:
     """The numbers of the classes that ``data.classes`` names, each by its name or its number. Raises UserError."""
     if not names:
@@ -120,7 +125,9 @@ def chosen_classes(names: Sequence[str], wanted: Sequence[str | int]) -> list[in
             numbers.append(one)
         else:
             shown = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
-            raise UserError(f"data.classes: there is no class {one}; the classes are {shown}")
+            guess = nearest(str(one), names)
+            hint = f"did you mean {guess}?" if guess else f"the classes are {shown}"
+            raise UserError(f"data.classes: there is no class {one}; {printable(hint)}")
     if len(set(numbers)) < len(numbers) or not numbers:
         raise UserError(f"data.classes=[{','.join(map(str, wanted))}]: name at least one class, and each once")
     return numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,11 +43,18 @@ class Stored(Source):
     """Settings that leave the decoded images as they are."""
     paths: ClassVar[frozenset[str]] = frozenset()
     """Settings that are places of files."""
+    maybe_paths: ClassVar[frozenset[str]] = frozenset()
+    """Of those, the ones that may be something else, such as a name on a hub."""
 
     size: Size = None
     classes: tuple[str | int, ...] | None = None
     limit: Count | None = None
     held_out: HeldOut = 0
+
+    def __post_init__(self) -> None:
+        for key in self.paths:  # `data.root=~/pictures` reaches us as it was typed
+            if isinstance(value := getattr(self, key), str):
+                object.__setattr__(self, key, os.path.expanduser(value))
 
     # ------------------------------------------------------------------------------------------- what a subclass says
 

@@ -87,6 +87,7 @@ class TorchvisionSet(Stored):
     flip: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "options", Options(self.options))
 
     @property
@@ -135,7 +136,11 @@ class TorchvisionSet(Stored):
             for path in (place, *inside):
                 with suppress(OSError):  # a link to nowhere
                     facts = os.stat(path)
-                    digest.update(f"{os.path.basename(path)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+                    digest.update(
+                        f"{os.path.basename(path)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode(
+                            errors="surrogateescape"
+                        )
+                    )
         return digest.hexdigest()
 
     # --------------------------------------------------------------------------------------------- torchvision's reader

@@ -15,7 +15,7 @@ def arc(start: Tensor, end: Tensor, share: float) -> Tensor:
     angle = cosine.acos()
     # Where both point the same way, or opposite ways, there is no one arc; the line is the same then, or all there is.
     whole = angle.sin()
-    line = whole < 1e-4
+    line = whole < 1e-3  # an angle in float32 is not known better near 0 and π
     whole = torch.where(line, 1.0, whole)
     along = (((1 - share) * angle).sin() * start + (share * angle).sin() * end) / whole
     return torch.where(line, start.lerp(end, share), along)

@@ -113,7 +113,6 @@ class Checkpoints:
             old.unlink(missing_ok=True)
         return path
 
-
     def save_best(self, state: dict[str, Any]) -> Path:
         """The checkpoint with the best score so far, which replaces the one before."""
         path = self.folder / f"best{SUFFIX}"

@@ -260,6 +260,8 @@ class Trainer:
         unseen = self.feed.held_out(self.feed.batch_size // parts, self.step)
         if unseen is None or len(unseen.images) < self.game.pack:
             return {}
+        if self.game.discriminator.mixes_samples and len(unseen.images) < self.feed.batch_size // parts:
+            return {}  # a smaller batch looks different to a D that compares its samples
         moment = self._moment(frozenset(), "held_out", 0)
         return {"discriminator/held_out": float(judge_unseen(self.game, unseen, moment))}
 

@@ -323,3 +323,89 @@ def test_a_program_that_is_no_file_decodes_by_itself(tmp_path: Path) -> None:
     environment = {**os.environ, "GANLAB_CACHE": str(tmp_path / "cache")}
     ran = subprocess.run(command, input=OPEN, env=environment, capture_output=True, text=True, check=False)
     assert ran.stdout.startswith("decoded"), ran.stderr
+
+
+def test_a_share_is_rounded_and_never_nothing(tmp_path: Path) -> None:
+    assert len(Numbers(count=35, held_out=0.5).open(tmp_path).held_out) == 18
+    assert len(Numbers(count=100, held_out=0.29).open(tmp_path).held_out) == 29
+    assert len(Numbers(count=35, held_out=0.001).open(tmp_path).held_out) == 1
+    assert len(Numbers(count=10, limit=10).open(tmp_path)) == 10
+    chosen = Numbers(count=100, limit=10).open(tmp_path)
+    assert numbers(chosen) != Numbers(count=100, held_out=10).open(tmp_path).held_out.tolist()
+
+
+def test_an_entry_of_another_format_or_of_other_parts_is_made_again(tmp_path: Path) -> None:
+    for key, value in (("format", 0), ("images", 9), ("failed", [3])):
+        Numbers().open(tmp_path)
+        index = tmp_path / kept(tmp_path)[0] / "index.json"
+        index.write_text(json.dumps({**json.loads(index.read_text()), key: value}))
+        assert Numbers().open(tmp_path).place.startswith("decoded"), key
+    np.save(tmp_path / kept(tmp_path)[0] / "labels.npy", np.zeros(3, np.int64))
+    assert Numbers().open(tmp_path).place.startswith("decoded")
+
+
+def test_the_last_used_entry_is_listed_first(tmp_path: Path) -> None:
+    for count in (5, 6):
+        Numbers(count=count).open(tmp_path)
+        for index in tmp_path.glob("*/index.json"):
+            os.utime(index, (index.stat().st_mtime - 10,) * 2)
+    Numbers(count=5).open(tmp_path)
+    assert [entry.images for entry in cache.entries(tmp_path)] == [5, 6]
+
+
+def test_what_a_run_makes_right_now_is_not_cleared(tmp_path: Path) -> None:
+    partial = tmp_path / ".numbers-01234567.partial"
+    partial.mkdir()
+    (partial / "index.json").write_text("{}")
+    with cache.FileLock(cache._lock_of("numbers-01234567", tmp_path)):
+        cache.clear(tmp_path)
+    assert partial.exists()
+    assert cache.entries(tmp_path) == []
+    assert cache.leftovers(tmp_path) == [partial]
+    cache.clear(tmp_path)
+    assert not partial.exists()
+
+
+def test_the_disk_is_reserved_before_images_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reserved: list[int] = []
+    monkeypatch.setattr(decoding, "FEW", 10**6)  # in this process, where the measuring stands
+    monkeypatch.setattr(
+        decoding, "_decode", lambda source, items, file, place: reserved.append(os.stat(file).st_blocks) or {}
+    )
+    Numbers(count=20_000).open(tmp_path)
+    assert reserved[0] * 512 >= 80_000
+
+
+def test_the_fingerprint_is_of_labels_and_classes_too(tmp_path: Path) -> None:
+    class Other(Numbers):
+        def listing(self) -> Listing:
+            return Listing(range(10), np.arange(10) % 2, ("zero", "one", "two"))
+
+    class Named(Numbers):
+        def listing(self) -> Listing:
+            return Listing(range(10), np.arange(10) % 3, ("a", "b", "c"))
+
+    assert len({source.open(tmp_path).fingerprint for source in (Numbers(), Other(), Named())}) == 3
+
+
+def test_ctrl_c_while_decoding_ends_at_once_and_leaves_nothing(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    noise = save(images / "0.png", Image.effect_noise((800, 600), 50))
+    for number in range(1, 3000):
+        os.link(noise, images / f"{number}.png")
+    script = tmp_path / "open.py"
+    script.write_text(OPEN)
+    environment = {**os.environ, "GANLAB_CACHE": str(tmp_path / "cache")}
+    run = subprocess.Popen(
+        [sys.executable, str(script), str(images)], env=environment, start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list(tmp_path.glob("cache/.*.partial/images.npy")):
+        time.sleep(0.01)
+    time.sleep(1.0)
+    os.killpg(run.pid, signal.SIGINT)
+    run.wait(timeout=20)
+    while time.monotonic() < deadline and _alive(run.pid):
+        time.sleep(0.05)
+    assert not _alive(run.pid)
+    assert kept(tmp_path / "cache") == []

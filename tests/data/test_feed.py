@@ -138,6 +138,7 @@ def test_mirroring_by_hand(shape: tuple[int, int, int, int]) -> None:
     expected = pixels.numpy().copy()
     expected[[0, 3, 4]] = expected[[0, 3, 4], :, ::-1]
     np.testing.assert_array_equal(mirror(pixels, which).numpy(), expected)
+    np.testing.assert_array_equal(mirror(pixels.float(), which).numpy(), expected)
 
 
 @pytest.mark.parametrize("resident", [1.0, 0.0])

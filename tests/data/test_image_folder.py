@@ -228,3 +228,119 @@ def test_an_encrypted_member_is_skipped(tmp_path: Path) -> None:
     assert len(opened) == 1
     assert "a.png: " in left_out(opened)
     assert "encrypted" in left_out(opened)
+
+
+# ------------------------------------------------------------------------------------------ what folders also have in them
+
+
+def test_what_runs_have_made_is_no_data(tmp_path: Path) -> None:
+    """`data.root=.` must not train on its own samples, nor decode afresh because there are more of them."""
+    save(tmp_path / "a.png")
+    save(tmp_path / "outputs" / "2026-01-31" / "run" / "samples" / "real.png")
+    for name in ("config.yaml", "status.json"):
+        (tmp_path / "outputs" / "2026-01-31" / "run" / name).write_text("")
+    source = ImageFolder(root=str(tmp_path), size=8)
+    stamp = source.stamp()
+    opened = source.open()
+    assert (len(opened), opened.classes, source.class_count) == (1, (), 0)
+    assert "not looked into: outputs/2026-01-31/run/" in opened.notes[-1]
+    save(tmp_path / "outputs" / "2026-01-31" / "run" / "samples" / "step-2.png")
+    save(tmp_path / ".thumbnails" / "a.png")
+    assert source.stamp() == stamp
+
+
+def test_one_odd_link_leaves_the_rest_of_its_folder(tmp_path: Path) -> None:
+    for number in range(4):
+        save(tmp_path / "a" / f"{number}.png")
+        save(tmp_path / "b" / f"{number}.png")
+    (tmp_path / "a" / "1a.png").symlink_to("1a.png")
+    (tmp_path / "loop").symlink_to("loop")
+    source = ImageFolder(root=str(tmp_path), size=8)
+    assert (len(source.open()), source.class_count) == (8, 2)
+
+
+def test_a_class_that_is_a_link_to_another_is_none(tmp_path: Path) -> None:
+    save(tmp_path / "a" / "1.png")
+    save(tmp_path / "b" / "1.png")
+    (tmp_path / "c").symlink_to(tmp_path / "a", target_is_directory=True)
+    source = ImageFolder(root=str(tmp_path), size=8)
+    assert source.class_count == len(source.open().classes) == 2
+
+
+def test_a_pipe_is_no_image(tmp_path: Path) -> None:
+    save(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    opened = ImageFolder(root=str(tmp_path), size=8).open()
+    assert len(opened) == 1
+    assert "pipe.png: no file, but a pipe" in left_out(opened)
+
+
+def test_names_of_any_bytes_are_told_and_obeyed_by_no_terminal(tmp_path: Path) -> None:
+    save(tmp_path / "a.png")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")).write_bytes(b"broken")
+    (tmp_path / "\x1b[2Jred\nline.png").write_bytes(b"broken")
+    opened = ImageFolder(root=str(tmp_path), size=8).open()
+    assert len(opened) == 1
+    assert left_out(opened).count("\n") == 2
+    assert "\x1b" not in left_out(opened) + "".join(opened.notes)
+
+
+def test_hard_links_and_dotted_names_in_archives_are_images(tmp_path: Path) -> None:
+    first = save(tmp_path / "images" / "a.png")
+    os.link(first, tmp_path / "images" / "b.png")
+    with tarfile.open(tmp_path / "x.tar", "w") as writing:
+        writing.add(tmp_path / "images", ".")
+    assert len(Tar(root=str(tmp_path / "x.tar"), size=8).open()) == 2
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as writing:
+        writing.write(first, "./cats/a.png")
+    assert len(Zip(root=str(tmp_path / "x.zip"), size=8).open()) == 1
+
+
+def test_a_home_is_found_and_a_slash_is_not_the_root_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    save(tmp_path / "pictures" / "train" / "cats" / "a.png")
+    save(tmp_path / "pictures" / "train" / "dogs" / "a.png")
+    source = ImageFolder(root="~/pictures", size=8, split="/train/")
+    assert (len(source.open()), source.class_count) == (2, 2)
+    assert ImageFolder(root="~/pictures", size=8, split="/").part == ""
+
+
+@pytest.mark.parametrize("kind", ["image_folder", "zip", "tar"])
+def test_a_root_that_no_system_takes_is_one_sentence(kind: str) -> None:
+    with pytest.raises(UserError, match="there is no such"):
+        SOURCES[kind](root="x" * 300).check()  # type: ignore[call-arg]
+
+
+def test_files_that_are_larger_than_any_image_are_skipped(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganlab.data.pixels.LARGEST_FILE", 10)
+    with tarfile.open(tmp_path / "x.tar", "w") as writing:
+        writing.add(folder, ".")
+    zipped(folder, tmp_path / "x.zip")
+    for kind, root in (("image_folder", folder), ("zip", tmp_path / "x.zip"), ("tar", tmp_path / "x.tar")):
+        with pytest.raises(UserError, match="more than 512 MiB"):
+            SOURCES[kind](root=str(root), size=8).open()  # type: ignore[call-arg]
+
+
+def test_another_archive_under_the_same_name_is_another(tmp_path: Path) -> None:
+    for number, level in enumerate((10, 20)):
+        image = save(tmp_path / "x.bmp", Image.new("L", (8, 8), level))
+        for kind, name in ((Zip, "x.zip"), (Tar, "x.tar")):
+            if kind is Zip:
+                with zipfile.ZipFile(tmp_path / name, "w") as writing:
+                    writing.write(image, "x.bmp")
+            else:
+                with tarfile.open(tmp_path / name, "w") as writing:
+                    writing.add(image, "x.bmp")
+            os.utime(tmp_path / name, ns=(number, number))  # the same size, another time
+            opened = kind(root=str(tmp_path / name), size=8, color="grey").open()
+            assert set(opened.images.flat) == {level}
+
+
+def test_images_of_a_packed_archive_come_in_its_own_order(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "x.tar.gz", "w:gz") as writing:
+        for name in ("c.png", "a.png", "b.png"):
+            writing.add(save(tmp_path / name), name)
+    places = [item.place for item in Tar(root=str(tmp_path / "x.tar.gz"), size=8).listing().items]
+    assert places == sorted(places)

@@ -350,3 +350,14 @@ def test_a_checkpoint_says_where_in_which_images_it_is(make_trainer: Make) -> No
     saved = trainer.state()["data"]
     assert (saved["drawn"], saved["epoch"], saved["offset"], saved["images"]) == (72, 1, 8, 64)
     assert saved["fingerprint"] == trainer.feed.image_set.fingerprint != ""  # type: ignore[attr-defined]
+
+
+def test_fewer_held_out_images_than_a_batch_are_not_judged_by_a_d_that_compares(make_trainer: Make) -> None:
+    few = {"data": {"held_out": 4}, "steps": 1}
+    apart = make_trainer((values := Values(),), norm={"discriminator": {"layer": "none"}}, **few)
+    apart.run()
+    assert "discriminator/held_out" in values.rows[0]
+    together = make_trainer((values := Values(),), **few)  # batch norm
+    together.run()
+    assert "discriminator/held_out" not in values.rows[0]
+    assert any("hold out 8 or more" in note for note in together.notes)
