@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -66,7 +67,7 @@ class Feed:
         self.image_set = image_set
         self.batch_size, self.seed, self.device, self.memory_format = batch_size, seed, device, memory_format
         self.shard = shard
-        images = torch.from_numpy(image_set.images)
+        images = image_set.images
         fits = image_set.images.nbytes <= resident * memory_of(device)
         self.pixels: Pixels = Resident(images, device) if fits else Ahead(images, device)
         self.labels = torch.from_numpy(image_set.labels).to(device) if image_set.labels is not None else None
@@ -192,8 +193,8 @@ class Resident:
 
     resident = True
 
-    def __init__(self, images: Tensor, device: torch.device) -> None:
-        self.images, self.rows_on = images.to(device), device
+    def __init__(self, images: np.ndarray, device: torch.device) -> None:
+        self.images, self.rows_on = torch.from_numpy(images).to(device), device
 
     def take(self, rows: Tensor) -> Tensor:
         return self.images.index_select(0, rows)
@@ -207,8 +208,9 @@ class Ahead:
 
     resident = False
 
-    def __init__(self, images: Tensor, device: torch.device) -> None:
+    def __init__(self, images: np.ndarray, device: torch.device) -> None:
         self.images, self.device, self.rows_on = images, device, torch.device("cpu")
+        self.dtype = torch.uint8 if images.dtype == np.uint8 else torch.float32
         self.thread = ThreadPoolExecutor(1, "data")
         self.expected: tuple[Tensor, Future[tuple[Tensor, Any]]] | None = None
         self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
@@ -230,11 +232,12 @@ class Ahead:
 
     def _gather(self, rows: Tensor) -> tuple[Tensor, Any]:
         """The images, and the event after which they are on the device."""
+        # NumPy's: PyTorch's would start a second team of threads, which then waits busily beside the first.
         if self.stream is None:
-            return self.images.index_select(0, rows).to(self.device), None
+            return torch.from_numpy(self.images.take(rows.numpy(), axis=0)).to(self.device), None
         # PyTorch hands pinned memory out again only after the copies from it are done.
-        pinned = torch.empty(len(rows), *self.images.shape[1:], dtype=self.images.dtype, pin_memory=True)
-        torch.index_select(self.images, 0, rows, out=pinned)
+        pinned = torch.empty(len(rows), *self.images.shape[1:], dtype=self.dtype, pin_memory=True)
+        self.images.take(rows.numpy(), axis=0, out=pinned.numpy())
         with torch.cuda.stream(self.stream):
             pixels = pinned.to(self.device, non_blocking=True)
             return pixels, self.stream.record_event()

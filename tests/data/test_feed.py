@@ -220,9 +220,9 @@ def test_reading_ahead_gives_the_same_batches(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_failure_of_the_reading_thread_is_raised() -> None:
     class Broken:
-        shape = (10, 2, 2, 1)
+        dtype = np.uint8
 
-        def index_select(self, dim: int, rows: torch.Tensor) -> torch.Tensor:
+        def take(self, rows: np.ndarray, axis: int) -> np.ndarray:
             raise OSError("the disk is gone")
 
     ahead = Ahead(Broken(), CPU)  # type: ignore[arg-type]
