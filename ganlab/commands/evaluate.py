@@ -40,7 +40,7 @@ SUMMARY = """how good a trained generator's samples are
 Scores are printed, and kept with all that they depend on in the run's scores.jsonl."""
 
 ORDER = ("fid", "kid", "precision", "recall", "density", "coverage", "inception_score", "modes", "good_share",
-         "class_entropy", "reverse_kl", "memorised")  # fmt: skip
+         "class_entropy", "reverse_kl", "memorised", "closer")  # fmt: skip
 SHOWN = 32  # samples beside their nearest reals
 
 

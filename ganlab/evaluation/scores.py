@@ -20,7 +20,7 @@ from ganlab.evaluation.frechet import Moments, frechet_distance
 from ganlab.evaluation.inception_score import inception_score
 from ganlab.evaluation.kernel import kernel_distance
 from ganlab.evaluation.manifold import manifold_scores
-from ganlab.evaluation.memorisation import memorised_share, nearest_real
+from ganlab.evaluation.memorisation import closer_share, memorised_share, nearest_real
 from ganlab.evaluation.modes import modes_of_labels, modes_of_points
 
 BATCH = 256
@@ -130,6 +130,7 @@ class Judge:
                 histogram = tuple(labels.counts.tolist())
         if self.split == "train":
             values["memorised"] = memorised_share(self._some(features, COMPARED, seed), self.features)
+            values["closer"] = closer_share(fake, real)  # as the closest 5 of 100 reals are
         fingerprint = {
             **self.opened.facts,
             "data": self.real.fingerprint,

@@ -397,7 +397,11 @@ def test_ctrl_c_while_decoding_ends_at_once_and_leaves_nothing(tmp_path: Path) -
     script.write_text(OPEN)
     environment = {**os.environ, "GANLAB_CACHE": str(tmp_path / "cache")}
     run = subprocess.Popen(
-        [sys.executable, str(script), str(images)], env=environment, start_new_session=True, stderr=subprocess.DEVNULL
+        [sys.executable, str(script), str(images)],
+        env=environment,
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=_listening,
     )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not list(tmp_path.glob("cache/.*.partial/images.npy")):
@@ -409,3 +413,8 @@ def test_ctrl_c_while_decoding_ends_at_once_and_leaves_nothing(tmp_path: Path) -
         time.sleep(0.05)
     assert not _alive(run.pid)
     assert kept(tmp_path / "cache") == []
+
+
+def _listening() -> None:
+    """Ctrl-C as a terminal's programs have it: those that a script starts in the background ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
