@@ -129,8 +129,10 @@ class Judge:
                 values |= {"modes": labels.found, "class_entropy": labels.entropy, "reverse_kl": labels.reverse_kl}
                 histogram = tuple(labels.counts.tolist())
         if self.split == "train":
-            values["memorised"] = memorised_share(self._some(features, COMPARED, seed), self.features)
-            values["closer"] = closer_share(fake, real)  # as the closest 5 of 100 reals are
+            some = self._some(features, COMPARED, seed)
+            values["memorised"] = memorised_share(some, self.features)
+            # as the closest 5 of 100 reals are
+            values["closer"] = closer_share(some, self._some(self.features, COMPARED, seed))
         fingerprint = {
             **self.opened.facts,
             "data": self.real.fingerprint,
