@@ -142,8 +142,14 @@ class Feed:
         """At most ``count`` of the images that are kept out of training, others at another ``step``; None where there
         are none."""
         rows = torch.from_numpy(self.image_set.held_out)
-        if not len(rows):
-            return None
+        return self._at_random(rows, count, step) if len(rows) else None
+
+    def trained_on(self, count: int, step: int) -> Batch:
+        """At most ``count`` of the images that are trained on, others at another ``step``: to compare with those that
+        are not. The walk goes on as if nobody had asked."""
+        return self._at_random(torch.from_numpy(self.image_set.rows), count, step)
+
+    def _at_random(self, rows: Tensor, count: int, step: int) -> Batch:
         order = torch.randperm(len(rows), generator=streams.generator(self.seed, "data/held_out", step))
         return self._given(rows[order[:count]])
 

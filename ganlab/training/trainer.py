@@ -24,7 +24,7 @@ from ganlab.training.schedule import Plan, Schedule
 from ganlab.training.updates import (
     Game,
     Moment,
-    judge_unseen,
+    judge_apart,
     needs_real,
     update_discriminator,
     update_generator,
@@ -62,6 +62,9 @@ class Feed(Protocol):
 
     def held_out(self, count: int, step: int) -> Batch | None:
         """``count`` images that are never trained on, others at another step; None where none are kept."""
+
+    def trained_on(self, count: int, step: int) -> Batch:
+        """As many that are trained on, apart from the walk through them."""
 
     def position(self) -> dict[str, Any]:
         """What a checkpoint says of ``drawn``: epoch, offset, and which images they count."""
@@ -254,8 +257,8 @@ class Trainer:
                 )
 
     def _held_out(self) -> dict[str, float]:
-        """What D says of images that it never trains on, beside ``discriminator/real``: below it where D knows those by
-        heart."""
+        """What D says of images that it never trains on, and of as many that it does: less of the former where it knows
+        the latter by heart."""
         parts = self.schedule.plan(max(self.step - 1, 0), self.game.terms).parts
         unseen = self.feed.held_out(self.feed.batch_size // parts, self.step)
         if unseen is None or len(unseen.images) < self.game.pack:
@@ -263,7 +266,12 @@ class Trainer:
         if self.game.discriminator.mixes_samples and len(unseen.images) < self.feed.batch_size // parts:
             return {}  # a smaller batch looks different to a D that compares its samples
         moment = self._moment(frozenset(), "held_out", 0)
-        return {"discriminator/held_out": float(judge_unseen(self.game, unseen, moment))}
+        # At the same moment and in as large a batch: what D says moves from step to step, and with it both.
+        known = self.feed.trained_on(len(unseen.images), self.step)
+        return {
+            "discriminator/held_out": float(judge_apart(self.game, unseen, moment)),
+            "discriminator/trained_on": float(judge_apart(self.game, known, moment)),
+        }
 
     def _tell_samples(self, samples: Samples) -> None:
         for observer in self.observers:

@@ -126,9 +126,9 @@ def update_generator(
 
 
 @torch.no_grad()
-def judge_unseen(game: Game, real: Batch, moment: Moment) -> Tensor:
-    """D's mean logit, a scalar, on reals that it has never been trained on, seen and normalized as in its update, so
-    that it compares with ``discriminator/real``; nothing is changed by it. As many are judged as are whole packs."""
+def judge_apart(game: Game, real: Batch, moment: Moment) -> Tensor:
+    """D's mean logit, a scalar, on reals apart from its update, seen and normalized as in it; nothing is changed by it.
+    As many are judged as are whole packs."""
     count = len(real.images) - len(real.images) % game.pack
     images = real.images[:count]
     for name, augment in game.augments.items():

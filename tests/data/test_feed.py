@@ -153,6 +153,7 @@ def test_only_chosen_rows_are_drawn(resident: float) -> None:
     few = [feed.held_out(2, step) for step in range(20)]
     assert all(batch is not None and set(numbers(batch)) < {2, 8, 9} for batch in few)
     assert len({tuple(numbers(batch)) for batch in few if batch is not None}) > 2
+    assert set(numbers(feed.trained_on(3, 0))) < {1, 3, 5, 7}
     every = feed.held_out(100, 0)
     assert every is not None
     assert sorted(numbers(every)) == [2, 8, 9]
