@@ -114,6 +114,9 @@ def clear(folder: Path, names: Sequence[str] = ()) -> list[Entry]:
         for entry in chosen:
             _take_away(entry.path)
         for rest in () if names else leftovers(folder):
+            if rest.suffix == ".gone":
+                shutil.rmtree(rest)
+                continue
             # What a run is making at this moment stays.
             with contextlib.suppress(Timeout), FileLock(_lock_of(rest.stem.lstrip("."), folder), timeout=0):
                 shutil.rmtree(rest)

@@ -26,7 +26,6 @@ from ganlab.evaluation.modes import modes_of_labels, modes_of_points
 BATCH = 256
 COMPARED = 10_000  # of each set at most, where every pair is looked at
 LEAST = 10  # samples
-LOWER_IS_BETTER = {"fid", "kid", "reverse_kl", "memorised"}
 
 
 @dataclass(frozen=True)

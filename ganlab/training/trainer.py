@@ -314,7 +314,7 @@ class Trainer:
                 size = min(FAKES, count - start)
                 draw = streams.generator(self.seed, "evaluation", number)
                 latent = self.game.latent.draw(size, draw)
-                known = self.feed.first(size).condition
+                known = self.feed.trained_on(size, number).condition  # other labels in each part
                 known = {key: value.cpu() for key, value in known.items()}
                 told = self.game.condition.of_fake(size, self.game.classes, known, draw)
                 told = {key: value.to(self.machine.device) for key, value in told.items()}
