@@ -22,6 +22,11 @@ class TrainingFailed(UserError):
     """Training began and could not go on; what had been saved is intact."""
 
 
+def in_one_line(error: BaseException) -> str:
+    """What an error says, on one line; its kind where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def nearest(word: str, options: Iterable[str]) -> str | None:
     """The option that is spelled most like ``word``, or None where nothing comes close."""
     by_folded = {option.lower().replace("-", "_"): option for option in options}

@@ -20,7 +20,7 @@ from ganlab.config import auto
 from ganlab.config.build import Model, build_generator, shapes_of
 from ganlab.config.parse import parse
 from ganlab.config.settings import Settings
-from ganlab.errors import Refused, UserError, nearest
+from ganlab.errors import Refused, UserError, in_one_line, nearest
 from ganlab.monitor.grid import pixels
 from ganlab.networks import GeneratorModule, parametrize
 from ganlab.points import POINT
@@ -67,8 +67,7 @@ def load(
         parametrize(network, norm.weight)
         network.load_state_dict(state)
     except (RuntimeError, ValueError, TypeError, MemoryError) as error:  # PyTorch's own list of names and shapes
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: its weights do not fit its settings ({reason})") from error
+        raise UserError(f"{path}: its weights do not fit its settings ({in_one_line(error)})") from error
     step = tree.get("step")
     return TrainedGenerator(
         network.to(find_device(device, "device")),

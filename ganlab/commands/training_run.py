@@ -23,7 +23,7 @@ from ganlab.config.build import Model, build_discriminator, build_generator, bui
 from ganlab.config.parse import dump
 from ganlab.data import ImageSet, Source
 from ganlab.data.feed import need_a_batch
-from ganlab.errors import UserError
+from ganlab.errors import UserError, in_one_line
 from ganlab.monitor import Files, Progress, TensorBoard
 from ganlab.networks import parametrize
 from ganlab.run_folder import OUTPUTS, RunFolder, as_yaml
@@ -87,8 +87,7 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
             parametrize(network, getattr(settings.norm, name).weight)
             network.load_state_dict(state[name]["network"])
     except (RuntimeError, KeyError) as error:  # PyTorch's own list of names and shapes
-        reason = " ".join(str(error).split())
-        raise UserError(f"{resume.path}: its checkpoint does not fit its config.yaml ({reason})") from error
+        raise UserError(f"{resume.path}: its checkpoint does not fit its config.yaml ({in_one_line(error)})") from error
     return state
 
 

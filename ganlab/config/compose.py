@@ -29,7 +29,7 @@ from ganlab.config.overrides import LISTS, RECIPE, TRICKS, Overrides, slot_table
 from ganlab.config.parse import hints, parse, table_of
 from ganlab.config.plain import assign, leaves, lookup
 from ganlab.config.settings import Settings
-from ganlab.errors import Refused, UserError, nearest
+from ganlab.errors import Refused, UserError, in_one_line, nearest
 
 CONFIG_NAME = "train"
 
@@ -239,7 +239,7 @@ class Composer(Overrides):
         except RecursionError:
             raise Refused(["a recipe names itself in its defaults list"]) from None
         except (ValueError, TypeError, AssertionError) as error:  # what Hydra does not expect in a file
-            raise Refused([f"a recipe or option file cannot be read ({' '.join(str(error).split())})"]) from None
+            raise Refused([f"a recipe or option file cannot be read ({in_one_line(error)})"]) from None
         assert isinstance(plain, dict)
         return {str(key): value for key, value in plain.items()}
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import io
-import lzma
 import os
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -17,10 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ganlab.data import pixels
+from ganlab.data.damage import need_whole
 from ganlab.data.image_folder import ImageFiles
 from ganlab.errors import UserError
-
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, NotImplementedError)
 
 
 class Archive(ImageFiles):
@@ -37,17 +33,6 @@ class Archive(ImageFiles):
         facts = os.stat(self.root)
         return f"{facts.st_size} {facts.st_mtime_ns}"
 
-    @contextmanager
-    def _whole(self) -> Iterator[None]:
-        """Turns what readers say of a damaged archive into a sentence."""
-        self.check()
-        try:
-            yield
-        except (*DAMAGED, OSError, ValueError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            kind = type(self).__name__.lower()
-            raise UserError(f"data.root={self.root}: not a whole {kind} archive ({reason})") from error
-
     def _fitted(self, packed: bytes) -> np.ndarray:
         return pixels.read(io.BytesIO(packed), self.image_shape, self.crop, self.background)
 
@@ -59,14 +44,14 @@ class Zip(Archive):
     root: str = "data.zip"
 
     def names(self) -> Iterator[tuple[str, str]]:
-        with self._whole():
+        self.check()
+        with need_whole(self.root, "zip archive"):
             names = [member.filename for member in _zip(*_version(self.root)).infolist() if not member.is_dir()]
         return ((name.removeprefix("./"), name) for name in names)
 
     def pixels(self, item: str) -> np.ndarray:
         archive = _zip(*_version(self.root))
-        if archive.getinfo(item).file_size > pixels.LARGEST_FILE:
-            raise ValueError("more than 512 MiB, which no image takes that could be decoded")
+        pixels.bounded(archive.getinfo(item).file_size)
         return self._fitted(archive.read(item))
 
 
@@ -88,7 +73,8 @@ class Tar(Archive):
     root: str = "data.tar"
 
     def names(self) -> Iterator[tuple[str, Member]]:
-        with self._whole():
+        self.check()
+        with need_whole(self.root, "tar archive"):
             members = _members(*_version(self.root))
         return ((member.name, member) for member in members)
 
@@ -97,8 +83,7 @@ class Tar(Archive):
         return one[1].place  # a compressed stream can only be walked forward
 
     def pixels(self, item: Member) -> np.ndarray:
-        if item.size > pixels.LARGEST_FILE:
-            raise ValueError("more than 512 MiB, which no image takes that could be decoded")
+        pixels.bounded(item.size)
         stream = _tar(*_version(self.root)).fileobj  # the unpacked archive as one stream of bytes
         assert stream is not None
         stream.seek(item.place)  # in a compressed archive a walk, forward where items come in the archive's order

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from ganlab.data import pixels
+from ganlab.data import numpy_files, pixels
+from ganlab.data.numpy_files import Header
 from ganlab.data.source import sides
 from ganlab.data.stored import Listing, Stored
 from ganlab.errors import UserError, nearest
@@ -72,7 +70,7 @@ class Arrays(Stored):
     def stamp(self) -> str:
         _there(self.root)
         files = [self.root]
-        if self.labels is not None and _is_npy(self.root):
+        if self.labels is not None and numpy_files.is_npy(self.root):
             _there(self.labels, "labels")
             files.append(self.labels)
         return " ".join(f"{facts.st_size} {facts.st_mtime_ns}" for facts in map(os.stat, files))
@@ -142,10 +140,10 @@ class Arrays(Stored):
 
     def _headers(self) -> Mapping[str, Header]:
         _there(self.root)
-        return _headers(*_version(self.root))
+        return numpy_files.headers(*numpy_files.version(self.root))
 
     def _array(self) -> np.ndarray:
-        return _array(*_version(self.root), self._key() or "")
+        return numpy_files.array(*numpy_files.version(self.root), self._key() or "")
 
     def _labels(self) -> tuple[np.ndarray | None, tuple[str, ...], tuple[str, ...]]:
         """Labels (N,) from 0 on, the classes' names, and what is to be said of them."""
@@ -154,16 +152,16 @@ class Arrays(Stored):
             if self.labels is None:
                 return None, (), ()
             _there(self.labels, "labels")
-            if not _is_npy(self.labels):
+            if not numpy_files.is_npy(self.labels):
                 raise UserError(f"data.labels={self.labels}: beside a .npy file, labels are another .npy file")
-            found = _classes(*_version(self.labels), "", layout.images)
+            found = _classes(*numpy_files.version(self.labels), "", layout.images)
         else:
             headers = self._headers()
             key = self.labels or next((key for key in _partners(images) if key in headers), None)
             if key is None:
                 return None, (), ()
             _known(key, "labels", self.root, headers)
-            found = _classes(*_version(self.root), key, layout.images)
+            found = _classes(*numpy_files.version(self.root), key, layout.images)
         if isinstance(found, str):
             if self.labels is None:
                 return None, (), (f"{key} was not taken for labels: {found}",)
@@ -189,16 +187,6 @@ class Row(NamedTuple):
 
     def __str__(self) -> str:
         return f"image {self.number:,}"
-
-
-class Header(NamedTuple):
-    """What stands before the numbers of an array; those begin at byte ``place``, of the file or of what is packed in
-    it."""
-
-    shape: tuple[int, ...]
-    fortran: bool
-    dtype: np.dtype[Any]
-    place: int
 
 
 class Layout(NamedTuple):
@@ -270,90 +258,11 @@ def _there(name: str, setting: str = "root") -> None:
         raise UserError(f"data.{setting}={name}: there is no such file; {hint}")
 
 
-def _version(name: str) -> tuple[str, int]:
-    """A file as it is now: another one under the same name is read again."""
-    return name, os.stat(name).st_mtime_ns
-
-
-def _is_npy(name: str) -> bool:
-    with open(name, "rb") as file:
-        return file.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX
-
-
 @lru_cache(maxsize=2)
 def _ready(source: Arrays, changed: int) -> tuple[np.ndarray, Layout, bool]:
     """What every image of a file needs: the array, what its dimensions mean, and whether images must be fitted."""
     layout = source._layout()
     return source._array(), layout, source._fits(layout)
-
-
-@contextmanager
-def _whole(name: str) -> Iterator[None]:
-    """Turns what readers say of a file that is not whole, or not NumPy's, into a sentence."""
-    try:
-        yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
-        reason = " ".join(str(error).split()).split(". ")[0] or type(error).__name__
-        raise UserError(f"data.root={name}: not a whole .npy or .npz file ({reason}); save it again") from error
-    except MemoryError as error:
-        raise UserError(
-            f"data.root={name}: packed, and too large to be unpacked in memory; save it with numpy.savez or numpy.save"
-        ) from error
-
-
-def _header(file: IO[bytes], size: int) -> Header:
-    """The header of an array that fills ``size`` bytes. Raises ValueError."""
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    elif version == (2, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
-    else:
-        raise ValueError(f"an array of the format {version[0]}.{version[1]}, which no images need")
-    place = file.tell()
-    missing = int(np.prod(shape, dtype=object)) * dtype.itemsize - (size - place)
-    if missing > 0 and not dtype.hasobject:
-        raise ValueError(f"{missing:,} bytes are missing at its end")
-    return Header(shape, fortran, dtype, place)
-
-
-@lru_cache(maxsize=8)
-def _headers(root: str, changed: int) -> Mapping[str, Header]:
-    """Of every array in an ``.npz`` file by its key; of an ``.npy`` file under the empty one."""
-    with _whole(root):
-        if _is_npy(root):
-            with open(root, "rb") as file:
-                found = {"": _header(file, os.stat(root).st_size)}
-        else:
-            found = {}
-            with zipfile.ZipFile(root) as archive:
-                for member in archive.infolist():
-                    if member.filename.endswith(".npy"):
-                        with archive.open(member) as file:
-                            found[member.filename.removesuffix(".npy")] = _header(file, member.file_size)
-    if not found:
-        raise UserError(f"data.root={root}: there is no array in it; numpy.savez makes such files")
-    return found
-
-
-@lru_cache(maxsize=2)
-def _array(root: str, changed: int, key: str) -> np.ndarray:
-    """An array, memory-mapped unless it is packed."""
-    header = _headers(root, changed)[key]
-    order: Literal["F", "C"] = "F" if header.fortran else "C"
-    with _whole(root):
-        if not key:
-            return np.memmap(root, header.dtype, "r", header.place, header.shape, order)
-        with zipfile.ZipFile(root) as archive:
-            member = archive.getinfo(f"{key}.npy")
-            if member.compress_type != zipfile.ZIP_STORED:
-                with archive.open(member) as file:
-                    return np.lib.format.read_array(file, allow_pickle=False)
-        with open(root, "rb") as file:  # the name and what is added to it have other lengths than in the directory
-            file.seek(member.header_offset + 26)
-            name, extra = (int.from_bytes(file.read(2), "little") for _ in range(2))
-        place = member.header_offset + 30 + name + extra + header.place
-        return np.memmap(root, header.dtype, "r", place, header.shape, order)
 
 
 def _range(array: np.ndarray) -> tuple[float, float]:
@@ -376,7 +285,7 @@ def _partners(images: str) -> list[str]:
 @lru_cache(maxsize=8)
 def _classes(root: str, changed: int, key: str, count: int) -> tuple[np.ndarray | None, tuple[str, ...]] | str:
     """Labels from 0 on and the classes' names; or, as a text, why they are none."""
-    header = _headers(root, changed)[key]
+    header = numpy_files.headers(root, changed)[key]
     named = "×".join(map(str, header.shape)) or "a single number"
     if header.dtype.hasobject:
         return "pickled Python objects, which can run code and are not read"
@@ -385,7 +294,7 @@ def _classes(root: str, changed: int, key: str, count: int) -> tuple[np.ndarray 
     if header.shape not in ((count,), (count, 1)):
         hint = "; argmax(1) makes labels of one-hot rows" if len(header.shape) == 2 else ""
         return f"the array is {named}, where {count:,} images have ({count},) labels{hint}"
-    values, labels = np.unique(_array(root, changed, key), return_inverse=True)
+    values, labels = np.unique(numpy_files.array(root, changed, key), return_inverse=True)
     if len(values) == 1:
         return None, ()
     return labels.reshape(count).astype(np.int64), tuple(str(value) for value in values.tolist())

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from ganlab.errors import UserError
+from ganlab.errors import UserError, in_one_line
 
 if TYPE_CHECKING:
     from ganlab.data.stored import Stored
@@ -70,7 +70,7 @@ def _decode(source: Stored, items: Sequence[Any], file: Path, place: int) -> dic
         try:
             images[number] = source.pixels(item)
         except Exception as error:  # a damaged file can fail in any of the decoders' ways
-            failed[number] = " ".join(str(error).split()) or type(error).__name__
+            failed[number] = in_one_line(error)
     with open(file, "r+b") as writing:  # not memory-mapped: there a full disk is a bus error
         writing.seek(place)
         writing.write(images.data)

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ganlab.data.source import sides
 from ganlab.data.stored import Listing, Stored
-from ganlab.errors import UserError
+from ganlab.errors import UserError, in_one_line
 from ganlab.table import Count, Range
 
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
@@ -100,8 +100,7 @@ class Fonts(Stored):
                     found = self._glyphs(file, face)
                     look = hashlib.blake2b(b"".join(self.pixels(glyph).tobytes() for glyph in found)).hexdigest()
                 except Exception as error:  # a damaged file can fail in any of FreeType's ways
-                    reason = " ".join(str(error).split()) or type(error).__name__
-                    left_out.setdefault("unreadable", []).append(f"{name}: {reason}")
+                    left_out.setdefault("unreadable", []).append(f"{name}: {in_one_line(error)}")
                     continue
                 has = "".join(glyph.character for glyph in found)
                 if not found:

@@ -97,8 +97,7 @@ class HuggingFace(Stored):
             file, size = path, os.path.getsize(path)
         else:
             raise ValueError(f"the row names the file {path}, which is not there")
-        if size > pixels.LARGEST_FILE:
-            raise ValueError("more than 512 MiB, which no image takes that could be decoded")
+        pixels.bounded(size)
         return pixels.read(file, self.image_shape, self.crop, self.background)
 
     # ----------------------------------------------------------------------------------------------- what is in the set

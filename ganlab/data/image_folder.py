@@ -199,8 +199,7 @@ class ImageFolder(ImageFiles):
         facts = os.stat(file)
         if not stat.S_ISREG(facts.st_mode):
             raise ValueError("no file, but a pipe or a device")
-        if facts.st_size > pixels.LARGEST_FILE:
-            raise ValueError("more than 512 MiB, which no image takes that could be decoded")
+        pixels.bounded(facts.st_size)
         return pixels.read(file, self.image_shape, self.crop, self.background)
 
 

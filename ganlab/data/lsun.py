@@ -16,7 +16,7 @@ import numpy as np
 from ganlab.data import pixels
 from ganlab.data.source import sides
 from ganlab.data.stored import Listing, Stored
-from ganlab.errors import UserError, nearest
+from ganlab.errors import UserError, in_one_line, nearest
 from ganlab.table import Count
 
 ENDING = "_lmdb"
@@ -84,10 +84,9 @@ class LSUN(Stored):
             with self._database() as database, database.begin() as reading:
                 keys = list(reading.cursor().iternext(values=False))
         except Exception as error:  # lmdb.Error, of a package that need not be there
-            reason = " ".join(str(error).split())
             raise UserError(
-                f"data.root={self.root}: {os.path.basename(self.folder)} is not a whole LMDB database ({reason}); "
-                "unzip it again, or type data.root=… for another"
+                f"data.root={self.root}: {os.path.basename(self.folder)} is not a whole LMDB database "
+                f"({in_one_line(error)}); unzip it again, or type data.root=… for another"
             ) from error
         return Listing(keys)
 

@@ -14,30 +14,18 @@ Background = Literal["white", "black"]
 
 # What a stranger's file may be decoded with. Pillow knows more formats, some of which start other programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
-SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".apng",
-        ".webp",
-        ".gif",
-        ".bmp",
-        ".dib",
-        ".tif",
-        ".tiff",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".avif",
-    ]
-)
-LARGEST_FILE = (
-    1 << 29
-)  # bytes: more than the most pixels that Pillow decodes (179 million) take, 8 bits each, in any of the formats
+SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".ppm",
+    ".pgm", ".pbm", ".pnm", ".avif",
+})  # fmt: skip
+# In bytes: more than the 179 million pixels that Pillow decodes at most take at 8 bits each, in any of the formats.
+LARGEST_FILE = 1 << 29
+
+
+def bounded(size: int) -> None:
+    """Raises ValueError for a file of more bytes than any image that is decoded."""
+    if size > LARGEST_FILE:
+        raise ValueError("more than 512 MiB, which no image takes that could be decoded")
 
 
 def read(

@@ -21,7 +21,7 @@ from PIL import Image
 from ganlab.data import pixels
 from ganlab.data.source import sides
 from ganlab.data.stored import Listing, Stored
-from ganlab.errors import UserError, nearest
+from ganlab.errors import UserError, in_one_line, nearest
 from ganlab.table import Count, Whole
 
 Option = str | bool | int | float
@@ -189,7 +189,7 @@ class TorchvisionSet(Stored):
         """What to do about what a reader raised; _Missing where a download may help."""
         if isinstance(error, UserError):
             return error
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = in_one_line(error)
         if wrong := re.match(r"Unknown value '(.*)' for argument (\w+)\. Valid values are {(.*)}", reason):
             allowed = wrong[3].replace("'", "")
             return UserError(f"data.options.{wrong[2]}={wrong[1]}: no such option; {self.dataset} has {allowed}")

@@ -14,7 +14,7 @@ import safetensors
 import torch
 from torch import Tensor
 
-from ganlab.errors import UserError
+from ganlab.errors import UserError, in_one_line
 from ganlab.types import Layer, as_matrix
 
 CHECKPOINT_FORMAT = 1
@@ -117,7 +117,7 @@ def published(origin: str, part: str) -> Weights:
         chosen: Any = get_model_weights(origin).DEFAULT  # type: ignore[attr-defined]
         state = chosen.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except (OSError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())
+        reason = in_one_line(error)
     if reason:
         raise UserError(
             f"torchvision's weights of {origin} could not be downloaded ({reason}); type "

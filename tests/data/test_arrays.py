@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganlab.data import arrays
+from ganlab.data import arrays, numpy_files
 from ganlab.data.arrays import Arrays
 from ganlab.errors import UserError
 
@@ -205,8 +205,8 @@ def test_what_lies_beside_images_by_chance_is_not_taken_for_labels(tmp_path: Pat
 def test_shape_and_classes_are_known_from_headers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = saved(tmp_path / "x", images=COLOUR, labels=np.array([0, 1, 1, 0, 1]))
     read: list[str] = []
-    whole = arrays._array
-    monkeypatch.setattr(arrays, "_array", lambda root, changed, key: read.append(key) or whole(root, changed, key))
+    whole = numpy_files.array
+    monkeypatch.setattr(numpy_files, "array", lambda root, changed, key: read.append(key) or whole(root, changed, key))
     source = Arrays(root=root)
     source.check()
     assert source.image_shape == (3, 6, 7)
@@ -220,7 +220,7 @@ def test_shape_and_classes_are_known_from_headers(tmp_path: Path, monkeypatch: p
 def test_a_large_array_is_not_read_into_memory(tmp_path: Path) -> None:
     for root in (saved(tmp_path / "x", COLOUR), saved(tmp_path / "y", images=COLOUR, labels=np.arange(5))):
         key = "images" if root.endswith("npz") else ""
-        array = arrays._array(*arrays._version(root), key)
+        array = numpy_files.array(*numpy_files.version(root), key)
         assert isinstance(array, np.memmap)
         np.testing.assert_array_equal(array, COLOUR)
 

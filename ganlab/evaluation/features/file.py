@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganlab.errors import UserError
+from ganlab.errors import UserError, in_one_line
 from ganlab.evaluation.features.base import Extracted, Features, Opened, Reals
 from ganlab.table import Count
 
@@ -38,9 +38,8 @@ class File(Features):
                     network = torch.jit.load(self.path, map_location=device).eval()
             network.to(device)
         except Exception as error:  # a file of anything else
-            reason = " ".join(str(error).split())[:200]
             raise UserError(
-                f"features.path={self.path}: neither TorchScript nor an exported program ({reason})"
+                f"features.path={self.path}: neither TorchScript nor an exported program ({in_one_line(error)[:200]})"
             ) from error
 
         def extract(images: Tensor) -> Extracted:
@@ -56,8 +55,8 @@ class File(Features):
         try:
             extract(next(real.batches(2, device)))
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[-200:]
-            raise UserError(f"features.path={self.path}: it cannot take images of this shape ({reason})") from error
+            told = in_one_line(error)[-200:]
+            raise UserError(f"features.path={self.path}: it cannot take images of this shape ({told})") from error
         digest = hashlib.blake2b(Path(self.path).read_bytes(), digest_size=6).hexdigest()
         resize = f"antialiased to {self.size}" if self.size else "none"
         return Opened(extract, {"features": Path(self.path).name, "hash": digest, "resize": resize})

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganlab.errors import UserError
+from ganlab.errors import UserError, in_one_line
 from ganlab.evaluation.features.base import Extracted, Features, Opened, Reals
 
 NEEDED = "features=inception needs torch-fidelity; type pip install 'ganlab[inception]', or features=pixels"
@@ -54,9 +54,9 @@ class Inception(Features):
         try:
             return make("inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=self.weights)
         except Exception as error:  # a download that fails in any of urllib's ways, or a file of something else
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
             where = f"read from {self.weights}" if self.weights else "downloaded"
             raise UserError(
-                f"features=inception: its weights could not be {where} ({reason}); type features.weights=FILE for "
-                f"pt_inception-2015-12-05-{PUBLISHED}.pth, which torch-fidelity publishes, or features=pixels"
+                f"features=inception: its weights could not be {where} ({in_one_line(error)[:200]}); type "
+                f"features.weights=FILE for pt_inception-2015-12-05-{PUBLISHED}.pth, which torch-fidelity publishes, "
+                "or features=pixels"
             ) from error

@@ -1,0 +1,35 @@
+"""What readers raise at a file that is not whole, and what a person is told then."""
+
+from __future__ import annotations
+
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ganlab.errors import UserError, in_one_line
+
+DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    ValueError,
+    NotImplementedError,  # zipfile's, of a compression that it does not know
+)
+
+
+@contextmanager
+def need_whole(root: str, kind: str) -> Iterator[None]:
+    """Turns what readers say of a damaged ``kind`` of file, or of one that may not be read, into a sentence. Raises
+    UserError."""
+    try:
+        yield
+    except PermissionError as error:
+        raise UserError(f"data.root={root}: it may not be read; allow it, or type data.root=… for another") from error
+    except (*DAMAGED, OSError) as error:
+        told = in_one_line(error).split(". ")[0]
+        raise UserError(f"data.root={root}: not a whole {kind} ({told}); pack or save it again") from error
