@@ -7,6 +7,7 @@ The networks hold the same parameters in the same order as ganlab's, so that ``t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -37,7 +38,7 @@ class DCGANGenerator(nn.Module):
         self.project = nn.Linear(LATENT, widths[0] * 16, bias=False)
         self.norm = nn.BatchNorm2d(widths[0])
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+        for inputs, outputs in pairwise(widths):
             layers += [
                 nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False),
                 nn.BatchNorm2d(outputs),

@@ -84,7 +84,7 @@ class _Generator(GeneratorModule):
         self.project_norm = Chain(*behind)
         self.blocks = Chain(*blocks, *self._deeper(widths[-1], size, settings, norm, classes))
         last = upsampled(settings.upsampling, widths[-1], image_channels, follows=Tanh(), role="output")
-        self.output = last[0] if len(last) == 1 else nn.Sequential(*last)
+        self.output = last[0] if len(last) == 1 else Chain(*last)
 
     @staticmethod
     def _deeper(

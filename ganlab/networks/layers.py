@@ -3,7 +3,9 @@ slot for a weight parametrization."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from typing import TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +13,9 @@ from torch import Tensor, nn
 
 from ganlab.networks.activations import Activation
 from ganlab.networks.activations import Linear as NoActivation
+from ganlab.networks.convolution import convolve, convolve_transposed
 from ganlab.networks.parametrizations import Parametrization, WeightSetting
+from ganlab.networks.pooling import AveragePool, NearestUpsampling
 from ganlab.types import Blank, Condition, Kind, Layer, Role, as_matrix
 
 
@@ -22,6 +26,8 @@ class WeightLayer(nn.Module):
     kind: Kind
     weight: Tensor  # a Parameter; torch annotates it more widely
     bias: Tensor | None
+    fast: bool = True
+    """Whether the shorter ways to the same numbers are taken."""
 
     def describe(self, role: Role, follows: Activation | None) -> None:
         self.role: Role = role
@@ -79,7 +85,25 @@ class Convolution(nn.Conv2d, WeightLayer):
         self.describe(role, follows)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.applied_weight(), self.bias, self.stride, self.padding)  # type: ignore[arg-type]
+        return self.convolved(x, self.applied_weight(), self.stride[0])
+
+    def convolved(self, x: Tensor, weight: Tensor, stride: int) -> Tensor:
+        padding = self.padding[0]
+        assert isinstance(padding, int)
+        if self.fast:
+            return convolve(x, weight, self.bias, stride, padding)
+        return F.conv2d(x, weight, self.bias, stride, padding)
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """The mean over 2×2 pixels of what the layer puts out, in one convolution: the mean of four shifted kernels
+        k×k is one kernel (k+1)×(k+1), applied at every second pixel. For k = 3 that is 16 products a pixel, not 36."""
+        return self.convolved(x, 0.25 * spread(self.applied_weight()), 2)
+
+    def upsampled(self, x: Tensor) -> Tensor:
+        """What the layer puts out for ``x`` with each pixel repeated 2×2: a transposed convolution with the kernel of
+        ``pooled``, mirrored. The kernel must be 3×3, padded by 1."""
+        weight = spread(self.applied_weight()).flip(2, 3).transpose(0, 1)
+        return convolve_transposed(x, weight, self.bias, 2, 1)
 
 
 class TransposedConvolution(nn.ConvTranspose2d, WeightLayer):
@@ -101,7 +125,11 @@ class TransposedConvolution(nn.ConvTranspose2d, WeightLayer):
         self.describe(role, follows)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        return F.conv_transpose2d(x, self.applied_weight(), self.bias, self.stride, self.padding)  # type: ignore[arg-type]
+        padding = self.padding[0]
+        assert isinstance(padding, int)
+        if self.fast:
+            return convolve_transposed(x, self.applied_weight(), self.bias, self.stride[0], padding)
+        return F.conv_transpose2d(x, self.applied_weight(), self.bias, self.stride[0], padding)
 
 
 class Embedding(nn.Embedding, WeightLayer):
@@ -118,6 +146,9 @@ class Embedding(nn.Embedding, WeightLayer):
         return F.embedding(labels, self.applied_weight())
 
 
+NOTHING: Condition = {}
+
+
 class NormLayer(nn.Module):
     """A normalization with affine parameters per channel, (channels,), or per class and channel, (classes, channels);
     marks the module for the walk."""
@@ -128,14 +159,45 @@ class NormLayer(nn.Module):
     """Whether its forward pass takes labels (N,) too."""
 
 
-class Chain(nn.Sequential):
-    """A sequence of layers that hands the labels to the conditional norms in it."""
+def spread(weight: Tensor) -> Tensor:
+    """The sum of kernels (out, in, k, k) at four places, each a pixel from the next: (out, in, k + 1, k + 1)."""
+    wide = F.pad(weight, (1, 0)) + F.pad(weight, (0, 1))
+    return F.pad(wide, (0, 0, 1, 0)) + F.pad(wide, (0, 0, 0, 1))
 
-    def forward(self, x: Tensor, condition: Condition) -> Tensor:  # type: ignore[override]
-        for module in self:
-            takes_labels = isinstance(module, NormLayer) and module.conditional
-            x = module(x, condition["labels"]) if takes_labels else module(x)
+
+class Chain(nn.Sequential):
+    """A sequence of layers that hands the labels to the conditional norms in it. A convolution with a pool behind it or
+    an upsampling before it is computed in one."""
+
+    fast: bool = True
+
+    def forward(self, x: Tensor, condition: Condition = NOTHING) -> Tensor:
+        layers = deque(self)
+        while layers:
+            layer = layers.popleft()
+            following = layers[0] if self.fast and layers else None
+            if _has_kernel_3(layer) and isinstance(following, AveragePool):
+                x = layer.pooled(x)
+                layers.popleft()
+            elif isinstance(layer, NearestUpsampling) and _has_kernel_3(following):
+                x = following.upsampled(x)
+                layers.popleft()
+            elif isinstance(layer, NormLayer) and layer.conditional:
+                x = layer(x, condition["labels"])
+            else:
+                x = layer(x)
         return x
+
+
+def _has_kernel_3(layer: nn.Module | None) -> TypeGuard[Convolution]:
+    return isinstance(layer, Convolution) and (layer.kernel_size[0], layer.stride[0], layer.padding[0]) == (3, 1, 1)
+
+
+def shorten(network: nn.Module, fast: bool) -> None:
+    """Whether the network's layers take the shorter ways to the same numbers."""
+    for module in network.modules():
+        if hasattr(module, "fast"):
+            module.fast = fast  # type: ignore[assignment]
 
 
 def walk(network: nn.Module) -> Iterator[Layer]:
@@ -182,10 +244,15 @@ def blank(
         dropouts = [one for one in modules.values() if isinstance(one, nn.Dropout) and one.training]
         for dropout in dropouts:
             dropout.eval()
+        fast = [one for one in modules.values() if getattr(one, "fast", False)]
+        for module in fast:  # each layer by itself, so that it can be heard
+            module.fast = False
         try:
             probe()
         finally:
             hook.remove()
+            for module in fast:
+                module.fast = True
             for dropout in dropouts:
                 dropout.train()
         return heard[0]

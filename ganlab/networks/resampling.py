@@ -8,6 +8,7 @@ from torch import nn
 
 from ganlab.networks.activations import Activation
 from ganlab.networks.layers import Convolution, TransposedConvolution
+from ganlab.networks.pooling import AveragePool, NearestUpsampling
 from ganlab.types import Role
 
 Upsampling = Literal["transposed", "nearest", "bilinear", "pixel_shuffle"]
@@ -73,9 +74,8 @@ def upsampled(
             Convolution(inputs, 4 * outputs, 3, padding=1, follows=follows, bias=bias, role=role),
             nn.PixelShuffle(2),
         ]
-    smooth = {"align_corners": False} if way == "bilinear" else {}
     return [
-        nn.Upsample(scale_factor=2, mode=way, **smooth),
+        NearestUpsampling() if way == "nearest" else nn.Upsample(scale_factor=2, mode=way, align_corners=False),
         Convolution(inputs, outputs, 3, padding=1, follows=follows, bias=bias, role=role),
     ]
 
@@ -97,4 +97,4 @@ def downsampled(
 
 def pool(way: Downsampling) -> nn.Module:
     """A 2×2 pool; the average where strides would do the work elsewhere."""
-    return nn.MaxPool2d(2) if way == "max" else nn.AvgPool2d(2)
+    return nn.MaxPool2d(2) if way == "max" else AveragePool()

@@ -21,6 +21,7 @@ from ganlab.networks.base import DiscriminatorModule, Dropout, GeneratorModule, 
 from ganlab.networks.layers import Chain, Convolution, Dense
 from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
 from ganlab.networks.norms import Norm
+from ganlab.networks.pooling import NearestUpsampling
 from ganlab.networks.resampling import Downsampling, Upsampling, channels, downsampled, halvings, pool, upsampled
 from ganlab.table import Count, Whole
 from ganlab.types import Condition, Generated, Shapes
@@ -101,7 +102,7 @@ def _up_block(
         Convolution(outputs, outputs, 3, padding=1, follows=None, role="residual"),
     )
     if up:
-        return _Block(branch, nn.Sequential(_pointwise(inputs, outputs), nn.Upsample(scale_factor=2)))
+        return _Block(branch, nn.Sequential(_pointwise(inputs, outputs), NearestUpsampling()))
     return _Block(branch, _pointwise(inputs, outputs) if inputs != outputs else nn.Identity())
 
 
@@ -186,7 +187,7 @@ class _Discriminator(TrunkDiscriminator):
                 self.blocks.append(_down_block(outputs, outputs, size, settings, norm, shapes.classes, False, False))
             inputs = outputs
         self.dropout = nn.Dropout(settings.dropout) if settings.dropout else nn.Identity()
-        self.activation, self.pool = settings.activation, settings.pool
+        self.activation, self.pool = Activate(settings.activation), settings.pool
         self.finish(inputs, *(size if settings.pool == "none" else ()))
 
     def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:

@@ -6,17 +6,12 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from ganlab.derivatives import input_gradient
 from ganlab.precision import not_in_half
 from ganlab.table import Count, NonNegative, Positive
 from ganlab.types import Batch, Regularizer, Update
 
 KODALI = 0.5
-
-
-def input_gradient(logits: Tensor, images: Tensor) -> Tensor:
-    """∇D at ``images`` (N, C, H, W), one row (n, m * C * H * W) per judged sample, in float32, differentiable again."""
-    (gradient,) = torch.autograd.grad(logits.float().sum(), images, create_graph=True)
-    return gradient.float().reshape(len(logits), -1)
 
 
 @dataclass(frozen=True)

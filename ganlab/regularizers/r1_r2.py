@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from ganlab.derivatives import input_gradient
 from ganlab.precision import not_in_half
-from ganlab.regularizers.gradient_penalty import input_gradient
 from ganlab.table import Count, Positive
 from ganlab.types import Batch, Judgement, Need, Regularizer, Update
 
