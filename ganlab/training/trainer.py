@@ -19,6 +19,7 @@ from ganlab.table import Count, Range
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import Machine
 from ganlab.training.learner import Learner
+from ganlab.training.meter import Meter
 from ganlab.training.observer import Observer, Samples, Scores
 from ganlab.training.schedule import Plan, Schedule
 from ganlab.training.updates import (
@@ -29,7 +30,7 @@ from ganlab.training.updates import (
     update_discriminator,
     update_generator,
 )
-from ganlab.types import Batch, Values
+from ganlab.types import Batch
 
 log = loggers.getLogger("ganlab")
 
@@ -100,34 +101,6 @@ class Evaluator(Protocol):
     def judge(self) -> Judge: ...
     @property
     def settings(self) -> ScoreSettings: ...
-
-
-class Meter:
-    """Sums values on the device until they are asked for."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, Tensor] = {}
-        self.counts: dict[str, int] = {}
-
-    def add(self, values: Values) -> None:
-        for tag, value in values.items():
-            self.sums[tag] = self.sums[tag] + value if tag in self.sums else value.clone()
-            self.counts[tag] = self.counts.get(tag, 0) + 1
-
-    def read(self) -> dict[str, float]:
-        """The means, read back from the device at once; then it starts afresh."""
-        tags = list(self.sums)
-        sums = torch.stack([self.sums[tag].float() for tag in tags]).tolist() if tags else []
-        means = {tag: total / self.counts[tag] for tag, total in zip(tags, sums, strict=True)}
-        self.sums, self.counts = {}, {}
-        return means
-
-    def state(self) -> dict[str, Any]:
-        return {"sums": self.sums, "counts": self.counts}
-
-    def restore(self, state: Mapping[str, Any], device: torch.device) -> None:
-        self.sums = {tag: value.to(device) for tag, value in state["sums"].items()}
-        self.counts = dict(state["counts"])
 
 
 class Trainer:
