@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import logging as loggers
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlab import streams
 from ganlab.errors import TrainingFailed, UserError
-from ganlab.points import POINT
 from ganlab.table import Count, Range
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import Machine
+from ganlab.training.feed import Feed
 from ganlab.training.learner import Learner
 from ganlab.training.meter import Meter
-from ganlab.training.observer import Observer, Samples, Scores
+from ganlab.training.observer import Observer, Scores
+from ganlab.training.sampling import Sampler
 from ganlab.training.schedule import Plan, Schedule
 from ganlab.training.updates import (
     Game,
@@ -34,8 +34,6 @@ from ganlab.types import Batch
 
 log = loggers.getLogger("ganlab")
 
-LATTICE = 100  # points a side, for a picture of D over the plane
-FAKES = 64  # images that are generated at once to be scored
 PATIENCE = 10  # steps without a finite gradient before training ends
 
 
@@ -47,31 +45,6 @@ class Logging:
     samples_every: Count = 250  # steps between sample grids
     samples: Literal["auto"] | Annotated[int, Range(least=1, most=4096)] = "auto"  # 64 images, or 2,048 points
     progress: bool = True  # a bar, where the output is a terminal
-
-
-class Feed(Protocol):
-    """Batches of reals, forever; ``drawn`` counts the images, and setting it goes on from there."""
-
-    drawn: int
-    batch_size: int
-
-    def next(self, count: int | None = None) -> Batch:
-        """``count`` images, or a batch."""
-
-    def first(self, count: int) -> Batch:
-        """The same few images at every call, to show what the data looks like."""
-
-    def held_out(self, count: int, step: int) -> Batch | None:
-        """``count`` images that are never trained on, others at another step; None where none are kept."""
-
-    def trained_on(self, count: int, step: int) -> Batch:
-        """As many that are trained on, apart from the walk through them."""
-
-    def position(self) -> dict[str, Any]:
-        """What a checkpoint says of ``drawn``: epoch, offset, and which images they count."""
-
-    def first_of_classes(self, count: int, classes: int) -> Batch:
-        """``count`` of each class, class by class; grey where the data has fewer."""
 
 
 class Judge(Protocol):
@@ -130,6 +103,8 @@ class Trainer:
         self.game, self.generator, self.discriminator = game, generator, discriminator
         self.schedule, self.feed, self.machine = schedule, feed, machine
         self.steps, self.seed, self.logging = steps, seed, logging
+        assert logging.samples != "auto", "resolved by the configuration"
+        self.sampler = Sampler(game, generator, discriminator, feed, machine.device, seed, logging.samples)
         self.checkpoints, self.observers, self.header = checkpoints, observers, dict(header or {})
         self.step = 0
         self.meter = Meter()
@@ -181,7 +156,7 @@ class Trainer:
 
     def _loop(self) -> None:
         if self.step == 0:
-            self._tell_samples(self.samples(with_real=True))
+            self._tell_samples(with_real=True)
         began, images, reported = time.perf_counter(), self.feed.drawn, self.step
         while self.step < self.steps and not self.stop_requested:
             self.train_step()
@@ -198,7 +173,7 @@ class Trainer:
                 self._tell_values(values, speed, self.step - reported)
                 reported = self.step
             if sample:
-                self._tell_samples(self.samples())
+                self._tell_samples()
             if self.evaluator is not None and (done or self.step % self.evaluator.settings.every == 0):
                 self._evaluate(self.evaluator)
             if save:
@@ -246,22 +221,20 @@ class Trainer:
             "discriminator/trained_on": float(judge_apart(self.game, known, moment)),
         }
 
-    def _tell_samples(self, samples: Samples) -> None:
+    def _tell_samples(self, with_real: bool = False) -> None:
+        samples = self.sampler.samples(with_real)
         for observer in self.observers:
             observer.sampled(self.step, samples)
 
-    # -------------------------------------------------------------------------------------------------------- samples
-
     def _evaluate(self, evaluator: Evaluator) -> None:
         """Scores the average where one is kept, otherwise G; the checkpoint with the best score stays."""
-        network = self.generator.average.network if self.generator.average else self.generator.network
         facts: dict[str, Any] = {
             "weights": "average" if self.generator.average else "network",
             "batch_norm": "running statistics",
             "dtype": str(torch.float32).removeprefix("torch."),
         }
         try:
-            scores = evaluator.judge.score(self._fakes(network, evaluator.settings.images), **facts)
+            scores = evaluator.judge.score(self.sampler.fakes(evaluator.settings.images), **facts)
         except UserError as error:  # images that are no numbers; whether training can go on shows elsewhere
             log.warning("note: step %d was not scored: %s", self.step, error)
             return
@@ -277,66 +250,6 @@ class Trainer:
             self.best = {**before, "last": value, "left": left}
         for observer in self.observers:
             observer.scored(self.step, scores, self.best)
-
-    @torch.no_grad()
-    def _fakes(self, network: nn.Module, count: int) -> Iterator[Tensor]:
-        """``count`` images of a network in evaluation mode, in parts, from latents that are the same in the whole run;
-        labels as they are drawn in training."""
-        with _evaluating(network):
-            for number, start in enumerate(range(0, count, FAKES)):
-                size = min(FAKES, count - start)
-                draw = streams.generator(self.seed, "evaluation", number)
-                latent = self.game.latent.draw(size, draw)
-                known = self.feed.trained_on(size, number).condition  # other labels in each part
-                known = {key: value.cpu() for key, value in known.items()}
-                told = self.game.condition.of_fake(size, self.game.classes, known, draw)
-                told = {key: value.to(self.machine.device) for key, value in told.items()}
-                yield network(latent.to(self.machine.device), told).images
-
-    @torch.no_grad()
-    def samples(self, with_real: bool = False) -> Samples:
-        """Images from a latent that is the same in the whole run: of G, and of its average where one is kept. With
-        classes, one row a class, and one latent a column."""
-        assert self.logging.samples != "auto", "resolved by the configuration"
-        count, columns = self.logging.samples, None
-        draw = streams.generator(self.seed, "samples")
-        if 1 < self.game.classes <= count:
-            columns = count // self.game.classes
-            latent = self.game.latent.sample(columns, draw).repeat(self.game.classes, 1)
-        else:
-            latent = self.game.latent.sample(count, draw)
-        shown = self.feed.first(count)
-        condition = self.game.condition.of_grid(len(latent), self.game.classes, shown.condition)
-        condition = {key: value.to(self.machine.device) for key, value in condition.items()}
-        networks = {"generator": self.generator.network}
-        if self.generator.average:
-            networks["average"] = self.generator.average.network
-        points = tuple(shown.images.shape[1:]) == POINT
-        # Points are drawn over the reals in one picture, which needs them every time, also after a resume.
-        if with_real and columns and not points:
-            shown = self.feed.first_of_classes(columns, self.game.classes)
-        images = {"real": shown.images.float().cpu()} if with_real or points else {}
-        for name, network in networks.items():
-            with _evaluating(network):
-                images[name] = network(latent.to(self.machine.device), condition).images.float().cpu()
-        return Samples(images, columns, self._levels() if points and not condition else None)
-
-    def _levels(self) -> Tensor | None:
-        """D's logits over the plane, where images are its points; of one point repeated, where it judges several
-        together. None for a D that compares its samples: to it the lattice would be a batch that nobody makes."""
-
-        def judge(points: Tensor) -> Tensor:
-            (judgement,) = self.game.discriminator.judge(Batch(points.repeat_interleave(self.game.pack, 0)))
-            return judgement.logits.float()
-
-        side = torch.linspace(-1.5, 1.5, LATTICE, device=self.machine.device)
-        lattice = torch.stack(torch.meshgrid(side, side, indexing="xy"), dim=-1).reshape(-1, 2, 1, 1)
-        some = lattice[:: len(lattice) // 8]
-        with _evaluating(self.discriminator.network):
-            alone, among = judge(some[:4]), judge(some)
-            if (among[:4] - alone).abs().max() > 1e-3 * (among.max() - among.min()):
-                return None
-            return judge(lattice).reshape(LATTICE, LATTICE).cpu()
 
     # ---------------------------------------------------------------------------------------------------- checkpoints
 
@@ -366,13 +279,3 @@ class Trainer:
         self.meter.restore(state["meter"], self.machine.device)
         self.generator.restore(state["generator"])
         self.discriminator.restore(state["discriminator"])
-
-
-@contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    training = network.training
-    network.eval()
-    try:
-        yield
-    finally:
-        network.train(training)

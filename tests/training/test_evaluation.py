@@ -108,28 +108,11 @@ def test_the_average_is_scored_where_one_is_kept(make_trainer: Make) -> None:
     trainer.evaluator = decided = Decided([1.0])  # type: ignore[assignment]
     trainer.run()
     assert decided.facts[0]["weights"] == "average"
-    assert trainer.generator.average is not None
-    average = torch.cat(list(trainer._fakes(trainer.generator.average.network, 100)))
-    assert torch.equal(decided.shown[0], average)
-
-
-def test_samples_of_all_classes_are_scored(make_trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Labels are drawn from all of the data, and not from the same few images for each part of the samples."""
-    trainer = make_trainer(steps=1, condition="projection", data={"limit": 400})
-    told: list[Tensor] = []
-    generate = type(trainer.generator.network).forward
-    monkeypatch.setattr(
-        type(trainer.generator.network),
-        "forward",
-        lambda self, latent, condition: told.append(condition["labels"]) or generate(self, latent, condition),
-    )
-    for _ in trainer._fakes(trainer.generator.network, 640):
-        pass
-    shares = torch.bincount(torch.cat(told), minlength=10) / 640
-    kept = trainer.feed.image_set  # type: ignore[attr-defined]
-    expected = torch.bincount(torch.from_numpy(kept.labels), minlength=10) / 400
-    assert (shares - expected).abs().max() < 0.06
-    assert len({tuple(part.tolist()) for part in told}) == 10
+    learner = trainer.generator
+    assert learner.average is not None
+    for network, same in ((learner.average.network, True), (learner.network, False)):
+        learner.network, learner.average = network, None
+        assert torch.equal(decided.shown[0], torch.cat(list(trainer.sampler.fakes(100)))) is same
 
 
 @pytest.mark.parametrize("changes", [{}, {"condition": "projection"}, {"averaging": "ema"}])

@@ -150,15 +150,6 @@ def test_watching_changes_nothing(make_trainer: Make) -> None:
         assert torch.equal(ours, theirs)
 
 
-def test_samples_are_from_one_latent_and_leave_the_network_as_it_was(make_trainer: Make) -> None:
-    trainer = make_trainer()
-    before = {name: tensor.clone() for name, tensor in trainer.generator.network.state_dict().items()}
-    first, second = (trainer.samples().images["generator"] for _ in range(2))
-    assert torch.equal(first, second)
-    assert trainer.generator.network.training
-    assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.generator.network.state_dict().items())
-
-
 def test_a_stop_saves_between_steps(make_trainer: Make) -> None:
     class Stop(Observer):
         def stepped(self, step: int) -> None:
@@ -268,18 +259,6 @@ def test_channels_last_is_the_same_arithmetic(make_trainer: Make) -> None:
     assert layer.weight.is_contiguous(memory_format=torch.channels_last)
     for ours, theirs in zip(last.discriminator.parameters, first.discriminator.parameters, strict=True):
         torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=1e-3)
-
-
-@pytest.mark.parametrize("minibatch", ["stddev", "discrimination"])
-def test_a_d_that_compares_samples_has_no_level_lines(make_trainer: Make, minibatch: str) -> None:
-    """The lattice would be one batch of 10,000, which nobody makes, and which pairs of samples would not fit into
-    memory."""
-    point = {"data": {"name": "ring", "limit": 64}, "generator": {"name": "mlp", "hidden": [8]}}
-    d = {"name": "mlp", "hidden": [8], "dropout": 0.0}
-    assert make_trainer(**point, discriminator={**d, "minibatch": minibatch}).samples().levels is None
-    assert make_trainer(**point, discriminator=d).samples().levels.shape == (100, 100)
-    batch_norm = make_trainer(**point, discriminator=d, norm={"discriminator": {"layer": "batch"}})
-    assert batch_norm.samples().levels.shape == (100, 100)  # in evaluation it compares nothing
 
 
 # ------------------------------------------------------------------------------------------------------ held-out images
