@@ -250,7 +250,7 @@ ELSEWHERE = {
     **{f"data.{field}": "test_fonts" for field in ("characters", "ink", "margin")},
     "data.category": "test_lsun",
     **{
-        f"evaluation.{field}": "tests/training/test_evaluation.py"
+        f"evaluation.{field}": "test_scoring"
         for field in ("every", "images", "reals", "best", "diverged")
     },
     **{f"evaluation.features.{field}": "test_features" for field in ("steps", "weights", "side", "path", "size")},

@@ -138,9 +138,9 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
     if trainer.step < settings.steps:
         log.info("Stopped and saved after step %d. Go on with: resume=%s", trainer.step, folder.path)
         return Outcome("stopped", f"stopped after step {trainer.step}", {**facts, "exit_code": 128 + stopped_by[0]})
-    if trainer.best:
-        log.info("%s", best_and_last(trainer.best, trainer.step))
-        facts["best"] = trainer.best
+    if trainer.scorer.best:
+        log.info("%s", best_and_last(trainer.scorer.best, trainer.step))
+        facts["best"] = trainer.scorer.best
     log.info(
         "%s steps in %.0f s.\nSamples: %s\nLook at it: tensorboard --logdir %s",
         f"{trainer.step - first:,}",

@@ -15,7 +15,6 @@ from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
 from ganlab.data.feed import Feed
 from ganlab.evaluation import Scoring
-from ganlab.evaluation.scores import Judge
 from ganlab.networks import DiscriminatorModule, GeneratorModule, blank, does_mix_samples, parametrize
 from ganlab.networks.base import NetworkModule
 from ganlab.table import Count, Whole
@@ -24,6 +23,7 @@ from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import Machine
 from ganlab.training.learner import Learner
 from ganlab.training.observer import Observer
+from ganlab.training.scoring import Scorer
 from ganlab.training.trainer import Trainer
 from ganlab.training.updates import Game
 from ganlab.types import Batch, Shapes, Wiring
@@ -161,13 +161,13 @@ def build_trainer(
     for network in (generator, discriminator):
         network.to(machine.device).to(memory_format=machine.memory_format)
     averages = settings.averaging.share(1) is not None
-    evaluator = None
+    scorer = Scorer()
     if isinstance(settings.evaluation, Scoring):
         assert settings.evaluation.features != "auto", "resolved by the configuration"
         rows = rows_of(image_set, settings.evaluation.reals)
         judge = build_judge(settings, image_set, settings.evaluation.features, rows, machine.device)
         notes += judge.opened.notes
-        evaluator = Evaluator(judge, settings.evaluation)
+        scorer = Scorer(judge, settings.evaluation)
     game = Game(
         generator=generator,
         discriminator=discriminator,
@@ -203,13 +203,5 @@ def build_trainer(
         observers=observers,
         header=header,
         notes=notes,
-        evaluator=evaluator,
+        scorer=scorer,
     )
-
-
-@dataclass(frozen=True)
-class Evaluator:
-    """What scores a training, and how it wants it."""
-
-    judge: Judge
-    settings: Scoring

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -37,10 +38,14 @@ class Sampler:
         self.game, self.generator, self.discriminator, self.feed = game, generator, discriminator, feed
         self.device, self.seed, self.shown = device, seed, shown
 
+    @property
+    def weights(self) -> Literal["average", "network"]:
+        """Whose images are scored: the average's where one is kept, otherwise G's own."""
+        return "average" if self.generator.average else "network"
+
     @torch.no_grad()
     def fakes(self, count: int) -> Iterator[Tensor]:
-        """``count`` images of the average where one is kept, otherwise of G, in parts; labels as they are drawn in
-        training."""
+        """``count`` images of those ``weights``, in parts; labels as they are drawn in training."""
         network = self.generator.average.network if self.generator.average else self.generator.network
         with _evaluating(network):
             for number, start in enumerate(range(0, count, FAKES)):

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import logging as loggers
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 import torch
-from torch import Tensor
 
 from ganlab import streams
-from ganlab.errors import TrainingFailed, UserError
+from ganlab.errors import TrainingFailed
 from ganlab.table import Count, Range
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import Machine
 from ganlab.training.feed import Feed
 from ganlab.training.learner import Learner
 from ganlab.training.meter import Meter
-from ganlab.training.observer import Observer, Scores
+from ganlab.training.observer import Observer
 from ganlab.training.sampling import Sampler
 from ganlab.training.schedule import Plan, Schedule
+from ganlab.training.scoring import Scorer
 from ganlab.training.updates import (
     Game,
     Moment,
@@ -31,8 +30,6 @@ from ganlab.training.updates import (
     update_generator,
 )
 from ganlab.types import Batch
-
-log = loggers.getLogger("ganlab")
 
 PATIENCE = 10  # steps without a finite gradient before training ends
 
@@ -45,35 +42,6 @@ class Logging:
     samples_every: Count = 250  # steps between sample grids
     samples: Literal["auto"] | Annotated[int, Range(least=1, most=4096)] = "auto"  # 64 images, or 2,048 points
     progress: bool = True  # a bar, where the output is a terminal
-
-
-class Judge(Protocol):
-    """Scores batches of images (n, C, H, W) in [-1, 1]; ``facts`` say how they were made. Raises UserError."""
-
-    def score(self, fakes: Iterable[Tensor], seed: int = 0, **facts: Any) -> Scores: ...
-
-
-class ScoreSettings(Protocol):
-    """How often a run is scored, on how many images, by which score (the lower, the better) its best checkpoint is
-    kept, and how many times worse than its best it may get before that is told."""
-
-    @property
-    def every(self) -> int: ...
-    @property
-    def images(self) -> int: ...
-    @property
-    def best(self) -> str: ...
-    @property
-    def diverged(self) -> float: ...
-
-
-class Evaluator(Protocol):
-    """A judge, and when and of what it is asked."""
-
-    @property
-    def judge(self) -> Judge: ...
-    @property
-    def settings(self) -> ScoreSettings: ...
 
 
 class Trainer:
@@ -95,11 +63,9 @@ class Trainer:
         observers: Sequence[Observer] = (),
         header: Mapping[str, Any] | None = None,
         notes: Sequence[str] = (),
-        evaluator: Evaluator | None = None,
+        scorer: Scorer | None = None,
     ) -> None:
-        self.notes, self.evaluator = notes, evaluator
-        self.best: dict[str, Any] | None = None
-        """The leading score, its step and its fingerprint's id, the last score, and the step where it was left."""
+        self.notes, self.scorer = notes, scorer or Scorer()
         self.game, self.generator, self.discriminator = game, generator, discriminator
         self.schedule, self.feed, self.machine = schedule, feed, machine
         self.steps, self.seed, self.logging = steps, seed, logging
@@ -174,8 +140,8 @@ class Trainer:
                 reported = self.step
             if sample:
                 self._tell_samples()
-            if self.evaluator is not None and (done or self.step % self.evaluator.settings.every == 0):
-                self._evaluate(self.evaluator)
+            if self.scorer.due(self.step, done):
+                self._score()
             if save:
                 self.save()
             if report:  # what samples and checkpoints take is not counted as training
@@ -226,30 +192,21 @@ class Trainer:
         for observer in self.observers:
             observer.sampled(self.step, samples)
 
-    def _evaluate(self, evaluator: Evaluator) -> None:
-        """Scores the average where one is kept, otherwise G; the checkpoint with the best score stays."""
+    def _score(self) -> None:
+        """The checkpoint with the best score stays."""
         facts: dict[str, Any] = {
-            "weights": "average" if self.generator.average else "network",
+            "weights": self.sampler.weights,
             "batch_norm": "running statistics",
             "dtype": str(torch.float32).removeprefix("torch."),
         }
-        try:
-            scores = evaluator.judge.score(self.sampler.fakes(evaluator.settings.images), **facts)
-        except UserError as error:  # images that are no numbers; whether training can go on shows elsewhere
-            log.warning("note: step %d was not scored: %s", self.step, error)
+        scores = self.scorer.score(self.step, self.sampler.fakes, **facts)
+        best = self.scorer.best
+        if scores is None or best is None:
             return
-        value = scores.values[evaluator.settings.best]
-        before = self.best if self.best and self.best["id"] == scores.id else None
-        if before is None or value < before["score"]:
-            self.best = {"score": value, "step": self.step, "id": scores.id, "last": value, "left": None}
+        if best["step"] == self.step:
             self.checkpoints.save_best(self.state())
-        else:
-            left = before["left"]
-            if left is None and value > evaluator.settings.diverged * before["score"] > 0:
-                left = self.step
-            self.best = {**before, "last": value, "left": left}
         for observer in self.observers:
-            observer.scored(self.step, scores, self.best)
+            observer.scored(self.step, scores, best)
 
     # ---------------------------------------------------------------------------------------------------- checkpoints
 
@@ -266,7 +223,7 @@ class Trainer:
             "step": self.step,
             "drawn": self.feed.drawn,
             "data": self.feed.position(),
-            "best": self.best,
+            "best": self.scorer.best,
             "meter": self.meter.state(),
             "generator": self.generator.state(),
             "discriminator": self.discriminator.state(),
@@ -275,7 +232,7 @@ class Trainer:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up a saved ``state``. Raises RuntimeError where the weights' names or shapes do not fit."""
         self.step, self.feed.drawn = state["step"], state["drawn"]
-        self.best = state.get("best")
+        self.scorer.best = state.get("best")
         self.meter.restore(state["meter"], self.machine.device)
         self.generator.restore(state["generator"])
         self.discriminator.restore(state["discriminator"])
