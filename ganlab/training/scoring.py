@@ -15,9 +15,10 @@ log = logging.getLogger("ganlab")
 
 
 class Judge(Protocol):
-    """Scores batches of images (n, C, H, W) in [-1, 1]; ``facts`` say how they were made. Raises UserError."""
+    """Scores batches of images (n, C, H, W) in [-1, 1] of G with these ``weights``: its ``average``, or the
+    ``network``'s own. Raises UserError."""
 
-    def score(self, fakes: Iterable[Tensor], seed: int = 0, **facts: Any) -> Scores: ...
+    def score(self, fakes: Iterable[Tensor], *, weights: str) -> Scores: ...
 
 
 class ScoreSettings(Protocol):
@@ -50,12 +51,13 @@ class Scorer:
         """Whether to score after ``step``, of which ``done`` says that it is the last."""
         return self.settings is not None and (done or step % self.settings.every == 0)
 
-    def score(self, step: int, fakes: Callable[[int], Iterable[Tensor]], **facts: Any) -> Scores | None:
-        """Scores of as many ``fakes`` as the settings ask for; None, with a note, where they are no numbers."""
+    def score(self, step: int, fakes: Callable[[int], Iterable[Tensor]], weights: str) -> Scores | None:
+        """Scores of as many ``fakes`` as the settings ask for, by these weights; None, with a note, where they are no
+        numbers."""
         assert self.judge is not None
         assert self.settings is not None
         try:
-            scores = self.judge.score(fakes(self.settings.images), **facts)
+            scores = self.judge.score(fakes(self.settings.images), weights=weights)
         except UserError as error:  # whether training can go on shows elsewhere
             log.warning("note: step %d was not scored: %s", step, error)
             return None

@@ -194,12 +194,7 @@ class Trainer:
 
     def _score(self) -> None:
         """The checkpoint with the best score stays."""
-        facts: dict[str, Any] = {
-            "weights": self.sampler.weights,
-            "batch_norm": "running statistics",
-            "dtype": str(torch.float32).removeprefix("torch."),
-        }
-        scores = self.scorer.score(self.step, self.sampler.fakes, **facts)
+        scores = self.scorer.score(self.step, self.sampler.fakes, self.sampler.weights)
         best = self.scorer.best
         if scores is None or best is None:
             return

@@ -48,11 +48,11 @@ class Decided:
     best: str = "fid"
     diverged: float = 2.0
     shown: list[Tensor] = field(default_factory=list)
-    facts: list[dict[str, Any]] = field(default_factory=list)
+    weights: list[str] = field(default_factory=list)
 
-    def score(self, fakes: Iterable[Tensor], seed: int = 0, **facts: Any) -> Scores:
+    def score(self, fakes: Iterable[Tensor], *, weights: str) -> Scores:
         self.shown.append(torch.cat(list(fakes)))
-        self.facts.append(facts)
+        self.weights.append(weights)
         next_one = self.scores.pop(0)
         if isinstance(next_one, UserError):
             raise next_one
@@ -79,7 +79,7 @@ def test_scores_come_at_their_steps_and_at_the_last(make_trainer: Make, tmp_path
     trainer.run()
     assert [(step, value) for step, value, _ in listener.heard] == [(2, 3.0), (4, 1.0), (5, 2.5)]
     assert all(shown.shape == (100, 1, 16, 16) for shown in decided.shown)
-    assert decided.facts[0]["weights"] == "network"
+    assert decided.weights == ["network"] * 3
     assert listener.heard[-1][2] == {"score": 1.0, "step": 4, "id": "pixels-0000", "last": 2.5, "left": 5}
     kept = checkpoint.read(tmp_path / "checkpoints" / "best.safetensors")
     assert kept["step"] == 4
@@ -91,7 +91,7 @@ def bests(scorer: Scorer, *steps: int) -> list[dict[str, Any]]:
     """What is remembered after each of the steps."""
     found = []
     for step in steps:
-        assert scorer.score(step, lambda count: [torch.zeros(count, 1, 2, 2)]) is not None
+        assert scorer.score(step, lambda count: [torch.zeros(count, 1, 2, 2)], "network") is not None
         assert scorer.best is not None
         found.append(scorer.best)
     return found
@@ -119,7 +119,7 @@ def test_the_average_is_scored_where_one_is_kept(make_trainer: Make) -> None:
     decided = Decided([1.0])
     trainer.scorer = Scorer(decided, decided)
     trainer.run()
-    assert decided.facts[0]["weights"] == "average"
+    assert decided.weights == ["average"]
     learner = trainer.generator
     assert learner.average is not None
     for network, same in ((learner.average.network, True), (learner.network, False)):
