@@ -21,6 +21,7 @@ from ganlab.table import Count, Whole
 from ganlab.training.averaging import Average
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import Machine
+from ganlab.training.held_out import enough
 from ganlab.training.learner import Learner
 from ganlab.training.observer import Observer
 from ganlab.training.scoring import Scorer
@@ -151,23 +152,8 @@ def build_trainer(
         for network, norm in ((generator, settings.norm.generator), (discriminator, settings.norm.discriminator)):
             assert norm.weight != "auto", "resolved by the configuration"
             parametrize(network, norm.weight)
-    batch = settings.batch_size // getattr(settings.schedule, "accumulation", 1)
-    kept = len(image_set.held_out)
-    if kept and (kept < shapes_of(settings).pack or (discriminator.mixes_samples and kept < batch)):
-        notes.append(
-            f"data.held_out: {kept} images are fewer than D judges together, so discriminator/held_out is not "
-            f"reported; hold out {batch} or more"
-        )
     for network in (generator, discriminator):
         network.to(machine.device).to(memory_format=machine.memory_format)
-    averages = settings.averaging.share(1) is not None
-    scorer = Scorer()
-    if isinstance(settings.evaluation, Scoring):
-        assert settings.evaluation.features != "auto", "resolved by the configuration"
-        rows = rows_of(image_set, settings.evaluation.reals)
-        judge = build_judge(settings, image_set, settings.evaluation.features, rows, machine.device)
-        notes += judge.opened.notes
-        scorer = Scorer(judge, settings.evaluation)
     game = Game(
         generator=generator,
         discriminator=discriminator,
@@ -181,6 +167,20 @@ def build_trainer(
         autocast=machine.autocast,
         pack=shapes_of(settings).pack,
     )
+    kept, batch = len(image_set.held_out), settings.batch_size // getattr(settings.schedule, "accumulation", 1)
+    if kept and not enough(game, kept, batch):
+        notes.append(
+            f"data.held_out: {kept} images are fewer than D judges together, so discriminator/held_out is not "
+            f"reported; hold out {batch} or more"
+        )
+    averages = settings.averaging.share(1) is not None
+    scorer = Scorer()
+    if isinstance(settings.evaluation, Scoring):
+        assert settings.evaluation.features != "auto", "resolved by the configuration"
+        rows = rows_of(image_set, settings.evaluation.reals)
+        judge = build_judge(settings, image_set, settings.evaluation.features, rows, machine.device)
+        notes += judge.opened.notes
+        scorer = Scorer(judge, settings.evaluation)
     return Trainer(
         game,
         Learner(

@@ -15,20 +15,14 @@ from ganlab.table import Count, Range
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import Machine
 from ganlab.training.feed import Feed
+from ganlab.training.held_out import judge_held_out
 from ganlab.training.learner import Learner
 from ganlab.training.meter import Meter
 from ganlab.training.observer import Observer
 from ganlab.training.sampling import Sampler
 from ganlab.training.schedule import Plan, Schedule
 from ganlab.training.scoring import Scorer
-from ganlab.training.updates import (
-    Game,
-    Moment,
-    judge_apart,
-    needs_real,
-    update_discriminator,
-    update_generator,
-)
+from ganlab.training.updates import Game, Moment, needs_real, update_discriminator, update_generator
 from ganlab.types import Batch
 
 PATIENCE = 10  # steps without a finite gradient before training ends
@@ -153,7 +147,9 @@ class Trainer:
         learners = (self.generator, self.discriminator)
         for one, network in ((self.generator, self.game.generator), (self.discriminator, self.game.discriminator)):
             values |= {f"{one.name}/{tag}": float(value) for tag, value in network.report().items()}
-        values |= self._held_out()
+        parts = self.schedule.plan(self.step - 1, self.game.terms).parts
+        apart = self._moment(frozenset(), "held_out", 0)
+        values |= judge_held_out(self.game, self.feed, self.step, self.feed.batch_size // parts, apart)
         values |= {f"{learner.name}/learning_rate": learner.learning_rate for learner in learners}
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
         for observer in self.observers:
@@ -169,23 +165,6 @@ class Trainer:
                     f"{stuck} steps. Its weights were kept as they were, and saved. A lower rate often helps: "
                     f"optimizer.{learner.name}.lr={learner.learning_rate / 2:g}"
                 )
-
-    def _held_out(self) -> dict[str, float]:
-        """What D says of images that it never trains on, and of as many that it does: less of the former where it knows
-        the latter by heart."""
-        parts = self.schedule.plan(max(self.step - 1, 0), self.game.terms).parts
-        unseen = self.feed.held_out(self.feed.batch_size // parts, self.step)
-        if unseen is None or len(unseen.images) < self.game.pack:
-            return {}
-        if self.game.discriminator.mixes_samples and len(unseen.images) < self.feed.batch_size // parts:
-            return {}  # a smaller batch looks different to a D that compares its samples
-        moment = self._moment(frozenset(), "held_out", 0)
-        # At the same moment and in as large a batch: what D says moves from step to step, and with it both.
-        known = self.feed.trained_on(len(unseen.images), self.step)
-        return {
-            "discriminator/held_out": float(judge_apart(self.game, unseen, moment)),
-            "discriminator/trained_on": float(judge_apart(self.game, known, moment)),
-        }
 
     def _tell_samples(self, with_real: bool = False) -> None:
         samples = self.sampler.samples(with_real)
