@@ -19,7 +19,8 @@ from typing import Any
 import torch
 
 from ganlab.config import Configuration, Settings
-from ganlab.config.build import Model, build_discriminator, build_generator, build_trainer, model_of
+from ganlab.config.build import build_discriminator, build_generator, build_trainer
+from ganlab.config.model import Model, model_of
 from ganlab.config.parse import dump
 from ganlab.data import ImageSet, Source
 from ganlab.data.feed import need_a_batch
