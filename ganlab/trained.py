@@ -17,7 +17,8 @@ from torch import Tensor
 
 from ganlab import run_folder, streams
 from ganlab.config import auto
-from ganlab.config.build import Model, build_generator, shapes_of
+from ganlab.config.build import build_generator
+from ganlab.config.model import Model, shapes_of
 from ganlab.config.parse import parse
 from ganlab.config.settings import Settings
 from ganlab.errors import Refused, UserError, in_one_line, nearest

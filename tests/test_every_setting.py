@@ -249,10 +249,7 @@ ELSEWHERE = {
     **{f"data.{field}": "test_huggingface" for field in ("config", "revision", "image_column", "label_column")},
     **{f"data.{field}": "test_fonts" for field in ("characters", "ink", "margin")},
     "data.category": "test_lsun",
-    **{
-        f"evaluation.{field}": "tests/training/test_evaluation.py"
-        for field in ("every", "images", "reals", "best", "diverged")
-    },
+    **{f"evaluation.{field}": "test_scoring" for field in ("every", "images", "reals", "best", "diverged")},
     **{f"evaluation.features.{field}": "test_features" for field in ("steps", "weights", "side", "path", "size")},
     "data.color": "test_every_setting.test_image_folders",
     "data.crop": "test_every_setting.test_image_folders",

@@ -94,14 +94,9 @@ def evaluate(asked: Evaluate) -> None:
     judge = build_judge(settings, image_set, features, rows, generator.device, asked.split, learned=trained_on)
     for note in (*image_set.notes, *judge.opened.notes):
         print(f"note: {note}")
-    facts = {
-        "weights": generator.weights,
-        "batch_norm": "running statistics",
-        "dtype": "float32",
-    }
     labels = _labels(generator, image_set, asked)
     fakes = generator.batches(asked.n, asked.seed, labels, batch_size=asked.batch_size)
-    scored = judge.score(fakes, asked.seed, **facts)
+    scored = judge.score(fakes, asked.seed, generator.weights)
     columns = {"generator": scored}
     if asked.baselines:
         columns |= dict(_baselines(settings, image_set, judge, rows, asked))

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ganlab import __version__, run_folder
 from ganlab.commands.arguments import Help, run_command
 from ganlab.commands.model_card import model_card
-from ganlab.config.build import Model
+from ganlab.config.model import Model
 from ganlab.config.parse import dump
 from ganlab.errors import UserError
 from ganlab.networks import settle

@@ -19,7 +19,8 @@ from typing import Any
 import torch
 
 from ganlab.config import Configuration, Settings
-from ganlab.config.build import Model, build_discriminator, build_generator, build_trainer, model_of
+from ganlab.config.build import build_discriminator, build_generator, build_trainer
+from ganlab.config.model import Model, model_of
 from ganlab.config.parse import dump
 from ganlab.data import ImageSet, Source
 from ganlab.data.feed import need_a_batch
@@ -138,9 +139,9 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
     if trainer.step < settings.steps:
         log.info("Stopped and saved after step %d. Go on with: resume=%s", trainer.step, folder.path)
         return Outcome("stopped", f"stopped after step {trainer.step}", {**facts, "exit_code": 128 + stopped_by[0]})
-    if trainer.best:
-        log.info("%s", best_and_last(trainer.best, trainer.step))
-        facts["best"] = trainer.best
+    if trainer.scorer.best:
+        log.info("%s", best_and_last(trainer.scorer.best, trainer.step))
+        facts["best"] = trainer.scorer.best
     log.info(
         "%s steps in %.0f s.\nSamples: %s\nLook at it: tensorboard --logdir %s",
         f"{trainer.step - first:,}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,56 +10,23 @@ import torch
 
 from ganlab import streams
 from ganlab.config.judging import build_judge, rows_of
+from ganlab.config.model import shapes_of
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
 from ganlab.data.feed import Feed
 from ganlab.evaluation import Scoring
-from ganlab.evaluation.scores import Judge
 from ganlab.networks import DiscriminatorModule, GeneratorModule, blank, does_mix_samples, parametrize
 from ganlab.networks.base import NetworkModule
-from ganlab.table import Count, Whole
 from ganlab.training.averaging import Average
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import Machine
+from ganlab.training.held_out import enough
 from ganlab.training.learner import Learner
 from ganlab.training.observer import Observer
+from ganlab.training.scoring import Scorer
 from ganlab.training.trainer import Trainer
 from ganlab.training.updates import Game
-from ganlab.types import Batch, Shapes, Wiring
-
-
-@dataclass(frozen=True)
-class Model:
-    """What networks were built for and trained on: a checkpoint says it, so that nobody needs the data to know.
-
-    ``classes`` is how many the networks are told (0: none), ``class_names`` those of the data; ``images`` and
-    ``fingerprint`` are what the data was.
-    """
-
-    image_shape: tuple[Count, Count, Count]  # (C, H, W)
-    classes: Whole = 0
-    class_names: tuple[str, ...] = ()
-    images: Whole = 0
-    fingerprint: str = ""
-
-
-def model_of(settings: Settings, image_set: ImageSet) -> Model:
-    """What the networks of these settings are built for, with the data at hand."""
-    shapes = shapes_of(settings)
-    return Model(shapes.image, shapes.classes, image_set.classes, len(image_set), image_set.fingerprint)
-
-
-def shapes_of(settings: Settings, model: Model | None = None) -> Shapes:
-    """What both networks are built for; with ``model`` without a look at the data."""
-    condition = settings.condition
-    classes = model.classes if model else settings.data.class_count if condition.needs_labels else 0
-    return Shapes(
-        image=model.image_shape if model else settings.data.image_shape,
-        latent=settings.latent.dim,
-        classes=classes,
-        pack=getattr(settings.discriminator, "pack", 1),
-        wiring=condition.wiring if classes else Wiring(),
-    )
+from ganlab.types import Batch, Shapes
 
 
 def build_generator(settings: Settings, shapes: Shapes | None = None) -> GeneratorModule:
@@ -151,23 +117,8 @@ def build_trainer(
         for network, norm in ((generator, settings.norm.generator), (discriminator, settings.norm.discriminator)):
             assert norm.weight != "auto", "resolved by the configuration"
             parametrize(network, norm.weight)
-    batch = settings.batch_size // getattr(settings.schedule, "accumulation", 1)
-    kept = len(image_set.held_out)
-    if kept and (kept < shapes_of(settings).pack or (discriminator.mixes_samples and kept < batch)):
-        notes.append(
-            f"data.held_out: {kept} images are fewer than D judges together, so discriminator/held_out is not "
-            f"reported; hold out {batch} or more"
-        )
     for network in (generator, discriminator):
         network.to(machine.device).to(memory_format=machine.memory_format)
-    averages = settings.averaging.share(1) is not None
-    evaluator = None
-    if isinstance(settings.evaluation, Scoring):
-        assert settings.evaluation.features != "auto", "resolved by the configuration"
-        rows = rows_of(image_set, settings.evaluation.reals)
-        judge = build_judge(settings, image_set, settings.evaluation.features, rows, machine.device)
-        notes += judge.opened.notes
-        evaluator = Evaluator(judge, settings.evaluation)
     game = Game(
         generator=generator,
         discriminator=discriminator,
@@ -181,6 +132,20 @@ def build_trainer(
         autocast=machine.autocast,
         pack=shapes_of(settings).pack,
     )
+    kept, batch = len(image_set.held_out), settings.batch_size // getattr(settings.schedule, "accumulation", 1)
+    if kept and not enough(game, kept, batch):
+        notes.append(
+            f"data.held_out: {kept} images are fewer than D judges together, so discriminator/held_out is not "
+            f"reported; hold out {batch} or more"
+        )
+    averages = settings.averaging.share(1) is not None
+    scorer = Scorer()
+    if isinstance(settings.evaluation, Scoring):
+        assert settings.evaluation.features != "auto", "resolved by the configuration"
+        rows = rows_of(image_set, settings.evaluation.reals)
+        judge = build_judge(settings, image_set, settings.evaluation.features, rows, machine.device)
+        notes += judge.opened.notes
+        scorer = Scorer(judge, settings.evaluation)
     return Trainer(
         game,
         Learner(
@@ -203,13 +168,5 @@ def build_trainer(
         observers=observers,
         header=header,
         notes=notes,
-        evaluator=evaluator,
+        scorer=scorer,
     )
-
-
-@dataclass(frozen=True)
-class Evaluator:
-    """What scores a training, and how it wants it."""
-
-    judge: Judge
-    settings: Scoring

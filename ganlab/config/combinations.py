@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 
 from ganlab.conditions import CONDITIONS
-from ganlab.config.build import build_discriminator, shapes_of
+from ganlab.config.build import build_discriminator
+from ganlab.config.model import shapes_of
 from ganlab.config.settings import NetworkNorm, Settings
 from ganlab.initializers import INITIALIZERS
 from ganlab.losses import Targets

@@ -91,11 +91,11 @@ class Feed:
         return self._batch(pixels, rows, mirrored)
 
     def position(self) -> dict[str, Any]:
-        """Where the walk is, in words for a checkpoint: ``drawn`` decides, the rest tells whether these are still the
-        images it counted."""
+        """What ``drawn`` comes to, in words for a checkpoint that has it: the epoch, the offset in it, and what tells
+        whether these are still the images that were counted."""
         epoch, offset = divmod(self.drawn, len(self.image_set))
         images = {"images": len(self.image_set), "fingerprint": self.image_set.fingerprint}
-        return {"drawn": self.drawn, "epoch": epoch, "offset": offset, **images}
+        return {"epoch": epoch, "offset": offset, **images}
 
     def _rows(self, drawn: int, needed: int) -> Tensor:
         """The rows of the next images after ``drawn``, this rank's part of them."""

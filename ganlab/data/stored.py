@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ganlab.data import cache as caches
+from ganlab.data.prepare import open_or_make
 from ganlab.data.source import HeldOut, ImageSet, Size, Source, chosen_classes, some
 from ganlab.errors import UserError
 from ganlab.table import Count
@@ -91,7 +91,7 @@ class Stored(Source):
         return len(self.classes) if self.classes is not None else self.all_classes
 
     def open(self, cache: Path | None = None) -> ImageSet:
-        found = caches.open_or_make(self, cache)
+        found = open_or_make(self, cache)
         found = replace(found, flip=getattr(self, "flip", False))
         return found.hold_out(self.held_out)
 

@@ -26,6 +26,9 @@ from ganlab.evaluation.modes import modes_of_labels, modes_of_points
 BATCH = 256
 COMPARED = 10_000  # of each set at most, where every pair is looked at
 LEAST = 10  # samples
+GENERATED = {"batch_norm": "running statistics", "dtype": "float32"}
+"""How ganlab has samples made that it scores, while a network trains and afterwards: in evaluation mode, and in full
+precision whatever it trains in."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +99,9 @@ class Judge:
         classified = [part[1] for part in parts if part[1] is not None]
         return torch.cat([part[0] for part in parts]), torch.cat(classified) if classified else None
 
-    def score(self, fakes: Iterable[Tensor], seed: int = 0, **facts: Any) -> Scored:
-        """Scores of batches of images (n, C, H, W) in [-1, 1]. ``facts`` say how they were made (the averaged weights?
-        in which precision?) and become part of the fingerprint."""
+    def score(self, fakes: Iterable[Tensor], seed: int = 0, weights: str | None = None) -> Scored:
+        """Scores of batches of images (n, C, H, W) in [-1, 1]: of a generator with these ``weights`` (its ``average``
+        or its ``network``'s own), or of none."""
         features, probabilities = self.features_of(fakes)
         count = len(features)
         if min(count, len(self.features)) < LEAST:
@@ -140,7 +143,7 @@ class Judge:
             "images": count,
             "compared": compared,
             "kid_subset": kernel.size,
-            **facts,
+            **({} if weights is None else {"weights": weights, **GENERATED}),
         }
         return Scored(values, fingerprint, histogram)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ganlab.data import ImageSet
 from ganlab.data.stored import Listing, Stored
 
 RED = Image.new("RGB", (40, 30), (255, 0, 0))
@@ -76,3 +77,13 @@ class Numbers(Stored):
 
 def without_stamp(names: Sequence[str]) -> list[str]:
     return [name.rpartition("-")[0] for name in names]
+
+
+def numbers(opened: ImageSet, rows: np.ndarray | None = None) -> list[int]:
+    """Which of ``Numbers`` are in the rows, those that are trained on where not told otherwise."""
+    return opened.images[opened.rows if rows is None else rows][:, 0, 0, 0].tolist()
+
+
+def kept(folder: Path) -> list[str]:
+    """The names of what a cache folder holds."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".lock"))

@@ -121,7 +121,11 @@ def test_a_fingerprint_tells_what_does_not_compare() -> None:
     ]
     assert base.id not in {other.id for other in others}
     row = base.row()
-    assert row["fingerprint"]["weights"] == "average"
+    assert [row["fingerprint"][key] for key in ("weights", "batch_norm", "dtype")] == [
+        "average", "running statistics", "float32",
+    ]  # fmt: skip
+    assert not {"weights", "batch_norm", "dtype"} & judge(real).score(batches(fake)).fingerprint.keys()  # nobody's
+    assert base.id == "pixels-5662"  # which tables of earlier scores have
     assert row["scores"]["fid"] == base.values["fid"]
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from ganlab.training.observer import Observer, Samples
-from ganlab.training.trainer import LATTICE, Trainer
+from ganlab.training.sampling import LATTICE
+from ganlab.training.trainer import Trainer
 from ganlab.types import Batch
 
 RING: dict[str, Any] = {
@@ -52,7 +53,7 @@ def test_reals_come_once_with_images(make_trainer: Callable[..., Trainer]) -> No
 @pytest.mark.parametrize("pack", [1, 3])
 def test_levels_are_ds_logits_over_the_plane(make_trainer: Callable[..., Trainer], pack: int) -> None:
     trainer = make_trainer(steps=1, batch_size=6, **changed(discriminator={"pack": pack}))
-    levels = trainer.samples().levels
+    levels = trainer.sampler.samples().levels
     assert levels is not None
     assert levels.shape == (LATTICE, LATTICE)
     trainer.discriminator.network.eval()
@@ -69,3 +70,15 @@ def test_a_d_that_is_told_labels_has_no_levels(make_trainer: Callable[..., Train
     assert [samples.levels for samples in recorder.samples] == [None, None]
     # two latents, each with all eight classes; the reals are as many as ever
     assert {name: len(images) for name, images in recorder.samples[-1].images.items()} == {"real": 16, "generator": 16}
+
+
+@pytest.mark.parametrize("minibatch", ["stddev", "discrimination"])
+def test_a_d_that_compares_samples_has_no_level_lines(make_trainer: Callable[..., Trainer], minibatch: str) -> None:
+    """The lattice would be one batch of 10,000, which nobody makes, and which pairs of samples would not fit into
+    memory."""
+    point = {"data": {"name": "ring", "limit": 64}, "generator": {"name": "mlp", "hidden": [8]}}
+    d = {"name": "mlp", "hidden": [8], "dropout": 0.0}
+    assert make_trainer(**point, discriminator={**d, "minibatch": minibatch}).sampler.samples().levels is None
+    assert make_trainer(**point, discriminator=d).sampler.samples().levels.shape == (100, 100)
+    batch_norm = make_trainer(**point, discriminator=d, norm={"discriminator": {"layer": "batch"}})
+    assert batch_norm.sampler.samples().levels.shape == (100, 100)  # in evaluation it compares nothing

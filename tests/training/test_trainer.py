@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from ganlab.errors import TrainingFailed
 from ganlab.training import checkpoint
 from ganlab.training.observer import Observer, Samples
 from ganlab.training.trainer import Trainer
-from ganlab.types import Batch, Judgement, Latent
+from ganlab.types import Latent
 
 Make = Callable[..., Trainer]
 
@@ -150,15 +149,6 @@ def test_watching_changes_nothing(make_trainer: Make) -> None:
         assert torch.equal(ours, theirs)
 
 
-def test_samples_are_from_one_latent_and_leave_the_network_as_it_was(make_trainer: Make) -> None:
-    trainer = make_trainer()
-    before = {name: tensor.clone() for name, tensor in trainer.generator.network.state_dict().items()}
-    first, second = (trainer.samples().images["generator"] for _ in range(2))
-    assert torch.equal(first, second)
-    assert trainer.generator.network.training
-    assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.generator.network.state_dict().items())
-
-
 def test_a_stop_saves_between_steps(make_trainer: Make) -> None:
     class Stop(Observer):
         def stepped(self, step: int) -> None:
@@ -270,96 +260,11 @@ def test_channels_last_is_the_same_arithmetic(make_trainer: Make) -> None:
         torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize("minibatch", ["stddev", "discrimination"])
-def test_a_d_that_compares_samples_has_no_level_lines(make_trainer: Make, minibatch: str) -> None:
-    """The lattice would be one batch of 10,000, which nobody makes, and which pairs of samples would not fit into
-    memory."""
-    point = {"data": {"name": "ring", "limit": 64}, "generator": {"name": "mlp", "hidden": [8]}}
-    d = {"name": "mlp", "hidden": [8], "dropout": 0.0}
-    assert make_trainer(**point, discriminator={**d, "minibatch": minibatch}).samples().levels is None
-    assert make_trainer(**point, discriminator=d).samples().levels.shape == (100, 100)
-    batch_norm = make_trainer(**point, discriminator=d, norm={"discriminator": {"layer": "batch"}})
-    assert batch_norm.samples().levels.shape == (100, 100)  # in evaluation it compares nothing
-
-
-# ------------------------------------------------------------------------------------------------------ held-out images
-
-
-class Values(Observer):
-    def __init__(self) -> None:
-        self.rows: list[dict[str, float]] = []
-
-    def logged(self, step: int, values: Mapping[str, float]) -> None:
-        self.rows.append(dict(values))
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"norm": {"discriminator": {"layer": "none", "weight": "spectral"}}},
-        {"augment": {"instance_noise": {}}, "condition": "projection"},
-        {"discriminator": {"pack": 3}, "batch_size": 9},
-        {"schedule": {"name": "alternating", "accumulation": 2}},
-    ],
-)
-def test_held_out_images_are_judged_and_change_nothing(
-    changes: dict[str, Any], make_trainer: Make, tmp_path: Path
-) -> None:
-    """The same images with and without a look at the others: the same weights, bit for bit."""
-    watched = make_trainer((values := Values(),), folder=tmp_path / "a", **changes, data={"held_out": 16}, steps=3, logging={"every": 1})  # fmt: skip
-    unwatched = make_trainer(folder=tmp_path / "b", **changes, data={"held_out": 16}, steps=3, logging={"every": 1})
-    unwatched._held_out = dict  # type: ignore[method-assign]
-    for trainer in (watched, unwatched):
-        trainer.run()
-        assert len(trainer.feed.image_set) == 48  # type: ignore[attr-defined]
-    assert_same_state(watched, unwatched)
-    assert all(-10 < row["discriminator/held_out"] < 10 for row in values.rows)
-    assert len({row["discriminator/held_out"] for row in values.rows}) == 3
-
-
-def test_without_held_out_images_nothing_is_said_of_them(make_trainer: Make) -> None:
-    make_trainer((values := Values(),), steps=1).run()
-    assert not {"discriminator/held_out", "discriminator/trained_on"} & set(values.rows[0])
-
-
-def test_images_held_out_are_judged_as_those_of_the_update_are(make_trainer: Make) -> None:
-    """D that gives each image its brightness: the mean over the held-out ones, which are brighter, is theirs."""
-    trainer = make_trainer(steps=1, data={"held_out": 32}, batch_size=32)
-
-    class Brightness(torch.nn.Module):
-        mixes_samples = False
-
-        def judge(self, *parts: Batch, features: bool = False) -> list[Judgement]:
-            return [Judgement(part.images.mean((1, 2, 3))) for part in parts]
-
-        def statistics_frozen(self) -> AbstractContextManager[None]:
-            return nullcontext()
-
-    trainer.game = replace(trainer.game, discriminator=Brightness())  # type: ignore[arg-type]
-    kept = trainer.feed.image_set  # type: ignore[attr-defined]
-    expected = kept.images[kept.held_out].mean() / 127.5 - 1
-    assert trainer._held_out()["discriminator/held_out"] == pytest.approx(expected, abs=1e-5)
-    trained_on = kept.images[kept.rows].mean() / 127.5 - 1  # there are 32 of each
-    assert trainer._held_out()["discriminator/trained_on"] == pytest.approx(trained_on, abs=1e-5)
-    assert abs(expected - trained_on) > 1e-4
-
-
 def test_a_checkpoint_says_where_in_which_images_it_is(make_trainer: Make) -> None:
     trainer = make_trainer(steps=9)
     for _ in range(9):
         trainer.train_step()
-    saved = trainer.state()["data"]
-    assert (saved["drawn"], saved["epoch"], saved["offset"], saved["images"]) == (72, 1, 8, 64)
+    state = trainer.state()
+    saved = state["data"]
+    assert (state["drawn"], saved["epoch"], saved["offset"], saved["images"]) == (72, 1, 8, 64)
     assert saved["fingerprint"] == trainer.feed.image_set.fingerprint != ""  # type: ignore[attr-defined]
-
-
-def test_fewer_held_out_images_than_a_batch_are_not_judged_by_a_d_that_compares(make_trainer: Make) -> None:
-    few = {"data": {"held_out": 4}, "steps": 1}
-    apart = make_trainer((values := Values(),), norm={"discriminator": {"layer": "none"}}, **few)
-    apart.run()
-    assert "discriminator/held_out" in values.rows[0]
-    together = make_trainer((values := Values(),), **few)  # batch norm
-    together.run()
-    assert "discriminator/held_out" not in values.rows[0]
-    assert any("hold out 8 or more" in note for note in together.notes)

@@ -515,21 +515,3 @@ def test_the_projection_is_the_papers(make_trainer: Make) -> None:
     phi = judgement.features[-1].flatten(1)
     expected = d.output(phi).squeeze(1) + torch.stack([d.projection.weight[y] @ phi[i] for i, y in enumerate(labels)])
     torch.testing.assert_close(judgement.logits, expected)
-
-
-def test_samples_stand_in_rows_by_class(make_trainer: Make) -> None:
-    trainer = make_trainer(condition="concat", logging={"samples": 33})
-    samples = trainer.samples(with_real=True)
-    assert samples.columns == 3
-    assert len(samples.images["generator"]) == 30
-    reals = samples.images["real"]
-    assert len(reals) == 30
-    known = trainer.feed.first(64)
-    images, labels = known.images, known.condition["labels"]
-    for label in range(10):  # the first three of each class; grey where there are fewer
-        found = images[labels == label][:3]
-        assert torch.equal(reals[3 * label : 3 * label + len(found)], found)
-        assert not reals[3 * label + len(found) : 3 * label + 3].any()
-    assert trainer.game.condition.of_grid(30, 10, {})["labels"].tolist() == [i // 3 for i in range(30)]
-    few = make_trainer(condition="concat", logging={"samples": 4})  # fewer than there are classes
-    assert len(few.samples().images["generator"]) == 4

@@ -1,4 +1,4 @@
-"""A training that is scored: when, what is kept, and that it changes nothing."""
+"""Scores of a training: when, what is remembered and kept, and that they change nothing."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ganlab.errors import UserError
 from ganlab.monitor import Files, TensorBoard
 from ganlab.training import checkpoint
 from ganlab.training.observer import Observer, Scores
+from ganlab.training.scoring import Scorer
 from ganlab.training.trainer import Trainer
 from tests.training.test_trainer import assert_same_state
 
@@ -39,7 +40,7 @@ class Given:
 
 @dataclass
 class Decided:
-    """Judge, settings and evaluator in one: a score a time, and what it was shown."""
+    """Judge and settings in one: a score a time, and what it was shown."""
 
     scores: list[float | Given | UserError]
     every: int = 2
@@ -47,23 +48,20 @@ class Decided:
     best: str = "fid"
     diverged: float = 2.0
     shown: list[Tensor] = field(default_factory=list)
-    facts: list[dict[str, Any]] = field(default_factory=list)
+    weights: list[str] = field(default_factory=list)
 
-    @property
-    def judge(self) -> Decided:
-        return self
-
-    @property
-    def settings(self) -> Decided:
-        return self
-
-    def score(self, fakes: Iterable[Tensor], seed: int = 0, **facts: Any) -> Scores:
+    def score(self, fakes: Iterable[Tensor], *, weights: str) -> Scores:
         self.shown.append(torch.cat(list(fakes)))
-        self.facts.append(facts)
+        self.weights.append(weights)
         next_one = self.scores.pop(0)
         if isinstance(next_one, UserError):
             raise next_one
         return next_one if isinstance(next_one, Given) else Given(next_one)
+
+
+def deciding(*scores: float | Given | UserError) -> Scorer:
+    decided = Decided(list(scores))
+    return Scorer(decided, decided)
 
 
 class Listener(Observer):
@@ -76,11 +74,12 @@ class Listener(Observer):
 
 def test_scores_come_at_their_steps_and_at_the_last(make_trainer: Make, tmp_path: Path) -> None:
     trainer = make_trainer((listener := Listener(),), steps=5)
-    trainer.evaluator = decided = Decided([3.0, 1.0, 2.5])  # type: ignore[assignment]
+    decided = Decided([3.0, 1.0, 2.5])
+    trainer.scorer = Scorer(decided, decided)
     trainer.run()
     assert [(step, value) for step, value, _ in listener.heard] == [(2, 3.0), (4, 1.0), (5, 2.5)]
     assert all(shown.shape == (100, 1, 16, 16) for shown in decided.shown)
-    assert decided.facts[0]["weights"] == "network"
+    assert decided.weights == ["network"] * 3
     assert listener.heard[-1][2] == {"score": 1.0, "step": 4, "id": "pixels-0000", "last": 2.5, "left": 5}
     kept = checkpoint.read(tmp_path / "checkpoints" / "best.safetensors")
     assert kept["step"] == 4
@@ -88,79 +87,84 @@ def test_scores_come_at_their_steps_and_at_the_last(make_trainer: Make, tmp_path
     assert checkpoint.newest(tmp_path / "checkpoints")[1]["step"] == 5  # the best one is not where a run goes on
 
 
-def test_a_run_has_left_its_best_once(make_trainer: Make) -> None:
-    trainer = make_trainer((listener := Listener(),), steps=10)
-    trainer.evaluator = Decided([1.0, 1.9, 2.1, 5.0, 0.5])  # type: ignore[assignment]
-    trainer.run()
-    assert [best["left"] for *_, best in listener.heard] == [None, None, 6, 6, None]
+def bests(scorer: Scorer, *steps: int) -> list[dict[str, Any]]:
+    """What is remembered after each of the steps."""
+    found = []
+    for step in steps:
+        assert scorer.score(step, lambda count: [torch.zeros(count, 1, 2, 2)], "network") is not None
+        assert scorer.best is not None
+        found.append(scorer.best)
+    return found
 
 
-def test_scores_that_mean_something_else_do_not_compete(make_trainer: Make) -> None:
+def test_it_is_time_at_every_so_many_steps_and_at_the_last() -> None:
+    assert [step for step in range(1, 8) if deciding().due(step, done=step == 7)] == [2, 4, 6, 7]
+    assert not any(Scorer().due(step, done=step == 7) for step in range(1, 8))
+
+
+def test_a_run_has_left_its_best_once() -> None:
+    found = bests(deciding(1.0, 1.9, 2.1, 5.0, 0.5), 2, 4, 6, 8, 10)
+    assert [best["left"] for best in found] == [None, None, 6, 6, None]
+    assert [best["step"] for best in found] == [2, 2, 2, 2, 10]
+
+
+def test_scores_that_mean_something_else_do_not_compete() -> None:
     """After a resume with other features, say."""
-    trainer = make_trainer((listener := Listener(),), steps=4)
-    trainer.evaluator = Decided([Given(1.0), Given(7.0, "classifier-1111")])  # type: ignore[assignment]
-    trainer.run()
-    assert [best["step"] for *_, best in listener.heard] == [2, 4]
+    found = bests(deciding(Given(1.0), Given(7.0, "classifier-1111")), 2, 4)
+    assert [best["step"] for best in found] == [2, 4]
 
 
 def test_the_average_is_scored_where_one_is_kept(make_trainer: Make) -> None:
     trainer = make_trainer(steps=2, averaging="ema")
-    trainer.evaluator = decided = Decided([1.0])  # type: ignore[assignment]
+    decided = Decided([1.0])
+    trainer.scorer = Scorer(decided, decided)
     trainer.run()
-    assert decided.facts[0]["weights"] == "average"
-    assert trainer.generator.average is not None
-    average = torch.cat(list(trainer._fakes(trainer.generator.average.network, 100)))
-    assert torch.equal(decided.shown[0], average)
-
-
-def test_samples_of_all_classes_are_scored(make_trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Labels are drawn from all of the data, and not from the same few images for each part of the samples."""
-    trainer = make_trainer(steps=1, condition="projection", data={"limit": 400})
-    told: list[Tensor] = []
-    generate = type(trainer.generator.network).forward
-    monkeypatch.setattr(
-        type(trainer.generator.network),
-        "forward",
-        lambda self, latent, condition: told.append(condition["labels"]) or generate(self, latent, condition),
-    )
-    for _ in trainer._fakes(trainer.generator.network, 640):
-        pass
-    shares = torch.bincount(torch.cat(told), minlength=10) / 640
-    kept = trainer.feed.image_set  # type: ignore[attr-defined]
-    expected = torch.bincount(torch.from_numpy(kept.labels), minlength=10) / 400
-    assert (shares - expected).abs().max() < 0.06
-    assert len({tuple(part.tolist()) for part in told}) == 10
+    assert decided.weights == ["average"]
+    learner = trainer.generator
+    assert learner.average is not None
+    for network, same in ((learner.average.network, True), (learner.network, False)):
+        learner.network, learner.average = network, None
+        assert torch.equal(decided.shown[0], torch.cat(list(trainer.sampler.fakes(100)))) is same
 
 
 @pytest.mark.parametrize("changes", [{}, {"condition": "projection"}, {"averaging": "ema"}])
 def test_being_scored_changes_nothing(changes: dict[str, Any], make_trainer: Make, tmp_path: Path) -> None:
     watched = make_trainer(folder=tmp_path / "a", steps=4, **changes)
-    watched.evaluator = Decided([2.0, 1.0])  # type: ignore[assignment]
+    watched.scorer = deciding(2.0, 1.0)
     alone = make_trainer(folder=tmp_path / "b", steps=4, **changes)
     for trainer in (watched, alone):
         trainer.run()
-    watched.best = None
+    watched.scorer.best = None
     assert_same_state(watched, alone)
 
 
 def test_the_best_survives_a_resume(make_trainer: Make, tmp_path: Path) -> None:
     first = make_trainer(steps=4, checkpoint={"every": 2})
     first.steps = 2
-    first.evaluator = Decided([1.0])  # type: ignore[assignment]
+    first.scorer = deciding(1.0)
     first.run()
     second = make_trainer((listener := Listener(),), steps=4, checkpoint={"every": 2})
+    second.scorer = deciding(1.5)
     second.restore(checkpoint.newest(tmp_path / "checkpoints")[1])
-    second.evaluator = Decided([1.5])  # type: ignore[assignment]
     second.run()
     assert listener.heard[-1][2]["step"] == 2
     assert checkpoint.read(tmp_path / "checkpoints" / "best.safetensors")["step"] == 2
+
+
+def test_a_part_of_a_run_that_is_not_scored_keeps_the_best(make_trainer: Make) -> None:
+    scored, unscored = make_trainer(steps=2), make_trainer(steps=4)
+    scored.scorer = deciding(1.0)
+    scored.run()
+    unscored.restore(scored.state())
+    unscored.run()
+    assert unscored.state()["best"] == {"score": 1.0, "step": 2, "id": "pixels-0000", "last": 1.0, "left": None}
 
 
 def test_samples_that_cannot_be_scored_do_not_end_the_training(
     make_trainer: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     trainer = make_trainer((listener := Listener(),), steps=4)
-    trainer.evaluator = Decided([UserError("the images hold NaN"), 1.0])  # type: ignore[assignment]
+    trainer.scorer = deciding(UserError("the images hold NaN"), 1.0)
     trainer.run()
     assert trainer.step == 4
     assert [step for step, *_ in listener.heard] == [4]

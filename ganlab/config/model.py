@@ -1,0 +1,44 @@
+"""What networks are built for, and what a checkpoint says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ganlab.config.settings import Settings
+from ganlab.data import ImageSet
+from ganlab.table import Count, Whole
+from ganlab.types import Shapes, Wiring
+
+
+@dataclass(frozen=True)
+class Model:
+    """What networks were built for and trained on: a checkpoint says it, so that nobody needs the data to know.
+
+    ``classes`` is how many the networks are told (0: none), ``class_names`` those of the data; ``images`` and
+    ``fingerprint`` are what the data was.
+    """
+
+    image_shape: tuple[Count, Count, Count]  # (C, H, W)
+    classes: Whole = 0
+    class_names: tuple[str, ...] = ()
+    images: Whole = 0
+    fingerprint: str = ""
+
+
+def model_of(settings: Settings, image_set: ImageSet) -> Model:
+    """What the networks of these settings are built for, with the data at hand."""
+    shapes = shapes_of(settings)
+    return Model(shapes.image, shapes.classes, image_set.classes, len(image_set), image_set.fingerprint)
+
+
+def shapes_of(settings: Settings, model: Model | None = None) -> Shapes:
+    """What both networks are built for; with ``model`` without a look at the data."""
+    condition = settings.condition
+    classes = model.classes if model else settings.data.class_count if condition.needs_labels else 0
+    return Shapes(
+        image=model.image_shape if model else settings.data.image_shape,
+        latent=settings.latent.dim,
+        classes=classes,
+        pack=getattr(settings.discriminator, "pack", 1),
+        wiring=condition.wiring if classes else Wiring(),
+    )
