@@ -139,15 +139,24 @@ class Activate(nn.Module):
         super().__init__()
         self.activation = activation
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, overwrite: bool = False) -> Tensor:
+        """``overwrite`` where nobody needs ``x`` any more: its memory is taken for the result, if that helps."""
         slope = self.activation.slope_below
-        if not self.fast or slope is None or not x.requires_grad or torch.compiler.is_compiling():
+        if not self.fast or slope is None or torch.compiler.is_compiling():
             return self.activation(x)
-        y: Tensor = _Kink.apply(x, slope)
+        if not x.requires_grad:
+            return _kink(x, slope, overwrite)
+        y: Tensor = _Kink.apply(x, slope, overwrite)
         return y
 
     def extra_repr(self) -> str:
         return repr(self.activation)
+
+
+def _kink(x: Tensor, slope: float, overwrite: bool) -> Tensor:
+    if slope:
+        return F.leaky_relu(x, slope, inplace=overwrite)
+    return F.relu(x, inplace=overwrite)
 
 
 class _Kink(Function):
@@ -156,16 +165,18 @@ class _Kink(Function):
     keeps the input, where the output, which the next layer keeps anyway, says as much."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, slope: float) -> Tensor:
-        y = F.leaky_relu(x, slope) if slope else F.relu(x)
+    def forward(ctx: Any, x: Tensor, slope: float, overwrite: bool) -> Tensor:
+        y = _kink(x, slope, overwrite)
+        if overwrite:
+            ctx.mark_dirty(x)
         ctx.save_for_backward(y)
         ctx.slope = slope
         return y
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (y,) = ctx.saved_tensors
-        return _Slopes.apply(gradient, y.detach(), ctx.slope), None
+        return _Slopes.apply(gradient, y.detach(), ctx.slope), None, None
 
 
 class _Slopes(Function):

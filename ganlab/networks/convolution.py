@@ -19,6 +19,7 @@ from torch.autograd import Function
 from ganlab import derivatives
 
 SMALL_MAP = 4  # pixels a side
+FEW_CHANNELS = 4
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
@@ -32,11 +33,13 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, paddin
 
 def convolve_transposed(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
     """``F.conv_transpose2d``, under autocast in its type. ``x`` (N, in, H, W), ``weight`` (in, out, k, k)."""
-    if not _differentiates(x, weight):
+    if torch.compiler.is_compiling():
         return F.conv_transpose2d(x, weight, bias, stride, padding)
     x, weight, bias = _in_autocast_type(x, weight, bias)
     side = weight.shape[2] - 2 * padding
     size = torch.Size([(length - 1) * stride + side for length in x.shape[2:]])
+    if not _differentiates(x, weight):
+        return _up(x, weight, bias, stride, padding, size)
     y: Tensor = _Up.apply(x, weight, bias, stride, padding, size)
     return y
 
@@ -85,9 +88,7 @@ class _Up(Function):
     ) -> Tensor:
         ctx.save_for_backward(small, weight)
         ctx.stride, ctx.padding = stride, padding
-        least = [(length - 1) * stride + weight.shape[2] - 2 * padding for length in small.shape[2:]]
-        rest = [length - start for length, start in zip(size, least, strict=True)]
-        return F.conv_transpose2d(small, weight, bias, stride, padding, rest)
+        return _up(small, weight, bias, stride, padding, size)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
@@ -101,6 +102,32 @@ class _Up(Function):
             None,
             None,
         )
+
+
+def _up(small: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int, size: torch.Size) -> Tensor:
+    _, height, width = small.shape[1:]
+    doubled = (stride, padding, *weight.shape[2:]) == (2, 1, 4, 4) and tuple(size) == (2 * height, 2 * width)
+    if doubled and weight.shape[1] <= FEW_CHANNELS and small.device.type == "cpu":
+        repeated = bias.repeat_interleave(4) if bias is not None else None
+        return F.pixel_shuffle(F.conv2d(small, _by_phase(weight), repeated, padding=1), 2)
+    least = [(length - 1) * stride + weight.shape[2] - 2 * padding for length in small.shape[2:]]
+    rest = [length - start for length, start in zip(size, least, strict=True)]
+    return F.conv_transpose2d(small, weight, bias, stride, padding, rest)
+
+
+def _by_phase(weight: Tensor) -> Tensor:
+    """A transposed convolution's weight (b, a, 4, 4), stride 2, as that of a convolution to 4 a channels (4 a, b, 3,
+    3): one for each place in a 2×2 block of the result, to be shuffled there. For a few channels the library's
+    transposed convolution reaches a tenth of its rate, and this one twice that, though 5 of 9 weights are 0."""
+    b, a = weight.shape[:2]
+    taps = weight.flip(2, 3).view(b, a, 2, 2, 2, 2)  # by rows: which of two taps, which place; and by columns
+    phases = weight.new_zeros(a, 2, 2, b, 3, 3)
+    for row in (0, 1):
+        for column in (0, 1):
+            phases[:, row, column, :, row : row + 2, column : column + 2] = taps[:, :, :, row, :, column].transpose(
+                0, 1
+            )
+    return phases.view(4 * a, b, 3, 3).to(memory_format=torch.channels_last)
 
 
 class _Between(Function):

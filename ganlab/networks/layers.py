@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlab.networks.activations import Activation
+from ganlab.networks.activations import Activate, Activation
 from ganlab.networks.activations import Linear as NoActivation
 from ganlab.networks.convolution import convolve, convolve_transposed
 from ganlab.networks.parametrizations import Parametrization, WeightSetting
@@ -173,6 +173,7 @@ class Chain(nn.Sequential):
 
     def forward(self, x: Tensor, condition: Condition = NOTHING) -> Tensor:
         layers = deque(self)
+        kept = True  # x may be needed by others as it is: nothing overwrites it
         while layers:
             layer = layers.popleft()
             following = layers[0] if self.fast and layers else None
@@ -184,8 +185,13 @@ class Chain(nn.Sequential):
                 layers.popleft()
             elif isinstance(layer, NormLayer) and layer.conditional:
                 x = layer(x, condition["labels"])
+            elif isinstance(layer, Activate):
+                x = layer(x, overwrite=self.fast and not kept)
             else:
                 x = layer(x)
+            # No gradient needs what these put out; that of an activation does.
+            if not isinstance(layer, nn.Identity):
+                kept = not isinstance(layer, Convolution | TransposedConvolution | NearestUpsampling | NormLayer)
         return x
 
 

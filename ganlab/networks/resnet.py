@@ -76,7 +76,8 @@ class _Block(nn.Module):
         self.branch, self.shortcut = branch, shortcut
 
     def forward(self, x: Tensor, condition: Condition) -> Tensor:
-        return self.shortcut(x) + self.branch(x, condition)  # type: ignore[no-any-return]
+        y: Tensor = self.branch(x, condition)
+        return y.add_(self.shortcut(x))  # the branch ends in a convolution or a pool, whose result no gradient needs
 
 
 def _pointwise(inputs: int, outputs: int) -> Convolution:
