@@ -217,6 +217,7 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
     ({"averaging": "uniform", "steps": 3}, "averaging.start", 2),
     ({}, "runtime.precision", "bf16"),
     ({}, "runtime.channels_last", False),
+    ({}, "runtime.fast", False),  # other roundings
     ({}, "logging.every", 1),
     ({}, "logging.samples_every", 1),
     ({}, "logging.samples", 5),
@@ -383,13 +384,14 @@ def test_pretrained_weights(tmp_path: Path) -> None:
 def test_threads_and_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ganlab.commands import training_run
     from ganlab.run_folder import RunFolder
+    from ganlab.training import device
 
     threads, bars = [], []
-    monkeypatch.setattr(training_run.torch, "set_num_threads", threads.append)
+    monkeypatch.setattr(device.torch, "set_num_threads", threads.append)
     monkeypatch.setattr(training_run, "Progress", lambda: bars.append(1) or Observer())
     for settings in ({"runtime": {"threads": 3}}, {"logging": {"progress": True}}):
         folder = tmp_path / str(len(bars))
         folder.mkdir(exist_ok=True)
         training_run.train(configure(merged(merged(TINY, {"steps": 1}), settings)), RunFolder(folder))
-    assert threads == [3, training_run.THREADS]  # and back, for the next job of a sweep
+    assert threads == [3, device.THREADS]  # and back, for the next job of a sweep
     assert len(bars) == 1

@@ -16,8 +16,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
-
 from ganlab.config import Configuration, Settings
 from ganlab.config.build import build_discriminator, build_generator, build_trainer
 from ganlab.config.model import Model, model_of
@@ -32,9 +30,6 @@ from ganlab.training import checkpoint
 from ganlab.training.trainer import Trainer
 
 log = logging.getLogger("ganlab")
-
-
-THREADS = torch.get_num_threads()
 
 
 @dataclass(frozen=True)
@@ -113,7 +108,7 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
     settings, plain = configuration.settings, configuration.plain()
     state = ready(settings, resume)
     machine = settings.runtime.resolve()
-    torch.set_num_threads(machine.threads or THREADS)  # the job before this one in a sweep may have set others
+    machine.prepare()
     image_set = open_data(settings.data, settings.runtime.cache)
     observers = [Files(folder.path), TensorBoard(folder.path, as_yaml(plain))]
     trainer = build_trainer(

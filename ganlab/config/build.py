@@ -15,7 +15,7 @@ from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
 from ganlab.data.feed import Feed
 from ganlab.evaluation import Scoring
-from ganlab.networks import DiscriminatorModule, GeneratorModule, blank, does_mix_samples, parametrize
+from ganlab.networks import DiscriminatorModule, GeneratorModule, blank, does_mix_samples, parametrize, shorten
 from ganlab.networks.base import NetworkModule
 from ganlab.training.averaging import Average
 from ganlab.training.checkpoint import Checkpoints
@@ -119,6 +119,7 @@ def build_trainer(
             parametrize(network, norm.weight)
     for network in (generator, discriminator):
         network.to(machine.device).to(memory_format=machine.memory_format)
+        shorten(network, machine.fast)
     game = Game(
         generator=generator,
         discriminator=discriminator,

@@ -12,7 +12,7 @@ from ganlab.config.build import build_discriminator, build_generator, start
 from ganlab.initializers.lsuv import LSUV
 from ganlab.initializers.orthogonal import Orthogonal
 from ganlab.networks.activations import Activate, LeakyReLU, ReLU
-from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution, blank, walk
+from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution, blank, shorten, walk
 from ganlab.networks.norms import BatchNorm, BatchNormLayer
 from ganlab.training.trainer import Trainer
 from ganlab.types import Batch, Layer
@@ -50,8 +50,10 @@ def outputs(network: nn.Module, run: Callable[[], object]) -> dict[str, Tensor]:
         for layer in walk(network)
         if layer.kind not in ("norm", "embedding")
     ]
+    shorten(network, False)  # each layer by itself
     with torch.no_grad():
         run()
+    shorten(network, True)
     for hook in hooks:
         hook.remove()
     return heard

@@ -1,0 +1,100 @@
+"""Convolutions beside PyTorch's own, to the second derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ganlab.derivatives import input_gradient
+from ganlab.networks.convolution import convolve, convolve_transposed
+from tests.networks.calls import Calls
+
+# in, out, kernel, stride, padding, height, width. Maps of 4×4 and below, and few channels, have ways of their own.
+SHAPES = {
+    "strided": (5, 6, 4, 2, 1, 16, 12),
+    "to 4×4": (5, 6, 4, 2, 1, 8, 8),
+    "to 3×2": (5, 6, 4, 2, 1, 6, 4),
+    "from 4×4": (5, 6, 4, 2, 1, 4, 4),
+    "of colours": (3, 5, 4, 2, 1, 16, 12),
+    "to colours": (5, 3, 4, 2, 1, 8, 6),
+    "3×3": (5, 6, 3, 1, 1, 8, 6),
+    "3×3 of small maps": (5, 6, 3, 1, 1, 4, 4),
+    "1×1": (5, 6, 1, 1, 0, 8, 6),
+    "odd": (5, 6, 4, 2, 1, 7, 9),
+}
+
+
+def derivatives(convolution: Callable[..., Tensor], transposed: bool, shape: tuple[int, ...]) -> list[Tensor]:
+    """The result, its three gradients, and three gradients of a function of all those."""
+    inputs, outputs, kernel, stride, padding, height, width = shape
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(2, inputs, height, width, generator=draw, dtype=torch.float64, requires_grad=True)
+    channels = (inputs, outputs) if transposed else (outputs, inputs)
+    weight = torch.randn(*channels, kernel, kernel, generator=draw, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn(outputs, generator=draw, dtype=torch.float64, requires_grad=True)
+    y = convolution(x, weight, bias, stride, padding)
+    first = torch.autograd.grad(y.square().sum(), (x, weight, bias), create_graph=True)
+    second = torch.autograd.grad(sum((gradient**3).sum() for gradient in first), (x, weight, bias), create_graph=True)
+    third = torch.autograd.grad(sum((gradient**2).sum() for gradient in second), (x, weight, bias))
+    return [y, *first, *second, *third]
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_a_convolution_and_its_derivatives_are_pytorchs(shape: tuple[int, ...], layout: torch.memory_format) -> None:
+    def ours(x: Tensor, weight: Tensor, *rest: object) -> Tensor:
+        return convolve(x.contiguous(memory_format=layout), weight.contiguous(memory_format=layout), *rest)
+
+    torch.testing.assert_close(derivatives(ours, False, shape), derivatives(F.conv2d, False, shape))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_so_are_a_transposed_one_and_its_own(shape: tuple[int, ...], layout: torch.memory_format) -> None:
+    def ours(x: Tensor, weight: Tensor, *rest: object) -> Tensor:
+        return convolve_transposed(x.contiguous(memory_format=layout), weight.contiguous(memory_format=layout), *rest)
+
+    torch.testing.assert_close(derivatives(ours, True, shape), derivatives(F.conv_transpose2d, True, shape))
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_they_are_the_same_without_a_gradient(shape: tuple[int, ...]) -> None:
+    inputs, outputs, kernel, stride, padding, height, width = shape
+    x, weight = torch.randn(2, inputs, height, width), torch.randn(inputs, outputs, kernel, kernel)
+    torch.testing.assert_close(
+        convolve_transposed(x, weight, None, stride, padding), F.conv_transpose2d(x, weight, None, stride, padding)
+    )
+
+
+def test_under_autocast_they_compute_in_its_type_and_weights_get_gradients_in_theirs() -> None:
+    x, weight = torch.randn(2, 8, 8, 8), torch.randn(8, 8, 4, 4, requires_grad=True)
+    for ours, theirs in ((convolve, F.conv2d), (convolve_transposed, F.conv_transpose2d)):
+        gradients = []
+        for convolution in (ours, theirs):
+            with torch.autocast("cpu", torch.bfloat16):
+                y = convolution(x, weight, None, 2, 1)
+            assert y.dtype == torch.bfloat16
+            gradients += torch.autograd.grad(y.float().square().sum(), weight)
+        assert gradients[0].dtype == torch.float32
+        torch.testing.assert_close(*gradients, rtol=0.02, atol=0.02 * gradients[1].abs().max().item())
+
+
+def test_a_derivative_by_the_images_alone_leaves_the_weights_out() -> None:
+    x = torch.randn(2, 3, 8, 8, requires_grad=True)
+    weight = torch.randn(5, 3, 3, 3, requires_grad=True)
+    logits = convolve(x, weight, None, 1, 1).square().sum((1, 2, 3))
+    with Calls() as calls:
+        gradient = input_gradient(logits, x)
+    assert calls.convolutions == 1
+    with Calls() as calls:  # the gradient's two derivatives, and, as squares are curved, the layer's two
+        gradient.square().sum().backward()
+    assert weight.grad is not None
+    assert calls.convolutions == 4
+    logits = F.conv2d(x, weight, None, 1, 1).square().sum((1, 2, 3))
+    ours, weight.grad = weight.grad, None
+    input_gradient(logits, x).square().sum().backward()
+    torch.testing.assert_close(ours, weight.grad, rtol=1e-5, atol=1e-5)
