@@ -1,18 +1,20 @@
 """What ganlab's speed is measured against: DCGAN, WGAN-GP and SNGAN as a tutorial writes them. Plain PyTorch modules,
 NCHW, a DataLoader, one pass through D for reals and one for fakes, autograd's penalty; correct, and without tricks.
 
-The networks hold the same parameters in the same order as ganlab's, so that ``take_weights`` can start both alike.
+The networks have ganlab's layers in ganlab's order, so that ``take_weights`` can start both alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn, optim
 from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import is_parametrized
 from torch.utils.data import DataLoader, Dataset
 
 LATENT = 128
@@ -146,14 +148,20 @@ class ResNetDiscriminator(nn.Module):
 
 @torch.no_grad()
 def take_weights(network: nn.Module, other: nn.Module) -> None:
-    """Copies the parameters of ``other`` in their order; spectral norm's vectors too."""
-    ours, theirs = list(network.parameters()), list(other.parameters())
-    for one, two in zip(ours, theirs, strict=True):
-        one.copy_(two)
-    vectors = [value for name, value in other.named_buffers() if name.endswith((".u", ".v"))]
-    own = [value for name, value in network.named_buffers() if name.endswith(("._u", "._v"))]
-    for one, two in zip(own, vectors, strict=True):
-        one.copy_(two)
+    """Copies the weights and biases of ganlab's ``other``, layer by layer; spectral norm's vectors too."""
+    for one, two in zip(_layers(network), _layers(other), strict=True):
+        if is_parametrized(one):
+            one.parametrizations.weight.original.copy_(two.weight)
+            one.parametrizations.weight[0]._u.copy_(two.parametrization.u)
+            one.parametrizations.weight[0]._v.copy_(two.parametrization.v)
+        else:
+            one.weight.copy_(two.weight)
+        if one.bias is not None:
+            one.bias.copy_(two.bias)
+
+
+def _layers(network: nn.Module) -> list[Any]:
+    return [module for module in network.modules() if isinstance(getattr(module, "weight", None), Tensor)]
 
 
 # ---------------------------------------------------------------------------------------------------------------- data
@@ -188,33 +196,38 @@ def batches(pixels: object, size: int, device: torch.device) -> Iterator[Tensor]
 
 
 class DCGAN:
-    """PyTorch's DCGAN example: D on reals, D on fakes, G. The average is what most implementations add."""
+    """D on reals, D on fakes, G. Each update draws its own latents (Goodfellow et al. 2014, Algorithm 1), as ganlab's
+    do; with ``reuse`` G's update takes D's fakes again, as PyTorch's DCGAN example, which saves one of G's passes."""
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, data: Iterator[Tensor]) -> None:
-        self.generator, self.discriminator, self.data = generator, discriminator, data
+        self.generator, self.discriminator, self.data, self.reuse = generator, discriminator, data, False
+        self.criterion = nn.BCEWithLogitsLoss()
         self.generator_optimizer = optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
         self.discriminator_optimizer = optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
 
-    def losses(self, real: Tensor, z: Tensor) -> dict[str, float]:
-        """One step; its latents are used for both networks."""
-        criterion = nn.BCEWithLogitsLoss()
-        ones, zeros = torch.ones(len(real), device=real.device), torch.zeros(len(real), device=real.device)
+    def update_discriminator(self, real: Tensor, fake: Tensor) -> float:
         self.discriminator.zero_grad()
-        loss_real = criterion(self.discriminator(real), ones)
+        loss_real = self.criterion(self.discriminator(real), torch.ones(len(real), device=real.device))
         loss_real.backward()
-        fake = self.generator(z)
-        loss_fake = criterion(self.discriminator(fake.detach()), zeros)
+        loss_fake = self.criterion(self.discriminator(fake.detach()), torch.zeros(len(fake), device=real.device))
         loss_fake.backward()
         self.discriminator_optimizer.step()
+        return loss_real.item() + loss_fake.item()
+
+    def update_generator(self, fake: Tensor) -> float:
         self.generator.zero_grad()
-        loss_generator = criterion(self.discriminator(fake), ones)
-        loss_generator.backward()
+        loss = self.criterion(self.discriminator(fake), torch.ones(len(fake), device=fake.device))
+        loss.backward()
         self.generator_optimizer.step()
-        return {"discriminator": loss_real.item() + loss_fake.item(), "generator": loss_generator.item()}
+        return loss.item()
 
     def step(self) -> dict[str, float]:
         real = next(self.data)
-        return self.losses(real, torch.randn(len(real), LATENT, device=real.device))
+        fake = self.generator(torch.randn(len(real), LATENT, device=real.device))
+        discriminator = self.update_discriminator(real, fake)
+        if not self.reuse:
+            fake = self.generator(torch.randn(len(real), LATENT, device=real.device))
+        return {"discriminator": discriminator, "generator": self.update_generator(fake)}
 
 
 def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor, position: Tensor) -> Tensor:

@@ -38,13 +38,13 @@ class Runtime:
         device = find_device(self.device)
         precision = self.precision
         if precision == "auto":
-            precision = "bf16" if _computes_bf16(device) else "fp32"
+            precision = "bf16" if computes_bf16(device) else "fp32"
         if precision == "fp16" and device.type != "cuda":
             raise UserError(
                 f"runtime.precision=fp16: the {device.type} has no fast half precision with loss scaling; "
                 "type runtime.precision=bf16 or fp32"
             )
-        if precision == "bf16" and device.type == "cuda" and not _computes_bf16(device):
+        if precision == "bf16" and device.type == "cuda" and not computes_bf16(device):
             raise UserError("runtime.precision=bf16: this GPU has no bf16; type runtime.precision=fp16 or fp32")
         return Machine(device, DTYPES[precision], self.threads, self.channels_last, self.fast)
 
@@ -110,7 +110,7 @@ def find_device(name: str, key: str = "runtime.device") -> torch.device:
     return torch.device(name)
 
 
-def _computes_bf16(device: torch.device) -> bool:
+def computes_bf16(device: torch.device) -> bool:
     """Whether bf16 is arithmetic of the processor, not an emulation that would be slower than float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)

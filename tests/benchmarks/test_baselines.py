@@ -1,0 +1,105 @@
+"""The plain loops that speed is measured against do ganlab's arithmetic: same losses, same gradients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import _SpectralNorm
+
+from benchmarks.baselines import Critics, batches, take_weights
+from benchmarks.train_step import Counter, build_ours, build_plain, make_images, models
+from ganlab.training.learner import Learner
+from ganlab.training.updates import Moment, update_discriminator, update_generator
+
+TINY = models(narrower=16)
+
+
+def gradients_of(network: nn.Module) -> list[Tensor]:
+    """By layer: its weight's, then its bias's."""
+    found = []
+    for module in network.modules():
+        if isinstance(getattr(module, "weight", None), Tensor):
+            stored = getattr(module, "parametrizations", None)
+            weight: Any = stored.weight.original if stored is not None else module.weight
+            found += [weight.grad, *([module.bias.grad] if module.bias is not None else [])]
+    return found
+
+
+def close(ours: list[Tensor], plain: list[Tensor], share: float = 1e-4) -> None:
+    for one, two in zip(ours, plain, strict=True):
+        assert (one - two).norm() <= share * two.norm() + 1e-7
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_the_first_updates_have_the_same_losses_and_gradients(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = TINY[name]
+    make_images(tmp_path, {model.size})
+    trainer = build_ours(model, tmp_path, batch_size=16)
+    plain = build_plain(model, tmp_path, torch.device("cpu"))
+    monkeypatch.setattr(Learner, "apply", lambda self, progress=0.0: {})  # the gradients stay, the weights too
+    game, generator, discriminator = trainer.game, trainer.generator, trainer.discriminator
+    moment = Moment(frozenset(game.terms), lambda stream: torch.Generator().manual_seed(len(stream)), 0.0)
+    real = trainer.feed.next()
+    latent = game.latent.draw(16, moment.draw("latent"))
+    position = 1 - torch.rand(16, 1, 1, 1, generator=moment.draw("term/gradient_penalty"))  # from the other end
+
+    values = update_discriminator(game, discriminator, real, moment)
+    take_weights(plain.generator, generator.network)
+    take_weights(plain.discriminator, discriminator.network)  # after the update, which moves spectral norm's vectors
+    for module in plain.discriminator.modules():
+        if isinstance(module, _SpectralNorm):
+            module.eval()  # and moves them once, where this would at every pass
+    plain.discriminator_optimizer = plain.generator_optimizer = type("Still", (), {"step": lambda self: None})()
+    if isinstance(plain, Critics):
+        loss = plain.update_discriminator(real.images, latent, position)
+    else:
+        loss = plain.update_discriminator(real.images, plain.generator(latent))
+    assert float(values["discriminator/loss"]) == pytest.approx(loss, rel=1e-4)
+    close(gradients_of(discriminator.network), gradients_of(plain.discriminator))
+
+    discriminator.network.zero_grad()
+    values = update_generator(game, generator, discriminator, real, moment)
+    given = latent if isinstance(plain, Critics) else plain.generator(latent)
+    assert float(values["generator/loss"]) == pytest.approx(plain.update_generator(given), rel=1e-4)
+    # Under spectral norm the logits are far from 0, and rounding alone (the same in float64 is below 1e-4) moves G's
+    # gradient by 4e-4, with every layer by itself as well.
+    close(gradients_of(generator.network), gradients_of(plain.generator), 1e-3 if name == "sngan_resnet" else 1e-4)
+    assert all(one is None for one in gradients_of(discriminator.network))
+
+
+def test_operations_are_counted() -> None:
+    x, weight = torch.randn(2, 3, 8, 8), torch.randn(5, 3, 3, 3)
+    with Counter() as counter:
+        torch.conv2d(x, weight, padding=1)
+        torch.randn(4, 6) @ torch.randn(6, 7)
+    assert counter.total == 2 * (2 * 8 * 8 * 5 * 27 + 4 * 6 * 7)
+
+
+@pytest.mark.parametrize("name", ["wgan_gp_resnet", "sngan_resnet"])
+def test_a_third_of_a_residual_networks_arithmetic_is_folded_away(name: str, tmp_path: Path) -> None:
+    model, counted = TINY[name], {}
+    make_images(tmp_path, {model.size})
+    for side, step in {
+        "ganlab": build_ours(model, tmp_path).train_step,
+        "plain": build_plain(model, tmp_path, torch.device("cpu")).step,
+    }.items():
+        with Counter() as counter:
+            step()
+        counted[side] = counter.total
+    assert counted["ganlab"] < 0.7 * counted["plain"]
+
+
+def test_batches_are_images_in_minus_one_to_one(tmp_path: Path) -> None:
+    make_images(tmp_path, {8})
+    pixels = np.load(tmp_path / "8.npy")
+    batch = next(batches(pixels, 4, torch.device("cpu")))
+    assert batch.shape == (4, 3, 8, 8)
+    assert -1 <= batch.min() < -0.9
+    assert 0.9 < batch.max() <= 1
