@@ -11,6 +11,8 @@ import torch
 from ganlab.errors import UserError
 from ganlab.table import Fraction, Range
 
+CudaGraph = Literal["auto", "on", "off"]
+HALF_MOVES = "float16's loss scale moves by rules of its own; type runtime.precision=bf16"
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -19,7 +21,8 @@ class Runtime:
     """``device`` auto takes cuda, then mps, then cpu. ``precision`` auto takes bf16 where the processor computes in it,
     otherwise fp32. ``threads`` null leaves the number of CPU threads to PyTorch. ``cache`` is the folder for decoded
     images, null the person's own cache folder; on the device they stay where they fit into the share ``resident`` of
-    its memory."""
+    its memory. ``cuda_graph`` on a GPU: each training step as one recorded graph of kernels, with the same results;
+    auto where nothing forbids it."""
 
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
@@ -27,6 +30,7 @@ class Runtime:
     channels_last: bool = True
     cache: str | None = None
     resident: Fraction = 0.5
+    cuda_graph: CudaGraph = "auto"
 
     def resolve(self) -> Machine:
         """The device and precision to compute with. Raises UserError where this machine has not what was asked for."""
@@ -41,7 +45,14 @@ class Runtime:
             )
         if precision == "bf16" and device.type == "cuda" and not _computes_bf16(device):
             raise UserError("runtime.precision=bf16: this GPU has no bf16; type runtime.precision=fp16 or fp32")
-        return Machine(device, DTYPES[precision], self.threads, self.channels_last)
+        if self.cuda_graph == "on" and device.type != "cuda":
+            raise UserError(
+                f"runtime.cuda_graph=on: the {device.type} has no CUDA graphs; type runtime.cuda_graph=auto, which "
+                "uses them on a GPU"
+            )
+        if self.cuda_graph == "on" and precision == "fp16":
+            raise UserError(f"runtime.cuda_graph=on: {HALF_MOVES}, or runtime.cuda_graph=auto")
+        return Machine(device, DTYPES[precision], self.threads, self.channels_last, self.cuda_graph)
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,7 @@ class Machine:
     dtype: torch.dtype
     threads: int | None = None
     channels_last: bool = False
+    cuda_graph: CudaGraph = "auto"
 
     def autocast(self) -> AbstractContextManager[None]:
         """Mixed precision for forward passes; nothing in float32."""

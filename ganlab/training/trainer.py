@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal, Protocol
 
 import torch
@@ -17,6 +18,7 @@ from ganlab.errors import TrainingFailed, UserError
 from ganlab.points import POINT
 from ganlab.table import Count, Range
 from ganlab.training.checkpoint import Checkpoints
+from ganlab.training.cuda_graph import Outside, graphs
 from ganlab.training.device import Machine
 from ganlab.training.learner import Learner
 from ganlab.training.observer import Observer, Samples, Scores
@@ -151,7 +153,7 @@ class Trainer:
         notes: Sequence[str] = (),
         evaluator: Evaluator | None = None,
     ) -> None:
-        self.notes, self.evaluator = notes, evaluator
+        self.evaluator = evaluator
         self.best: dict[str, Any] | None = None
         """The leading score, its step and its fingerprint's id, the last score, and the step where it was left."""
         self.game, self.generator, self.discriminator = game, generator, discriminator
@@ -163,34 +165,54 @@ class Trainer:
         self.stop_requested = False
         self.saved_step: int | None = None
         self._stuck_steps: dict[str, int] = {}
+        self.graphs, obstacles = graphs(discriminator, generator, machine)
+        self.notes = [*notes, *obstacles]
 
     # ------------------------------------------------------------------------------------------------------- one step
 
     def train_step(self) -> None:
-        """The D updates of the plan, then one G update."""
+        """The D updates of the plan, then one G update; on a GPU recorded once for each plan, and then replayed."""
         plan: Plan = self.schedule.plan(self.step, self.game.terms)
+        outside = self._outside()
         # Dropout draws from PyTorch's global stream; seeded here, it too follows from (seed, step) alone.
-        torch.manual_seed(streams.derive(self.seed, "networks", self.step))
+        torch.manual_seed(outside.networks)
+        step = partial(self.graphs.step, updates=self._updates) if self.graphs else self._updates
+        for values in step(plan, outside):
+            self.meter.add(values)
+        self.step += 1
+
+    def _updates(self, plan: Plan, outside: Outside) -> list[Values]:
+        """What each update of one step reports. All that differs from step to step comes from ``outside``."""
+        reports: list[Values] = []
         real: Batch | None = None
         for number, due in enumerate(plan.discriminator):
-            moment = self._moment(due, "discriminator", number, plan.parts)
-            real = self.feed.next()
-            self.meter.add(update_discriminator(self.game, self.discriminator, real, moment))
+            moment = self._moment(due, "discriminator", number, plan.parts, outside)
+            real = outside.real(None)
+            reports.append(update_discriminator(self.game, self.discriminator, real, moment))
         # G's update meets the reals of the last D update, or as many as it has fakes where it compares the two.
         count = self.feed.batch_size * plan.generator_factor
         if real is None or (count != len(real.images) and needs_real(self.game, plan.generator)):
-            real = self.feed.next(count)
-        moment = self._moment(plan.generator, "generator", 0, plan.parts)
-        self.meter.add(update_generator(self.game, self.generator, self.discriminator, real, moment, count))
-        self.step += 1
+            real = outside.real(count)
+        moment = self._moment(plan.generator, "generator", 0, plan.parts, outside)
+        reports.append(update_generator(self.game, self.generator, self.discriminator, real, moment, count))
+        return reports
 
-    def _moment(self, due: frozenset[str], network: str, number: int, parts: int = 1) -> Moment:
-        def draw(stream: str) -> torch.Generator:
-            device = self.machine.device
-            return streams.generator(self.seed, f"{network}/{stream}", self.step, number, device=device)
+    def _outside(self) -> Outside:
+        def seed(network: str, number: int, stream: str) -> int:
+            return streams.derive(self.seed, f"{network}/{stream}", self.step, number)
 
-        progress = self.step / self.steps
-        return Moment(due, draw, progress, parts, self.schedule.top_share(progress))
+        def draw(network: str, number: int, stream: str) -> torch.Generator:
+            return torch.Generator(self.machine.device).manual_seed(seed(network, number, stream))
+
+        networks, progress = streams.derive(self.seed, "networks", self.step), self.step / self.steps
+        return Outside(self.feed.next, seed, draw, networks, progress, self.schedule.top_share(progress))
+
+    def _moment(
+        self, due: frozenset[str], network: str, number: int, parts: int = 1, outside: Outside | None = None
+    ) -> Moment:
+        outside = outside or self._outside()
+        draw = partial(outside.draw, network, number)
+        return Moment(due, draw, outside.progress, parts, outside.top_share)
 
     # ------------------------------------------------------------------------------------------------------- the loop
 
@@ -388,6 +410,8 @@ class Trainer:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up a saved ``state``. Raises RuntimeError where the weights' names or shapes do not fit."""
+        if self.graphs:
+            self.graphs.forget()
         self.step, self.feed.drawn = state["step"], state["drawn"]
         self.best = state.get("best")
         self.meter.restore(state["meter"], self.machine.device)
