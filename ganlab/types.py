@@ -203,8 +203,9 @@ class Augment:
     """Changes what D sees, of real and fake images alike, and lets the gradient through in G's update (Zhao et al.
     2020, Eq. 4 and 5). Subclasses are dataclasses: their fields are settings."""
 
-    def __call__(self, images: Tensor, draw: torch.Generator, progress: float) -> Tensor:
-        """Images (N, C, H, W) in, the same shape out; ``progress`` is the share of training that is done, 0 to 1."""
+    def __call__(self, images: Tensor, draw: torch.Generator, progress: float | Tensor) -> Tensor:
+        """Images (N, C, H, W) in, the same shape out; ``progress`` is the share of training that is done, 0 to 1. In a
+        CUDA graph it is a scalar tensor, and reading it back as a number makes training run without graphs."""
         raise TypeError(f"{type(self).__name__} does not say what it changes")
 
 
@@ -239,8 +240,8 @@ class Update:
     targets: TargetPair
     """What D is asked to say in its update; heads of its own may be smoothed by it. Hard in G's update."""
     draw: Draw
-    progress: float
-    """Share of the training's steps that are done, 0 to 1."""
+    progress: float | Tensor
+    """Share of the training's steps that are done, 0 to 1; in a CUDA graph a scalar tensor."""
 
 
 class Regularizer:

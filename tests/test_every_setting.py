@@ -228,6 +228,7 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
 ELSEWHERE = {
     "runtime.device": "test_rules.test_what_the_machine_has_not",
     "runtime.threads": "test_every_setting.test_threads_and_bar",
+    "runtime.cuda_graph": "test_cuda_graph",
     "logging.progress": "test_every_setting.test_threads_and_bar",
     "discriminator.backbone": "test_backbone.test_parameters_are_torchvisions_without_the_classifier",
     **{

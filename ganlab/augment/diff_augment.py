@@ -30,7 +30,7 @@ class DiffAugment(Augment):
         if not (self.color or self.translation or self.cutout):
             raise ValueError("color, translation and cutout are all off, so nothing is augmented; leave it out instead")
 
-    def __call__(self, images: Tensor, draw: torch.Generator, progress: float) -> Tensor:
+    def __call__(self, images: Tensor, draw: torch.Generator, progress: float | Tensor) -> Tensor:
         if self.color:
             images = _color(images, draw)
         if self.translation:

@@ -20,8 +20,14 @@ class InstanceNoise(Augment):
     std: NonNegative = 0.1
     until: Fraction = 1.0
 
-    def __call__(self, images: Tensor, draw: torch.Generator, progress: float) -> Tensor:
-        std = self.std * max(0.0, 1 - progress / self.until) if self.until else 0.0
+    def __call__(self, images: Tensor, draw: torch.Generator, progress: float | Tensor) -> Tensor:
         # Drawn in the order of (N, C, H, W), so that the memory layout of the images does not decide the noise.
         noise = torch.randn(images.shape, generator=draw, device=images.device, dtype=images.dtype)
-        return images + std * noise
+        return images + self._std(progress) * noise
+
+    def _std(self, progress: float | Tensor) -> float | Tensor:
+        if not self.until:
+            return 0.0
+        if isinstance(progress, Tensor):  # divided by a tensor: GPUs multiply by a number's rounded inverse
+            return self.std * (1 - progress / torch.full_like(progress, self.until)).clamp_min(0.0)
+        return self.std * max(0.0, 1 - progress / self.until)

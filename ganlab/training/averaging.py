@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganlab.table import Positive, Range, Table, Whole
 
@@ -75,14 +75,27 @@ class Average:
         }
         self._averaged = [(own[name], theirs[name]) for name in own if name in averaged]
         self._copied = [(own[name], theirs[name]) for name in own if name not in averaged]
+        self._share: float | Tensor = 1.0
 
-    @torch.no_grad()
-    def follow(self, update: int) -> None:
-        """Takes in the source's weights after its ``update``-th update."""
+    def hold_share(self, device: torch.device) -> None:
+        """The share becomes a tensor, so that a CUDA graph reads from one place what ``prepare`` writes."""
+        if not isinstance(self._share, Tensor):
+            self._share = torch.full((), self._share, device=device)
+
+    def prepare(self, update: int) -> None:
+        """The share with which the weights after the ``update``-th update will be taken in."""
         share = self.averaging.share(update)
         assert share is not None
+        if isinstance(self._share, Tensor):
+            self._share.fill_(share)
+        else:
+            self._share = share
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Takes in the source's weights, with the share that was prepared."""
         for average, newest in self._averaged:
-            average.lerp_(newest, share)
+            average.lerp_(newest, self._share)
         for copied, newest in self._copied:
             copied.copy_(newest)
 

@@ -14,6 +14,8 @@ from ganlab.table import Fraction, Range
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
 THREADS = torch.get_num_threads()
+CudaGraph = Literal["auto", "on", "off"]
+HALF_MOVES = "float16's loss scale moves by rules of its own; type runtime.precision=bf16"
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -23,7 +25,8 @@ class Runtime:
     otherwise fp32. ``threads`` null leaves the number of CPU threads to PyTorch. ``cache`` is the folder for decoded
     images, null the person's own cache folder; on the device they stay where they fit into the share ``resident`` of
     its memory. ``fast`` takes shorter ways to the same numbers, but for rounding; without it each layer is computed by
-    itself, as PyTorch has it."""
+    itself, as PyTorch has it. ``cuda_graph`` on a GPU: each training step as one recorded graph of kernels, with the
+    same results; auto where nothing forbids it."""
 
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
@@ -32,6 +35,7 @@ class Runtime:
     fast: bool = True
     cache: str | None = None
     resident: Fraction = 0.5
+    cuda_graph: CudaGraph = "auto"
 
     def resolve(self) -> Machine:
         """The device and precision to compute with. Raises UserError where this machine has not what was asked for."""
@@ -46,7 +50,14 @@ class Runtime:
             )
         if precision == "bf16" and device.type == "cuda" and not computes_bf16(device):
             raise UserError("runtime.precision=bf16: this GPU has no bf16; type runtime.precision=fp16 or fp32")
-        return Machine(device, DTYPES[precision], self.threads, self.channels_last, self.fast)
+        if self.cuda_graph == "on" and device.type != "cuda":
+            raise UserError(
+                f"runtime.cuda_graph=on: the {device.type} has no CUDA graphs; type runtime.cuda_graph=auto, which "
+                "uses them on a GPU"
+            )
+        if self.cuda_graph == "on" and precision == "fp16":
+            raise UserError(f"runtime.cuda_graph=on: {HALF_MOVES}, or runtime.cuda_graph=auto")
+        return Machine(device, DTYPES[precision], self.threads, self.channels_last, self.fast, self.cuda_graph)
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,7 @@ class Machine:
     threads: int | None = None
     channels_last: bool = False
     fast: bool = True
+    cuda_graph: CudaGraph = "auto"
 
     def prepare(self) -> None:
         """What concerns the whole process: its threads and its memory. The job before this one in a sweep may have set

@@ -31,13 +31,30 @@ class Learner:
         self.parameters = list(network.parameters())
         self.setting = optimizer
         self.optimizer = optimizer.build(self.parameters)
-        self._rates = [group["lr"] for group in self.optimizer.param_groups]
+        self._rates, self._factor = [group["lr"] for group in self.optimizer.param_groups], 1.0
         self.constraint, self.average = constraint, average
         self.updates = 0
         self._buffers = [buffer for buffer in network.buffers() if buffer.is_floating_point()]
         self._kept = [buffer.clone() for buffer in self._buffers]
         # float16's range ends at 65,504 and begins at 6e-8: losses are scaled up, by a factor that finds itself.
-        self.scaler = torch.amp.GradScaler(self.parameters[0].device.type) if dtype == torch.float16 else None
+        device = self.parameters[0].device
+        self.scaler = torch.amp.GradScaler(device.type) if dtype == torch.float16 else None
+        if device.type == "cuda":
+            self.hold_numbers()
+
+    def hold_numbers(self) -> None:
+        """Rates and the average's share become tensors beside the weights, so that a CUDA graph reads from one place
+        what ``prepare`` writes before each replay. On a GPU always, so that the arithmetic is the same without one."""
+        device = self.parameters[0].device
+        # PyTorch's fused kernels read a rate on a GPU as float32; on the CPU they take it from there as a number.
+        dtype = torch.float32 if device.type == "cuda" else torch.float64
+        for group in self.optimizer.param_groups:
+            if not isinstance(group["lr"], Tensor):
+                group["lr"] = torch.full((), group["lr"], dtype=dtype, device=device)
+            if "capturable" in group:
+                group["capturable"] = device.type == "cuda"
+        if self.average:
+            self.average.hold_share(device)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -55,17 +72,30 @@ class Learner:
         """Gradients of ``loss``, a scalar, added to those that are there."""
         (self.scaler.scale(loss) if self.scaler else loss).backward()
 
-    def apply(self, progress: float = 0.0) -> Values:
-        """Rate → unscale → finite gate → clip → step → constraint → average; then the gradients are gone.
-
-        The rate is that of ``progress``, the share of the training that is done before this update. An update whose
-        gradient is not finite leaves weights and statistics as they are; ``…/blocked`` reports 1 for it, and
-        ``…/gradient_norm`` the norm before clipping. Nothing is read back from the device where the optimizer can skip
-        an update by itself.
-        """
+    def prepare(self, progress: float, updates: int = 1) -> None:
+        """What the host decides of the next ``updates``: their rate, that of ``progress``, the share of the training
+        that is done before them, and the newest weights' share in the average after the last of them."""
         factor = self.setting.decay.factor(progress)
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = rate * factor
+            if not isinstance(group["lr"], Tensor):
+                group["lr"] = rate * factor
+            elif factor != self._factor:
+                group["lr"].fill_(rate * factor)
+        self._factor = factor
+        self.updates += updates
+        if self.average:
+            self.average.prepare(self.updates)
+
+    def apply(self, progress: float | Tensor = 0.0) -> Values:
+        """Rate → unscale → finite gate → clip → step → constraint → average; then the gradients are gone.
+
+        The rate is that of ``progress``, the share of the training that is done before this update; where that is a
+        tensor, in a CUDA graph, the host has called ``prepare``. An update whose gradient is not finite leaves weights
+        and statistics as they are; ``…/blocked`` reports 1 for it, and ``…/gradient_norm`` the norm before clipping.
+        Nothing is read back from the device where ``gated_on_device``.
+        """
+        if not isinstance(progress, Tensor):
+            self.prepare(progress)
         if self.scaler:
             self.scaler.unscale_(self.optimizer)
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
@@ -85,9 +115,8 @@ class Learner:
         self._restore_buffers_where(blocked)
         if self.constraint:
             self.constraint.apply(self.network)
-        self.updates += 1
         if self.average:
-            self.average.follow(self.updates)
+            self.average.follow()
         return {f"{self.name}/gradient_norm": norm, f"{self.name}/blocked": blocked}
 
     @torch.no_grad()
@@ -97,19 +126,25 @@ class Learner:
             buffer.copy_(torch.where(blocked > 0, kept, buffer))
             kept.copy_(buffer)
 
-    def _step_unless(self, blocked: Tensor) -> None:
+    @property
+    def gated_on_device(self) -> bool:
+        """Whether the optimizer skips an update that is not finite by itself; one that cannot reads one number back."""
         # On Apple's GPUs older fused kernels take no notice of found_inf.
-        if getattr(self.optimizer, "_step_supports_amp_scaling", False) and blocked.device.type != "mps":
+        apple = self.parameters[0].device.type == "mps"
+        return getattr(self.optimizer, "_step_supports_amp_scaling", False) and not apple
+
+    def _step_unless(self, blocked: Tensor) -> None:
+        if self.gated_on_device:
             # What GradScaler tells a fused optimizer: it then skips the update, and its count, on the device.
             self.optimizer.grad_scale, self.optimizer.found_inf = None, blocked  # type: ignore[attr-defined]
             self.optimizer.step()
-        elif not blocked.item():  # an optimizer without that reads one number back per update
+        elif not blocked.item():
             self.optimizer.step()
 
     @property
     def learning_rate(self) -> float:
         """The rate of the last update."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        return float(self._rates[0] * self._factor)
 
     def state(self) -> dict[str, Any]:
         """Weights, optimizer, average and scaler, by parameter name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import torch
@@ -13,6 +14,7 @@ from ganlab import streams
 from ganlab.errors import TrainingFailed
 from ganlab.table import Count, Range
 from ganlab.training.checkpoint import Checkpoints
+from ganlab.training.cuda_graph import Outside, graphs
 from ganlab.training.device import Machine
 from ganlab.training.feed import Feed
 from ganlab.training.held_out import judge_held_out
@@ -23,7 +25,7 @@ from ganlab.training.sampling import Sampler
 from ganlab.training.schedule import Plan, Schedule
 from ganlab.training.scoring import Scorer
 from ganlab.training.updates import Game, Moment, needs_real, update_discriminator, update_generator
-from ganlab.types import Batch
+from ganlab.types import Batch, Values
 
 PATIENCE = 10  # steps without a finite gradient before training ends
 
@@ -59,7 +61,7 @@ class Trainer:
         notes: Sequence[str] = (),
         scorer: Scorer | None = None,
     ) -> None:
-        self.notes, self.scorer = notes, scorer or Scorer()
+        self.scorer = scorer or Scorer()
         self.game, self.generator, self.discriminator = game, generator, discriminator
         self.schedule, self.feed, self.machine = schedule, feed, machine
         self.steps, self.seed, self.logging = steps, seed, logging
@@ -71,34 +73,54 @@ class Trainer:
         self.stop_requested = False
         self.saved_step: int | None = None
         self._stuck_steps: dict[str, int] = {}
+        self.graphs, obstacles = graphs(discriminator, generator, machine)
+        self.notes = [*notes, *obstacles]
 
     # ------------------------------------------------------------------------------------------------------- one step
 
     def train_step(self) -> None:
-        """The D updates of the plan, then one G update."""
+        """The D updates of the plan, then one G update; on a GPU recorded once for each plan, and then replayed."""
         plan: Plan = self.schedule.plan(self.step, self.game.terms)
+        outside = self._outside()
         # Dropout draws from PyTorch's global stream; seeded here, it too follows from (seed, step) alone.
-        torch.manual_seed(streams.derive(self.seed, "networks", self.step))
+        torch.manual_seed(outside.networks)
+        step = partial(self.graphs.step, updates=self._updates) if self.graphs else self._updates
+        for values in step(plan, outside):
+            self.meter.add(values)
+        self.step += 1
+
+    def _updates(self, plan: Plan, outside: Outside) -> list[Values]:
+        """What each update of one step reports. All that differs from step to step comes from ``outside``."""
+        reports: list[Values] = []
         real: Batch | None = None
         for number, due in enumerate(plan.discriminator):
-            moment = self._moment(due, "discriminator", number, plan.parts)
-            real = self.feed.next()
-            self.meter.add(update_discriminator(self.game, self.discriminator, real, moment))
+            moment = self._moment(due, "discriminator", number, plan.parts, outside)
+            real = outside.real(None)
+            reports.append(update_discriminator(self.game, self.discriminator, real, moment))
         # G's update meets the reals of the last D update, or as many as it has fakes where it compares the two.
         count = self.feed.batch_size * plan.generator_factor
         if real is None or (count != len(real.images) and needs_real(self.game, plan.generator)):
-            real = self.feed.next(count)
-        moment = self._moment(plan.generator, "generator", 0, plan.parts)
-        self.meter.add(update_generator(self.game, self.generator, self.discriminator, real, moment, count))
-        self.step += 1
+            real = outside.real(count)
+        moment = self._moment(plan.generator, "generator", 0, plan.parts, outside)
+        reports.append(update_generator(self.game, self.generator, self.discriminator, real, moment, count))
+        return reports
 
-    def _moment(self, due: frozenset[str], network: str, number: int, parts: int = 1) -> Moment:
-        def draw(stream: str) -> torch.Generator:
-            device = self.machine.device
-            return streams.generator(self.seed, f"{network}/{stream}", self.step, number, device=device)
+    def _outside(self) -> Outside:
+        def seed(network: str, number: int, stream: str) -> int:
+            return streams.derive(self.seed, f"{network}/{stream}", self.step, number)
 
-        progress = self.step / self.steps
-        return Moment(due, draw, progress, parts, self.schedule.top_share(progress))
+        def draw(network: str, number: int, stream: str) -> torch.Generator:
+            return torch.Generator(self.machine.device).manual_seed(seed(network, number, stream))
+
+        networks, progress = streams.derive(self.seed, "networks", self.step), self.step / self.steps
+        return Outside(self.feed.next, seed, draw, networks, progress, self.schedule.top_share(progress))
+
+    def _moment(
+        self, due: frozenset[str], network: str, number: int, parts: int = 1, outside: Outside | None = None
+    ) -> Moment:
+        outside = outside or self._outside()
+        draw = partial(outside.draw, network, number)
+        return Moment(due, draw, outside.progress, parts, outside.top_share)
 
     # ------------------------------------------------------------------------------------------------------- the loop
 
@@ -205,6 +227,8 @@ class Trainer:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up a saved ``state``. Raises RuntimeError where the weights' names or shapes do not fit."""
+        if self.graphs:
+            self.graphs.forget()
         self.step, self.feed.drawn = state["step"], state["drawn"]
         self.scorer.best = state.get("best")
         self.meter.restore(state["meter"], self.machine.device)

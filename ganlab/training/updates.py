@@ -56,13 +56,14 @@ class Game:
 @dataclass(frozen=True)
 class Moment:
     """When an update happens: which terms are due, its random streams, the share of training that is done, in how many
-    parts the batch is taken, and the share of its images that G learns from."""
+    parts the batch is taken, and the share of its images that G learns from. Shares that move are scalar tensors in a
+    CUDA graph, which is recorded once and replayed at other moments."""
 
     due: frozenset[str]
     draw: Draw
-    progress: float
+    progress: float | Tensor
     parts: int = 1
-    top_share: float = 1.0
+    top_share: float | Tensor = 1.0
 
 
 @dataclass(frozen=True)
@@ -221,13 +222,18 @@ def _judge(
     )
 
 
-def _top_mean(losses: Tensor, logits: Tensor, share: float) -> Tensor:
+def _top_mean(losses: Tensor, logits: Tensor, share: float | Tensor) -> Tensor:
     """Mean of G's losses (n,) over the ``share`` of samples that D takes for the most real. Sinha et al. 2020, Eq. 3;
     a mask and not a shorter batch, so that the shapes stay."""
-    if share >= 1:
+    if isinstance(share, Tensor):
+        count = (share * len(losses)).ceil().to(losses.dtype)
+    elif share >= 1:
         return losses.mean()
-    count = math.ceil(share * len(losses))
-    kept = torch.zeros_like(losses).index_fill_(0, logits.detach().topk(count).indices, 1.0)
+    else:
+        count = losses.new_full((), math.ceil(share * len(losses)))
+    rank = torch.arange(len(losses), dtype=losses.dtype, device=losses.device)
+    order = logits.detach().argsort(descending=True, stable=True)
+    kept = torch.zeros_like(losses).scatter(0, order, (rank < count).to(losses.dtype))
     return (losses * kept).sum() / count
 
 

@@ -113,6 +113,7 @@ def test_what_the_machine_has_not() -> None:
         assert "no CUDA device" in refusal(runtime={"device": "cuda"})
     assert "runtime.device" in refusal(runtime={"device": "gpu"})
     assert "bf16 or fp32" in refusal(runtime={"device": "cpu", "precision": "fp16"})
+    assert "type runtime.cuda_graph=auto" in refusal(runtime={"device": "cpu", "cuda_graph": "on"})
 
 
 def test_several_refusals_are_told_together() -> None:

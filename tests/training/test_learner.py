@@ -102,7 +102,8 @@ def test_ema_is_the_closed_form() -> None:
             source.statistic.fill_(2 * value)
             source.count.fill_(update)
             source.vector.fill_(-value)
-        average.follow(update)
+        average.prepare(update)
+        average.follow()
     expected = sum(0.1 * 0.9 ** (len(values) - i) * value for i, value in enumerate(values, 1))
     assert average.network.w.item() == pytest.approx(expected)
     assert average.network.statistic.item() == pytest.approx(2 * expected)
@@ -118,7 +119,8 @@ def test_ema_copies_until_its_start() -> None:
     for update, value in enumerate([5.0, 7.0, 17.0], 1):
         with torch.no_grad():
             source.w.fill_(value)
-        average.follow(update)
+        average.prepare(update)
+        average.follow()
         if update <= 2:
             assert average.network.w.item() == value
     assert average.network.w.item() == pytest.approx(0.9 * 7 + 0.1 * 17)
@@ -133,7 +135,8 @@ def test_the_uniform_average_is_the_mean_of_recorded_weights(start: int) -> None
         with torch.no_grad():
             source.w.fill_(value)
             source.statistic.fill_(value * 3)
-        average.follow(update)
+        average.prepare(update)
+        average.follow()
         recorded.append(value)
         since = recorded[start:] or recorded[-1:]
         assert average.network.w.item() == pytest.approx(sum(since) / len(since), abs=1e-6)

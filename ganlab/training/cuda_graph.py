@@ -1,0 +1,290 @@
+"""Training steps as CUDA graphs: one recording per plan, replayed with other reals, random numbers and rates.
+
+A step of small networks is hundreds of short kernels, and a GPU waits for the host to launch them. A graph launches
+them at once. It repeats exactly what was recorded, so whatever differs from step to step must lie in memory that the
+host fills before each replay: ``Outside`` names it all. What a component of somebody's own decides by other means, such
+as Python's ``random`` or a count of its calls, would stay as it was recorded.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ganlab.errors import UserError
+from ganlab.training.device import HALF_MOVES, Machine
+from ganlab.training.learner import Learner
+from ganlab.training.schedule import Plan
+from ganlab.types import Batch, Values
+
+log = logging.getLogger("ganlab")
+
+EAGER = 3  # steps of each plan that run one by one before it is recorded: optimizers and libraries set themselves up
+MOST = 16  # graphs, each with buffers of its own; plans beyond that are rare ones
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What reaches a step from outside its tensors, and differs from step to step.
+
+    ``real`` gives the next reals, so many or a batch; ``seed`` and ``draw`` the seed and the generator of a random
+    stream, by network, number of the update and name; ``networks`` seeds PyTorch's own stream. In a graph the shares
+    are scalar tensors, ``top_share`` where it is below 1.
+    """
+
+    real: Callable[[int | None], Batch]
+    seed: Callable[[str, int, str], int]
+    draw: Callable[[str, int, str], torch.Generator]
+    networks: int
+    progress: float | Tensor
+    top_share: float | Tensor = 1.0
+
+
+Stream = tuple[str, int, str]
+"""A random stream: the network, the number of its update, and a name."""
+
+Updates = Callable[[Plan, Outside], list[Values]]
+"""Runs the updates of one step and returns what each reports."""
+
+
+class Recorder(Protocol):
+    """Records device work without executing it. ``CudaRecorder`` is the real one."""
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Where steps run one by one that will be recorded later."""
+
+    def record(
+        self, body: Callable[[], list[Values]], generators: Sequence[torch.Generator]
+    ) -> Callable[[], list[Values]]:
+        """What repeats ``body``, which draws from ``generators``, and returns its result, always the same tensors.
+        Raises where it cannot be recorded."""
+
+    def recover(self) -> None:
+        """Makes PyTorch usable again after a recording that failed."""
+
+
+def graphs(discriminator: Learner, generator: Learner, machine: Machine) -> tuple[Graphs | None, list[str]]:
+    """The graphs of a training, None where steps run one by one, and a note for the person where that is not what they
+    would expect. Raises UserError where ``runtime.cuda_graph=on`` cannot be."""
+    if machine.cuda_graph == "off" or machine.device.type != "cuda":
+        return None, []
+    obstacle = None
+    if machine.dtype == torch.float16:
+        obstacle = HALF_MOVES
+    for learner in (discriminator, generator):
+        if not learner.gated_on_device:
+            obstacle = (
+                f"optimizer.{learner.name} reads a number back in every update; type optimizer.{learner.name}=adam"
+            )
+    if obstacle is None:
+        return Graphs(discriminator, generator, CudaRecorder(machine.device), machine.device), []
+    if machine.cuda_graph == "on":
+        raise UserError(f"runtime.cuda_graph=on: {obstacle}, or runtime.cuda_graph=auto")
+    return None, [f"training steps run without CUDA graphs: {obstacle}"]
+
+
+@dataclass
+class _Asked:
+    """What the last step of a plan asked of its ``Outside``, in order, and how many steps there were."""
+
+    steps: int = 0
+    reals: list[int | None] = field(default_factory=list)
+    draws: list[Stream] = field(default_factory=list)
+
+    def listening(self, outside: Outside) -> Outside:
+        """``outside``, while it is noted what is asked of it."""
+        self.steps, self.reals, self.draws = self.steps + 1, [], []
+
+        def real(count: int | None) -> Batch:
+            self.reals.append(count)
+            return outside.real(count)
+
+        def draw(*stream: Any) -> torch.Generator:
+            self.draws.append(stream)
+            return outside.draw(*stream)
+
+        return replace(outside, real=real, draw=draw)
+
+
+class Graphs:
+    """Runs the steps of a training: ``EAGER`` of each plan one by one, and then as a graph. Weights, random numbers and
+    reports are the same either way, and no step is computed twice: a recording executes nothing.
+
+    Where a recording fails, that step and all later ones run one by one, and one sentence tells so.
+    """
+
+    def __init__(self, discriminator: Learner, generator: Learner, recorder: Recorder, device: torch.device) -> None:
+        self.recorder, self.device = recorder, device
+        self.discriminator, self.generator = discriminator, generator
+        self.failed = False
+        self.forget()
+        for learner in (discriminator, generator):
+            learner.hold_numbers()
+
+    def forget(self) -> None:
+        """Drops all graphs: they write to tensors that are about to be replaced."""
+        self._asked: dict[Hashable, _Asked] = {}
+        self._graphs: dict[Hashable, _Graph] = {}
+
+    def step(self, plan: Plan, outside: Outside, updates: Updates) -> list[Values]:
+        """One step, whose work ``updates`` does. What it reports is valid until the next one."""
+        progress = outside.progress
+        assert not isinstance(progress, Tensor)
+        key = plan, outside.top_share < 1  # without top-k, G's loss is a mean over all samples
+        if key not in self._graphs:
+            asked = self._asked.setdefault(key, _Asked())
+            if self.failed or asked.steps < EAGER or len(self._graphs) >= MOST:
+                with self.recorder.aside():
+                    return updates(plan, asked.listening(outside))
+            reals = [outside.real(count) for count in asked.reals]
+            outside = replace(outside, real=_in_order(reals))
+            try:
+                self._graphs[key] = self._recorded(partial(updates, plan), asked.draws, reals, outside)
+            except Exception as error:  # whatever a component or the driver has against it: the step itself will tell
+                self._give_up(outside, error)
+                return updates(plan, outside)
+        else:
+            reals = [outside.real(count) for count in self._asked[key].reals]
+        # In the order of a step: the host's part, with nothing read back, then the device's.
+        self.discriminator.prepare(progress, len(plan.discriminator))
+        self.generator.prepare(progress)
+        return self._graphs[key].replay(reals, outside)
+
+    def _recorded(
+        self,
+        step: Callable[[Outside], list[Values]],
+        draws: Sequence[Stream],
+        reals: Sequence[Batch],
+        outside: Outside,
+    ) -> _Graph:
+        graph = _Graph(draws, reals, self.device)
+        graph.fill(reals, outside)  # a generator is not seeded while it is recorded
+        inside = graph.outside(outside)
+        graph.run = self.recorder.record(partial(step, inside), graph.generators)
+        return graph
+
+    def _give_up(self, outside: Outside, error: Exception) -> None:
+        self.failed = True
+        self.forget()
+        self.recorder.recover()
+        for learner in (self.discriminator, self.generator):
+            learner.optimizer.zero_grad(set_to_none=True)  # recorded, never computed
+        torch.manual_seed(outside.networks)
+        cause = error.__context__ or error  # ending a recording that failed fails too
+        reason = (str(cause).splitlines() or [type(cause).__name__])[0]
+        log.warning(
+            "note: training steps run without CUDA graphs, slower and with the same results, as one could not be "
+            "recorded (%s); runtime.cuda_graph=off does not try",
+            reason,
+        )
+
+
+class _Graph:
+    """One recorded step, and the memory from which it reads what differs from step to step."""
+
+    run: Callable[[], list[Values]]
+
+    def __init__(self, draws: Sequence[Stream], reals: Sequence[Batch], device: torch.device) -> None:
+        # Each time that a stream is asked for it begins anew, so each time has a generator of its own.
+        self.draws, self.generators = draws, [torch.Generator(device) for _ in draws]
+        self.reals = [
+            Batch(torch.empty_like(real.images), {key: torch.empty_like(told) for key, told in real.condition.items()})
+            for real in reals
+        ]
+        # As exact as the host's numbers, so that what follows from them is the same.
+        self.progress = torch.zeros((), dtype=torch.float64, device=device)
+        self.top_share = torch.ones_like(self.progress)
+
+    def outside(self, outside: Outside) -> Outside:
+        """What the recorded step asks instead. Raises RuntimeError where that is not what earlier ones asked."""
+        reals = _in_order(self.reals)
+        generators = iter(zip(self.draws, self.generators, strict=True))
+
+        def draw(*stream: Any) -> torch.Generator:
+            expected, generator = next(generators, (None, None))
+            if stream != expected or generator is None:
+                raise RuntimeError(f"it asked for the random stream {stream}, where it had asked for {expected}")
+            return generator
+
+        top_share = self.top_share if outside.top_share < 1 else 1.0
+        return replace(outside, real=reals, draw=draw, progress=self.progress, top_share=top_share)
+
+    def fill(self, reals: Sequence[Batch], outside: Outside) -> None:
+        """Puts one step's reals, seeds and numbers in their places."""
+        for place, real in zip(self.reals, reals, strict=True):
+            place.images.copy_(real.images)
+            for key, told in real.condition.items():
+                place.condition[key].copy_(told)
+        for stream, generator in zip(self.draws, self.generators, strict=True):
+            generator.manual_seed(outside.seed(*stream))
+        self.progress.fill_(outside.progress)
+        self.top_share.fill_(outside.top_share)
+
+    def replay(self, reals: Sequence[Batch], outside: Outside) -> list[Values]:
+        self.fill(reals, outside)
+        return self.run()
+
+
+def _in_order(reals: Sequence[Batch]) -> Callable[[int | None], Batch]:
+    remaining = iter(reals)
+
+    def real(count: int | None) -> Batch:
+        batch = next(remaining, None)
+        if batch is None or (count is not None and count != len(batch.images)):
+            raise RuntimeError("it asked for other reals than before")
+        return batch
+
+    return real
+
+
+class CudaRecorder:
+    """Records with ``torch.cuda.CUDAGraph``, on a stream of its own. All graphs share one pool of memory: nothing lives
+    in it from one replay to the next but what a step reports, which is taken up before the next."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.stream = torch.cuda.Stream(device)
+        self.pool = torch.cuda.graph_pool_handle()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        # Autograd remembers on which stream a gradient is summed; it must be the one that will be recorded.
+        usual = torch.cuda.current_stream(self.device)
+        self.stream.wait_stream(usual)
+        with torch.cuda.stream(self.stream):
+            yield
+        usual.wait_stream(self.stream)
+
+    def record(
+        self, body: Callable[[], list[Values]], generators: Sequence[torch.Generator]
+    ) -> Callable[[], list[Values]]:
+        graph = torch.cuda.CUDAGraph()
+        for generator in generators:
+            graph.register_generator_state(generator)
+        # The outer context, because older PyTorch stays on the recording's stream where ending it fails. Only this
+        # thread's calls are watched: another one may be copying the next images.
+        with (
+            torch.cuda.stream(self.stream),
+            torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local"),
+        ):
+            # Autocast begins and ends in each update, so its copies of weights live in the recording alone.
+            reports = body()
+
+        def replay() -> list[Values]:
+            with torch.cuda.device(self.device):
+                graph.replay()
+            return reports
+
+        return replay
+
+    def recover(self) -> None:
+        # Older PyTorch leaves its default generator as if it were still being recorded: it gets a new state.
+        index = self.device.index if self.device.index is not None else torch.cuda.current_device()
+        torch.cuda.default_generators[index].graphsafe_set_state(torch.Generator(self.device).graphsafe_get_state())
