@@ -186,6 +186,8 @@ class _Slopes(Function):
     def forward(ctx: Any, gradient: Tensor, y: Tensor, slope: float) -> Tensor:
         ctx.save_for_backward(y)
         ctx.slope = slope
+        if gradient.stride() != y.stride():  # of a dense layer behind maps in channels last: five times as slow
+            gradient = torch.empty_like(y, dtype=gradient.dtype).copy_(gradient)
         if slope:
             return torch.ops.aten.leaky_relu_backward(gradient, y, slope, True)  # type: ignore[no-any-return]
         return torch.ops.aten.threshold_backward(gradient, y, 0)  # type: ignore[no-any-return]

@@ -84,8 +84,9 @@ def test_under_autocast_they_compute_in_its_type_and_weights_get_gradients_in_th
 
 
 def test_a_derivative_by_the_images_alone_leaves_the_weights_out() -> None:
-    x = torch.randn(2, 3, 8, 8, requires_grad=True)
-    weight = torch.randn(5, 3, 3, 3, requires_grad=True)
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 3, 8, 8, generator=draw, requires_grad=True)
+    weight = torch.randn(5, 3, 3, 3, generator=draw, requires_grad=True)
     logits = convolve(x, weight, None, 1, 1).square().sum((1, 2, 3))
     with Calls() as calls:
         gradient = input_gradient(logits, x)
@@ -97,4 +98,4 @@ def test_a_derivative_by_the_images_alone_leaves_the_weights_out() -> None:
     logits = F.conv2d(x, weight, None, 1, 1).square().sum((1, 2, 3))
     ours, weight.grad = weight.grad, None
     input_gradient(logits, x).square().sum().backward()
-    torch.testing.assert_close(ours, weight.grad, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(ours, weight.grad, rtol=1e-4, atol=1e-5 * weight.grad.abs().max().item())
