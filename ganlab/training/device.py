@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -11,6 +12,8 @@ import torch
 
 from ganlab.errors import UserError
 from ganlab.table import Fraction, Range
+
+log = logging.getLogger("ganlab")
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
 THREADS = torch.get_num_threads()
@@ -50,6 +53,11 @@ class Runtime:
             )
         if precision == "bf16" and device.type == "cuda" and not computes_bf16(device):
             raise UserError("runtime.precision=bf16: this GPU has no bf16; type runtime.precision=fp16 or fp32")
+        if precision == "bf16" and device.type == "cpu" and not computes_bf16(device):
+            log.warning(
+                "note: this processor has no bf16 arithmetic and imitates it, slower than float32; "
+                "runtime.precision=auto takes what is faster"
+            )
         if self.cuda_graph == "on" and device.type != "cuda":
             raise UserError(
                 f"runtime.cuda_graph=on: the {device.type} has no CUDA graphs; type runtime.cuda_graph=auto, which "
