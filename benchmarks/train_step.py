@@ -384,7 +384,7 @@ def overheads(root: Path, device: str) -> None:
         for name, run in {
             "step": trainer.train_step,
             "progress bar, per step": stepped,
-            "EMA, per step": lambda: average.follow(1000),
+            "EMA, per step": average.follow,
             "feed, per step": trainer.feed.next,
             "numbers to files and TensorBoard, per report": lambda: trainer._tell_values(trainer.meter.read(), 1.0, 1),
         }.items():

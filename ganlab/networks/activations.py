@@ -139,14 +139,15 @@ class Activate(nn.Module):
         super().__init__()
         self.activation = activation
 
-    def forward(self, x: Tensor, overwrite: bool = False) -> Tensor:
-        """``overwrite`` where nobody needs ``x`` any more: its memory is taken for the result, if that helps."""
+    def forward(self, x: Tensor, overwrite: bool = False, alone: bool = False) -> Tensor:
+        """``overwrite`` where nobody needs ``x`` any more: its memory is taken for the result, if that helps. ``alone``
+        where one layer only, a convolution, takes the result: its gradient's memory is taken likewise."""
         slope = self.activation.slope_below
         if not self.fast or slope is None or torch.compiler.is_compiling():
             return self.activation(x)
         if not x.requires_grad:
             return _kink(x, slope, overwrite)
-        y: Tensor = _Kink.apply(x, slope, overwrite)
+        y: Tensor = _Kink.apply(x, slope, overwrite, alone)
         return y
 
     def extra_repr(self) -> str:
@@ -165,18 +166,20 @@ class _Kink(Function):
     keeps the input, where the output, which the next layer keeps anyway, says as much."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, slope: float, overwrite: bool) -> Tensor:
+    def forward(ctx: Any, x: Tensor, slope: float, overwrite: bool, alone: bool) -> Tensor:
         y = _kink(x, slope, overwrite)
         if overwrite:
             ctx.mark_dirty(x)
         ctx.save_for_backward(y)
-        ctx.slope = slope
+        ctx.slope, ctx.alone = slope, alone
         return y
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         (y,) = ctx.saved_tensors
-        return _Slopes.apply(gradient, y.detach(), ctx.slope), None, None
+        if ctx.alone and not torch.is_grad_enabled() and gradient.stride() == y.stride():
+            return _slopes(gradient, y, ctx.slope, overwrite=True), None, None, None
+        return _Slopes.apply(gradient, y.detach(), ctx.slope), None, None, None
 
 
 class _Slopes(Function):
@@ -188,11 +191,18 @@ class _Slopes(Function):
         ctx.slope = slope
         if gradient.stride() != y.stride():  # of a dense layer behind maps in channels last: five times as slow
             gradient = torch.empty_like(y, dtype=gradient.dtype).copy_(gradient)
-        if slope:
-            return torch.ops.aten.leaky_relu_backward(gradient, y, slope, True)  # type: ignore[no-any-return]
-        return torch.ops.aten.threshold_backward(gradient, y, 0)  # type: ignore[no-any-return]
+        return _slopes(gradient, y, slope)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (y,) = ctx.saved_tensors
         return _Slopes.apply(gradient, y, ctx.slope), None, None
+
+
+def _slopes(gradient: Tensor, y: Tensor, slope: float, overwrite: bool = False) -> Tensor:
+    out = gradient if overwrite else torch.empty_like(gradient)
+    if slope:
+        torch.ops.aten.leaky_relu_backward.grad_input(gradient, y, slope, True, grad_input=out)
+    else:
+        torch.ops.aten.threshold_backward.grad_input(gradient, y, 0, grad_input=out)
+    return out

@@ -186,7 +186,8 @@ class Chain(nn.Sequential):
             elif isinstance(layer, NormLayer) and layer.conditional:
                 x = layer(x, condition["labels"])
             elif isinstance(layer, Activate):
-                x = layer(x, overwrite=self.fast and not kept)
+                alone = isinstance(following, Convolution | TransposedConvolution | NearestUpsampling)
+                x = layer(x, overwrite=self.fast and not kept, alone=alone)
             else:
                 x = layer(x)
             # No gradient needs what these put out; that of an activation does.

@@ -19,14 +19,18 @@ class Meter:
         self.counts: dict[str, int] = {}
 
     def add(self, values: Values) -> None:
+        known = [tag for tag in values if tag in self.sums]
+        if known:  # at once: on a GPU each by itself would be a kernel
+            torch._foreach_add_([self.sums[tag] for tag in known], [values[tag] for tag in known])
         for tag, value in values.items():
-            self.sums[tag] = self.sums[tag] + value if tag in self.sums else value.clone()
+            if tag not in self.sums:
+                self.sums[tag] = value.to(torch.float32, copy=True)
             self.counts[tag] = self.counts.get(tag, 0) + 1
 
     def read(self) -> dict[str, float]:
         """The means, read back from the device at once; then it starts afresh."""
         tags = list(self.sums)
-        sums = torch.stack([self.sums[tag].float() for tag in tags]).tolist() if tags else []
+        sums = torch.stack([self.sums[tag] for tag in tags]).tolist() if tags else []
         means = {tag: total / self.counts[tag] for tag, total in zip(tags, sums, strict=True)}
         self.sums, self.counts = {}, {}
         return means
@@ -35,5 +39,5 @@ class Meter:
         return {"sums": self.sums, "counts": self.counts}
 
     def restore(self, state: Mapping[str, Any], device: torch.device) -> None:
-        self.sums = {tag: value.to(device) for tag, value in state["sums"].items()}
+        self.sums = {tag: value.to(device, copy=True) for tag, value in state["sums"].items()}
         self.counts = dict(state["counts"])
