@@ -71,13 +71,16 @@ class _Block(nn.Module):
     """x -> shortcut(x) + branch(x). The shortcut is x itself, or a convolution 1×1 where channels or size change; it is
     applied at the smaller of the two sizes, where that is the same arithmetic and less of it."""
 
+    fast: bool = True
+
     def __init__(self, branch: Chain, shortcut: nn.Module) -> None:
         super().__init__()
         self.branch, self.shortcut = branch, shortcut
 
     def forward(self, x: Tensor, condition: Condition) -> Tensor:
         y: Tensor = self.branch(x, condition)
-        return y.add_(self.shortcut(x))  # the branch ends in a convolution or a pool, whose result no gradient needs
+        # The branch ends in a convolution or a pool, whose result no gradient needs.
+        return y.add_(self.shortcut(x)) if self.fast else y + self.shortcut(x)
 
 
 def _pointwise(inputs: int, outputs: int) -> Convolution:

@@ -72,9 +72,9 @@ def test_the_first_updates_have_the_same_losses_and_gradients(
     values = update_generator(game, generator, discriminator, real, moment)
     given = latent if isinstance(plain, Critics) else plain.generator(latent)
     assert float(values["generator/loss"]) == pytest.approx(plain.update_generator(given), rel=1e-4)
-    # Under spectral norm the logits are far from 0, and rounding alone (the same in float64 is below 1e-4) moves G's
-    # gradient by 4e-4, with every layer by itself as well.
-    close(gradients_of(generator.network), gradients_of(plain.generator), 1e-3 if name == "sngan_resnet" else 1e-4)
+    # Through two residual networks rounding alone, the same with every layer by itself, moves G's gradient by 1 to 4e-4;
+    # in float64 it is below 1e-4.
+    close(gradients_of(generator.network), gradients_of(plain.generator), 1e-3 if "resnet" in name else 1e-4)
     assert all(one is None for one in gradients_of(discriminator.network))
 
 

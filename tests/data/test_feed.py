@@ -203,6 +203,13 @@ def test_resident_images_are_not_copied_on_the_cpu() -> None:
     assert set(numbers(feed.next())) == {7}
 
 
+def wait(feed: Feed) -> None:
+    """Until what is prepared is there."""
+    assert isinstance(feed.pixels, Ahead)
+    if feed.pixels.expected is not None:
+        feed.pixels.expected[1].result()
+
+
 def test_reading_ahead_gives_the_same_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     image_set = numbered(10)
     resident, ahead = (Feed(image_set, 4, 0, CPU, resident=share) for share in (1.0, 0.0))
@@ -212,8 +219,10 @@ def test_reading_ahead_gives_the_same_batches(monkeypatch: pytest.MonkeyPatch) -
     for count in (None, None, 7, 3, None, None):  # another size than the one that was prepared
         assert numbers(resident.next(count)) == numbers(ahead.next(count))
     assert numbers(resident.first(5)) == numbers(ahead.first(5))  # between two batches, which it leaves alone
+    wait(ahead)
     before = len(gathered)
     assert numbers(resident.next()) == numbers(ahead.next())
+    wait(ahead)
     assert len(gathered) == before + 1  # the one after it: it was there itself
     ahead.drawn = resident.drawn = 33  # somebody resumes
     assert numbers(resident.next()) == numbers(ahead.next())
