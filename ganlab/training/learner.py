@@ -179,5 +179,7 @@ def _like(parameter: Tensor, value: Any) -> Any:
     if not isinstance(value, Tensor):
         return value
     if value.shape == parameter.shape:
-        return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
+        return torch.empty_like(parameter, requires_grad=False).copy_(value)
+    if value.dim():  # fused kernels read as many numbers as the parameter has, wherever these end
+        raise RuntimeError(f"an optimizer's state of shape {tuple(value.shape)}, need {tuple(parameter.shape)}")
     return value.to(parameter.device, copy=True)

@@ -52,6 +52,8 @@ class Inception(Features):
 
         make: Callable[..., Any] = FeatureExtractorInceptionV3
         try:
+            if self.weights:  # torch-fidelity would run what is in it
+                torch.load(self.weights, map_location="cpu", weights_only=True)
             return make("inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=self.weights)
         except Exception as error:  # a download that fails in any of urllib's ways, or a file of something else
             where = f"read from {self.weights}" if self.weights else "downloaded"
