@@ -71,7 +71,7 @@ BANNED = {
 BANNED_PARTS = ("os.exec", "os.spawn", "hydra.utils.", "hydra._internal.instantiate", "torch.serialization.")
 BANNED_MODULES = {
     "pickle", "_pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "joblib", "runpy", "code", "codeop",
-    "imp", "zipimport", "pty", "ctypes",
+    "imp", "zipimport", "pty",
 }  # fmt: skip
 # What may be called where one argument says that it runs nothing.
 GUARDED = {

@@ -69,7 +69,8 @@ def test_nothing_in_them_has_run(folder: Path, found: dict[str, dict[str, str]])
 @pytest.mark.parametrize("file", ["tricks.zip", "tricks.tar"])
 def test_names_in_archives_lead_nowhere(file: str, folder: Path, found: dict[str, dict[str, str]]) -> None:
     (told,) = found[file].values()
-    assert told.startswith(f"opened: {1 + len(strangers.OUTSIDE)} of (3, 8, 8)")
+    # Those that begin with a dot are hidden; the others are pictures like any other, whatever their names say.
+    assert told.startswith("opened: 3 of (3, 8, 8)")
     places = [folder.parent.parent, Path("/tmp")]
     assert not [path for place in places for path in place.glob("**/outside.png") if place != Path("/tmp")]
     assert not Path("/tmp/outside.png").exists()

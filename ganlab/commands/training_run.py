@@ -98,7 +98,9 @@ def _whole(state: dict[str, Any]) -> bool:
         and isinstance(state.get("meter"), dict)
         and {"sums", "counts"} <= state["meter"].keys()
         and all(
-            isinstance(learner, dict) and {"updates", "network", "optimizer", "average", "scaler"} <= learner.keys()
+            isinstance(learner, dict)
+            and {"updates", "network", "optimizer", "average", "scaler"} <= learner.keys()
+            and isinstance(learner["updates"], int)
             for learner in learners
         )
     )

@@ -18,10 +18,6 @@ CHANGEABLE = ("steps", "optimizer", "logging", "checkpoint", "evaluation", "runt
 """What a running training can take up. Anything else would make the saved weights those of another training."""
 
 
-PROGRAM = ("evaluation.features", "evaluation.features.path")
-"""Where a program is typed that judges samples: a saved one is not run, as saved plugins are not imported."""
-
-
 def resumed(composing: Composer, read: Sequence[Override], saved: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The saved plain configuration with what was typed, and a line for each change. Raises Refused.
 
@@ -48,11 +44,6 @@ def resumed(composing: Composer, read: Sequence[Override], saved: dict[str, Any]
         assign(resumed, key, value)
     if problems:
         problems.append(f"what can change on resume: {', '.join(CHANGEABLE)}")
-    if (program := _program(resumed)) and not any(one.key_or_group in PROGRAM for one in typed):
-        problems.append(
-            f"saved config.yaml: evaluation.features.path={program} names a program, which would be run; type that too "
-            "if you trust it, or evaluation=none"
-        )
     plugins = [one.value() for one in read if one.key_or_group == "plugins"]
     resumed |= {"plugins": plugins[-1] if plugins else [], "resume": None}
     try:
@@ -64,13 +55,6 @@ def resumed(composing: Composer, read: Sequence[Override], saved: dict[str, Any]
     if problems:
         raise Refused(problems)
     return resumed, changes
-
-
-def _program(plain: dict[str, Any]) -> str | None:
-    """The file of ``evaluation.features=file``, which is a program; None where nothing of the kind is chosen."""
-    features = lookup(plain, "evaluation.features")
-    named = features if isinstance(features, dict) else {"name": features}
-    return str(named.get("path", "features.pt")) if named.get("name") == "file" else None
 
 
 def _origin(problem: str, typed: Sequence[Override]) -> str:
