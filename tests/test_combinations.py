@@ -224,7 +224,7 @@ def test_random_combinations_train_or_are_refused_in_a_sentence(chunk: int, imag
     judge(outcomes)
 
 
-CHUNKS, DRAWS = 20, 100  # of combinations in `make test-all`
+CHUNKS, DRAWS = 40, 50  # of combinations in `make test-all`
 
 
 @pytest.mark.slow

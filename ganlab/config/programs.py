@@ -19,7 +19,8 @@ def refuse_saved_programs(plain: dict[str, Any], read: Sequence[Override]) -> No
     features = lookup(plain, "evaluation.features")
     named = features if isinstance(features, dict) else {"name": features}
     if named.get("name") == "file" and not any(one.key_or_group in TYPED for one in read):
+        path = named.get("path", "features.pt")
         raise Refused([
-            f"saved config.yaml: evaluation.features.path={named.get('path', 'features.pt')} names a program, which would "
-            "be run; type that too if you trust it, or evaluation=none"
+            f"saved config.yaml: evaluation.features.path={path} names a program, which would be run; type that too if "
+            "you trust it, or evaluation=none"
         ])  # fmt: skip

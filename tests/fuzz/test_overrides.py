@@ -92,7 +92,7 @@ def check(
     assert bool(said.err) or code == 0, typed
 
 
-@quick(60)
+@quick(40)
 @given(typed=arguments, flag=flags)
 def test_what_is_typed_is_a_plan_or_refused(
     typed: list[str], flag: list[str], plan: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]
@@ -109,6 +109,7 @@ def test_much_that_is_typed_is_a_plan_or_refused(
     check(typed, flag, plan, capsys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", HOSTILE)
 def test_each_of_these_is_a_plan_or_refused(
     value: str, plan: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]
