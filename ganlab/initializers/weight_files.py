@@ -4,6 +4,7 @@ reader for tensors alone."""
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -160,9 +161,9 @@ def _is_ordinary(tensor: Tensor) -> bool:
 
 def _file(path: Path) -> Path:
     """The file itself, or the checkpoint with the most steps that is whole in a run folder."""
-    if path.is_file():
+    if os.path.isfile(path):  # False for any name; Path raises at one that is too long
         return path
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise UserError(f"{path} is not there; {HOW}")
     folder = path / "checkpoints" if (path / "checkpoints").is_dir() else path
     found = [(step, file) for file in sorted(folder.glob("*.safetensors")) if (step := _steps_of(file)) is not None]
