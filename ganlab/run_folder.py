@@ -84,6 +84,18 @@ def unused(path: Path) -> Path:
     return path
 
 
+class Plain(yaml.SafeLoader):
+    """YAML's safe loader without references (``&a``, ``*a``): a few lines of them unfold to more values than any memory
+    holds, and no run writes them."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            problem = "a reference to another place; write out what it stands for"
+            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+        return super().compose_node(parent, index)
+
+
 class RunFolder:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
@@ -99,10 +111,14 @@ class RunFolder:
         """The plain configuration. Raises UserError where it is missing or no YAML. Nothing in it is interpolated."""
         file = self.path / "config.yaml"
         try:
-            plain = yaml.safe_load(file.read_text())
+            plain = Plain(file.read_text()).get_single_data()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise UserError(f"{self.path} is no run folder: it has no config.yaml") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise UserError(f"{file}: it may not be read ({error.strerror})") from error
+        except RecursionError:
+            raise UserError(f"{file}: its values are nested too deep for settings") from None
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: of a date such as 2026-99-99, or of no UTF-8
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
             raise UserError(f"{file}{line}: not YAML ({getattr(error, 'problem', None) or error})") from error
@@ -119,8 +135,10 @@ class RunFolder:
     def status(self) -> dict[str, Any]:
         """What ``save_status`` wrote; ``{"status": "unknown"}`` where nothing did."""
         try:
-            status: dict[str, Any] = json.loads((self.path / "status.json").read_text())
-        except (OSError, ValueError):
+            status = json.loads((self.path / "status.json").read_text())
+        except (OSError, ValueError, RecursionError):
+            status = None
+        if not isinstance(status, dict) or not {"status", "reason"} <= status.keys():
             return {"status": "unknown", "reason": "it ended without a word"}
         return status
 
@@ -133,7 +151,7 @@ class RunFolder:
             return None
         try:
             os.kill(pid, 0)
-        except OSError:  # it was killed
+        except (OSError, OverflowError):  # it was killed, or never was
             return None
         return pid
 
@@ -151,7 +169,7 @@ def find(named: str, root: Path = OUTPUTS) -> RunFolder:
             raise UserError(f"latest: no run under {root}/ has saved a checkpoint")
         return RunFolder(checkpoints[-1].parent.parent)
     folder = Path(named)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # which a name too long for a file is not either; Path raises
         raise UserError(
             f"{named}: there is no such folder; name a run folder such as {root}/<date>/<time>-…, or latest"
         )

@@ -7,6 +7,7 @@ Neither the data nor the configuration files nor Hydra are needed.
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from ganlab.config.build import build_generator
 from ganlab.config.model import Model, shapes_of
 from ganlab.config.parse import parse
 from ganlab.config.settings import Settings
+from ganlab.data.source import printable
 from ganlab.errors import Refused, UserError, in_one_line, nearest
 from ganlab.monitor.grid import pixels
 from ganlab.networks import GeneratorModule, parametrize
@@ -62,12 +64,13 @@ def load(
     settings, shapes, model = _understood(path, tree)
     kept, state = _weights(path, tree, weights)
     try:
+        _need_fitting(settings, shapes, state)
         network = build_generator(settings, shapes)
         norm = settings.norm.generator
         assert norm.weight != "auto", "resolved by the configuration"
         parametrize(network, norm.weight)
         network.load_state_dict(state)
-    except (RuntimeError, ValueError, TypeError, MemoryError) as error:  # PyTorch's own list of names and shapes
+    except (RuntimeError, ValueError, TypeError, MemoryError, OverflowError) as error:  # PyTorch's own list
         raise UserError(f"{path}: its weights do not fit its settings ({in_one_line(error)})") from error
     step = tree.get("step")
     return TrainedGenerator(
@@ -264,9 +267,9 @@ class TrainedGenerator:
 
 def _read(source: str | Path, chosen: int | str | None) -> tuple[Path, dict[str, Any]]:
     """The file, and the generator's part of what is in it."""
-    path = run_folder.find("latest").path if str(source) == "latest" else Path(source).expanduser()
+    path = run_folder.find("latest").path if str(source) == "latest" else Path(os.path.expanduser(source))
     part = "/generator/"
-    if path.is_dir():
+    if os.path.isdir(path):  # False for any name; Path raises at one that is too long
         folder = path / "checkpoints" if (path / "checkpoints").is_dir() else path
         there = sorted(folder.glob(f"*{checkpoints.SUFFIX}"))
         if not there:
@@ -288,7 +291,7 @@ def _read(source: str | Path, chosen: int | str | None) -> tuple[Path, dict[str,
             )
         if chosen is not None:
             raise UserError(f"checkpoint={chosen}: it chooses in a run folder, and {path} is none; leave it out")
-        if not path.exists():
+        if not os.path.exists(path):
             raise UserError(f"{path}: there is no such run folder or file")
         tree = checkpoints.read(path, part)
     if not isinstance(tree, dict) or not isinstance(tree.get("settings"), dict):
@@ -310,10 +313,11 @@ def _understood(path: Path, tree: dict[str, Any]) -> tuple[Settings, Shapes, Mod
     except Refused as error:
         named = saved.get("plugins")
         hint = f"; if you trust what it was trained with, load it with plugins={named}" if named else ""
-        raise UserError(
-            f"{path}: its settings are not understood by this ganlab ({'; '.join(error.problems)}){hint}"
-        ) from None
+        told = printable("; ".join(error.problems))
+        raise UserError(f"{path}: its settings are not understood by this ganlab ({told}){printable(hint)}") from None
     shapes = shapes_of(settings, model)
+    if model is not None:  # names from somebody's file, which a terminal would obey
+        model = replace(model, class_names=tuple(map(printable, model.class_names)))
     return settings, shapes, model or Model(shapes.image, shapes.classes)
 
 
@@ -334,6 +338,26 @@ def _weights(path: Path, tree: dict[str, Any], wanted: Weights) -> tuple[Literal
     )
 
 
+def _need_fitting(settings: Settings, shapes: Shapes, state: Mapping[str, Tensor]) -> None:
+    """Sees that a generator of these settings has these weights before there is room made for it: a small file cannot
+    ask for more memory than its own weights take. Raises ValueError, and what building raises."""
+    total = sum(tensor.numel() for tensor in state.values())
+    if shapes.classes > total:
+        raise ValueError(f"{shapes.classes:,} classes, and {total:,} weights")
+    if not type(settings.generator).__module__.startswith("ganlab."):
+        return  # of a plugin, which is trusted, and need not build where nothing is made room for
+    layers = max(getattr(settings.generator, "depth", 1), len(getattr(settings.generator, "hidden", ())))
+    if layers > len(state):
+        raise ValueError(f"{layers:,} layers, and {len(state):,} tensors")
+    with torch.device("meta"):
+        network = build_generator(settings, shapes)
+    for name, tensor in network.state_dict().items():
+        found = state.get(name)
+        if found is None or found.shape != tensor.shape:
+            there = "×".join(map(str, found.shape)) if found is not None else "not there"
+            raise ValueError(f"{name}: {there}, need {'×'.join(map(str, tensor.shape))}")
+
+
 def _whole(name: str, value: Any, least: int | None = None) -> int:
     try:
         number = operator.index(value)
@@ -348,5 +372,5 @@ def _name(settings: Mapping[str, Any], key: str) -> str:
     """The name of a component in plain settings."""
     component = settings.get(key)
     if isinstance(component, Mapping) and "dataset" in component:  # torchvision's and the hub's: which one says more
-        return str(component["dataset"])
-    return str(component.get("name", "?") if isinstance(component, Mapping) else component or "?")
+        return printable(str(component["dataset"]))
+    return printable(str(component.get("name", "?") if isinstance(component, Mapping) else component or "?"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,21 @@ from ganlab.training.observer import Observer
 from ganlab.training.trainer import Trainer
 
 torch.set_num_threads(1)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many combinations of choices were drawn, and what came of them, in one line."""
+    ended = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    found = [json.loads(value) for one in ended for name, value in one.user_properties if name == "combinations"]
+    if found:
+        drawn, trained = (sum(row[column] for row in found) for column in (0, 1))
+        reasons = sum((Counter(row[2]) for row in found), Counter())
+        few = "; ".join(f"{count:,} × {reason}" for reason, count in reasons.most_common(3))
+        terminalreporter.write_line(
+            f"combinations: {drawn:,} drawn, {trained:,} trained, {drawn - trained:,} refused or failed, for "
+            f"{len(reasons)} reasons, most of all {few}"
+        )
+
 
 TINY: dict[str, Any] = {
     "batch_size": 8,

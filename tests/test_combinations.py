@@ -3,10 +3,12 @@ names what does not fit."""
 
 from __future__ import annotations
 
+import json
 import random
 import re
+import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,9 +17,17 @@ import pytest
 from PIL import Image
 
 from ganlab.commands.training_run import open_data
-from ganlab.config import CannotCombine, configure
+from ganlab.conditions import CONDITIONS
+from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.config.compose import Composer, composer, config_folder
+from ganlab.config.overrides import slot_tables
+from ganlab.config.parse import hints
+from ganlab.config.settings import Settings
+from ganlab.data import SOURCES
+from ganlab.errors import Refused
+from ganlab.latents import LATENTS
+from ganlab.networks import DISCRIMINATORS, GENERATORS
 
 # Options that a draw leaves out, and where they are tried instead.
 ELSEWHERE = {
@@ -111,8 +121,10 @@ MOSTLY = [
 class Outcomes:
     trained: Counter[tuple[str, str]] = field(default_factory=Counter)
     runs: int = 0
+    refusals: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     unknown: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
 
 def overrides(chosen: dict[str, list[str]], folder: Path) -> list[str]:
@@ -135,34 +147,54 @@ def overrides(chosen: dict[str, list[str]], folder: Path) -> list[str]:
     return [*typed, "batch_size=8", "latent.dim=8", "steps=2", "logging.samples=8", "logging.progress=false"]
 
 
-def try_out(composing: Composer, chosen: dict[str, list[str]], images: Path, folder: Path, outcomes: Outcomes) -> None:
+def try_out(
+    composing: Composer,
+    chosen: dict[str, list[str]],
+    images: Path,
+    folder: Path,
+    outcomes: Outcomes,
+    more: Sequence[str] = (),
+) -> None:
     outcomes.runs += 1
-    typed = overrides(chosen, images)
+    typed = [*overrides(chosen, images), *more]
     try:
         read = composing.read(typed)
         configuration = configure(composing.plain(composing.rewrite(read)))
-    except CannotCombine as refusal:
+    except Refused as refusal:
         problems = refusal.problems
-    except Exception as error:  # a sentence of Hydra's composition, such as the same term twice
-        problems = getattr(error, "problems", None) or [f"{type(error).__name__}: {error}"]
+    except Exception:
+        outcomes.failed.append(f"{' '.join(typed)}\n{traceback.format_exc()}")
+        return
     else:
-        settings = configuration.settings
-        trainer = build_trainer(settings, settings.runtime.resolve(), open_data(settings.data), folder)
-        trainer.train_step()
-        trainer.train_step()
-        values = trainer.meter.read()
-        assert all(np.isfinite(value) for value in values.values()), (typed, values)
-        assert values["discriminator/blocked"] == values["generator/blocked"] == 0, typed
-        assert all(parameter.isfinite().all() for parameter in trainer.generator.parameters), typed
+        try:
+            train(configuration.settings, folder)
+        except Exception:  # also a sentence: it would come after the run's folder
+            outcomes.failed.append(f"{' '.join(typed)}\n{traceback.format_exc()}")
+            return
         outcomes.trained.update((group, option) for group, names in chosen.items() for option in names)
         outcomes.trained["all", "runs"] += 1
         return
+    outcomes.refusals += 1
     for problem in problems:
         line = next((pattern for pattern in REFUSALS if re.search(pattern, problem)), None)
         if line is None:
             outcomes.unknown.append(f"{' '.join(typed)}: {problem}")
         else:
             outcomes.refused[line] += 1
+
+
+def train(settings: Settings, folder: Path) -> None:
+    """Two steps, and what must be true after them."""
+    trainer = build_trainer(settings, settings.runtime.resolve(), open_data(settings.data), folder)
+    trainer.train_step()
+    trainer.train_step()
+    values = trainer.meter.read()
+    assert all(np.isfinite(value) for value in values.values()), values
+    assert values["discriminator/blocked"] == values["generator/blocked"] == 0
+    assert all(parameter.isfinite().all() for parameter in trainer.generator.parameters)
+    if trainer.scorer.due(2, done=True):
+        scores = trainer.scorer.score(2, trainer.sampler.fakes, trainer.sampler.weights)
+        assert scores is not None
 
 
 @pytest.fixture(scope="module")
@@ -177,9 +209,11 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def judge(outcomes: Outcomes) -> None:
-    assert not outcomes.unknown, "\n".join(outcomes.unknown[:10])
-    assert outcomes.trained["all", "runs"] >= 0.6 * outcomes.runs, outcomes.refused
+def judge(outcomes: Outcomes, least: float = 0.6) -> None:
+    """``least`` is the share that must train."""
+    assert not outcomes.failed, f"{len(outcomes.failed)} failed\n" + "\n".join(outcomes.failed[:10])
+    assert not outcomes.unknown, f"{len(outcomes.unknown)} refused\n" + "\n".join(outcomes.unknown[:10])
+    assert outcomes.trained["all", "runs"] >= least * outcomes.runs, outcomes.refused
 
 
 @pytest.mark.parametrize("chunk", range(5))
@@ -191,14 +225,77 @@ def test_random_combinations_train_or_are_refused_in_a_sentence(chunk: int, imag
     judge(outcomes)
 
 
+CHUNKS, DRAWS = 40, 50  # of combinations in `make test-all`
+
+
 @pytest.mark.slow
-def test_many_random_combinations(images: Path, tmp_path: Path) -> None:
-    outcomes, drawn = Outcomes(), draws(1000)
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_many_random_combinations(
+    chunk: int, images: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """With more chosen than options: components of one network alone, or within one. What came of all of them is told
+    in one line at the end of the tests."""
+    outcomes, drawn = Outcomes(), draws(1000 + chunk)
+    more = random.Random(chunk)
     with composer() as composing:
-        for _ in range(1500):
-            try_out(composing, next(drawn), images, tmp_path, outcomes)
-    judge(outcomes)
+        for _ in range(DRAWS):
+            chosen = next(drawn)
+            try_out(composing, chosen, images, tmp_path, outcomes, [*slots(chosen, more), *values(chosen, more)])
+    trained = outcomes.trained["all", "runs"]
+    record_property("combinations", json.dumps([outcomes.runs, trained, dict(outcomes.refused)]))
+    judge(outcomes, least=0.4)  # with components that were chosen without a look at the others, and 50 draws at a time
     assert set(outcomes.refused) <= set(REFUSALS)
+    assert trained + outcomes.refusals == outcomes.runs
+
+
+NOT_DRAWN = ("data", "evaluation", "init.generator", "init.discriminator")  # with components that need files
+SLOTS = {key: list(table) for key, table in slot_tables(Settings) if not key.startswith(NOT_DRAWN)}
+SLOTS |= {f"init.{network}": options("init") for network in ("generator", "discriminator")}
+
+
+def slots(chosen: dict[str, list[str]], draw: random.Random) -> list[str]:
+    """Up to two components that a network gets alone, or that stand within another."""
+    tables = {f"{group}.": DRAWN_FROM[group][chosen[group][0]] for group in DRAWN_FROM}
+    fitting = [
+        key
+        for key in SLOTS
+        if "." in key
+        and all(not key.startswith(start) or key.split(".")[1] in hints(kind) for start, kind in tables.items())
+    ]
+    if any(trick.startswith("minibatch") for trick in chosen["tricks"]):
+        fitting.remove("discriminator.minibatch")  # whose features the draw has set
+    keys = draw.sample(fitting, draw.choice((0, 0, 1, 2)))
+    return [f"{key}={draw.choice(SLOTS[key])}" for key in keys]
+
+
+VALUES = {  # of settings that are numbers or words, each beside what it needs
+    "schedule.n_critic": (2, 3), "schedule.accumulation": (2,), "schedule.top_k": (0.5,), "schedule.generator_batch_factor": (2,),
+    "targets.real": (0.9,), "targets.fake": (0.1,), "targets.flip": (0.1,), "runtime.precision": ("fp32", "bf16"),
+    "runtime.fast": ("false",), "runtime.channels_last": ("false", "true"), "data.held_out": (8, 0.25), "latent.truncation": (0.7,),
+    "discriminator.dropout": (0.2,), "discriminator.pack": (2,), "generator.depth": (2,), "discriminator.depth": (2,),
+    "optimizer.generator.clip_norm": (1.0,), "optimizer.discriminator.clip_value": (0.1,), "condition.generator": ("concat", "norm"),
+    "evaluation": ("scores",),
+}  # fmt: skip
+
+
+def values(chosen: dict[str, list[str]], draw: random.Random) -> list[str]:
+    """Up to two values, in words that the chosen components know."""
+    tables = {f"{group}.": DRAWN_FROM[group][chosen[group][0]] for group in DRAWN_FROM}
+    fitting = [
+        key
+        for key in VALUES
+        if all(not key.startswith(start) or key.split(".")[1] in hints(kind) for start, kind in tables.items())
+        and (not key.startswith("optimizer.") or chosen["optimizer"])
+    ]
+    keys = draw.sample(fitting, draw.choice((0, 0, 1, 2)))
+    typed = [f"{key}={draw.choice(VALUES[key])}" for key in keys]
+    return [*typed, *SCORES] if "evaluation" in keys else typed
+
+
+SCORES = ["evaluation.features=pixels", "evaluation.images=16", "evaluation.reals=16"]
+DRAWN_FROM = {
+    "generator": GENERATORS, "discriminator": DISCRIMINATORS, "condition": CONDITIONS, "latent": LATENTS, "data": SOURCES,
+}  # fmt: skip
 
 
 COMPANIONS = {

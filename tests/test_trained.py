@@ -446,6 +446,13 @@ def test_a_file_that_does_not_fit_is_one_sentence(case: str, trained_run: Callab
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize("name", ["a" * 5000, "~nobody-here/run", "a\0b", ""])
+def test_a_name_that_no_file_can_have(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError):
+        ganlab.load(name)
+
+
 def test_what_is_no_checkpoint(trained_run: Callable[..., Path], tmp_path: Path) -> None:
     whole = final(trained_run()).read_bytes()
     deep = b'{"__metadata__": {"ganlab": "' + b"[" * 100_000 + b'"}}'

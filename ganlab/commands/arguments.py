@@ -66,7 +66,7 @@ def read(kind: type[T], words: Sequence[str]) -> T:
             typed.add(key)
             try:
                 assign(plain, key, _value(hints(kind).get(key), text))
-            except yaml.YAMLError:
+            except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: of a date such as 2026-99-99
                 problems.append(f"{word}: cannot be read as a value; quote it, or close its brackets")
     result = None
     try:

@@ -228,7 +228,8 @@ def _cell(values: Mapping[str, float], name: str) -> str:
 def _tell_best(folder: Path) -> None:
     """Best and last score of the training, where it was scored meanwhile."""
     for line in reversed(_lines(folder / "scores.jsonl")):
-        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):  # a row that a kill cut short
+        # A row that a kill cut short, or that nobody here wrote.
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
             row = json.loads(line)
             print(best_and_last(row["best"], row["step"]))
             return
@@ -237,7 +238,7 @@ def _tell_best(folder: Path) -> None:
 def _lines(file: Path) -> list[str]:
     try:
         return file.read_text().splitlines()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return []
 
 

@@ -84,7 +84,7 @@ def export(settings: Export) -> None:
 def place(settings: Export, generator: TrainedGenerator) -> tuple[Path, Path | None]:
     """Where the file goes, where nothing is yet, and the folder of its run. Raises UserError."""
     suffix = SUFFIXES[settings.format]
-    source = generator.path.parent.parent if settings.run == "latest" else Path(settings.run).expanduser()
+    source = generator.path.parent.parent if settings.run == "latest" else Path(os.path.expanduser(settings.run))
     inside = generator.path.parent.name == "checkpoints"
     run = generator.path.parent.parent if inside else None
     if settings.out is None:

@@ -40,7 +40,8 @@ def model_card(
 def _use(generator: TrainedGenerator, file: str, format: str) -> str:
     classes, dim = generator.classes, generator.latent_dim
     shape = ", ".join(map(str, generator.image_shape))
-    distribution = str((generator.settings.get("latent") or {}).get("name"))
+    latent = generator.settings.get("latent")
+    distribution = str(latent.get("name") if isinstance(latent, Mapping) else latent)
     numpy, torch = DRAWN.get(distribution, DRAWN["normal"])
     if format == "safetensors":
         labels = f", labels=[{json.dumps(classes[0])}]" if classes else ""
@@ -123,7 +124,7 @@ def _scores(generator: TrainedGenerator, run: Path | None) -> str:
     for line in lines:
         try:
             row = json.loads(line)
-        except ValueError:  # a row that a kill left unfinished
+        except (ValueError, RecursionError):  # a row that a kill left unfinished, or that nobody here wrote
             continue
         if isinstance(row, dict) and isinstance(row.get("scores"), dict) and row["scores"]:
             rows.append(row)

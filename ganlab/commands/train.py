@@ -20,6 +20,7 @@ from ganlab import run_folder
 from ganlab.commands.training_run import Outcome, ready, train
 from ganlab.config import CannotCombine, Configuration, configure
 from ganlab.config.compose import CONFIG_NAME, Composer, composer, config_folder, import_plugins, plugins_in
+from ganlab.config.programs import refuse_saved_programs
 from ganlab.config.resume import resumed
 from ganlab.errors import Refused, TrainingFailed, UserError
 from ganlab.run_folder import RunFolder
@@ -124,6 +125,7 @@ def _plain(
     import_plugins(plugins_in(plain))
     if resume is not None:
         plain, changes = resumed(composing, read, resume.load_config())
+        refuse_saved_programs(plain, read)
     return plain, changes
 
 

@@ -71,10 +71,12 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
         raise UserError(
             f"{resume.path} has done {state['step']:,} steps; type steps={2 * state['step']} to go on to twice as many"
         )
-    trained_on = (state.get("model") or {}).get("class_names")
-    if settings.condition.needs_labels and trained_on and list(trained_on) != list(image_set.classes):
+    model = state.get("model")
+    trained_on = model.get("class_names") if isinstance(model, dict) else None
+    trained_on = trained_on if isinstance(trained_on, list) else []
+    if settings.condition.needs_labels and trained_on and trained_on != list(image_set.classes):
         raise UserError(
-            f"{resume.path} was trained on the classes {', '.join(trained_on[:12])}, and now there are "
+            f"{resume.path} was trained on the classes {', '.join(map(str, trained_on[:12]))}, and now there are "
             f"{', '.join(image_set.classes[:12])}; type data.root=… for the data as it was"
         )
     try:
@@ -82,7 +84,7 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
             network = build(settings)
             parametrize(network, getattr(settings.norm, name).weight)
             network.load_state_dict(state[name]["network"])
-    except (RuntimeError, KeyError) as error:  # PyTorch's own list of names and shapes
+    except (RuntimeError, KeyError, TypeError) as error:  # PyTorch's own list of names and shapes
         raise UserError(f"{resume.path}: its checkpoint does not fit its config.yaml ({in_one_line(error)})") from error
     return state
 
@@ -96,7 +98,9 @@ def _whole(state: dict[str, Any]) -> bool:
         and isinstance(state.get("meter"), dict)
         and {"sums", "counts"} <= state["meter"].keys()
         and all(
-            isinstance(learner, dict) and {"updates", "network", "optimizer", "average", "scaler"} <= learner.keys()
+            isinstance(learner, dict)
+            and {"updates", "network", "optimizer", "average", "scaler"} <= learner.keys()
+            and isinstance(learner["updates"], int)
             for learner in learners
         )
     )
@@ -121,7 +125,10 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
         initialize=state is None,
     )
     if state is not None:
-        trainer.restore(state)
+        try:
+            trainer.restore(state)
+        except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(f"{folder.path}: its checkpoint is not one to go on from ({in_one_line(error)})") from error
         _compare_data(state, image_set, folder)
     folder.save_config(plain)
     folder.save_status("running", pid=os.getpid(), host=socket.gethostname())

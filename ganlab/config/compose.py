@@ -71,7 +71,7 @@ class Composer(Overrides):
         for text in overrides:
             try:
                 read += OverridesParser.create(config_loader=self.loader).parse_overrides([text])
-            except HydraException as error:
+            except (HydraException, ValueError, RecursionError) as error:  # ValueError: a number of 5,000 digits
                 problems.append(self._unreadable(text, error))
         plugins = [one.value() for one in read if one.key_or_group == "plugins" and not one.is_sweep_override()]
         import_plugins(plugins_in({"plugins": plugins[-1]}) if plugins else [])

@@ -50,7 +50,7 @@ class Overrides:
         table = table_of(hints(Settings)[group]) if group in hints(Settings) else None
         return table is not None and value in table and value not in self.options[group]
 
-    def _unreadable(self, text: str, error: HydraException) -> str:
+    def _unreadable(self, text: str, error: Exception) -> str:
         if "=" not in text:
             known = [*self.options, *keys(Settings)]
             name = text.lstrip("+~-")
@@ -59,8 +59,9 @@ class Overrides:
                 f"; did you mean {guess if guess and '=' in guess else f'{guess}=…'}?" if guess else ", such as seed=1"
             )
             return f"{text}: need KEY=VALUE{hint}"
-        reason = str(error).splitlines()[0].removeprefix("LexerNoViableAltException: ")
-        return f"{text}: cannot be read as KEY=VALUE ({reason}); values with spaces or signs need quotes: 'KEY=\"…\"'"
+        reason = (str(error).splitlines() or [""])[0].removeprefix("LexerNoViableAltException: ")
+        shown, reason = (one if len(one) <= 300 else f"{one[:297]}…" for one in (text, reason))
+        return f"{shown}: cannot be read as KEY=VALUE ({reason}); values with spaces or signs need quotes: 'KEY=\"…\"'"
 
     def _choice_problems(self, override: Override) -> list[str]:
         """What is wrong with the choice of an option, or of several."""

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -66,6 +66,26 @@ class Member(NamedTuple):
         return self.name
 
 
+class Header(tarfile.TarInfo):
+    """A member's header. tarfile reads names of any length at once, and goes back for a size below zero, perhaps to
+    where it came from; neither is in an archive that somebody packed."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        header = super().frombuf(buf, encoding, errors)
+        if header.size < 0:
+            raise tarfile.ReadError(f"a size of {header.size:,} bytes")
+        if header.type in NAMES and header.size > LONGEST_NAME:
+            raise tarfile.ReadError(f"a name or a note of {header.size:,} bytes")
+        return header
+
+
+NAMES = (
+    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE
+)  # fmt: skip
+LONGEST_NAME = 1 << 20  # bytes: no file system has a longer one, and notes beside it are short
+
+
 @dataclass(frozen=True)
 class Tar(Archive):
     """The image files in a tar archive, compressed (gzip, bzip2, xz) or not."""
@@ -105,7 +125,7 @@ def _zip(root: str, changed: int) -> zipfile.ZipFile:
 
 @lru_cache(maxsize=2)
 def _members(root: str, changed: int) -> list[Member]:
-    with tarfile.open(root) as archive:
+    with tarfile.open(root, tarinfo=Header) as archive:
         found = {member.name: member for member in archive}
     # A hard link has no bytes of its own: they are those of the file that it names.
     pairs = [(name, found.get(member.linkname) if member.islnk() else member) for name, member in found.items()]
@@ -118,4 +138,4 @@ def _members(root: str, changed: int) -> list[Member]:
 
 @lru_cache(maxsize=2)
 def _tar(root: str, changed: int) -> tarfile.TarFile:
-    return tarfile.open(root)
+    return tarfile.open(root, tarinfo=Header)

@@ -60,7 +60,7 @@ class Arrays(Stored):
 
     @property
     def all_classes(self) -> int:
-        return len(self._labels()[1]) if Path(self.root).exists() else 0
+        return len(self._labels()[1]) if os.path.exists(self.root) else 0
 
     @property
     def label(self) -> str:
@@ -249,10 +249,10 @@ def _layout(header: Header, where: str) -> Layout:
 
 
 def _there(name: str, setting: str = "root") -> None:
-    if not Path(name).is_file():
+    if not os.path.isfile(name):
         hint = (
             "it is a folder; type data=image_folder"
-            if Path(name).is_dir()
+            if os.path.isdir(name)
             else f"type data.{setting}=… for where it is"
         )
         raise UserError(f"data.{setting}={name}: there is no such file; {hint}")

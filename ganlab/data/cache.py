@@ -40,7 +40,7 @@ def folder_of(named: str | Path | None = None) -> Path:
     """The cache folder: ``named``, or the environment's GANLAB_CACHE, or the system's place for such things; where
     nothing can be written there, one among the temporary files."""
     if chosen := named or os.environ.get(VARIABLE):
-        return Path(chosen).expanduser().absolute()
+        return Path(os.path.expanduser(chosen)).absolute()
     usual = platformdirs.user_cache_path("ganlab")
     with contextlib.suppress(OSError):
         usual.mkdir(parents=True, exist_ok=True)

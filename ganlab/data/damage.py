@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-import lzma
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ganlab.errors import UserError, in_one_line
-
-DAMAGED = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    ValueError,
-    NotImplementedError,  # zipfile's, of a compression that it does not know
-)
 
 
 @contextmanager
@@ -30,6 +16,8 @@ def need_whole(root: str, kind: str) -> Iterator[None]:
         yield
     except PermissionError as error:
         raise UserError(f"data.root={root}: it may not be read; allow it, or type data.root=… for another") from error
-    except (*DAMAGED, OSError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # each reader fails in its own ways, struct's and the tokenizer's errors among them
         told = in_one_line(error).split(". ")[0]
         raise UserError(f"data.root={root}: not a whole {kind} ({told}); pack or save it again") from error

@@ -59,7 +59,7 @@ class Fonts(Stored):
             raise UserError(f"data.characters={self.characters}: {twice[0]} is there twice; name each once")
         if blank := [character for character in self.characters if character.isspace() or not character.isprintable()]:
             raise UserError(f"data.characters={self.characters!r}: {blank[0]!r} leaves no ink; leave it out")
-        if self.root is not None and not Path(self.root).exists():
+        if self.root is not None and not os.path.exists(self.root):
             raise UserError(f"data.root={self.root}: there is no such file or folder; type null for the system's fonts")
 
     @property

@@ -104,10 +104,10 @@ class HuggingFace(Stored):
 
     def _where(self) -> Path | None:
         """The folder; None for a name on the hub. Raises UserError where it can be neither."""
-        folder = Path(self.dataset).expanduser()
-        if self.dataset and folder.is_dir():
+        folder = Path(os.path.expanduser(self.dataset))
+        if self.dataset and os.path.isdir(folder):
             return folder.resolve()
-        if folder.is_file():
+        if os.path.isfile(folder):
             raise UserError(f"data.dataset={self.dataset}: it is a file; type the folder that it is in")
         if not ON_THE_HUB.fullmatch(self.dataset) or self.dataset.startswith("."):
             raise UserError(

@@ -17,6 +17,7 @@ from ganlab.data.damage import need_whole
 from ganlab.errors import UserError
 
 KIND = ".npy or .npz file"
+TOO_LARGE = "data.root={root}: packed, and too large to be unpacked in memory; save it with numpy.savez or numpy.save"
 
 
 class Header(NamedTuple):
@@ -48,6 +49,8 @@ def _header(file: IO[bytes], size: int) -> Header:
         shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
     else:
         raise ValueError(f"an array of the format {version[0]}.{version[1]}, which no images need")
+    if any(length < 0 for length in shape):
+        raise ValueError(f"an array with a length of {min(shape):,}")
     place = file.tell()
     missing = int(np.prod(shape, dtype=object)) * dtype.itemsize - (size - place)
     if missing > 0 and not dtype.hasobject:
@@ -85,6 +88,7 @@ def array(root: str, changed: int, key: str) -> np.ndarray:
         with zipfile.ZipFile(root) as archive:
             member = archive.getinfo(f"{key}.npy")
             if member.compress_type != zipfile.ZIP_STORED:
+                _need_room(root, member.file_size)
                 with archive.open(member) as file:
                     return _unpacked(root, file)
         with open(root, "rb") as file:  # the name and what is added to it have other lengths than in the directory
@@ -94,10 +98,23 @@ def array(root: str, changed: int, key: str) -> np.ndarray:
         return np.memmap(root, header.dtype, "r", place, header.shape, order)
 
 
+def _need_room(root: str, size: int) -> None:
+    """Raises UserError where what is packed is larger than the machine's memory: where memory is promised before it is
+    there, the process would be killed while it unpacks."""
+    if size > memory():
+        raise UserError(TOO_LARGE.format(root=root))
+
+
+def memory() -> float:
+    """The machine's, in bytes; infinite where the system does not say."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
+
+
 def _unpacked(root: str, file: IO[bytes]) -> np.ndarray:
     try:
         return np.lib.format.read_array(file, allow_pickle=False)
     except MemoryError as error:
-        raise UserError(
-            f"data.root={root}: packed, and too large to be unpacked in memory; save it with numpy.savez or numpy.save"
-        ) from error
+        raise UserError(TOO_LARGE.format(root=root)) from error

@@ -4,6 +4,7 @@ reader for tensors alone."""
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,6 +41,15 @@ class Weights:
 
         Raises UserError where it had one that is not known here.
         """
+        try:
+            return self._applied(layer)
+        except (RuntimeError, ValueError, TypeError) as error:  # sizes that no such layer has
+            raise UserError(
+                f"{self.source}: what the parametrization of {layer.name} applied cannot be told from what is in the "
+                f"file ({in_one_line(error)}); type another init.….path"
+            ) from error
+
+    def _applied(self, layer: Layer) -> Tensor:
         stored = self.tensors[f"{layer.name}.weight"]
         prefix = f"{layer.name}{PARAMETRIZATION}"
         of = {name.removeprefix(prefix): t.float() for name, t in self.tensors.items() if name.startswith(prefix)}
@@ -134,6 +144,8 @@ def plain(state: Any, source: str) -> dict[str, Tensor]:
         raise UserError(f"{source} is no state dict, tensors by name; {HOW}")
     tensors = {}
     for name, tensor in state.items():
+        if not isinstance(name, str) or not _is_ordinary(tensor):
+            raise UserError(f"{source} holds {str(name)[:100]!r}, which is no tensor of numbers under a name; {HOW}")
         if not name.endswith(".num_batches_tracked"):  # nothing here counts batches
             for theirs, ours in RENAMED.items():
                 name = f"{name.removesuffix(theirs)}{ours}" if name.endswith(theirs) else name
@@ -141,11 +153,17 @@ def plain(state: Any, source: str) -> dict[str, Tensor]:
     return tensors
 
 
+def _is_ordinary(tensor: Tensor) -> bool:
+    """Whether all of its numbers are there: not in another place, not packed, and not one that stands for many."""
+    dense = tensor.layout is torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+    return dense and tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
+
+
 def _file(path: Path) -> Path:
     """The file itself, or the checkpoint with the most steps that is whole in a run folder."""
-    if path.is_file():
+    if os.path.isfile(path):  # False for any name; Path raises at one that is too long
         return path
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise UserError(f"{path} is not there; {HOW}")
     folder = path / "checkpoints" if (path / "checkpoints").is_dir() else path
     found = [(step, file) for file in sorted(folder.glob("*.safetensors")) if (step := _steps_of(file)) is not None]
@@ -179,11 +197,21 @@ def _opened(file: Path) -> Any:
 
 def _unpickled(file: Path) -> Any:
     try:
+        _need_unpacked(file)
         # From the disk as it is needed, where the file's format allows that.
         return torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
     except Exception as error:  # whatever a broken file makes the reader stumble over
         reason = str(error).partition("\n")[0]
     raise UserError(f"{file} is not a PyTorch file of tensors alone ({reason}); {HOW}")
+
+
+def _need_unpacked(file: Path) -> None:
+    """Raises ValueError for a file in which something is packed, and could unfold to more than there is memory:
+    PyTorch packs nothing."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise ValueError("it is packed, which PyTorch's own files are not")
 
 
 def _header(file: Path, opened: Any) -> dict[str, Any] | None:
@@ -195,7 +223,7 @@ def _header(file: Path, opened: Any) -> dict[str, Any] | None:
         header = json.loads(text)
         version = header["format"]
         tree = _unwrapped(header["tree"]) if version == CHECKPOINT_FORMAT else {}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         tree = None
     if not isinstance(tree, dict):
         raise UserError(f"{file} is not a whole ganlab checkpoint; {HOW}")

@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ganlab.errors import UserError
+from ganlab.errors import UserError, in_one_line
 from ganlab.table import Count
 
 log = logging.getLogger("ganlab")
@@ -66,14 +66,17 @@ def read(path: Path, part: str = "") -> dict[str, Any]:
             header = json.loads((file.metadata() or {})["ganlab"])
             if header["format"] != FORMAT:
                 raise UserError(f"{path} has checkpoint format {header['format']}; this ganlab reads format {FORMAT}")
-            tree: dict[str, Any] = _put_tensors(header["tree"], file, part)
+            tree = _put_tensors(header["tree"], file, part)
+            if not isinstance(tree, dict):
+                raise ValueError("what it holds has no names")
             return tree
     except FileNotFoundError as error:
         raise UserError(f"{path} is not there") from error
     except (
-        safetensors.SafetensorError, KeyError, ValueError, TypeError, AttributeError, OSError, RecursionError
+        safetensors.SafetensorError, KeyError, ValueError, TypeError, AttributeError, OSError, RecursionError,
+        MemoryError, RuntimeError,
     ) as error:  # fmt: skip
-        raise UserError(f"{path} is not a whole ganlab checkpoint ({error})") from error
+        raise UserError(f"{path} is not a whole ganlab checkpoint ({in_one_line(error)})") from error
 
 
 def _take_tensors(node: Any, path: str, tensors: dict[str, Tensor]) -> Any:
@@ -154,5 +157,7 @@ def _steps_of(path: Path) -> int:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             return int(json.loads(file.metadata()["ganlab"])["tree"]["tree"]["step"])
-    except (safetensors.SafetensorError, KeyError, ValueError, TypeError, OSError):
+    except (
+        safetensors.SafetensorError, KeyError, ValueError, TypeError, OSError, OverflowError, RecursionError,
+    ):  # fmt: skip
         return sys.maxsize

@@ -164,9 +164,11 @@ class Learner:
         for buffer, kept in zip(self._buffers, self._kept, strict=True):
             kept.copy_(buffer)
         for name, parameter in self.network.named_parameters():
-            self.optimizer.state[parameter] = {
-                key: _like(parameter, value) for key, value in state["optimizer"].get(name, {}).items()
-            }
+            kept = state["optimizer"].get(name, {})
+            if kept and not kept.keys() >= self.setting.moments:
+                missing = ", ".join(sorted(self.setting.moments - kept.keys()))
+                raise RuntimeError(f"the optimizer's state of {name} lacks {missing}")
+            self.optimizer.state[parameter] = {key: _like(parameter, value) for key, value in kept.items()}
         if self.average:
             self.average.network.load_state_dict(state["average"])
         if self.scaler and state["scaler"]:
@@ -176,8 +178,12 @@ class Learner:
 def _like(parameter: Tensor, value: Any) -> Any:
     """An optimizer's number or tensor, on the parameter's device and in its memory layout, which fused kernels rely
     on."""
+    if not isinstance(value, Tensor | int | float):
+        raise TypeError(f"an optimizer's state that is {type(value).__name__}")
     if not isinstance(value, Tensor):
         return value
     if value.shape == parameter.shape:
-        return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
+        return torch.empty_like(parameter, requires_grad=False).copy_(value)
+    if value.dim():  # fused kernels read as many numbers as the parameter has, wherever these end
+        raise RuntimeError(f"an optimizer's state of shape {tuple(value.shape)}, need {tuple(parameter.shape)}")
     return value.to(parameter.device, copy=True)

@@ -23,6 +23,9 @@ class OptimizerSetting:
     2013, Algorithm 1); ``clip_value`` then limits each of its numbers to ± that. Both come before weight decay.
     """
 
+    moments: ClassVar[frozenset[str]] = frozenset()
+    """What it keeps of each parameter from update to update, without which a saved one is not whole."""
+
     lr: Literal["auto"] | Positive = "auto"
     decay: Annotated[Decay, DECAYS] = field(default_factory=NoDecay, kw_only=True)
     clip_norm: Positive | None = field(default=None, kw_only=True)
@@ -36,6 +39,7 @@ class OptimizerSetting:
 class Adam(OptimizerSetting):
     """Kingma & Ba 2015, Algorithm 1. ``auto`` takes what the loss's paper used."""
 
+    moments: ClassVar[frozenset[str]] = frozenset({"step", "exp_avg", "exp_avg_sq"})
     algorithm: ClassVar[type[torch.optim.Optimizer]] = torch.optim.Adam
     betas: Literal["auto"] | tuple[Beta, Beta] = "auto"
     epsilon: Positive = 1e-8
@@ -68,6 +72,8 @@ class AdamW(Adam):
 class RMSprop(OptimizerSetting):
     """The gradient over the root of its running mean square. Tieleman & Hinton 2012; WGAN trains both networks with it,
     at 5e-5 (Arjovsky et al. 2017, Algorithm 1)."""
+
+    moments: ClassVar[frozenset[str]] = frozenset({"square_average"})
 
     alpha: Beta = 0.99  # the mean square's decay per update
     epsilon: Positive = 1e-8

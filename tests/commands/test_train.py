@@ -443,6 +443,8 @@ def test_what_a_run_would_do_is_a_recipe(capsys: pytest.CaptureFixture[str]) -> 
         (["hydra/launcher=slurm"], "hydra/launcher=slurm: not installed"),
         (["hydra.run.dir="], "need a folder"),
         (["latent.dim=1000000000000"], "more memory than this machine has"),
+        ([f"seed={'9' * 5000}"], "cannot be read as KEY=VALUE"),
+        ([f"resume={'a' * 5000}"], "there is no such folder; name a run folder"),
         (["--config-name", "x"], "--config-name"),
         (["--experimental-rerun", "x"], "it would unpickle a file"),
         (["--resolve"], "it goes with --cfg only"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ class File(Features):
     size: Count | None = None
 
     def check(self, labelled: bool) -> None:
-        if not Path(self.path).is_file():
+        if not os.path.isfile(self.path):
             raise UserError(f"features.path={self.path}: there is no such file; need TorchScript or a .pt2 file")
 
     def open(self, real: Reals, device: torch.device, cache: Path) -> Opened:

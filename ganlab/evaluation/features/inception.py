@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ class Inception(Features):
     def check(self, labelled: bool) -> None:
         if importlib.util.find_spec("torch_fidelity") is None:
             raise UserError(NEEDED)
-        if self.weights is not None and not Path(self.weights).is_file():
+        if self.weights is not None and not os.path.isfile(self.weights):
             raise UserError(f"features.weights={self.weights}: there is no such file; null downloads them")
 
     def open(self, real: Reals, device: torch.device, cache: Path) -> Opened:
@@ -52,6 +53,8 @@ class Inception(Features):
 
         make: Callable[..., Any] = FeatureExtractorInceptionV3
         try:
+            if self.weights:  # torch-fidelity would run what is in it
+                torch.load(self.weights, map_location="cpu", weights_only=True)
             return make("inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=self.weights)
         except Exception as error:  # a download that fails in any of urllib's ways, or a file of something else
             where = f"read from {self.weights}" if self.weights else "downloaded"
