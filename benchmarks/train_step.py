@@ -386,7 +386,7 @@ def overheads(root: Path, device: str) -> None:
             "progress bar, per step": stepped,
             "EMA, per step": average.follow,
             "feed, per step": trainer.feed.next,
-            "numbers to files and TensorBoard, per report": lambda: trainer._tell_values(trainer.meter.read(), 1.0, 1),
+            "numbers to files and TensorBoard, per report": lambda: trainer._tell_values(trainer.meter.read(), 1.0),
         }.items():
             parts.setdefault(name, []).append(timed(run))
     for _ in range(5):

@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 
 from ganlab.errors import UserError
+from ganlab.whole import write_whole
 
 OUTPUTS = Path("outputs")
 LONGEST_NAME = 100
@@ -105,7 +106,7 @@ class RunFolder:
         return self.path / "checkpoints"
 
     def save_config(self, plain: Mapping[str, Any]) -> None:
-        (self.path / "config.yaml").write_text(f"# The resolved configuration of this run.\n{as_yaml(plain)}")
+        write_whole(self.path / "config.yaml", f"# The resolved configuration of this run.\n{as_yaml(plain)}")
 
     def load_config(self) -> dict[str, Any]:
         """The plain configuration. Raises UserError where it is missing or no YAML. Nothing in it is interpolated."""
@@ -128,9 +129,8 @@ class RunFolder:
 
     def save_status(self, status: str, reason: str = "", **facts: Any) -> None:
         """How the run ended: ``finished``, ``stopped``, ``refused`` or ``failed``; ``running`` until then."""
-        (self.path / "status.json").write_text(
-            json.dumps({"status": status, "reason": reason, **facts}, indent=2) + "\n"
-        )
+        text = json.dumps({"status": status, "reason": reason, **facts}, indent=2)
+        write_whole(self.path / "status.json", f"{text}\n")
 
     def status(self) -> dict[str, Any]:
         """What ``save_status`` wrote; ``{"status": "unknown"}`` where nothing did."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +23,8 @@ from ganlab.commands.training_run import Outcome, ready, train
 from ganlab.config import CannotCombine, Configuration, configure
 from ganlab.config.compose import CONFIG_NAME, Composer, composer, config_folder, import_plugins, plugins_in
 from ganlab.config.programs import refuse_saved_programs
-from ganlab.config.resume import resumed
-from ganlab.errors import Refused, TrainingFailed, UserError
+from ganlab.config.resume import Change, resumed, table
+from ganlab.errors import Refused, TrainingFailed, UserError, in_one_line
 from ganlab.run_folder import RunFolder
 
 log = logging.getLogger("ganlab")
@@ -34,6 +36,7 @@ MOST_CHECKED = (
 OmegaConf.register_new_resolver("ganlab_job_name", run_folder.job_name, replace=True)
 
 _ended: list[RunFolder] = []  # by this process: a launcher may run jobs in others
+_outcomes: list[Outcome] = []  # the same; what is kept where the disk is full
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> int:
@@ -117,15 +120,17 @@ def _resumed_folder(read: Sequence[Override]) -> RunFolder | None:
 
 def _plain(
     composing: Composer, read: Sequence[Override], overrides: Sequence[str], resume: RunFolder | None
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[dict[str, Any], list[Change]]:
     """The plain configuration of one job, and what it changes of the run that it resumes; a recipe's plugins are
     imported. Raises Refused."""
-    changes: list[str] = []
+    changes: list[Change] = []
     plain = composing.plain(overrides)
     import_plugins(plugins_in(plain))
     if resume is not None:
         plain, changes = resumed(composing, read, resume.load_config())
         refuse_saved_programs(plain, read)
+    elif plain.get("resume_override"):
+        raise Refused(["resume_override=true goes with resume=…; leave it out, or name the run to go on with"])
     return plain, changes
 
 
@@ -197,6 +202,8 @@ def _folder_override(read: Sequence[Override], resume: RunFolder | None, multiru
             Path(typed).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise Refused([f"{key}={typed}: no folder can be made there ({error.strerror})"]) from None
+        if not os.access(typed, os.W_OK):
+            raise Refused([f"{key}={typed}: nothing can be written there; choose another folder"])
     return f"{key}={_quoted(typed)}"
 
 
@@ -210,7 +217,9 @@ def _quoted(text: str) -> str:
 def _job(composed: DictConfig) -> None:
     """What Hydra runs, once or for each job of a sweep. Its folder tells how it ended; nothing is raised, so that the
     next job runs too, and nothing of this one stays in memory."""
+    logging.raiseExceptions = False  # train.log on a full disk: its lines are lost, and no traceback takes their place
     outcome = _attempt()
+    _outcomes.append(outcome)
     if outcome.status == "stopped" and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise KeyboardInterrupt(outcome.facts["exit_code"])
 
@@ -231,8 +240,8 @@ def _attempt() -> Outcome:
         if resume is None:
             folder.save_config(plain)  # what was asked for, also where it is refused
         configuration = configure(plain, composing.suggestions)
-        for change in changes:
-            log.info("changed: %s", change)
+        if changes:
+            log.info("Changed on resume:\n%s", table(changes))
         outcome = train(configuration, folder, resume)
     except TrainingFailed as error:
         outcome = Outcome("failed", str(error))
@@ -240,18 +249,29 @@ def _attempt() -> Outcome:
     except UserError as error:
         outcome = Outcome("refused", str(error))
         log.error("%s", error)
+    except OSError as error:  # a full disk, a folder that was taken away or may not be written to
+        where = f"{error.filename}: " if error.filename else ""
+        outcome = Outcome("failed", f"{where}{error.strerror or in_one_line(error)}")
+        log.error("%s. Nothing of what was saved before is lost; see to the disk or the folder", outcome.reason)
+    except KeyboardInterrupt:  # the second one, which does not wait for the step and its checkpoint
+        with contextlib.suppress(OSError):
+            folder.save_status("stopped", "left at once, after its last checkpoint", exit_code=130)
+        raise
     except Exception as error:  # ours, not the person's: all of it goes into the log, and a sweep goes on
         outcome = Outcome("failed", f"{type(error).__name__}: {error}")
         log.exception("This run failed.")
-    folder.save_status(outcome.status, outcome.reason, **outcome.facts)
+    try:
+        folder.save_status(outcome.status, outcome.reason, **outcome.facts)
+    except OSError as error:
+        log.error("%s: how it ended could not be written (%s)", folder.path, in_one_line(error))
     return outcome
 
 
 def _exit_code(sweep: str | None) -> int:
     """The exit code of the jobs that ran; of a sweep with a summary, since it may be long past."""
     if sweep is None:
-        status = _ended[-1].status()
-        return {"finished": 0, "refused": 2, "stopped": int(status.get("exit_code", 130))}.get(status["status"], 1)
+        outcome = _outcomes[-1]
+        return {"finished": 0, "refused": 2, "stopped": int(outcome.facts.get("exit_code", 130))}.get(outcome.status, 1)
     folder = Path(sweep.partition("=")[2].strip('"'))
     found = sorted(folder.glob("*/status.json"), key=lambda path: (len(path.parent.name.split("-")[0]), path))
     folders = [RunFolder(path.parent) for path in found] or _ended

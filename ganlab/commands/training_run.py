@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -64,6 +64,8 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
         return None
     if (owner := resume.running()) is not None:
         raise UserError(f"{resume.path} is being trained by process {owner}; stop that one first")
+    if not os.access(resume.path, os.W_OK):
+        raise UserError(f"{resume.path}: nothing can be written there; copy the folder and resume the copy")
     path, state = checkpoint.newest(resume.checkpoints)
     if not _whole(state):
         raise UserError(f"{path} lacks a part of what a run needs to go on; take it away and resume again")
@@ -129,6 +131,7 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
             trainer.restore(state)
         except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"{folder.path}: its checkpoint is not one to go on from ({in_one_line(error)})") from error
+        _keep_typed_rates(trainer, settings, state)
         _compare_data(state, image_set, folder)
     folder.save_config(plain)
     folder.save_status("running", pid=os.getpid(), host=socket.gethostname())
@@ -152,6 +155,15 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
         OUTPUTS if folder.path.is_relative_to(OUTPUTS) else folder.path,
     )
     return Outcome("finished", "", facts)
+
+
+def _keep_typed_rates(trainer: Trainer, settings: Settings, state: Mapping[str, Any]) -> None:
+    """A rate that was typed on resume is taken as it stands, whatever factor going back had put on the one before."""
+    before = ((state.get("settings") or {}).get("optimizer")) or {}
+    for learner in (trainer.generator, trainer.discriminator):
+        rate = getattr(settings.optimizer, learner.name).lr
+        if (before.get(learner.name) or {}).get("lr", rate) != rate:
+            learner.slowed = 1.0
 
 
 def best_and_last(best: Mapping[str, Any], step: int) -> str:
@@ -209,6 +221,8 @@ def _stopping(trainer: Trainer) -> Iterator[list[int]]:
 
     def stop(number: int, frame: FrameType | None) -> None:
         came[0] = number
+        with suppress(OSError):  # not print: it may be that which was interrupted
+            os.write(2, b"\nStopping after this step, once it is saved; Ctrl-C again leaves at once.\n")
         trainer.stop_requested = True
         signal.signal(number, before[signal.Signals(number)])
 

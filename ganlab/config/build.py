@@ -166,6 +166,7 @@ def build_trainer(
         seed=settings.seed,
         logging=settings.logging,
         checkpoints=Checkpoints(folder / "checkpoints", settings.checkpoint),
+        divergence=settings.divergence,
         observers=observers,
         header=header,
         notes=notes,

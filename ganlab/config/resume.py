@@ -3,58 +3,161 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.override_parser.types import Override
 
-from ganlab.config import Settings, parse
+from ganlab.config import CannotCombine, Settings, configure, parse
 from ganlab.config.compose import Composer
-from ganlab.config.parse import hints
-from ganlab.config.plain import assign, lookup
+from ganlab.config.parse import dump
+from ganlab.config.plain import assign, leaves, lookup
 from ganlab.errors import Refused
 
-CHANGEABLE = ("steps", "optimizer", "logging", "checkpoint", "evaluation", "runtime", "data.root", "data.download")
-"""What a running training can take up. Anything else would make the saved weights those of another training."""
+FREE = ("steps", "logging", "checkpoint", "divergence", "evaluation", "runtime", "data.root", "data.download")
+"""What a running training takes up just so."""
+
+OVERRIDABLE = ("optimizer", "regularizer", "targets", "augment", "schedule", "averaging", "constraint")
+"""What it takes up with ``resume_override=true``: how it learns from here on, with the saved state meaning the same."""
+
+REASONS = {  # of what cannot change, the most special first
+    "optimizer.generator.name": "the saved moments are those of the other optimizer",
+    "optimizer.discriminator.name": "the saved moments are those of the other optimizer",
+    "averaging.name": "the saved average is of the other kind",
+    "schedule.name": "the other schedule has counted the updates so far",
+    "generator": "the saved weights are of that network",
+    "discriminator": "the saved weights are of that network",
+    "norm": "the saved weights and statistics are those of its layers",
+    "init": "its weights were initialized when it began",
+    "latent": "its generator has learned from those latents",
+    "condition": "its networks were built for those labels",
+    "loss": "its discriminator's logits mean what that loss has made of them",
+    "data": "its place in the data is a place among those images",
+    "batch_size": "its place in the data, and its lazy terms, are counted in batches of that size",
+    "seed": "its random numbers so far came from that seed",
+}
 
 
-def resumed(composing: Composer, read: Sequence[Override], saved: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The saved plain configuration with what was typed, and a line for each change. Raises Refused.
+@dataclass(frozen=True)
+class Change:
+    """One setting that is not as it was saved."""
 
-    The saved ``plugins`` are not imported: whoever resumes a run from somebody else types those that they trust.
+    key: str
+    before: Any
+    now: Any
+
+
+def resumed(
+    composing: Composer, read: Sequence[Override], saved: dict[str, Any]
+) -> tuple[dict[str, Any], list[Change]]:
+    """The saved plain configuration with what was typed, and each setting that differs by it. Raises Refused, with
+    every change that the saved state does not allow and why.
+
+    What is typed as it was saved changes nothing, so that the command which began a run may be typed again. The saved
+    ``plugins`` are not imported: whoever resumes a run from somebody else types those that they trust.
     """
-    typed = [one for one in read if one.key_or_group not in ("resume", "plugins") and not one.is_hydra_override()]
+    own = ("resume", "resume_override", "plugins")
+    typed = [one for one in read if one.key_or_group not in own and not one.is_hydra_override()]
     resumed = copy.deepcopy(saved)
-    known = {*hints(Settings), *composing.options}
-    problems: list[str] = []
-    changes: list[str] = []
     fresh = composing.plain(composing.rewrite([one for one in read if composing.is_group_choice(one)]))
     for one in typed:
         key = one.key_or_group
-        changeable = any(key == allowed or key.startswith(f"{allowed}.") for allowed in CHANGEABLE)
-        if not changeable and key.split(".")[0] in known:  # of an unknown one the parse says what was meant
-            problems.append(
-                f"{one.input_line}: a saved run keeps this; leave it out, or begin a new run without resume"
-            )
-            continue
+        if key in ("experiment", "tricks"):
+            raise Refused([f"{one.input_line}: a saved run has its recipe and tricks; type the settings that change"])
         # A value goes onto the saved ones, whatever they are; an option brings all of its group.
-        value = fresh[key] if composing.is_group_choice(one) else one.value()
-        if lookup(saved, key) != value:
-            changes.append(f"{key}: {lookup(saved, key)} → {value}")
-        assign(resumed, key, value)
-    if problems:
-        problems.append(f"what can change on resume: {', '.join(CHANGEABLE)}")
-    plugins = [one.value() for one in read if one.key_or_group == "plugins"]
-    resumed |= {"plugins": plugins[-1] if plugins else [], "resume": None}
+        assign(resumed, key, fresh[key] if composing.is_group_choice(one) else one.value())
+    plugins, override = ([one.value() for one in read if one.key_or_group == key] for key in ("plugins", own[1]))
+    resumed |= {"plugins": plugins[-1] if plugins else [], "resume": None, "resume_override": False}
+    allowed = bool(override and override[-1])
     try:
-        parse(Settings, resumed, composing.suggestions)
+        unresolved = dump(Settings, parse(Settings, resumed, composing.suggestions))
+        try:
+            after = configure(resumed, composing.suggestions).plain()
+        except CannotCombine:
+            # How they would go together is of no interest where something cannot change at all.
+            if problems := _problems(_changes(saved, unresolved, typed), typed, True):
+                raise Refused(problems) from None
+            raise
     except Refused as error:
-        problems += [f"{_origin(problem, typed)}{problem}" for problem in error.problems]
+        problems = [f"{_origin(problem, typed)}{problem}" for problem in error.problems]
         if saved.get("plugins"):
             problems.append(f"it was trained with plugins={saved['plugins']}: type them too if you trust them")
-    if problems:
+        raise Refused(problems) from None
+    changes = _changes(saved, after, typed)
+    if problems := _problems(changes, typed, allowed):
         raise Refused(problems)
     return resumed, changes
+
+
+def table(changes: Sequence[Change]) -> str:
+    """The changes as lines of text: setting, before, now."""
+    rows = [("setting", "before", "now"), *((one.key, _shown(one.before), _shown(one.now)) for one in changes)]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    return "\n".join(f"  {key:<{widths[0]}}  {before:<{widths[1]}}  {now}" for key, before, now in rows)
+
+
+def _changes(saved: dict[str, Any], after: dict[str, Any], typed: Sequence[Override]) -> list[Change]:
+    """Each value that was typed, or follows from what was, and is not as it was saved. What the saved configuration
+    does not know, because it is older, is no change."""
+    changes = []
+    for group, now in after.items():
+        if group in ("plugins", "resume", "resume_override"):
+            continue
+        for key in dict.fromkeys(key for tree in (saved.get(group), now) for key, _ in leaves(tree, group)):
+            before, value = lookup(saved, key), lookup(after, key)
+            known = _has(saved, key) or _typed_for(key, typed) is not None
+            parts = key.split(".")
+            if any(lookup(after, ".".join(parts[:count])) == "auto" for count in range(1, len(parts) + 1)):
+                continue
+            if known and not isinstance(value, dict) and _listed(before) != _listed(value):
+                changes.append(Change(key, before, value))
+    return changes
+
+
+def _problems(changes: Sequence[Change], typed: Sequence[Override], allowed: bool) -> list[str]:
+    """Why they cannot be, one line for each thing that was typed; with ``allowed`` of what cannot be in any case."""
+    problems: dict[str, str] = {}
+    for change in sorted(changes, key=lambda change: _within(change.key, REASONS) not in REASONS):
+        key = change.key
+        if _within(key, FREE):
+            continue
+        learning = _within(key, OVERRIDABLE) and key not in REASONS
+        if learning and allowed:
+            continue
+        one = _typed_for(key, typed)
+        what = (one.input_line if one else None) or f"{key}={_shown(change.now)}"
+        why = f"the run has {key}={_shown(change.before)}"
+        if learning:
+            why += "; type resume_override=true too if it is to learn otherwise from here on"
+        else:
+            reason = REASONS[_within(key, REASONS) or "loss"]
+            why += f", and {reason}; leave it out, or begin a new run without resume"
+        problems.setdefault(what, f"{what}: {why}")
+    return list(problems.values())
+
+
+def _typed_for(key: str, typed: Sequence[Override]) -> Override | None:
+    return next((one for one in reversed(typed) if _within(key, [one.key_or_group])), None)
+
+
+def _within(key: str, groups: Iterable[str]) -> str | None:
+    """The first of ``groups`` in which the setting is."""
+    return next((group for group in groups if key == group or key.startswith(f"{group}.")), None)
+
+
+def _has(plain: Any, key: str) -> bool:
+    *parents, last = key.split(".")
+    inner = lookup(plain, ".".join(parents)) if parents else plain
+    return isinstance(inner, dict) and last in inner
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else str(value)
 
 
 def _origin(problem: str, typed: Sequence[Override]) -> str:

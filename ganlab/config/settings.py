@@ -34,6 +34,7 @@ from ganlab.training.averaging import AVERAGINGS, Averaging, NoAveraging
 from ganlab.training.checkpoint import CheckpointSettings
 from ganlab.training.constraints import CONSTRAINTS, Constraint, Unconstrained
 from ganlab.training.device import Runtime
+from ganlab.training.divergence import DIVERGENCES, Divergence, Stop
 from ganlab.training.optimizers import OPTIMIZERS, Adam, OptimizerSetting
 from ganlab.training.schedule import SCHEDULES, Alternating, Schedule
 from ganlab.training.trainer import Logging
@@ -99,6 +100,8 @@ class Settings:
     runtime: Runtime = field(default_factory=Runtime)
     logging: Logging = field(default_factory=Logging)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
+    divergence: Annotated[Divergence, DIVERGENCES] = field(default_factory=Stop)
     evaluation: Annotated[Evaluation, EVALUATIONS] = field(default_factory=NoEvaluation)
     plugins: tuple[str, ...] = ()
     resume: str | None = None
+    resume_override: bool = False

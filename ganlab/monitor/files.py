@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from PIL import Image
 
+from ganlab.monitor.appended import Appended
 from ganlab.monitor.pictures import pictures
 from ganlab.training.observer import Observer, Samples, Scores
+from ganlab.whole import write_whole
 
 
 class Files(Observer):
@@ -21,7 +22,8 @@ class Files(Observer):
     def __init__(self, folder: Path) -> None:
         self.metrics, self.scores = folder / "metrics.jsonl", folder / "scores.jsonl"
         self.samples = folder / "samples"
-        self.rows: TextIO | None = None
+        self.rows: Appended | None = None
+        self.score_rows: Appended | None = None
 
     def started(self, step: int, steps: int) -> None:
         self.samples.mkdir(parents=True, exist_ok=True)
@@ -29,17 +31,15 @@ class Files(Observer):
         for file in (self.metrics, self.scores):
             if file.exists():
                 kept = [row for row in file.read_text().splitlines() if _step_of(row) <= step]
-                partial = file.with_suffix(".partial")
-                partial.write_text("".join(f"{row}\n" for row in kept))
-                os.replace(partial, file)
+                write_whole(file, "".join(f"{row}\n" for row in kept))
         for picture in self.samples.glob("step-*-*.png"):
             if picture.stem.split("-")[1] > f"{step:07d}":
                 picture.unlink()
-        self.rows = self.metrics.open("a")
+        self.rows, self.score_rows = Appended(self.metrics), None
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         assert self.rows is not None
-        self.rows.write(json.dumps({"step": step, **values}) + "\n")
+        self.rows.write(f"{json.dumps({'step': step, **values})}\n".encode())
         self.rows.flush()
 
     def sampled(self, step: int, samples: Samples) -> None:
@@ -48,16 +48,27 @@ class Files(Observer):
             Image.fromarray(picture.permute(1, 2, 0).numpy()).save(self.samples / file)
 
     def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
-        with self.scores.open("a") as rows:
-            rows.write(json.dumps({"step": step, **scores.row(), "best": dict(best)}) + "\n")
+        self.score_rows = self.score_rows or Appended(self.scores)
+        self.score_rows.write(f"{json.dumps({'step': step, **scores.row(), 'best': dict(best)})}\n".encode())
+        self.score_rows.flush()
+
+    def returned(self, step: int) -> None:
+        before = [rows for rows in (self.rows, self.score_rows) if rows]
+        for rows in before:
+            rows.flush()
+        self.started(step, step)
+        for rows in before:
+            rows.close()
 
     def flush(self) -> None:
-        assert self.rows is not None
-        os.fsync(self.rows.fileno())
+        for rows in (self.rows, self.score_rows):
+            if rows:
+                rows.sync()
 
     def closed(self) -> None:
-        if self.rows:
-            self.rows.close()
+        for rows in (self.rows, self.score_rows):
+            if rows:
+                rows.close()
 
 
 def _step_of(row: str) -> float:

@@ -27,6 +27,10 @@ class Progress(Observer):
             refresh=False,
         )
 
+    def returned(self, step: int) -> None:
+        self.bar.n = step
+        self.bar.refresh()
+
     def closed(self) -> None:
         if self.bar is not None:
             self.bar.close()

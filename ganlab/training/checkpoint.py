@@ -7,7 +7,9 @@ import json
 import logging
 import os
 import sys
+import time
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +18,31 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ganlab.errors import UserError, in_one_line
-from ganlab.table import Count
+from ganlab.errors import TrainingFailed, UserError, in_one_line
+from ganlab.table import Count, Whole
 
 log = logging.getLogger("ganlab")
 
 FORMAT = 1
 SUFFIX = ".safetensors"
+PAUSE = 1.0  # seconds between the tries to write the last checkpoint of a run, after which no other comes
 
 
 @dataclass(frozen=True)
 class CheckpointSettings:
     """A checkpoint ``every`` so many steps, of which the newest ``keep`` stay; the last step's is ``final`` and
-    stays."""
+    stays. A disk may refuse ``retries`` of them in a row; with
+    the next refusal the run ends."""
 
     every: Count = 500  # steps
     keep: Count = 2  # files
+    retries: Whole = 3  # writes that may fail in a row; the next one ends the run
 
 
 def write(path: Path, tree: dict[str, Any]) -> None:
     """Writes a tree of dicts, lists, numbers, strings and tensors. A reader sees the old file or the new one, never a
-    part: it is written beside its place, flushed to the disk, and renamed."""
+    part: it is written beside its place, flushed to the disk, and renamed. Raises OSError where it cannot be written;
+    the old file is as it was then."""
     tensors: dict[str, Tensor] = {}
     plain = _take_tensors(tree, "", tensors)
     header = {"ganlab": json.dumps({"format": FORMAT, "tree": plain})}
@@ -54,8 +60,11 @@ def write(path: Path, tree: dict[str, Any]) -> None:
             folder = os.open(path.parent, os.O_RDONLY)
             os.fsync(folder)
             os.close(folder)
+    except safetensors.SafetensorError as error:  # its own wrapping of what the system said
+        raise OSError(in_one_line(error)) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def read(path: Path, part: str = "") -> dict[str, Any]:
@@ -107,20 +116,84 @@ class Checkpoints:
 
     def __init__(self, folder: Path, settings: CheckpointSettings) -> None:
         self.folder, self.settings = folder, settings
+        self.spare = 0  # so many of the newest before which all updates were finite stay beside those
+        self.failures = 0
 
-    def save(self, step: int, state: dict[str, Any], final: bool = False) -> Path:
+    def clear(self) -> None:
+        """Takes away the partial files that a kill left behind."""
+        with contextlib.suppress(OSError):
+            for partial in self.folder.glob(".*.partial"):
+                partial.unlink(missing_ok=True)
+
+    def save(self, step: int, state: dict[str, Any], final: bool = False, last: bool = False) -> bool:
+        """Whether the checkpoint was written. Where not, that is told in a note, and raises TrainingFailed after more
+        failures in a row than ``retries``. Of a ``last`` one, after which no other comes, these tries are made here."""
         path = self.folder / (f"final{SUFFIX}" if final else f"step-{step:07d}{SUFFIX}")
-        write(path, state)
+        while not self._written(path, state):
+            if self.failures > self.settings.retries:
+                raise TrainingFailed(self._ended(step))
+            if not last:
+                return False
+            time.sleep(PAUSE)
         # Older ones go only when the new one is safely there.
-        for old in numbered(self.folder)[: -self.settings.keep]:
-            old.unlink(missing_ok=True)
-        return path
+        older = numbered(self.folder)
+        good = (path for path in reversed(older) if _header(path).get("finite", True))
+        spared = list(islice(good, self.spare))
+        for old in older[: -self.settings.keep]:
+            if old not in spared:
+                with contextlib.suppress(OSError):
+                    old.unlink(missing_ok=True)
+        return True
 
-    def save_best(self, state: dict[str, Any]) -> Path:
-        """The checkpoint with the best score so far, which replaces the one before."""
+    def _written(self, path: Path, state: dict[str, Any]) -> bool:
+        try:
+            write(path, state)
+        except OSError as error:
+            self.failures += 1
+            left = self.settings.retries - self.failures + 1
+            going_on = f"; it may fail {left} more time{'s' if left > 1 else ''}" if left > 0 else ""
+            log.warning("note: %s could not be written (%s)%s", path, in_one_line(error), going_on)
+            return False
+        self.failures = 0
+        return True
+
+    def _ended(self, step: int) -> str:
+        kept = [path.name for path in (*numbered(self.folder)[-1:], self.folder / f"final{SUFFIX}") if path.exists()]
+        return (
+            f"Training ended after step {step}: its checkpoint could not be written {self.failures} times in a row. "
+            + (f"{self.folder} still has {' and '.join(kept)}. " if kept else f"{self.folder} holds no checkpoint. ")
+            + f"Make room, or let the folder be written to, and go on with resume={self.folder.parent}"
+        )
+
+    def save_best(self, state: dict[str, Any]) -> None:
+        """The checkpoint with the best score so far, which replaces the one before; a note where it cannot."""
         path = self.folder / f"best{SUFFIX}"
-        write(path, state)
-        return path
+        try:
+            write(path, state)
+        except OSError as error:
+            log.warning("note: %s could not be written (%s); it is as it was before", path, in_one_line(error))
+
+    def last_finite(self, tried: int | None = None) -> dict[str, Any]:
+        """What is in the newest checkpoint before which all updates were finite; in an older one where there is one
+        and this is of the step that was ``tried`` before. Raises UserError where there is none."""
+        every = [path for path in reversed(self._by_step()) if _header(path).get("finite", True)]
+        if every and _header(every[0]).get("step") == tried:
+            every = [path for path in every if _header(path).get("step") != tried] + every
+        for path in every:
+            with contextlib.suppress(UserError):  # damaged: an older one may be whole
+                return read(path)
+        raise UserError(f"{self.folder} holds no checkpoint before which all updates were finite")
+
+    def drop_after(self, step: int) -> None:
+        """Takes away the checkpoints of later steps than ``step``, which will be gone through again."""
+        for path in self._by_step():
+            if int(_header(path).get("step", 0)) > step:
+                path.unlink(missing_ok=True)
+
+    def _by_step(self) -> list[Path]:
+        final = self.folder / f"final{SUFFIX}"
+        every = [*([final] if final.exists() else []), *numbered(self.folder)]
+        return sorted(every, key=lambda path: int(_header(path).get("step", 0)))
 
 
 def numbered(folder: Path) -> list[Path]:
@@ -154,10 +227,18 @@ def newest(folder: Path, part: str = "") -> tuple[Path, dict[str, Any]]:
 def _steps_of(path: Path) -> int:
     """The step of a checkpoint, from its header alone; as late as can be where that cannot be read, so that it is
     told."""
+    step = _header(path).get("step")
+    return step if isinstance(step, int) else sys.maxsize
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """The numbers and words at the top of a checkpoint, read without its tensors; nothing where it is not whole."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            return int(json.loads(file.metadata()["ganlab"])["tree"]["tree"]["step"])
+            top = json.loads(file.metadata()["ganlab"])["tree"]["tree"]
+        return {key: value for key, value in top.items() if isinstance(value, int | float | str | bool)}
     except (
-        safetensors.SafetensorError, KeyError, ValueError, TypeError, OSError, OverflowError, RecursionError,
+        safetensors.SafetensorError, KeyError, ValueError, TypeError, AttributeError, OSError, OverflowError,
+        RecursionError,
     ):  # fmt: skip
-        return sys.maxsize
+        return {}

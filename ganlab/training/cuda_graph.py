@@ -175,7 +175,7 @@ class Graphs:
         self.forget()
         self.recorder.recover()
         for learner in (self.discriminator, self.generator):
-            learner.optimizer.zero_grad(set_to_none=True)  # recorded, never computed
+            learner.drop_gradients()  # recorded, never computed
         torch.manual_seed(outside.networks)
         cause = error.__context__ or error  # ending a recording that failed fails too
         reason = (str(cause).splitlines() or [type(cause).__name__])[0]

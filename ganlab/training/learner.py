@@ -29,13 +29,19 @@ class Learner:
     ) -> None:
         self.name, self.network = name, network
         self.parameters = list(network.parameters())
+        self.names = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
         self.setting = optimizer
         self.optimizer = optimizer.build(self.parameters)
         self._rates, self._factor = [group["lr"] for group in self.optimizer.param_groups], 1.0
+        self.slowed = 1.0  # factor of the rates after going back from a divergence
         self.constraint, self.average = constraint, average
         self.updates = 0
         self._buffers = [buffer for buffer in network.buffers() if buffer.is_floating_point()]
         self._kept = [buffer.clone() for buffer in self._buffers]
+        self._learning = [parameter for parameter in self.parameters if parameter.requires_grad]
+        # Each gradient's norm, summed: where one was not finite, the sum is not, until it is asked for.
+        self._norms = torch.zeros(len(self._learning), device=self.parameters[0].device)
+        self._loss: Tensor | None = None
         # float16's range ends at 65,504 and begins at 6e-8: losses are scaled up, by a factor that finds itself.
         device = self.parameters[0].device
         self.scaler = torch.amp.GradScaler(device.type) if dtype == torch.float16 else None
@@ -71,11 +77,17 @@ class Learner:
     def backward(self, loss: Tensor) -> None:
         """Gradients of ``loss``, a scalar, added to those that are there."""
         (self.scaler.scale(loss) if self.scaler else loss).backward()
+        self._loss = loss.detach() if self._loss is None else self._loss + loss.detach()
+
+    def drop_gradients(self) -> None:
+        """Forgets what ``backward`` left."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self._loss = None
 
     def prepare(self, progress: float, updates: int = 1) -> None:
         """What the host decides of the next ``updates``: their rate, that of ``progress``, the share of the training
         that is done before them, and the newest weights' share in the average after the last of them."""
-        factor = self.setting.decay.factor(progress)
+        factor = self.setting.decay.factor(progress) * self.slowed
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
             if not isinstance(group["lr"], Tensor):
                 group["lr"] = rate * factor
@@ -90,16 +102,27 @@ class Learner:
         """Rate → unscale → finite gate → clip → step → constraint → average; then the gradients are gone.
 
         The rate is that of ``progress``, the share of the training that is done before this update; where that is a
-        tensor, in a CUDA graph, the host has called ``prepare``. An update whose gradient is not finite leaves weights
-        and statistics as they are; ``…/blocked`` reports 1 for it, and ``…/gradient_norm`` the norm before clipping.
-        Nothing is read back from the device where ``gated_on_device``.
+        tensor, in a CUDA graph, the host has called ``prepare``. An update whose loss or gradient is not finite leaves
+        weights and statistics as they are; ``…/blocked`` reports 1 for it, and ``…/gradient_norm`` the norm before
+        clipping. Nothing is read back from the device where ``gated_on_device``.
         """
         if not isinstance(progress, Tensor):
             self.prepare(progress)
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        if self._loss is not None:
+            # A loss that is not finite may still have a finite gradient: here it becomes one that is not, for every
+            # gate that follows, the scaler's too.
+            gradients[0].add_(self._loss * 0)
         if self.scaler:
             self.scaler.unscale_(self.optimizer)
-        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
+        norms = torch.stack(torch._foreach_norm(gradients))
+        norm = torch.linalg.vector_norm(norms)
+        if len(gradients) == len(self._learning):
+            self._norms.add_(norms)
+        else:
+            taken = [i for i, parameter in enumerate(self._learning) if parameter.grad is not None]
+            for i, one in zip(taken, norms, strict=True):
+                self._norms[i].add_(one)
         blocked = (~torch.isfinite(norm)).float()
         # After the gate's verdict: clipping makes finite numbers of infinite ones.
         if self.setting.clip_norm is not None:
@@ -111,7 +134,7 @@ class Learner:
             self.scaler.update()
         else:
             self._step_unless(blocked)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.drop_gradients()
         self._restore_buffers_where(blocked)
         if self.constraint:
             self.constraint.apply(self.network)
@@ -125,6 +148,16 @@ class Learner:
         for buffer, kept in zip(self._buffers, self._kept, strict=True):
             buffer.copy_(torch.where(blocked > 0, kept, buffer))
             kept.copy_(buffer)
+
+    def not_finite(self) -> list[str]:
+        """The parameters, first to last, that have met a gradient that was not finite since the ``norms`` were last
+        cleared. Reads from the device."""
+        finite = torch.isfinite(self._norms).tolist()
+        return [name for name, one in zip(self.names, finite, strict=True) if not one]
+
+    def clear_norms(self) -> None:
+        """From here on ``not_finite`` counts anew."""
+        self._norms.zero_()
 
     @property
     def gated_on_device(self) -> bool:
@@ -155,12 +188,16 @@ class Learner:
             "optimizer": {names[parameter]: dict(state) for parameter, state in self.optimizer.state.items()},
             "average": self.average.network.state_dict() if self.average else {},
             "scaler": self.scaler.state_dict() if self.scaler else {},
+            "norms": self._norms,
+            "slowed": self.slowed,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes up a saved ``state``. Raises RuntimeError where the weights' names or shapes do not fit."""
-        self.updates = state["updates"]
+        self.updates, self.slowed = state["updates"], state.get("slowed", 1.0)
         self.network.load_state_dict(state["network"])
+        if "norms" in state:  # earlier versions kept none
+            self._norms.copy_(state["norms"])
         for buffer, kept in zip(self._buffers, self._kept, strict=True):
             kept.copy_(buffer)
         for name, parameter in self.network.named_parameters():

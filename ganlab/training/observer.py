@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torch import Tensor
 
+from ganlab.errors import in_one_line
 from ganlab.points import POINT
+
+log = logging.getLogger("ganlab")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +66,33 @@ class Observer:
         """How good samples are by now. ``best``: the leading ``score``, its ``step``, and ``left``, the step at which
         the run had got worse by more than a set factor, or None."""
 
+    def returned(self, step: int) -> None:
+        """Training went back to ``step``: what was told of later ones did not happen."""
+
     def flush(self) -> None:
         """A checkpoint follows: what was told so far must be on the disk."""
 
     def closed(self) -> None:
         """Training is over, one way or another."""
+
+
+class Audience:
+    """Those who watch a run. A file that one of them cannot write, on a full disk, ends no training: that is told in a
+    note, once until it can write again."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self.observers = observers
+        self._failing: set[int] = set()
+
+    def tell(self, news: Callable[[Observer], None]) -> None:
+        """Gives each of them the ``news``."""
+        for observer in self.observers:
+            try:
+                news(observer)
+            except OSError as error:
+                if id(observer) not in self._failing:
+                    what = type(observer).__name__
+                    log.warning("note: %s could not be written (%s); training goes on", what, in_one_line(error))
+                self._failing.add(id(observer))
+            else:
+                self._failing.discard(id(observer))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,23 +12,24 @@ from typing import Annotated, Any, Literal
 import torch
 
 from ganlab import streams
-from ganlab.errors import TrainingFailed
+from ganlab.errors import TrainingFailed, UserError
 from ganlab.table import Count, Range
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.cuda_graph import Outside, graphs
 from ganlab.training.device import Machine
+from ganlab.training.divergence import Divergence, Stop, Watch
 from ganlab.training.feed import Feed
 from ganlab.training.held_out import judge_held_out
 from ganlab.training.learner import Learner
 from ganlab.training.meter import Meter
-from ganlab.training.observer import Observer
+from ganlab.training.observer import Audience, Observer
 from ganlab.training.sampling import Sampler
 from ganlab.training.schedule import Plan, Schedule
 from ganlab.training.scoring import Scorer
 from ganlab.training.updates import Game, Moment, needs_real, update_discriminator, update_generator
 from ganlab.types import Batch, Values
 
-PATIENCE = 10  # steps without a finite gradient before training ends
+log = logging.getLogger("ganlab")
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Trainer:
         header: Mapping[str, Any] | None = None,
         notes: Sequence[str] = (),
         scorer: Scorer | None = None,
+        divergence: Divergence | None = None,
     ) -> None:
         self.scorer = scorer or Scorer()
         self.game, self.generator, self.discriminator = game, generator, discriminator
@@ -67,12 +70,15 @@ class Trainer:
         self.steps, self.seed, self.logging = steps, seed, logging
         assert logging.samples != "auto", "resolved by the configuration"
         self.sampler = Sampler(game, generator, discriminator, feed, machine.device, seed, logging.samples)
-        self.checkpoints, self.observers, self.header = checkpoints, observers, dict(header or {})
-        self.step = 0
+        self.checkpoints, self.header = checkpoints, dict(header or {})
+        self.audience, self.observers = Audience(observers), observers
+        self.watch = Watch(divergence or Stop())
+        # One more than it goes back to: the weights in that may be lost already.
+        self.checkpoints.spare = 2 if self.watch.policy.goes_back else 0
+        self.step = self.reported = 0
         self.meter = Meter()
         self.stop_requested = False
         self.saved_step: int | None = None
-        self._stuck_steps: dict[str, int] = {}
         self.graphs, obstacles = graphs(discriminator, generator, machine)
         self.notes = [*notes, *obstacles]
 
@@ -126,24 +132,26 @@ class Trainer:
 
     def run(self) -> None:
         """Trains until ``steps`` are done or ``stop_requested`` is set, and saves. Raises TrainingFailed where
-        gradients are no longer finite; the weights are those of the last finite update then, and the checkpoints
-        stay."""
+        gradients are no longer finite, the weights being those of the last finite update then, and where checkpoints
+        can no longer be written; those that are there stay. Raises OSError where nothing can be written from the
+        start."""
         try:
+            self.checkpoints.clear()
             for observer in self.observers:
                 observer.started(self.step, self.steps)
             self._loop()
         finally:
-            for observer in self.observers:
-                observer.closed()
+            self.audience.tell(lambda observer: observer.closed())
 
     def _loop(self) -> None:
         if self.step == 0:
             self._tell_samples(with_real=True)
-        began, images, reported = time.perf_counter(), self.feed.drawn, self.step
+            if self.watch.policy.goes_back:
+                self.save()
+        began, images = time.perf_counter(), self.feed.drawn
         while self.step < self.steps and not self.stop_requested:
             self.train_step()
-            for observer in self.observers:
-                observer.stepped(self.step)
+            self.audience.tell(lambda observer: observer.stepped(self.step))
             done = self.step == self.steps
             report, sample, save = (
                 done or self.step % every == 0
@@ -152,8 +160,10 @@ class Trainer:
             if report:
                 values = self.meter.read()  # waits for the device, so the clock is read after it
                 speed = (self.feed.drawn - images) / max(time.perf_counter() - began, 1e-9)
-                self._tell_values(values, speed, self.step - reported)
-                reported = self.step
+                self._tell_values(values, speed)
+                if self._has_gone_back(values):
+                    began, images = time.perf_counter(), self.feed.drawn
+                    continue
             if sample:
                 self._tell_samples()
             if self.scorer.due(self.step, done):
@@ -163,9 +173,9 @@ class Trainer:
             if report:  # what samples and checkpoints take is not counted as training
                 began, images = time.perf_counter(), self.feed.drawn
         if self.stop_requested and self.saved_step != self.step:
-            self.save()
+            self.save(last=True)
 
-    def _tell_values(self, values: dict[str, float], images_per_second: float, steps: int) -> None:
+    def _tell_values(self, values: dict[str, float], images_per_second: float) -> None:
         learners = (self.generator, self.discriminator)
         for one, network in ((self.generator, self.game.generator), (self.discriminator, self.game.discriminator)):
             values |= {f"{one.name}/{tag}": float(value) for tag, value in network.report().items()}
@@ -174,24 +184,46 @@ class Trainer:
         values |= judge_held_out(self.game, self.feed, self.step, self.feed.batch_size // parts, apart)
         values |= {f"{learner.name}/learning_rate": learner.learning_rate for learner in learners}
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
-        for observer in self.observers:
-            observer.logged(self.step, values)
-        for learner in learners:
-            stuck = self._stuck_steps.get(learner.name, 0) + steps if values[f"{learner.name}/blocked"] == 1 else 0
-            self._stuck_steps[learner.name] = stuck
-            # float16's loss scale is found by overflowing now and then; that is not the training's failure.
-            if stuck >= PATIENCE and learner.scaler is None:
-                self.save()
-                raise TrainingFailed(
-                    f"At step {self.step} the gradients of the {learner.name} had been infinite or not a number for "
-                    f"{stuck} steps. Its weights were kept as they were, and saved. A lower rate often helps: "
-                    f"optimizer.{learner.name}.lr={learner.learning_rate / 2:g}"
-                )
+        self.audience.tell(lambda observer: observer.logged(self.step, values))
+
+    def _has_gone_back(self, values: Mapping[str, float]) -> bool:
+        """Whether updates that are not finite have made training go back. Raises TrainingFailed where it must end."""
+        learners = (self.generator, self.discriminator)
+        steps, self.reported = self.step - self.reported, self.step
+        trouble = self.watch.look(learners, ("adversarial", *self.game.terms), values, self.step, steps)
+        if trouble is None:
+            return False
+        if trouble.verdict == "stop":
+            self.watch.stuck = {}  # who goes on from here has all the patience again
+            self.save(last=True)
+            raise self.watch.failed(trouble)
+        self._go_back(trouble.sentence)
+        return True
+
+    def _go_back(self, reason: str) -> None:
+        """To the last checkpoint before which all updates were finite, with lower rates. After a kill at any instant
+        in here the newest checkpoint is one from which the same happens again, or one where it has happened."""
+        try:
+            state = self.checkpoints.last_finite(self.watch.returned)
+        except UserError as error:
+            raise TrainingFailed(f"{reason} Training cannot go back: {error}") from error
+        slowed, rollbacks = self.generator.slowed * self.watch.policy.rate, self.watch.rollbacks + 1
+        best = self.scorer.best  # of a step that is gone through again, perhaps; its checkpoint is there
+        self.restore(state)
+        self.scorer.best = best
+        self.watch.rollbacks, self.watch.returned = rollbacks, self.step
+        for learner in (self.generator, self.discriminator):
+            learner.slowed = slowed
+        log.warning(
+            "note: %s Back to step %s for time %d, with learning rates times %g", reason, self.step, rollbacks, slowed
+        )
+        self.audience.tell(lambda observer: observer.returned(self.step))
+        if self.save(numbered=True):
+            self.checkpoints.drop_after(self.step)
 
     def _tell_samples(self, with_real: bool = False) -> None:
         samples = self.sampler.samples(with_real)
-        for observer in self.observers:
-            observer.sampled(self.step, samples)
+        self.audience.tell(lambda observer: observer.sampled(self.step, samples))
 
     def _score(self) -> None:
         """The checkpoint with the best score stays."""
@@ -201,26 +233,33 @@ class Trainer:
             return
         if best["step"] == self.step:
             self.checkpoints.save_best(self.state())
-        for observer in self.observers:
-            observer.scored(self.step, scores, best)
+        self.audience.tell(lambda observer: observer.scored(self.step, scores, best))
 
     # ---------------------------------------------------------------------------------------------------- checkpoints
 
-    def save(self) -> None:
-        for observer in self.observers:
-            observer.flush()
-        self.checkpoints.save(self.step, self.state(), final=self.step == self.steps)
+    def save(self, last: bool = False, numbered: bool = False) -> bool:
+        """Whether a checkpoint was written; a note says where not. No other follows a ``last`` one, as is that of the
+        last step, which is named ``final`` unless it is to be ``numbered``. Raises TrainingFailed where too many
+        failed."""
+        self.audience.tell(lambda observer: observer.flush())
+        done = self.step == self.steps and not numbered
+        if not self.checkpoints.save(self.step, self.state(), final=done, last=last or done):
+            return False
         self.saved_step = self.step
+        return True
 
     def state(self) -> dict[str, Any]:
         """All that a resumed run needs beside its settings, which are in ``header``."""
         return {
             **self.header,
             "step": self.step,
+            "finite": self._all_finite(),
             "drawn": self.feed.drawn,
             "data": self.feed.position(),
             "best": self.scorer.best,
             "meter": self.meter.state(),
+            "reported": self.reported,
+            "watch": self.watch.state(),
             "generator": self.generator.state(),
             "discriminator": self.discriminator.state(),
         }
@@ -231,6 +270,14 @@ class Trainer:
             self.graphs.forget()
         self.step, self.feed.drawn = state["step"], state["drawn"]
         self.scorer.best = state.get("best")
+        self.reported = state.get("reported", self.step)
+        if "watch" in state:  # earlier versions kept none
+            self.watch.restore(state["watch"])
         self.meter.restore(state["meter"], self.machine.device)
         self.generator.restore(state["generator"])
         self.discriminator.restore(state["discriminator"])
+
+    def _all_finite(self) -> bool:
+        """Whether all updates were finite lately. Reads from the device."""
+        sums = (self.meter.sums.get(f"{learner.name}/blocked") for learner in (self.generator, self.discriminator))
+        return self.watch.finite and not any(float(total) for total in sums if total is not None)

@@ -95,6 +95,6 @@ def test_every_table_entry_has_an_option_file() -> None:
 def test_every_group_of_the_design_is_there() -> None:
     groups = (
         "data generator discriminator condition latent init norm loss targets regularizer augment schedule optimizer "
-        "constraint averaging tricks runtime logging checkpoint evaluation experiment"
+        "constraint averaging tricks divergence runtime logging checkpoint evaluation experiment"
     )
     assert set(groups.split()) == set(GROUPS)

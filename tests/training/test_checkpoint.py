@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganlab.errors import UserError
+from ganlab.errors import TrainingFailed, UserError
 from ganlab.training import checkpoint
 from ganlab.training.checkpoint import Checkpoints, CheckpointSettings, newest, read, write
 
@@ -115,3 +115,91 @@ def test_retention(tmp_path: Path) -> None:
 def test_no_checkpoint_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no checkpoint"):
         newest(tmp_path)
+
+
+class Full:
+    """A disk that refuses so many writes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, refusals: int) -> None:
+        self.left, self.save_file = refusals, checkpoint.safetensors.torch.save_file
+        monkeypatch.setattr(checkpoint.safetensors.torch, "save_file", self)
+        monkeypatch.setattr(checkpoint, "PAUSE", 0.0)
+
+    def __call__(self, tensors: dict, path: Path, metadata: dict) -> None:
+        self.left -= 1
+        if self.left >= 0:
+            path.write_bytes(b"the beginning")
+            raise checkpoint.safetensors.SafetensorError("No space left on device (os error 28)")
+        self.save_file(tensors, path, metadata=metadata)
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_a_write_may_fail_so_often_in_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, retries: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoints = Checkpoints(tmp_path, CheckpointSettings(every=1, keep=2, retries=retries))
+    assert checkpoints.save(1, {"step": 1})
+    for _ in range(2):  # a write that succeeds begins the count anew
+        Full(monkeypatch, retries)
+        for step in range(2, 2 + retries):
+            assert not checkpoints.save(step, {"step": step})
+            assert "No space left on device" in caplog.messages[-1]
+        assert checkpoints.save(1, {"step": 1})
+    Full(monkeypatch, retries + 1)
+    for step in range(2, 2 + retries):
+        assert not checkpoints.save(step, {"step": step})
+    with pytest.raises(TrainingFailed, match=r"could not be written .* still has step-0000001\.safetensors") as error:
+        checkpoints.save(9, {"step": 9})
+    assert "\n" not in str(error.value)
+    assert newest(tmp_path)[1]["step"] == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["step-0000001.safetensors"]
+
+
+def test_the_last_checkpoint_is_tried_again_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoints = Checkpoints(tmp_path, CheckpointSettings(retries=2))
+    Full(monkeypatch, 2)
+    assert checkpoints.save(5, {"step": 5}, final=True, last=True)
+    Full(monkeypatch, 3)
+    with pytest.raises(TrainingFailed, match="3 times in a row"):
+        checkpoints.save(6, {"step": 6}, last=True)
+    assert newest(tmp_path)[1]["step"] == 5
+
+
+def test_the_best_checkpoint_is_not_worth_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoints = Checkpoints(tmp_path, CheckpointSettings(retries=0))
+    checkpoints.save_best({"step": 1})
+    Full(monkeypatch, 1)
+    checkpoints.save_best({"step": 2})
+    assert read(tmp_path / "best.safetensors")["step"] == 1
+
+
+def test_partial_files_of_a_kill_are_taken_away(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path / "none yet", CheckpointSettings())
+    checkpoints.clear()
+    checkpoints.save(1, {"step": 1})
+    (checkpoints.folder / ".step-0000002.safetensors.partial").write_bytes(b"half")
+    checkpoints.clear()
+    assert [file.name for file in checkpoints.folder.iterdir()] == ["step-0000001.safetensors"]
+
+
+def test_the_newest_checkpoints_without_divergence_stay(tmp_path: Path) -> None:
+    """Where training may go back to them."""
+    checkpoints = Checkpoints(tmp_path, CheckpointSettings(every=1, keep=1))
+    checkpoints.spare = 2
+
+    def steps() -> list[int]:
+        return [checkpoint._header(path)["step"] for path in checkpoint.numbered(tmp_path)]
+
+    with pytest.raises(UserError, match="before which all updates were finite"):
+        checkpoints.last_finite()
+    for step, finite in ((0, True), (1, True), (2, True), (3, False), (4, False)):
+        checkpoints.save(step, {"step": step, "finite": finite})
+    assert steps() == [1, 2, 4]
+    assert checkpoints.last_finite()["step"] == checkpoints.last_finite(1)["step"] == 2
+    assert checkpoints.last_finite(2)["step"] == 1
+    checkpoints.drop_after(2)
+    assert newest(tmp_path)[1]["step"] == 2
+    checkpoints.drop_after(1)
+    assert checkpoints.last_finite(1)["step"] == 1  # there is no other
+    checkpoints.save(5, {"step": 5, "finite": True})
+    assert steps() == [1, 5]

@@ -1,0 +1,159 @@
+"""What is done about updates that are not finite. None of them reaches the weights, whatever the policy."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from ganlab.errors import TrainingFailed
+from ganlab.table import Count, Range, Table
+from ganlab.training.learner import Learner
+
+log = logging.getLogger("ganlab")
+
+Verdict = Literal["go on", "stop", "go back"]
+
+
+class Divergence:
+    """Subclasses are dataclasses: their fields are settings."""
+
+    rate: float = 1.0
+    """What the learning rates are multiplied by when training goes back to a checkpoint."""
+    goes_back: bool = False
+    """Whether it may, so that there must be a checkpoint to go back to from the first step on."""
+
+    def verdict(self, stuck: int, rollbacks: int) -> Verdict:
+        """What to do about a network whose updates were all left out for ``stuck`` steps, in a training that has gone
+        back ``rollbacks`` times."""
+        raise TypeError(f"{type(self).__name__} does not say what to do about divergence")
+
+
+@dataclass(frozen=True)
+class Stop(Divergence):
+    """Training ends, with its last finite weights saved, after ``patience`` steps without a finite update."""
+
+    patience: Count = 10  # steps; looked at when numbers are logged
+
+    def verdict(self, stuck: int, rollbacks: int) -> Verdict:
+        return "stop" if stuck >= self.patience else "go on"
+
+
+@dataclass(frozen=True)
+class Skip(Divergence):
+    """Updates that are not finite are left out, and training goes on to its end."""
+
+    def verdict(self, stuck: int, rollbacks: int) -> Verdict:
+        return "go on"
+
+
+@dataclass(frozen=True)
+class Rollback(Divergence):
+    """After ``patience`` steps without a finite update, training goes back to the last checkpoint before which all
+    were finite, with both learning rates times ``rate``; at most ``times`` in a run, and then it ends. Where it ran
+    away again from there, the weights of that checkpoint were lost already, and it goes back to the one before.
+
+    It then meets the same images and random numbers again: what changes is due to the rate alone.
+    """
+
+    patience: Count = 10  # steps; looked at when numbers are logged
+    rate: Annotated[float, Range(above=0, below=1)] = 0.5  # factor of both learning rates, each time
+    times: Count = 3
+    goes_back = True
+
+    def verdict(self, stuck: int, rollbacks: int) -> Verdict:
+        if stuck < self.patience:
+            return "go on"
+        return "go back" if rollbacks < self.times else "stop"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What a network's updates came to, and what the policy says to it."""
+
+    learner: Learner
+    verdict: Verdict
+    sentence: str
+
+
+class Watch:
+    """What is known of a training's updates: for how many steps each network has taken none, how often it has gone
+    back, and whether all were finite at the last log point."""
+
+    def __init__(self, policy: Divergence) -> None:
+        self.policy = policy
+        self.stuck: dict[str, int] = {}
+        self.rollbacks = 0
+        self.returned: int | None = None  # the step to which it last went back
+        self.finite = True
+
+    def look(
+        self, learners: Sequence[Learner], terms: Sequence[str], values: Mapping[str, float], step: int, steps: int
+    ) -> Trouble | None:
+        """What must be done after ``step``, whose log point gives ``values`` for the last ``steps``: None where
+        training goes on. A note tells of updates that were left out, when that begins."""
+        was_finite = self.finite
+        blocked = {learner: values[f"{learner.name}/blocked"] for learner in learners}
+        self.finite = not any(blocked.values())
+        troubles = []
+        for learner, share in blocked.items():
+            self.stuck[learner.name] = stuck = self.stuck.get(learner.name, 0) + steps if share == 1 else 0
+            if not share:
+                continue
+            what = culprit(learner, terms, values)
+            learner.clear_norms()
+            if was_finite:
+                log.warning(
+                    "note: at step %s %.3g %% of the %s's updates since the last report were not finite and left out: "
+                    "%s", f"{step:,}", 100 * share, learner.name, what,
+                )  # fmt: skip
+            verdict = self.policy.verdict(stuck, self.rollbacks)
+            # float16's loss scale is found by overflowing now and then; only below 1 is that the training's failure.
+            if verdict != "go on" and (learner.scaler is None or learner.scaler.get_scale() < 1):
+                sentence = (
+                    f"At step {step} the gradients of the {learner.name} had been infinite or not a number for {stuck} "
+                    f"steps: {what}."
+                )
+                troubles.append(Trouble(learner, verdict, sentence))
+        return troubles[0] if troubles else None
+
+    def failed(self, trouble: Trouble) -> TrainingFailed:
+        """Why training ends, and what helps."""
+        back = f" Training had gone back {self.rollbacks} times." if self.rollbacks else ""
+        name = trouble.learner.name
+        return TrainingFailed(
+            f"{trouble.sentence}{back} Its weights were kept as they were, and saved. A lower rate often helps: "
+            f"optimizer.{name}.lr={trouble.learner.learning_rate / 2:g}, beside resume=… with resume_override=true"
+        )
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "stuck": dict(self.stuck),
+            "rollbacks": self.rollbacks,
+            "returned": self.returned,
+            "finite": self.finite,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.stuck, self.finite = dict(state["stuck"]), state["finite"]
+        self.rollbacks, self.returned = state["rollbacks"], state["returned"]
+
+
+def culprit(learner: Learner, terms: Sequence[str], values: Mapping[str, float]) -> str:
+    """What was not finite since it was last asked, as a part of a sentence: terms of the loss, and the layer of whose
+    gradient that is told first on the way back from the loss. Reads from the device, so only where it happened."""
+    bad_terms = [term for term in terms if not math.isfinite(values.get(f"{learner.name}/{term}", 0.0))]
+    bad = learner.not_finite()
+    parts = []
+    if bad_terms:
+        parts.append(f"in its loss {' and '.join(bad_terms)}")
+    # A loss that is not finite marks the first parameter, whatever its gradient (Learner.apply).
+    if bad and not (bad_terms and bad == [learner.names[0]]):
+        # Gradients flow backwards: the last of them in the network is the first that was reached.
+        parts.append(f"its gradient first in {bad[-1]} ({len(bad)} of {len(learner.names)} parameters)")
+    return ", ".join(parts) or "its gradient's norm"
+
+
+DIVERGENCES = Table[Divergence]("divergence", {"stop": Stop, "skip": Skip, "rollback": Rollback})
