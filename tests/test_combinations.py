@@ -263,7 +263,7 @@ def slots(chosen: dict[str, list[str]], draw: random.Random) -> list[str]:
         and all(not key.startswith(start) or key.split(".")[1] in hints(kind) for start, kind in tables.items())
     ]
     if any(trick.startswith("minibatch") for trick in chosen["tricks"]):
-        fitting.remove("discriminator.minibatch")  # whose features the draw has set
+        fitting = [key for key in fitting if key != "discriminator.minibatch"]  # whose features the draw has set
     keys = draw.sample(fitting, draw.choice((0, 0, 1, 2)))
     return [f"{key}={draw.choice(SLOTS[key])}" for key in keys]
 

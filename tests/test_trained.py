@@ -334,6 +334,9 @@ class Mine(DCGANGenerator):
 def test_what_a_file_names_as_plugins_is_not_imported(
     trained_run: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from ganlab.networks import GENERATORS
+
+    monkeypatch.setattr(GENERATORS, "_components", dict(GENERATORS._components))  # other tests do without it
     monkeypatch.chdir(tmp_path)
     (tmp_path / "of_somebody.py").write_text(PLUGIN)
     run = trained_run()
@@ -352,6 +355,7 @@ def test_what_a_file_names_as_plugins_is_not_imported(
     assert (tmp_path / "it-ran").exists()
     with pytest.raises(UserError, match="neither in the current folder nor installed"):
         ganlab.load(run, plugins=["not_there"])
+    sys.modules.pop("of_somebody")
 
 
 # ------------------------------------------------------------------------------------------------------------- mistakes
