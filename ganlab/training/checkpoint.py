@@ -125,15 +125,15 @@ class Checkpoints:
             for partial in self.folder.glob(".*.partial"):
                 partial.unlink(missing_ok=True)
 
-    def save(self, step: int, state: dict[str, Any], final: bool = False, last: bool = False) -> bool:
-        """Whether the checkpoint was written. Where not, that is told in a note, and raises TrainingFailed after more
+    def save(self, step: int, state: dict[str, Any], final: bool = False, last: bool = False) -> Path | None:
+        """The file that was written. None where it could not be, with a note; raises TrainingFailed after more
         failures in a row than ``retries``. Of a ``last`` one, after which no other comes, these tries are made here."""
         path = self.folder / (f"final{SUFFIX}" if final else f"step-{step:07d}{SUFFIX}")
         while not self._written(path, state):
             if self.failures > self.settings.retries:
                 raise TrainingFailed(self._ended(step))
             if not last:
-                return False
+                return None
             time.sleep(PAUSE)
         # Older ones go only when the new one is safely there.
         older = numbered(self.folder)
@@ -143,7 +143,7 @@ class Checkpoints:
             if old not in spared:
                 with contextlib.suppress(OSError):
                     old.unlink(missing_ok=True)
-        return True
+        return path
 
     def _written(self, path: Path, state: dict[str, Any]) -> bool:
         try:

@@ -154,7 +154,7 @@ def tensors_of(trainer: Trainer) -> list[Tensor]:
     return [
         *(tensor for network in networks for tensor in network.state_dict().values()),
         *(leaf for one in learners for leaf in tree_leaves(list(one.optimizer.state.values()))),
-        *(tensor for one in learners for tensor in one._kept),
+        *(tensor for one in learners for tensor in (*one._kept, one._norms)),
     ]
 
 
