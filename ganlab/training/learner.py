@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganlab.ranks import ALONE, Ranks
 from ganlab.training.averaging import Average
 from ganlab.training.constraints import Constraint
 from ganlab.training.optimizers import OptimizerSetting
@@ -16,7 +18,8 @@ from ganlab.types import Values
 
 
 class Learner:
-    """``name`` is ``generator`` or ``discriminator`` and heads the tags of what it reports."""
+    """``name`` is ``generator`` or ``discriminator`` and heads the tags of what it reports. Of several ``ranks`` each
+    has one, and they stay alike: each applies the mean of all gradients."""
 
     def __init__(
         self,
@@ -26,7 +29,9 @@ class Learner:
         constraint: Constraint | None = None,
         average: Average | None = None,
         dtype: torch.dtype = torch.float32,
+        ranks: Ranks = ALONE,
     ) -> None:
+        self.ranks = ranks
         self.name, self.network = name, network
         self.parameters = list(network.parameters())
         self.setting = optimizer
@@ -87,7 +92,8 @@ class Learner:
             self.average.prepare(self.updates)
 
     def apply(self, progress: float | Tensor = 0.0) -> Values:
-        """Rate → unscale → finite gate → clip → step → constraint → average; then the gradients are gone.
+        """Rate → mean over ranks → unscale → finite gate → clip → step → constraint → average; then the gradients are
+        gone.
 
         The rate is that of ``progress``, the share of the training that is done before this update; where that is a
         tensor, in a CUDA graph, the host has called ``prepare``. An update whose gradient is not finite leaves weights
@@ -96,9 +102,12 @@ class Learner:
         """
         if not isinstance(progress, Tensor):
             self.prepare(progress)
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        # Before they are unscaled, which is where float16's scaler looks whether they are finite: the ranks must find
+        # the same. All of them in one exchange, after the whole backward pass.
+        self.ranks.average(gradients)
         if self.scaler:
             self.scaler.unscale_(self.optimizer)
-        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         blocked = (~torch.isfinite(norm)).float()
         # After the gate's verdict: clipping makes finite numbers of infinite ones.
@@ -145,6 +154,13 @@ class Learner:
     def learning_rate(self) -> float:
         """The rate of the last update."""
         return float(self._rates[0] * self._factor)
+
+    def fingerprint(self) -> str:
+        """A hash of the network's parameters, bit for bit."""
+        found = hashlib.blake2b(digest_size=16)
+        for parameter in self.parameters:
+            found.update(parameter.detach().cpu().contiguous().numpy().tobytes())
+        return found.hexdigest()
 
     def state(self) -> dict[str, Any]:
         """Weights, optimizer, average and scaler, by parameter name."""
