@@ -5,7 +5,7 @@ and feed included, alternating in one run, each side in a process of its own.
     python benchmarks/train_step.py --quick             # the three small ones, about a minute
     python benchmarks/train_step.py --models dcgan64 wgan_gp --rounds 9
     python benchmarks/train_step.py --overheads         # logging, EMA, samples, checkpoints
-    python benchmarks/train_step.py --scaling           # batch, width, image size
+    python benchmarks/train_step.py --scaling           # batch, width, image size, ranks
 
 The floor is the arithmetic of ganlab's step, counted, over the rate at which the machine convolves, measured in the
 same run; the share of the floor is how much of the step's time that would be. Figures are medians, with the spread in
@@ -430,7 +430,36 @@ def scaling(root: Path, device: str) -> None:
         middle = statistics.median(seconds)
         images = changes.get("batch_size", BATCH) / middle
         rows.append([f"{what} {value}", _spread(seconds), f"{images:,.0f}", f"{counter.total / middle / 1e9:,.0f}"])
+    for ranks in (1, 2):
+        if device.startswith("cuda") and ranks > torch.cuda.device_count():
+            break
+        torch.multiprocessing.spawn(_one_rank, (ranks, str(root), device.partition(":")[0]), nprocs=ranks)
+        found = json.loads((root / f"ranks-{ranks}.json").read_text())
+        middle = statistics.median(found["seconds"])
+        rate = found["flops"] * ranks / middle / 1e9
+        rows.append([f"ranks {ranks}", _spread(found["seconds"]), f"{BATCH / middle:,.0f}", f"{rate:,.0f}"])
     table(["DCGAN, batch norm, fp32", "ms a step", "images a second", "GFLOP/s"], rows)
+
+
+def _one_rank(rank: int, ranks: int, folder: str, device: str) -> None:
+    """DCGAN at the usual batch, width and size on its share of the batch and of the processors; rank 0 writes."""
+    import torch
+
+    root, backend = Path(folder), "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo"
+    torch.distributed.init_process_group(backend, f"file://{root / f'store-{ranks}'}", rank=rank, world_size=ranks)
+    trainer = build_ours(MODELS["dcgan32"], root, runtime={"device": device})
+    with Counter() as counter:
+        trainer.train_step()
+    seconds = []
+    for _ in range(5):
+        _wait(trainer.machine.device)
+        began = time.perf_counter()
+        trainer.train_step()
+        _wait(trainer.machine.device)
+        seconds.append(time.perf_counter() - began)
+    if rank == 0:
+        (root / f"ranks-{ranks}.json").write_text(json.dumps({"seconds": seconds, "flops": counter.total}))
+    torch.distributed.destroy_process_group()
 
 
 def main() -> None:

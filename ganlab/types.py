@@ -19,7 +19,8 @@ Condition = Mapping[str, Tensor]
 images."""
 
 Draw = Callable[[str], torch.Generator]
-"""Stream name -> its generator for the current update, seeded from (seed, stream, update) alone."""
+"""Stream name -> its generator for the current update, seeded from (seed, stream, update) alone. A component takes the
+numbers of its images out of it with ``ganlab.draws``, so that several ranks share what one would draw."""
 
 Values = Mapping[str, Tensor]
 """TensorBoard tag -> scalar tensor, still on the device."""

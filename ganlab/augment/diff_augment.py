@@ -6,6 +6,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
+from ganlab.draws import integers, uniform
 from ganlab.table import Fraction, Range
 from ganlab.types import Augment
 
@@ -41,7 +42,7 @@ class DiffAugment(Augment):
 
 
 def _color(images: Tensor, draw: torch.Generator) -> Tensor:
-    brightness, saturation, contrast = torch.rand(3, len(images), 1, 1, 1, generator=draw, device=images.device)
+    brightness, saturation, contrast = uniform((3, len(images), 1, 1, 1), draw, along=1)
     images = images + (brightness - 0.5)
     grey = images.mean(dim=1, keepdim=True)
     images = grey + (images - grey) * (2 * saturation)
@@ -54,7 +55,7 @@ def _translate(images: Tensor, share: float, draw: torch.Generator) -> Tensor:
     for axis in (2, 3):
         side = images.shape[axis]
         most = int(side * share + 0.5)
-        moved = torch.randint(-most, most + 1, (len(images), 1), generator=draw, device=images.device)
+        moved = integers(-most, most + 1, (len(images), 1), draw)
         source = torch.arange(side, device=images.device) - moved  # (N, side): where each row or column comes from
         inside = (source >= 0) & (source < side)
         along = (len(images), 1, side, 1) if axis == 2 else (len(images), 1, 1, side)
@@ -67,7 +68,7 @@ def _cut_out(images: Tensor, share: float, draw: torch.Generator) -> Tensor:
     inside = []
     for side in images.shape[2:]:
         cut = min(int(side * share + 0.5), side - 1)
-        middle = torch.randint(0, side + 1 - cut % 2, (len(images), 1), generator=draw, device=images.device)
+        middle = integers(0, side + 1 - cut % 2, (len(images), 1), draw)
         start = middle - cut // 2
         position = torch.arange(side, device=images.device)
         inside.append((position >= start) & (position < start + cut))

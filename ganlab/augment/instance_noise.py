@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganlab.draws import normal
 from ganlab.table import Fraction, NonNegative
 from ganlab.types import Augment
 
@@ -22,7 +23,7 @@ class InstanceNoise(Augment):
 
     def __call__(self, images: Tensor, draw: torch.Generator, progress: float | Tensor) -> Tensor:
         # Drawn in the order of (N, C, H, W), so that the memory layout of the images does not decide the noise.
-        noise = torch.randn(images.shape, generator=draw, device=images.device, dtype=images.dtype)
+        noise = normal(images.shape, draw, dtype=images.dtype)
         return images + self._std(progress) * noise
 
     def _std(self, progress: float | Tensor) -> float | Tensor:

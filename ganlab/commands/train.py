@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from ganlab.config.compose import CONFIG_NAME, Composer, composer, config_folder
 from ganlab.config.programs import refuse_saved_programs
 from ganlab.config.resume import Change, resumed, table
 from ganlab.errors import Refused, TrainingFailed, UserError, in_one_line
+from ganlab.ranks import RankLost, Ranks, here, is_loss_of_a_rank, join, leave
 from ganlab.run_folder import RunFolder
 
 log = logging.getLogger("ganlab")
@@ -41,26 +42,50 @@ _outcomes: list[Outcome] = []  # the same; what is kept where the disk is full
 
 def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> int:
     """Runs the command and returns its exit code: 0 done, 1 failed while running, 2 refused before anything was made,
-    130 or 143 stopped by Ctrl-C or SIGTERM, after saving where training had begun."""
+    130 or 143 stopped by Ctrl-C or SIGTERM, after saving where training had begun. Where torchrun has started several
+    processes they train one run together, and the first of them speaks and writes for all."""
     try:
-        return _main(list(sys.argv[1:] if arguments is None else arguments), program)
+        ranks = join()
+        if not ranks.first:
+            _speak_of_errors_alone(ranks)
+        code = _main(list(sys.argv[1:] if arguments is None else arguments), program, ranks)
+        leave(wait=code not in (1, 2))
+        return code
     except UserError as error:
-        print(error, file=sys.stderr)
+        if here().first:
+            print(error, file=sys.stderr)
         return 1 if isinstance(error, TrainingFailed) else 2
     except KeyboardInterrupt as stop:
-        print("Stopped.", file=sys.stderr)
+        if here().first:
+            print("Stopped.", file=sys.stderr)
         return int(stop.args[0]) if stop.args else 130
+    except RuntimeError as error:
+        if not is_loss_of_a_rank(error):
+            raise
+        print(f"rank {here().rank}: another rank ended before training had begun, or after it", file=sys.stderr)
+        return 1
 
 
-def _main(arguments: list[str], program: str) -> int:
+def _speak_of_errors_alone(ranks: Ranks) -> None:
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.ERROR)
+    handler.setFormatter(logging.Formatter(f"rank {ranks.rank}: %(message)s"))
+    log.addHandler(handler)
+    log.propagate = False
+
+
+def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
     args = get_args_parser().parse_intermixed_args(arguments)  # `norm=batch -m seed=0,1` is natural to type
     flags = [argument for argument in arguments if argument not in args.overrides]
     if args.help or args.hydra_help:
-        _hand_to_hydra(program, flags)
+        if ranks.first:
+            _hand_to_hydra(program, flags)
         return 0
     _refuse_flags(args)
     multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
-    with composer(args.config_dir) as composing:
+    if multirun and ranks.count > 1:
+        raise Refused([f"-m on {ranks.count} ranks: they train one run together; start the sweep without torchrun"])
+    with composer(args.config_dir) as composing, ranks.together():
         read = composing.read(args.overrides)
         overrides = composing.rewrite(read)
         if multirun:
@@ -73,13 +98,21 @@ def _main(arguments: list[str], program: str) -> int:
             if resume is not None:  # from here on this very folder, whatever `latest` may mean by then
                 overrides.append(f"++resume={_quoted(str(resume.path))}")
             configuration = _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
+    shows = args.cfg or args.info
+    if shows and not ranks.first:
+        return 0
     if args.cfg == "job" and not multirun:
         print(run_folder.as_yaml(configuration.plain()), end="")
         return 0
-    if not args.cfg and not args.info:
-        overrides.append(_folder_override(read, resume, multirun))
+    if not shows:
+        with ranks.together():
+            if ranks.first:
+                overrides.append(_folder_override(read, resume, multirun))
+    if not ranks.first:  # Hydra would make folders and logs of its own
+        with composer(args.config_dir) as composing:
+            return _exit_code_of(_run(lambda: composing, overrides, RunFolder(ranks.gathered(None)[0])))
     _hand_to_hydra(program, [*flags, *overrides])
-    return 0 if args.cfg or args.info else _exit_code(overrides[-1] if multirun else None)
+    return 0 if shows else _exit_code(overrides[-1] if multirun else None)
 
 
 def _refuse_flags(args: argparse.Namespace) -> None:
@@ -231,13 +264,23 @@ def _attempt() -> Outcome:
     if (folder.path / "config.yaml").exists() and job.mode == RunMode.MULTIRUN:
         log.error("%s: there is a run already; leave hydra.sweep.subdir to ganlab", folder.path)
         return Outcome("refused")
+    here().gathered(str(folder.path))  # the others wait for its name
+    outcome = _run(Composer, list(job.overrides.task), folder)
     try:
-        composing = Composer()
-        overrides = list(job.overrides.task)
+        folder.save_status(outcome.status, outcome.reason, **outcome.facts)
+    except OSError as error:
+        log.error("%s: how it ended could not be written (%s)", folder.path, in_one_line(error))
+    return outcome
+
+
+def _run(composed: Callable[[], Composer], overrides: list[str], folder: RunFolder) -> Outcome:
+    """Trains in ``folder`` what is composed of ``overrides``, and says how that ended."""
+    try:
+        composing = composed()
         read = composing.read(overrides)
         resume = _resumed_folder(read)
         plain, changes = _plain(composing, read, overrides, resume)
-        if resume is None:
+        if resume is None and here().first:
             folder.save_config(plain)  # what was asked for, also where it is refused
         configuration = configure(plain, composing.suggestions)
         if changes:
@@ -245,7 +288,9 @@ def _attempt() -> Outcome:
         outcome = train(configuration, folder, resume)
     except TrainingFailed as error:
         outcome = Outcome("failed", str(error))
-        log.error("%s", error)
+        # All ranks find the same; where it was the first one that was lost, the second tells.
+        if here().first or (here().rank == 1 and isinstance(error, RankLost)):
+            log.error("%s", error)
     except UserError as error:
         outcome = Outcome("refused", str(error))
         log.error("%s", error)
@@ -254,24 +299,29 @@ def _attempt() -> Outcome:
         outcome = Outcome("failed", f"{where}{error.strerror or in_one_line(error)}")
         log.error("%s. Nothing of what was saved before is lost; see to the disk or the folder", outcome.reason)
     except KeyboardInterrupt:  # the second one, which does not wait for the step and its checkpoint
-        with contextlib.suppress(OSError):
-            folder.save_status("stopped", "left at once, after its last checkpoint", exit_code=130)
+        if here().first:
+            with contextlib.suppress(OSError):
+                folder.save_status("stopped", "left at once, after its last checkpoint", exit_code=130)
         raise
-    except Exception as error:  # ours, not the person's: all of it goes into the log, and a sweep goes on
+    except Exception as error:
+        if is_loss_of_a_rank(error):
+            log.error("Another rank ended while this one made itself ready.")
+            return Outcome("failed", "another rank ended before training began")
+        # Ours, not the person's: all of it goes into the log, and a sweep goes on.
         outcome = Outcome("failed", f"{type(error).__name__}: {error}")
         log.exception("This run failed.")
-    try:
-        folder.save_status(outcome.status, outcome.reason, **outcome.facts)
-    except OSError as error:
-        log.error("%s: how it ended could not be written (%s)", folder.path, in_one_line(error))
     return outcome
+
+
+def _exit_code_of(outcome: Outcome) -> int:
+    exits = {"finished": 0, "refused": 2, "stopped": int(outcome.facts.get("exit_code", 130))}
+    return exits.get(outcome.status, 1)
 
 
 def _exit_code(sweep: str | None) -> int:
     """The exit code of the jobs that ran; of a sweep with a summary, since it may be long past."""
     if sweep is None:
-        outcome = _outcomes[-1]
-        return {"finished": 0, "refused": 2, "stopped": int(outcome.facts.get("exit_code", 130))}.get(outcome.status, 1)
+        return _exit_code_of(_outcomes[-1])
     folder = Path(sweep.partition("=")[2].strip('"'))
     found = sorted(folder.glob("*/status.json"), key=lambda path: (len(path.parent.name.split("-")[0]), path))
     folders = [RunFolder(path.parent) for path in found] or _ended

@@ -25,11 +25,14 @@ from ganlab.data.feed import need_a_batch
 from ganlab.errors import UserError, in_one_line
 from ganlab.monitor import Files, Progress, TensorBoard
 from ganlab.networks import parametrize
+from ganlab.ranks import Ranks, here
 from ganlab.run_folder import OUTPUTS, RunFolder, as_yaml
 from ganlab.training import checkpoint
 from ganlab.training.trainer import Trainer
 
 log = logging.getLogger("ganlab")
+
+ECHO = 3.0  # seconds in which another signal to one of several ranks counts as the same
 
 
 @dataclass(frozen=True)
@@ -110,19 +113,21 @@ def _whole(state: dict[str, Any]) -> bool:
 
 def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | None = None) -> Outcome:
     """Trains in ``folder``, from the start or from ``resume``'s last checkpoint. Raises UserError, and
-    TrainingFailed."""
-    settings, plain = configuration.settings, configuration.plain()
-    state = ready(settings, resume)
+    TrainingFailed. Of several ranks all call it, and the first writes."""
+    settings, plain, ranks = configuration.settings, configuration.plain(), here()
+    with ranks.together():
+        state = ready(settings, resume)
     machine = settings.runtime.resolve()
     machine.prepare()
     image_set = open_data(settings.data, settings.runtime.cache)
-    observers = [Files(folder.path), TensorBoard(folder.path, as_yaml(plain))]
+    _need_the_same_images(image_set, ranks)
+    observers = [Files(folder.path), TensorBoard(folder.path, as_yaml(plain))] if ranks.first else []
     trainer = build_trainer(
         settings,
         machine,
         image_set,
         folder.path,
-        [*observers, Progress()] if settings.logging.progress else observers,
+        [*observers, Progress()] if settings.logging.progress and ranks.first else observers,
         header={"settings": plain, "model": dump(Model, model_of(settings, image_set))},
         initialize=state is None,
     )
@@ -133,8 +138,9 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
             raise UserError(f"{folder.path}: its checkpoint is not one to go on from ({in_one_line(error)})") from error
         _keep_typed_rates(trainer, settings, state)
         _compare_data(state, image_set, folder)
-    folder.save_config(plain)
-    folder.save_status("running", pid=os.getpid(), host=socket.gethostname())
+    if ranks.first:
+        folder.save_config(plain)
+        folder.save_status("running", pid=os.getpid(), host=socket.gethostname())
     _announce(configuration, trainer, image_set, folder)
     began, first = time.perf_counter(), trainer.step
     with _stopping(trainer) as stopped_by:
@@ -143,7 +149,10 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
     facts: dict[str, Any] = {"steps": trainer.step, "images": trainer.feed.drawn, "seconds": round(seconds, 1)}
     if trainer.step < settings.steps:
         log.info("Stopped and saved after step %d. Go on with: resume=%s", trainer.step, folder.path)
-        return Outcome("stopped", f"stopped after step {trainer.step}", {**facts, "exit_code": 128 + stopped_by[0]})
+        number = ranks.most(stopped_by[0])
+        return Outcome("stopped", f"stopped after step {trainer.step}", {**facts, "exit_code": 128 + number})
+    if not ranks.first:
+        return Outcome("finished", "", facts)
     if trainer.scorer.best:
         log.info("%s", best_and_last(trainer.scorer.best, trainer.step))
         facts["best"] = trainer.scorer.best
@@ -175,6 +184,17 @@ def best_and_last(best: Mapping[str, Any], step: int) -> str:
     )
 
 
+def _need_the_same_images(image_set: ImageSet, ranks: Ranks) -> None:
+    """Raises UserError where the ranks, on several machines perhaps, have opened different images."""
+    found = ranks.gathered((len(image_set), image_set.fingerprint))
+    for rank, (count, fingerprint) in enumerate(found):
+        if (count, fingerprint) != found[0]:
+            raise UserError(
+                f"rank {rank} has other images ({count:,}) than rank 0 ({found[0][0]:,}); each machine needs the same "
+                "files under data.root"
+            )
+
+
 def _compare_data(state: dict[str, Any], image_set: ImageSet, folder: RunFolder) -> None:
     """Says so where the saved run counted its position in other images than there are now."""
     saved = state.get("data")
@@ -194,12 +214,13 @@ def _announce(configuration: Configuration, trainer: Trainer, image_set: ImageSe
     settings = configuration.settings
     sizes = [sum(p.numel() for p in learner.parameters) for learner in (trainer.generator, trainer.discriminator)]
     log.info(
-        "%s images of %s%s; parameters: generator %s, discriminator %s; on %s",
+        "%s images of %s%s; parameters: generator %s, discriminator %s; on %s%s",
         f"{len(image_set):,}",
         "×".join(map(str, settings.data.image_shape)),
         f", {len(image_set.held_out):,} more held out" if len(image_set.held_out) else "",
         *(f"{size:,}" for size in sizes),
         trainer.machine,
+        f", {trainer.ranks.count} ranks" if trainer.ranks.count > 1 else "",
     )
     if image_set.place:
         log.info("Images: %s", image_set.place)
@@ -218,12 +239,22 @@ def _stopping(trainer: Trainer) -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield came
         return
+    several, first = trainer.ranks.count > 1, 0.0
 
     def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal first
+        again = came[0] != 0
         came[0] = number
         with suppress(OSError):  # not print: it may be that which was interrupted
             os.write(2, b"\nStopping after this step, once it is saved; Ctrl-C again leaves at once.\n")
         trainer.stop_requested = True
+        if several:
+            # Slurm tells torchrun and the ranks at once, and torchrun tells the ranks again: that is one signal.
+            first = first or time.monotonic()
+            if not again or time.monotonic() - first < ECHO:
+                return
+            signal.signal(number, before[signal.Signals(number)])
+            signal.raise_signal(number)
         signal.signal(number, before[signal.Signals(number)])
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -231,4 +262,6 @@ def _stopping(trainer: Trainer) -> Iterator[list[int]]:
         yield came
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # torchrun ends all ranks as soon as it sees one end; the first still has to write how it came.
+            keeps_on = several and number == signal.SIGTERM
+            signal.signal(number, signal.SIG_IGN if keeps_on else handler)

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 import torch
 
+from ganlab.draws import integers
 from ganlab.table import Count
 from ganlab.types import Condition, Conditioning, Wiring
 
@@ -30,7 +31,7 @@ class Labelled(Conditioning):
 
     def of_fake(self, count: int, classes: int, real: Condition, draw: torch.Generator) -> Condition:
         if self.labels == "uniform":
-            return {"labels": torch.randint(classes, (count,), generator=draw, device=draw.device)}
+            return {"labels": integers(0, classes, (count,), draw)}
         known = real["labels"]
         return {"labels": known.repeat(-(-count // len(known)))[:count]}
 

@@ -14,9 +14,11 @@ from ganlab.config.model import shapes_of
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
 from ganlab.data.feed import Feed
+from ganlab.draws import Shard
 from ganlab.evaluation import Scoring
 from ganlab.networks import DiscriminatorModule, GeneratorModule, blank, does_mix_samples, parametrize, shorten
 from ganlab.networks.base import NetworkModule
+from ganlab.ranks import here
 from ganlab.training.averaging import Average
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import Machine
@@ -97,7 +99,9 @@ def build_trainer(
     initialize: bool = True,
 ) -> Trainer:
     """The trainer of resolved settings, on ``machine``, with checkpoints under ``folder``. Without ``initialize`` its
-    weights wait to be restored: what an initializer once read need not be there any more."""
+    weights wait to be restored: what an initializer once read need not be there any more. Of several ranks all build
+    theirs together."""
+    ranks = here()
     feed = Feed(
         image_set,
         settings.batch_size,
@@ -105,6 +109,7 @@ def build_trainer(
         machine.device,
         machine.memory_format,
         settings.runtime.resident,
+        Shard(ranks.rank, ranks.count, shapes_of(settings).pack),
     )
     generator, discriminator = build_generator(settings), build_discriminator(settings)
     notes: list[str] = []
@@ -120,6 +125,8 @@ def build_trainer(
     for network in (generator, discriminator):
         network.to(machine.device).to(memory_format=machine.memory_format)
         shorten(network, machine.fast)
+        # The same draws on another processor may come out otherwise in the last bit.
+        ranks.follow_first([weight for weight in network.state_dict().values() if weight.is_floating_point()])
     game = Game(
         generator=generator,
         discriminator=discriminator,
@@ -144,9 +151,12 @@ def build_trainer(
     if isinstance(settings.evaluation, Scoring):
         assert settings.evaluation.features != "auto", "resolved by the configuration"
         rows = rows_of(image_set, settings.evaluation.reals)
-        judge = build_judge(settings, image_set, settings.evaluation.features, rows, machine.device)
-        notes += judge.opened.notes
-        scorer = Scorer(judge, settings.evaluation)
+        if ranks.first:
+            judge = build_judge(settings, image_set, settings.evaluation.features, rows, machine.device)
+            notes += judge.opened.notes
+            scorer = Scorer(judge, settings.evaluation)
+        else:  # they know when to wait
+            scorer = Scorer(None, settings.evaluation)
     return Trainer(
         game,
         Learner(
@@ -155,9 +165,15 @@ def build_trainer(
             settings.optimizer.generator,
             average=Average(generator, settings.averaging) if averages else None,
             dtype=machine.dtype,
+            ranks=ranks,
         ),
         Learner(
-            "discriminator", discriminator, settings.optimizer.discriminator, settings.constraint, dtype=machine.dtype
+            "discriminator",
+            discriminator,
+            settings.optimizer.discriminator,
+            settings.constraint,
+            dtype=machine.dtype,
+            ranks=ranks,
         ),
         settings.schedule,
         feed,
@@ -171,4 +187,5 @@ def build_trainer(
         header=header,
         notes=notes,
         scorer=scorer,
+        ranks=ranks,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 
@@ -24,6 +23,7 @@ from ganlab.networks import (
 )
 from ganlab.networks.minibatch import NoMinibatch
 from ganlab.networks.norms import BatchNorm, SyncBatchNorm
+from ganlab.ranks import here
 from ganlab.regularizers.auxiliary_classifier import AuxiliaryClassifier
 from ganlab.regularizers.weight_penalty import WeightPenalty
 from ganlab.training.constraints import Unconstrained, WeightClipping
@@ -109,10 +109,11 @@ def targets_need_a_head_that_has_them(
 
 def batches_can_be_cut(settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict) -> None:
     parts = settings.schedule.accumulation if isinstance(settings.schedule, Alternating) else 1
-    pack = shapes_of(settings).pack
-    if settings.batch_size % (parts * pack):
-        names = [f"schedule.accumulation={parts}"] * (parts > 1) + [f"discriminator.pack={pack}"] * (pack > 1)
-        step = parts * pack
+    pack, ranks = shapes_of(settings).pack, here().count
+    step = ranks * parts * pack
+    if settings.batch_size % step:
+        names = [f"{ranks} ranks"] * (ranks > 1)
+        names += [f"schedule.accumulation={parts}"] * (parts > 1) + [f"discriminator.pack={pack}"] * (pack > 1)
         verdict.refusals.append(
             f"batch_size={settings.batch_size} with {' and '.join(names)}: a batch must be a multiple of {step}; type "
             f"batch_size={max(settings.batch_size // step, 1) * step}"
@@ -130,9 +131,11 @@ def batches_can_be_cut(settings: Settings, discriminator: DiscriminatorModule | 
         ("generator", settings.batch_size // parts),
         ("discriminator", settings.batch_size // parts // pack),
     ):
-        if images == 1 and isinstance(_layer(settings, network), BatchNorm):
+        layer = _layer(settings, network)
+        images //= 1 if isinstance(layer, SyncBatchNorm) else ranks
+        if images == 1 and isinstance(layer, BatchNorm):
             verdict.refusals.append(
-                f"batch_size={settings.batch_size} with norm.{network}.layer={NORMS.name_of(_layer(settings, network))}"
+                f"batch_size={settings.batch_size} with norm.{network}.layer={NORMS.name_of(layer)}"
                 f" leaves it one image to average over; type batch_size={2 * settings.batch_size} or more, or "
                 f"norm.{network}.layer=layer"
             )
@@ -235,12 +238,30 @@ def critics_need_a_constraint(settings: Settings, discriminator: DiscriminatorMo
         )
 
 
-def ranks_share_a_norm(settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict) -> None:
+def ranks_train_together(settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict) -> None:
+    ranks = here().count
     for network in NETWORKS:
-        if isinstance(_layer(settings, network), SyncBatchNorm) and int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        layer = _layer(settings, network)
+        if isinstance(layer, SyncBatchNorm) and ranks == 1:
             verdict.warnings.append(
                 f"norm.{network}.layer=sync_batch on one rank has nothing to share: it is batch norm"
             )
+        if isinstance(layer, BatchNorm) and not isinstance(layer, SyncBatchNorm) and ranks > 1:
+            verdict.warnings.append(
+                f"norm.{network}.layer={NORMS.name_of(layer)} on {ranks} ranks averages over each rank's "
+                f"{settings.batch_size // ranks} images, and rank 0's statistics are saved; "
+                f"norm.{network}.layer=sync_batch averages over the whole batch"
+            )
+    if ranks > 1 and settings.divergence.goes_back:
+        verdict.refusals.append(
+            f"divergence=rollback on {ranks} ranks: each would read back what rank 0 writes, perhaps on another machine; "
+            "type divergence=stop or divergence=skip"
+        )
+    if ranks > 1 and not isinstance(getattr(settings.discriminator, "minibatch", NoMinibatch()), NoMinibatch):
+        verdict.warnings.append(
+            f"discriminator.minibatch on {ranks} ranks compares each rank's {settings.batch_size // ranks} images "
+            "among themselves"
+        )
 
 
 RULES: tuple[Callable[[Settings, DiscriminatorModule | None, Verdict], None], ...] = (
@@ -253,5 +274,5 @@ RULES: tuple[Callable[[Settings, DiscriminatorModule | None, Verdict], None], ..
     parametrizations_and_initializers_agree,
     logits_have_no_sigmoid,
     critics_need_a_constraint,
-    ranks_share_a_norm,
+    ranks_train_together,
 )

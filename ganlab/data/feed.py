@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from ganlab import streams
 from ganlab.data.source import ImageSet
+from ganlab.draws import WHOLE, Shard
 from ganlab.errors import UserError
 from ganlab.types import Batch
 
@@ -24,21 +24,6 @@ def need_a_batch(image_set: ImageSet, batch_size: int) -> None:
             f"batch_size={batch_size}: there are only {len(image_set):,} images; "
             f"type batch_size={len(image_set)} or less"
         )
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Which part of every batch this process takes: of ``ranks`` equal ones, the one with number ``rank``."""
-
-    rank: int = 0
-    ranks: int = 1
-
-    def of(self, whole: Tensor) -> Tensor:
-        """This rank's part of a tensor of the global batch. Raises ValueError where it has no equal parts."""
-        share, rest = divmod(len(whole), self.ranks)
-        if rest:
-            raise ValueError(f"a batch of {len(whole)} cannot be shared equally by {self.ranks} ranks")
-        return whole[self.rank * share : (self.rank + 1) * share]
 
 
 class Feed:
@@ -61,7 +46,7 @@ class Feed:
         device: torch.device,
         memory_format: torch.memory_format = torch.contiguous_format,
         resident: float = 0.5,
-        shard: Shard = Shard(),
+        shard: Shard = WHOLE,
     ) -> None:
         need_a_batch(image_set, batch_size)
         self.image_set = image_set

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganlab.draws import normal, uniform
 from ganlab.latents.arc import arc
 from ganlab.table import Count, Positive
 from ganlab.types import Latent
@@ -23,15 +24,15 @@ class Normal(Latent):
     truncation: Positive | None = None
 
     def draw(self, count: int, draw: torch.Generator) -> Tensor:
-        return torch.randn(count, self.dim, generator=draw, device=draw.device)
+        return normal((count, self.dim), draw)
 
     def sample(self, count: int, draw: torch.Generator) -> Tensor:
         if self.truncation is None:
             return self.draw(count, draw)
         # The distribution's inverse, which is what drawing again comes to, however little is left of it.
         inside = math.erf(self.truncation / math.sqrt(2))
-        uniform = torch.rand(count, self.dim, generator=draw, device=draw.device) * 2 - 1
-        latent = torch.erfinv(uniform * inside) * math.sqrt(2)
+        position = uniform((count, self.dim), draw) * 2 - 1
+        latent = torch.erfinv(position * inside) * math.sqrt(2)
         return latent.clamp(-self.truncation, self.truncation)  # rounding, and erfinv(±1) where nothing is cut off
 
     def between(self, start: Tensor, end: Tensor, share: float) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganlab.draws import normal
 from ganlab.latents.arc import arc
 from ganlab.table import Count
 from ganlab.types import Latent
@@ -20,8 +21,7 @@ class Sphere(Latent):
     dim: Count = 512  # Karras et al. 2018, appendix A
 
     def draw(self, count: int, draw: torch.Generator) -> Tensor:
-        normal = torch.randn(count, self.dim, generator=draw, device=draw.device)
-        return F.normalize(normal, dim=1) * math.sqrt(self.dim)
+        return F.normalize(normal((count, self.dim), draw), dim=1) * math.sqrt(self.dim)
 
     def between(self, start: Tensor, end: Tensor, share: float) -> Tensor:
         return arc(start, end, share)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganlab.draws import uniform
 from ganlab.table import Count
 from ganlab.types import Latent
 
@@ -19,4 +20,4 @@ class Uniform(Latent):
     dim: Count = 100
 
     def draw(self, count: int, draw: torch.Generator) -> Tensor:
-        return torch.rand(count, self.dim, generator=draw, device=draw.device) * 2 - 1
+        return uniform((count, self.dim), draw) * 2 - 1

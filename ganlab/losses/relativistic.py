@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganlab.ranks import mean_over_batch
 from ganlab.types import Loss, TargetPair
 
 
@@ -15,8 +16,8 @@ class Relativistic(Loss):
     Jolicoeur-Martineau 2019, with the logistic f(y) = -log σ(y).
 
     ``form: pair`` (RpGAN) is f(C(x) - C(G(z))) over pairs of one real and one fake. ``form: average`` (RaGAN) is
-    f(C(x) - E C(G(z))) + f(E C(x) - C(G(z))): each against the mean of the other kind, in the batch or the part of it
-    that is judged at once.
+    f(C(x) - E C(G(z))) + f(E C(x) - C(G(z))): each against the mean of the other kind, in the batch (of
+    all ranks) or the part of it that is judged at once.
     """
 
     needs_real: ClassVar[bool] = True
@@ -34,4 +35,4 @@ class Relativistic(Loss):
         """Small where D puts ``upper`` above ``lower``; f(y) = softplus(-y), and 1 - σ(y) = σ(-y)."""
         if self.form == "pair":
             return F.softplus(lower - upper)
-        return F.softplus(lower.mean() - upper) + F.softplus(lower - upper.mean())
+        return F.softplus(mean_over_batch(lower) - upper) + F.softplus(lower - mean_over_batch(upper))

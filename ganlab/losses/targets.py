@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganlab.draws import uniform
 from ganlab.table import Fraction
 from ganlab.types import Draw, TargetPair
 
@@ -40,4 +41,4 @@ class Targets:
 
 def _uniform(judged: int, generator: torch.Generator) -> Tensor:
     """U(0, 1) for reals and for fakes, (2, judged)."""
-    return torch.rand(2, judged, generator=generator, device=generator.device)
+    return uniform((2, judged), generator, along=1, judged=True)

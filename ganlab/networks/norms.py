@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 
 from ganlab.networks.layers import NormLayer
+from ganlab.ranks import here, sum_over_ranks
 from ganlab.table import Count, Fraction, Positive, Table
 
 
@@ -95,16 +94,16 @@ class SyncBatchNormLayer(BatchNormLayer):
     """Batch norm over the batches of all ranks; where there is one process, it is batch norm."""
 
     def normalized(self, x: Tensor, scale: Tensor | None, shift: Tensor | None) -> Tensor:
-        if not self.training or not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        ranks = here().count
+        if not self.training or ranks == 1:
             return super().normalized(x, scale, shift)
-        ranks = dist.get_world_size()
         over = [0, *range(2, x.dim())]
         per_channel = (1, -1, *[1] * (x.dim() - 2))
         with torch.autocast(x.device.type, enabled=False):  # statistics in float32
             # Differentiable reductions, whose gradients are reduced in turn. Equal batches: the mean of means holds.
-            mean = all_reduce(x.float().mean(over)) / ranks
+            mean = sum_over_ranks(x.float().mean(over)) / ranks
             centred = x.float() - mean.view(per_channel)
-            variance = all_reduce((centred**2).mean(over)) / ranks
+            variance = sum_over_ranks((centred**2).mean(over)) / ranks
             y = centred * torch.rsqrt(variance + self.epsilon).view(per_channel)
         if not self.frozen:
             count = x.numel() / x.shape[1] * ranks

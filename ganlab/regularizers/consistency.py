@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ganlab.draws import integers, uniform
 from ganlab.table import Count, Positive, Whole
 from ganlab.types import Batch, Judgement, Regularizer, Update
 
@@ -52,10 +53,10 @@ class Consistency(Regularizer):
             side = images.shape[axis]
             source = torch.arange(side, device=images.device).expand(count, side)
             if axis == 3 and self.flip:
-                mirrored = torch.rand(count, 1, generator=draw, device=images.device) < 0.5
+                mirrored = uniform((count, 1), draw) < 0.5
                 source = torch.where(mirrored, side - 1 - source, source)
             if self.shift:
-                moved = torch.randint(-self.shift, self.shift + 1, (count, 1), generator=draw, device=images.device)
+                moved = integers(-self.shift, self.shift + 1, (count, 1), draw)
                 source = (source + moved).clamp(0, side - 1)
             along = (count, 1, side, 1) if axis == 2 else (count, 1, 1, side)
             images = images.gather(axis, source.view(along).expand_as(images))

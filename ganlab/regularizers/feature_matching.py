@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from ganlab.ranks import mean_over_batch
 from ganlab.table import Count, Positive
 from ganlab.types import Need, Regularizer, Update
 
@@ -27,7 +28,7 @@ class FeatureMatching(Regularizer):
         assert update.judged_real is not None
         pairs = list(zip(update.judged_real.features, update.judged_fake.features, strict=True))
         gaps = [
-            (real.float().mean(dim=0) - fake.float().mean(dim=0)).square().sum()
+            (mean_over_batch(real.float()) - mean_over_batch(fake.float())).square().sum()
             for real, fake in (pairs[-1:] if self.features == "last" else pairs)
         ]
         return torch.stack(gaps).sum()

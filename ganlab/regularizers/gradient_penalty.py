@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from ganlab.derivatives import input_gradient
+from ganlab.draws import uniform
 from ganlab.precision import not_in_half
+from ganlab.ranks import std_of_batch
 from ganlab.table import Count, NonNegative, Positive
 from ganlab.types import Batch, Regularizer, Update
 
@@ -65,10 +67,10 @@ class GradientPenalty(Regularizer):
             return fake.clone()
         draw = update.draw("gradient_penalty")
         judged = len(update.judged_fake.logits)
-        position = torch.rand(judged, 1, 1, 1, generator=draw, device=real.device)
+        position = uniform((judged, 1, 1, 1), draw, judged=True)
         # One position per judged sample: images that are judged together move along one segment.
         position = position.repeat_interleave(len(fake) // judged, 0)
         if self.at == "interpolates":
             return torch.lerp(real, fake, position)
-        noise = torch.rand(real.shape, generator=draw, device=real.device, dtype=real.dtype)
-        return real + position * noise * (self.spread * real.std(correction=0))
+        noise = uniform(real.shape, draw, dtype=real.dtype)
+        return real + position * noise * (self.spread * std_of_batch(real))

@@ -76,6 +76,8 @@ def graphs(discriminator: Learner, generator: Learner, machine: Machine) -> tupl
     if machine.cuda_graph == "off" or machine.device.type != "cuda":
         return None, []
     obstacle = None
+    if generator.ranks.count > 1:
+        obstacle = "several ranks exchange gradients in each, which is not recorded; start one process"
     if machine.dtype == torch.float16:
         obstacle = HALF_MOVES
     for learner in (discriminator, generator):

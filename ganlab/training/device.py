@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -11,6 +12,7 @@ from typing import Annotated, Literal
 import torch
 
 from ganlab.errors import UserError
+from ganlab.ranks import here_on_this_machine
 from ganlab.table import Fraction, Range
 
 log = logging.getLogger("ganlab")
@@ -25,11 +27,11 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 @dataclass(frozen=True)
 class Runtime:
     """``device`` auto takes cuda, then mps, then cpu. ``precision`` auto takes bf16 where the processor computes in it,
-    otherwise fp32. ``threads`` null leaves the number of CPU threads to PyTorch. ``cache`` is the folder for decoded
-    images, null the person's own cache folder; on the device they stay where they fit into the share ``resident`` of
-    its memory. ``fast`` takes shorter ways to the same numbers, but for rounding; without it each layer is computed by
-    itself, as PyTorch has it. ``cuda_graph`` on a GPU: each training step as one recorded graph of kernels, with the
-    same results; auto where nothing forbids it."""
+    otherwise fp32. ``threads`` null leaves the number of CPU threads to PyTorch, and gives each of several ranks on a
+    machine its share of the processors. ``cache`` is the folder for decoded images, null the person's own cache folder;
+    on the device they stay where they fit into the share ``resident`` of its memory. ``fast`` takes shorter ways to the
+    same numbers, but for rounding; without it each layer is computed by itself, as PyTorch has it. ``cuda_graph`` on a
+    GPU: each training step as one recorded graph of kernels, with the same results; auto where nothing forbids it."""
 
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
@@ -42,7 +44,7 @@ class Runtime:
 
     def resolve(self) -> Machine:
         """The device and precision to compute with. Raises UserError where this machine has not what was asked for."""
-        device = find_device(self.device)
+        device = _own(find_device(self.device))
         precision = self.precision
         if precision == "auto":
             precision = "bf16" if computes_bf16(device) else "fp32"
@@ -82,7 +84,9 @@ class Machine:
     def prepare(self) -> None:
         """What concerns the whole process: its threads and its memory. The job before this one in a sweep may have set
         others."""
-        torch.set_num_threads(self.threads or THREADS)
+        torch.set_num_threads(self.threads or _share_of_threads())
+        if self.device.type == "cuda" and here_on_this_machine()[1] > 1:
+            torch.cuda.set_device(self.device)  # NCCL's own memory goes there
         if self.fast and self.device.type == "cpu":
             hold_memory()
 
@@ -98,6 +102,39 @@ class Machine:
 
     def __str__(self) -> str:
         return f"{self.device} {next(name for name, dtype in DTYPES.items() if dtype == self.dtype)}"
+
+
+def _own(device: torch.device) -> torch.device:
+    """The device of this rank: of several on this machine, each computes on a GPU of its own. Raises UserError."""
+    number, ranks = here_on_this_machine()
+    if ranks == 1 or device.type == "cpu":
+        return device
+    if device.type != "cuda":
+        raise UserError(
+            f"runtime.device={device.type}: several ranks exchange gradients on the CPU or on NVIDIA's GPUs; type "
+            "runtime.device=cpu"
+        )
+    if device.index is not None:
+        raise UserError(
+            f"runtime.device={device}: each of the {ranks} ranks on this machine needs a GPU of its own; type "
+            "runtime.device=cuda"
+        )
+    if ranks > torch.cuda.device_count():
+        raise UserError(
+            f"{ranks} ranks were started on this machine, and PyTorch sees {torch.cuda.device_count()} GPUs, of which "
+            f"each needs one; type --nproc-per-node={torch.cuda.device_count()}, or runtime.device=cpu"
+        )
+    return torch.device("cuda", number)
+
+
+def _share_of_threads() -> int:
+    """PyTorch's own number of threads; of several ranks on this machine, their share of the processors, unless the
+    person has set OMP_NUM_THREADS to something else than the 1 that torchrun puts there."""
+    _, ranks = here_on_this_machine()
+    if ranks == 1 or os.environ.get("OMP_NUM_THREADS", "1") != "1":
+        return THREADS
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(usable // ranks, 1)
 
 
 def hold_memory() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from ganlab.draws import Shard
+from ganlab.ranks import ALONE, Ranks
 from ganlab.training.feed import Feed
 from ganlab.training.updates import Game, Moment, judge_apart
+from ganlab.types import Batch
 
 
 def enough(game: Game, count: int, batch: int) -> bool:
@@ -12,15 +15,31 @@ def enough(game: Game, count: int, batch: int) -> bool:
     return count >= (batch if game.discriminator.mixes_samples else game.pack)
 
 
-def judge_held_out(game: Game, feed: Feed, step: int, batch: int, moment: Moment) -> dict[str, float]:
+def judge_held_out(
+    game: Game, feed: Feed, step: int, batch: int, moment: Moment, ranks: Ranks = ALONE
+) -> dict[str, float]:
     """D's mean logit on at most a ``batch`` of held-out images, and on as many that it trains on: less on the former
-    where it knows the latter by heart. Nothing where there are not enough of them."""
+    where it knows the latter by heart. Nothing where there are not enough of them. Of several ranks each judges its
+    part, as in D's update."""
     unseen = feed.held_out(batch, step)
     if unseen is None or not enough(game, len(unseen.images), batch):
         return {}
+    count = len(unseen.images)
+    if ranks.count > 1:
+        count -= count % (ranks.count * game.pack)
+        if not count:
+            return {}
     # At the same moment and in as large a batch: what D says moves from step to step, and with it both.
-    known = feed.trained_on(len(unseen.images), step)
-    return {
-        "discriminator/held_out": float(judge_apart(game, unseen, moment)),
-        "discriminator/trained_on": float(judge_apart(game, known, moment)),
-    }
+    shard = Shard(ranks.rank, ranks.count, game.pack)
+    known = feed.trained_on(count, step)
+    return ranks.means(
+        {
+            "discriminator/held_out": float(judge_apart(game, _part(unseen, count, shard), moment)),
+            "discriminator/trained_on": float(judge_apart(game, _part(known, count, shard), moment)),
+        }
+    )
+
+
+def _part(batch: Batch, count: int, shard: Shard) -> Batch:
+    condition = {key: shard.of(value[:count]) for key, value in batch.condition.items()}
+    return Batch(shard.of(batch.images[:count]), condition)

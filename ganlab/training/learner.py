@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganlab.ranks import ALONE, Ranks
 from ganlab.training.averaging import Average
 from ganlab.training.constraints import Constraint
 from ganlab.training.optimizers import OptimizerSetting
@@ -16,7 +18,8 @@ from ganlab.types import Values
 
 
 class Learner:
-    """``name`` is ``generator`` or ``discriminator`` and heads the tags of what it reports."""
+    """``name`` is ``generator`` or ``discriminator`` and heads the tags of what it reports. Of several ``ranks`` each
+    has one, and they stay alike: each applies the mean of all gradients."""
 
     def __init__(
         self,
@@ -26,7 +29,9 @@ class Learner:
         constraint: Constraint | None = None,
         average: Average | None = None,
         dtype: torch.dtype = torch.float32,
+        ranks: Ranks = ALONE,
     ) -> None:
+        self.ranks = ranks
         self.name, self.network = name, network
         self.parameters = list(network.parameters())
         self.names = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
@@ -99,7 +104,8 @@ class Learner:
             self.average.prepare(self.updates)
 
     def apply(self, progress: float | Tensor = 0.0) -> Values:
-        """Rate → unscale → finite gate → clip → step → constraint → average; then the gradients are gone.
+        """Rate → mean over ranks → unscale → finite gate → clip → step → constraint → average; then the gradients are
+        gone.
 
         The rate is that of ``progress``, the share of the training that is done before this update; where that is a
         tensor, in a CUDA graph, the host has called ``prepare``. An update whose loss or gradient is not finite leaves
@@ -113,6 +119,9 @@ class Learner:
             # A loss that is not finite may still have a finite gradient: here it becomes one that is not, for every
             # gate that follows, the scaler's too.
             gradients[0].add_(self._loss * 0)
+        # Before they are unscaled, which is where float16's scaler looks whether they are finite: the ranks must find
+        # the same. All of them in one exchange, after the whole backward pass.
+        self.ranks.average(gradients)
         if self.scaler:
             self.scaler.unscale_(self.optimizer)
         norms = torch.stack(torch._foreach_norm(gradients))
@@ -178,6 +187,13 @@ class Learner:
     def learning_rate(self) -> float:
         """The rate of the last update."""
         return float(self._rates[0] * self._factor)
+
+    def fingerprint(self) -> str:
+        """A hash of the network's parameters, bit for bit."""
+        found = hashlib.blake2b(digest_size=16)
+        for parameter in self.parameters:
+            found.update(parameter.detach().cpu().contiguous().numpy().tobytes())
+        return found.hexdigest()
 
     def state(self) -> dict[str, Any]:
         """Weights, optimizer, average and scaler, by parameter name."""

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganlab.ranks import Ranks
 from ganlab.types import Values
 
 
@@ -26,6 +27,10 @@ class Meter:
             if tag not in self.sums:
                 self.sums[tag] = value.to(torch.float32, copy=True)
             self.counts[tag] = self.counts.get(tag, 0) + 1
+
+    def average(self, ranks: Ranks) -> None:
+        """Replaces the sums by their means over the ranks, so that each rank's are those of the whole batches."""
+        ranks.average(list(self.sums.values()))
 
     def read(self) -> dict[str, float]:
         """The means, read back from the device at once; then it starts afresh."""

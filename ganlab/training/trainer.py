@@ -11,8 +11,10 @@ from typing import Annotated, Any, Literal
 
 import torch
 
-from ganlab import streams
+from ganlab import draws, streams
+from ganlab.draws import Shard
 from ganlab.errors import TrainingFailed, UserError
+from ganlab.ranks import ALONE, RankLost, Ranks, is_loss_of_a_rank, reason_of_loss
 from ganlab.table import Count, Range
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.cuda_graph import Outside, graphs
@@ -43,7 +45,11 @@ class Logging:
 
 
 class Trainer:
-    """Trains to ``steps`` G updates. ``header`` is stored with every checkpoint: the settings that rebuild all this."""
+    """Trains to ``steps`` G updates. ``header`` is stored with every checkpoint: the settings that rebuild all this.
+
+    Of several ``ranks`` all run the same steps, each on its part of every batch; only the first draws samples, has them
+    scored and saves.
+    """
 
     def __init__(
         self,
@@ -63,7 +69,9 @@ class Trainer:
         notes: Sequence[str] = (),
         scorer: Scorer | None = None,
         divergence: Divergence | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
+        self.ranks, self.shard = ranks, Shard(ranks.rank, ranks.count, game.pack)
         self.scorer = scorer or Scorer()
         self.game, self.generator, self.discriminator = game, generator, discriminator
         self.schedule, self.feed, self.machine = schedule, feed, machine
@@ -105,10 +113,11 @@ class Trainer:
             reports.append(update_discriminator(self.game, self.discriminator, real, moment))
         # G's update meets the reals of the last D update, or as many as it has fakes where it compares the two.
         count = self.feed.batch_size * plan.generator_factor
-        if real is None or (count != len(real.images) and needs_real(self.game, plan.generator)):
+        own = count // self.ranks.count
+        if real is None or (own != len(real.images) and needs_real(self.game, plan.generator)):
             real = outside.real(count)
         moment = self._moment(plan.generator, "generator", 0, plan.parts, outside)
-        reports.append(update_generator(self.game, self.generator, self.discriminator, real, moment, count))
+        reports.append(update_generator(self.game, self.generator, self.discriminator, real, moment, own))
         return reports
 
     def _outside(self) -> Outside:
@@ -116,9 +125,12 @@ class Trainer:
             return streams.derive(self.seed, f"{network}/{stream}", self.step, number)
 
         def draw(network: str, number: int, stream: str) -> torch.Generator:
-            return torch.Generator(self.machine.device).manual_seed(seed(network, number, stream))
+            return draws.generator(seed(network, number, stream), self.machine.device, self.shard)
 
-        networks, progress = streams.derive(self.seed, "networks", self.step), self.step / self.steps
+        # Dropout alone is not drawn for the whole batch: each rank has a stream of its own, the first that of a run
+        # without others.
+        rank = [self.ranks.rank] if self.ranks.rank else []
+        networks, progress = streams.derive(self.seed, "networks", self.step, *rank), self.step / self.steps
         return Outside(self.feed.next, seed, draw, networks, progress, self.schedule.top_share(progress))
 
     def _moment(
@@ -131,15 +143,24 @@ class Trainer:
     # ------------------------------------------------------------------------------------------------------- the loop
 
     def run(self) -> None:
-        """Trains until ``steps`` are done or ``stop_requested`` is set, and saves. Raises TrainingFailed where
-        gradients are no longer finite, the weights being those of the last finite update then, and where checkpoints
-        can no longer be written; those that are there stay. Raises OSError where nothing can be written from the
-        start."""
+        """Trains until ``steps`` are done or ``stop_requested`` is set, on any rank, and saves. Raises TrainingFailed
+        where gradients are no longer finite, the weights being those of the last finite update then, where checkpoints
+        can no longer be written, and where another rank is gone or has other weights; what is saved stays. Raises
+        OSError where nothing can be written from the start."""
         try:
-            self.checkpoints.clear()
+            if self.ranks.first:
+                self.checkpoints.clear()
             for observer in self.observers:
                 observer.started(self.step, self.steps)
             self._loop()
+        except RuntimeError as error:
+            if not is_loss_of_a_rank(error):
+                raise
+            raise RankLost(
+                f"Another rank was lost after step {self.step}, and the others cannot go on without it "
+                f"({reason_of_loss(error)}). Go on from the last checkpoint, with as many ranks as you like: "
+                f"resume={self.checkpoints.folder.parent}"
+            ) from error
         finally:
             self.audience.tell(lambda observer: observer.closed())
 
@@ -148,8 +169,8 @@ class Trainer:
             self._tell_samples(with_real=True)
             if self.watch.policy.goes_back:
                 self.save()
-        began, images = time.perf_counter(), self.feed.drawn
-        while self.step < self.steps and not self.stop_requested:
+        began, images, stopping = time.perf_counter(), self.feed.drawn, False
+        while self.step < self.steps and not (stopping := self._stopping()):
             self.train_step()
             self.audience.tell(lambda observer: observer.stepped(self.step))
             done = self.step == self.steps
@@ -158,6 +179,7 @@ class Trainer:
                 for every in (self.logging.every, self.logging.samples_every, self.checkpoints.settings.every)
             )
             if report:
+                self.meter.average(self.ranks)
                 values = self.meter.read()  # waits for the device, so the clock is read after it
                 speed = (self.feed.drawn - images) / max(time.perf_counter() - began, 1e-9)
                 self._tell_values(values, speed)
@@ -172,8 +194,12 @@ class Trainer:
                 self.save()
             if report:  # what samples and checkpoints take is not counted as training
                 began, images = time.perf_counter(), self.feed.drawn
-        if self.stop_requested and self.saved_step != self.step:
+        if stopping and self.saved_step != self.step:
             self.save(last=True)
+
+    def _stopping(self) -> bool:
+        """Whether some rank was asked to stop: all learn of it before the same step."""
+        return self.ranks.most(int(self.stop_requested)) > 0
 
     def _tell_values(self, values: dict[str, float], images_per_second: float) -> None:
         learners = (self.generator, self.discriminator)
@@ -181,7 +207,7 @@ class Trainer:
             values |= {f"{one.name}/{tag}": float(value) for tag, value in network.report().items()}
         parts = self.schedule.plan(self.step - 1, self.game.terms).parts
         apart = self._moment(frozenset(), "held_out", 0)
-        values |= judge_held_out(self.game, self.feed, self.step, self.feed.batch_size // parts, apart)
+        values |= judge_held_out(self.game, self.feed, self.step, self.feed.batch_size // parts, apart, self.ranks)
         values |= {f"{learner.name}/learning_rate": learner.learning_rate for learner in learners}
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
         self.audience.tell(lambda observer: observer.logged(self.step, values))
@@ -222,11 +248,16 @@ class Trainer:
             self.checkpoints.drop_after(self.step)
 
     def _tell_samples(self, with_real: bool = False) -> None:
+        if not self.ranks.first:
+            return
         samples = self.sampler.samples(with_real)
         self.audience.tell(lambda observer: observer.sampled(self.step, samples))
 
     def _score(self) -> None:
         """The checkpoint with the best score stays."""
+        self.meter.average(self.ranks)
+        if not self.ranks.first:
+            return
         scores = self.scorer.score(self.step, self.sampler.fakes, self.sampler.weights)
         best = self.scorer.best
         if scores is None or best is None:
@@ -239,14 +270,30 @@ class Trainer:
 
     def save(self, last: bool = False, numbered: bool = False) -> bool:
         """Whether a checkpoint was written; a note says where not. No other follows a ``last`` one, as is that of the
-        last step, which is named ``final`` unless it is to be ``numbered``. Raises TrainingFailed where too many
-        failed."""
-        self.audience.tell(lambda observer: observer.flush())
-        done = self.step == self.steps and not numbered
-        if not self.checkpoints.save(self.step, self.state(), final=done, last=last or done):
-            return False
+        last step, which is named ``final`` unless it is to be ``numbered``. It has rank 0's buffers: of batch norm by
+        rank, the statistics of its part of the batches. All ranks together. Raises TrainingFailed where too many
+        failed, or where the ranks' weights differ."""
+        self.meter.average(self.ranks)
+        self._compare_weights()
+        if self.ranks.first:
+            self.audience.tell(lambda observer: observer.flush())
+            done = self.step == self.steps and not numbered
+            if not self.checkpoints.save(self.step, self.state(), final=done, last=last or done):
+                return False
         self.saved_step = self.step
         return True
+
+    def _compare_weights(self) -> None:
+        if self.ranks.count == 1:
+            return
+        found = self.ranks.gathered([learner.fingerprint() for learner in (self.generator, self.discriminator)])
+        others = [rank for rank, weights in enumerate(found) if weights != found[0]]
+        if others:
+            raise TrainingFailed(
+                f"At step {self.step} the weights on rank {others[0]} are not those on rank 0, so that the ranks train "
+                "different networks, and nothing was saved. A component that draws from another generator than its "
+                "own, or keeps a state of its own, does that, and so do machines with different versions of PyTorch"
+            )
 
     def state(self) -> dict[str, Any]:
         """All that a resumed run needs beside its settings, which are in ``header``."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ganlab.precision import not_in_half
+from ganlab.ranks import whole_batch
 from ganlab.training.learner import Learner
 from ganlab.types import (
     Augment,
@@ -224,17 +225,20 @@ def _judge(
 
 def _top_mean(losses: Tensor, logits: Tensor, share: float | Tensor) -> Tensor:
     """Mean of G's losses (n,) over the ``share`` of samples that D takes for the most real. Sinha et al. 2020, Eq. 3;
-    a mask and not a shorter batch, so that the shapes stay."""
-    if isinstance(share, Tensor):
-        count = (share * len(losses)).ceil().to(losses.dtype)
-    elif share >= 1:
+    a mask and not a shorter batch, so that the shapes stay. Of several ranks, over that share of all their samples, if
+    the ranks' results are averaged."""
+    if not isinstance(share, Tensor) and share >= 1:
         return losses.mean()
+    everyone, own = whole_batch(logits)
+    if isinstance(share, Tensor):
+        count = (share * len(everyone)).ceil().to(losses.dtype)
     else:
-        count = losses.new_full((), math.ceil(share * len(losses)))
-    rank = torch.arange(len(losses), dtype=losses.dtype, device=losses.device)
-    order = logits.detach().argsort(descending=True, stable=True)
-    kept = torch.zeros_like(losses).scatter(0, order, (rank < count).to(losses.dtype))
-    return (losses * kept).sum() / count
+        count = losses.new_full((), math.ceil(share * len(everyone)))
+    place = torch.arange(len(everyone), dtype=losses.dtype, device=losses.device)
+    order = everyone.argsort(descending=True, stable=True)
+    kept = losses.new_zeros(len(everyone)).scatter(0, order, (place < count).to(losses.dtype))
+    ranks = len(everyone) // len(losses)
+    return (losses * kept[own]).sum() / count * ranks
 
 
 def _add(

@@ -7,12 +7,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ganlab.config import CannotCombine
+from ganlab.config import CannotCombine, combinations
 from ganlab.initializers import INITIALIZERS
 from ganlab.networks import DISCRIMINATORS, NORMS, PARAMETRIZATIONS
 from ganlab.networks.base import DiscriminatorModule
 from ganlab.networks.dcgan import DCGANDiscriminator
 from ganlab.networks.norms import ConditionalBatchNorm
+from ganlab.ranks import Ranks
 from ganlab.types import Batch, Judgement
 from tests.conftest import tiny
 
@@ -235,8 +236,32 @@ def test_a_critic_that_nothing_keeps_lipschitz_is_warned_about() -> None:
 def test_sync_batch_norm_on_one_rank_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     norm = {"discriminator": {"layer": "sync_batch"}}
     assert any("one rank" in warning for warning in tiny(norm=norm).warnings)
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    assert not tiny(norm=norm).warnings
+    monkeypatch.setattr(combinations, "here", lambda: Ranks(0, 2))
+    (warning,) = tiny(norm=norm).warnings  # of the generator's own batch norm
+    assert "norm.generator.layer=sync_batch averages over the whole batch" in warning
+    assert not tiny(norm={**norm, "generator": {"layer": "sync_batch"}}).warnings
+
+
+def test_a_batch_is_shared_by_the_ranks_in_equal_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(combinations, "here", lambda: Ranks(1, 3))
+    with pytest.raises(
+        CannotCombine, match="batch_size=8 with 3 ranks: a batch must be a multiple of 3; type batch_size=6"
+    ):
+        tiny()
+    with pytest.raises(CannotCombine, match=r"3 ranks and schedule\.accumulation=2: a batch must be a multiple of 6"):
+        tiny(batch_size=9, schedule={"name": "alternating", "accumulation": 2})
+    with pytest.raises(CannotCombine, match="leaves it one image to average over"):
+        tiny(batch_size=3)
+    assert tiny(batch_size=3, norm={name: {"layer": "sync_batch"} for name in ("generator", "discriminator")})
+
+
+def test_minibatch_layers_compare_by_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(combinations, "here", lambda: Ranks(0, 2))
+    discriminator = {"minibatch": {"name": "stddev"}}
+    warnings = tiny(
+        discriminator=discriminator, norm={"generator": {"layer": "layer"}, "discriminator": {"layer": "layer"}}
+    ).warnings
+    assert any("compares each rank's 4 images among themselves" in warning for warning in warnings)
 
 
 def test_a_per_sample_penalty_changes_what_auto_means() -> None:

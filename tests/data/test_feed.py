@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from ganlab.data import ImageSet
-from ganlab.data.feed import Ahead, Feed, Resident, Shard, mirror
+from ganlab.data.feed import Ahead, Feed, Resident, mirror
+from ganlab.draws import Shard
 from ganlab.errors import UserError
 from ganlab.types import Batch
 
@@ -176,8 +177,9 @@ def test_ranks_share_the_batches_of_one(ranks: int, resident: float) -> None:
     several = [Feed(image_set, 8, 3, CPU, resident=resident, shard=Shard(rank, ranks)) for rank in range(ranks)]
     for _ in range(6):
         whole, parts = alone.next(), [feed.next() for feed in several]
-        assert torch.equal(whole.images, torch.cat([part.images for part in parts]))
-        assert torch.equal(whole.condition["labels"], torch.cat([part.condition["labels"] for part in parts]))
+        assert torch.equal(whole.images, torch.stack([part.images for part in parts], 1).flatten(0, 1))
+        labels = torch.stack([part.condition["labels"] for part in parts], 1).flatten()
+        assert torch.equal(whole.condition["labels"], labels)
     assert all(feed.drawn == alone.drawn for feed in several)
 
 

@@ -1,0 +1,214 @@
+"""Several processes that train as one, each on its part of every batch: `torchrun --nproc-per-node=2 train.py …`.
+
+DistributedDataParallel is not used: it expects one backward pass for each forward pass through one network, and a GAN's
+updates go through both, sometimes twice. Gradients are averaged where they are complete, in ``Learner.apply``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from ganlab.errors import TrainingFailed, UserError
+
+PATIENCE = timedelta(hours=2)  # how long ranks wait for one that scores samples, or decodes images
+
+
+class RankLost(TrainingFailed):
+    """Another rank is gone; this one cannot go on alone."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Which process this is, ``rank``, of ``count``; of a single one nothing here does anything.
+
+    What all ranks must call together, in the same order, says so: a rank that calls it alone waits for the others.
+    """
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the rank that writes and speaks."""
+        return self.rank == 0
+
+    @torch.no_grad()
+    def average(self, tensors: Sequence[Tensor]) -> None:
+        """Replaces tensors by their means over the ranks, in one exchange. All together."""
+        if self.count == 1 or not tensors:
+            return
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        dist.all_reduce(flat)
+        _put_back(flat.div_(self.count), tensors)
+
+    @torch.no_grad()
+    def follow_first(self, tensors: Sequence[Tensor]) -> None:
+        """Replaces tensors, of one type, by those of rank 0. All together."""
+        if self.count == 1 or not tensors:
+            return
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        dist.broadcast(flat, 0)
+        _put_back(flat, tensors)
+
+    def means(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Each value's mean over the ranks. All together."""
+        numbers = torch.tensor(list(values.values()), dtype=torch.float64)
+        self.average([numbers])
+        return dict(zip(values, numbers.tolist(), strict=True))
+
+    def most(self, number: int) -> int:
+        """The largest of the ranks' numbers. All together; the processors' own exchange, which waits for no GPU."""
+        if self.count == 1:
+            return number
+        most = torch.tensor(number)
+        dist.all_reduce(most, dist.ReduceOp.MAX)
+        return int(most)
+
+    def gathered(self, fact: Any) -> list[Any]:
+        """What each rank says, rank 0 first: plain values. All together."""
+        if self.count == 1:
+            return [fact]
+        facts: list[Any] = [None] * self.count
+        dist.all_gather_object(facts, fact)
+        return facts
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What one rank refuses inside, all refuse: the UserError of the first one that did. All together."""
+        problem: UserError | None = None
+        try:
+            yield
+        except UserError as error:
+            problem = error
+        told = self.gathered(str(problem) if problem else None)
+        rank, sentence = next(((rank, one) for rank, one in enumerate(told) if one is not None), (0, None))
+        if problem is not None and (str(problem) == sentence or self.count == 1):
+            raise problem
+        if sentence is not None:
+            raise UserError(f"rank {rank}: {sentence}")
+
+
+ALONE = Ranks()
+
+
+def here() -> Ranks:
+    """The ranks that this process has joined."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return ALONE
+    return Ranks(dist.get_rank(), dist.get_world_size())
+
+
+def here_on_this_machine() -> tuple[int, int]:
+    """This process's number among the ranks on this machine, and how many they are."""
+    ours = here()
+    if ours.count == 1:
+        return 0, 1
+    return int(os.environ.get("LOCAL_RANK", ours.rank)), int(os.environ.get("LOCAL_WORLD_SIZE", ours.count))
+
+
+def join() -> Ranks:
+    """Joins the other processes that torchrun has started; nothing happens where it has started none. Raises
+    UserError."""
+    if os.environ.get("WORLD_SIZE", "1") == "1" or here().count > 1:
+        return here()
+    try:
+        # Tensors on a processor go through gloo, in a job on GPUs too: what the ranks agree on waits for no GPU.
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
+        dist.init_process_group(backend, timeout=PATIENCE)
+    except (ValueError, RuntimeError) as error:
+        raise UserError(
+            f"WORLD_SIZE={os.environ['WORLD_SIZE']}: the ranks did not find each other "
+            f"({' '.join(str(error).split())[:200]}); start them with torchrun --nproc-per-node=… train.py …, or take "
+            "WORLD_SIZE out of the environment"
+        ) from error
+    return here()
+
+
+def leave(wait: bool) -> None:
+    """Leaves the other ranks; ``wait`` until all of them do, so that none is ended before it is done."""
+    ours = here()
+    if ours.count > 1 and wait:
+        ours.most(0)
+        dist.destroy_process_group()
+
+
+def is_loss_of_a_rank(error: BaseException) -> bool:
+    """Whether an error is what gloo or NCCL say when another rank does not answer."""
+    signs = ("gloo", "nccl", "connection closed by peer", "connection reset")
+    return here().count > 1 and (isinstance(error, dist.DistError) or any(one in str(error).lower() for one in signs))
+
+
+def reason_of_loss(error: BaseException) -> str:
+    """What gloo or NCCL say in such an error, without the place in their source and their advice."""
+    return re.sub(r"\[[^\]]*/[^\]]*\] *", "", " ".join(str(error).split())).partition(". ")[0][:120]
+
+
+# ------------------------------------------------------------------------------- numbers that belong to a whole batch
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over the ranks, whose gradient is the sum of their gradients, and so on."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        return sum_over_ranks(gradients[0])
+
+
+def sum_over_ranks(x: Tensor) -> Tensor:
+    """The sum of the ranks' tensors, in the shape of each; differentiable, also twice. All together."""
+    if here().count == 1:
+        return x
+    total: Tensor = _Sum.apply(x)
+    return total
+
+
+def mean_over_batch(x: Tensor) -> Tensor:
+    """Mean over the first axis of ``x``, (N, …), and over all ranks' batches, which are equally large. Differentiable,
+    also twice. All together."""
+    count = here().count
+    mean = x.mean(dim=0)
+    if count == 1:
+        return mean
+    return sum_over_ranks(mean) / count
+
+
+def std_of_batch(x: Tensor) -> Tensor:
+    """Standard deviation, a scalar, of all numbers in ``x`` and in the other ranks'. All together."""
+    if here().count == 1:
+        return x.std(correction=0)
+    centred = x - mean_over_batch(x.flatten())
+    return mean_over_batch(centred.square().flatten()).sqrt()
+
+
+@torch.no_grad()
+def whole_batch(x: Tensor) -> tuple[Tensor, slice]:
+    """``x`` (n,) of all ranks, one after the other, without a graph, and where in it this rank's is. All together."""
+    ours = here()
+    own = slice(ours.rank * len(x), (ours.rank + 1) * len(x))
+    if ours.count == 1:
+        return x.detach(), own
+    parts = [torch.empty_like(x) for _ in range(ours.count)]
+    dist.all_gather(parts, x.detach().contiguous())
+    return torch.cat(parts), own
+
+
+def _put_back(flat: Tensor, tensors: Sequence[Tensor]) -> None:
+    parts = flat.split([tensor.numel() for tensor in tensors])
+    for tensor, part in zip(tensors, parts, strict=True):
+        tensor.copy_(part.view(tensor.shape))
