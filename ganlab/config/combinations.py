@@ -254,8 +254,8 @@ def ranks_train_together(settings: Settings, discriminator: DiscriminatorModule 
             )
     if ranks > 1 and settings.divergence.goes_back:
         verdict.refusals.append(
-            f"divergence=rollback on {ranks} ranks: each would read back what rank 0 writes, perhaps on another machine; "
-            "type divergence=stop or divergence=skip"
+            f"divergence=rollback on {ranks} ranks: each would read back what rank 0 writes, perhaps on another "
+            "machine; type divergence=stop or divergence=skip"
         )
     if ranks > 1 and not isinstance(getattr(settings.discriminator, "minibatch", NoMinibatch()), NoMinibatch):
         verdict.warnings.append(

@@ -277,3 +277,10 @@ def test_accumulation_that_is_not_quite_the_same_update_is_told() -> None:
     assert warned()
     assert warned(norm={"generator": {"layer": "layer"}, "discriminator": {"layer": "batch"}})
     assert not warned(norm={"generator": {"layer": "layer"}, "discriminator": {"layer": "layer"}})
+
+
+def test_ranks_do_not_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(combinations, "here", lambda: Ranks(0, 2))
+    with pytest.raises(CannotCombine, match="divergence=rollback on 2 ranks"):
+        tiny(divergence="rollback")
+    tiny(divergence="skip")
