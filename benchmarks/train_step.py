@@ -361,8 +361,8 @@ def overheads(root: Path, device: str) -> None:
     trainer = build_ours(MODELS["dcgan32"], root, runtime={"device": device})
     folder = root / "run"
     folder.mkdir(exist_ok=True)
-    trainer.observers = [Files(folder), TensorBoard(folder, ""), Progress()]
-    for observer in trainer.observers:
+    trainer.audience.observers = [Files(folder), TensorBoard(folder, ""), Progress()]
+    for observer in trainer.audience.observers:
         observer.started(0, trainer.steps)
     for _ in range(3):
         trainer.train_step()
@@ -375,7 +375,7 @@ def overheads(root: Path, device: str) -> None:
         return time.perf_counter() - began
 
     def stepped() -> None:
-        for observer in trainer.observers:
+        for observer in trainer.audience.observers:
             observer.stepped(trainer.step)
 
     average = trainer.generator.average

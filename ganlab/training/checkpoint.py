@@ -187,13 +187,13 @@ class Checkpoints:
     def drop_after(self, step: int) -> None:
         """Takes away the checkpoints of later steps than ``step``, which will be gone through again."""
         for path in self._by_step():
-            if int(_header(path).get("step", 0)) > step:
+            if _step(path) > step:
                 path.unlink(missing_ok=True)
 
     def _by_step(self) -> list[Path]:
         final = self.folder / f"final{SUFFIX}"
         every = [*([final] if final.exists() else []), *numbered(self.folder)]
-        return sorted(every, key=lambda path: int(_header(path).get("step", 0)))
+        return sorted(every, key=_step)
 
 
 def numbered(folder: Path) -> list[Path]:
@@ -227,8 +227,12 @@ def newest(folder: Path, part: str = "") -> tuple[Path, dict[str, Any]]:
 def _steps_of(path: Path) -> int:
     """The step of a checkpoint, from its header alone; as late as can be where that cannot be read, so that it is
     told."""
+    return _step(path, sys.maxsize)
+
+
+def _step(path: Path, unknown: int = 0) -> int:
     step = _header(path).get("step")
-    return step if isinstance(step, int) else sys.maxsize
+    return step if isinstance(step, int) else unknown
 
 
 def _header(path: Path) -> dict[str, Any]:

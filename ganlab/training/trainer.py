@@ -79,7 +79,7 @@ class Trainer:
         assert logging.samples != "auto", "resolved by the configuration"
         self.sampler = Sampler(game, generator, discriminator, feed, machine.device, seed, logging.samples)
         self.checkpoints, self.header = checkpoints, dict(header or {})
-        self.audience, self.observers = Audience(observers), observers
+        self.audience = Audience(observers)
         self.watch = Watch(divergence or Stop())
         # One more than it goes back to: the weights in that may be lost already.
         self.checkpoints.spare = 2 if self.watch.policy.goes_back else 0
@@ -150,7 +150,7 @@ class Trainer:
         try:
             if self.ranks.first:
                 self.checkpoints.clear()
-            for observer in self.observers:
+            for observer in self.audience.observers:
                 observer.started(self.step, self.steps)
             self._loop()
         except RuntimeError as error:

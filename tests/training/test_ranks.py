@@ -187,7 +187,7 @@ def whole_run(rank: int, folder: Path) -> dict[str, Any]:
 
             return told
 
-    stopping.observers = [Stop()]  # type: ignore[list-item]
+    stopping.audience.observers = [Stop()]  # type: ignore[list-item]
     stopping.run()
     found["stopped"] = stopping.step
 
