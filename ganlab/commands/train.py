@@ -160,8 +160,9 @@ def _plain(
     plain = composing.plain(overrides)
     import_plugins(plugins_in(plain))
     if resume is not None:
-        plain, changes = resumed(composing, read, resume.load_config())
-        refuse_saved_programs(plain, read)
+        saved = resume.load_config()
+        refuse_saved_programs(saved, read)
+        plain, changes = resumed(composing, read, saved)
     elif plain.get("resume_override"):
         raise Refused(["resume_override=true goes with resume=…; leave it out, or name the run to go on with"])
     return plain, changes

@@ -10,13 +10,13 @@ from hydra.core.override_parser.types import Override
 from ganlab.config.plain import lookup
 from ganlab.errors import Refused
 
-TYPED = ("evaluation.features", "evaluation.features.path")
+TYPED = ("evaluation", "evaluation.features", "evaluation.features.path")
 
 
-def refuse_saved_programs(plain: dict[str, Any], read: Sequence[Override]) -> None:
-    """Raises Refused where a resumed run's configuration has samples judged by a program (``features=file``:
-    TorchScript, or an exported one) that was not typed."""
-    features = lookup(plain, "evaluation.features")
+def refuse_saved_programs(saved: dict[str, Any], read: Sequence[Override]) -> None:
+    """Raises Refused where the configuration of a run to be resumed has samples judged by a program (``features=file``:
+    TorchScript, or an exported one) and nothing else was typed."""
+    features = lookup(saved, "evaluation.features")
     named = features if isinstance(features, dict) else {"name": features}
     if named.get("name") == "file" and not any(one.key_or_group in TYPED for one in read):
         path = named.get("path", "features.pt")

@@ -104,7 +104,8 @@ def assert_same_runs(one: Path, other: Path) -> None:
         assert json.loads((run / "status.json").read_text())["status"] == "finished"
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(36, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [3, 36])
 def test_a_killed_run_ends_like_one_that_was_left_alone(kills: int, tmp_path: Path) -> None:
     draw = random.Random(kills)
     finish(tmp_path, *SETTINGS, "hydra.run.dir=whole")
@@ -226,6 +227,7 @@ def test_a_disk_that_is_full_from_the_start_is_a_sentence(tmp_path: Path) -> Non
     assert "see to the disk or the folder" in said
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     """It goes on, as if nothing had been, when there is room again."""
     same = [*TINY_OVERRIDES[:-1], "logging.every=1", "checkpoint.every=2"]

@@ -80,7 +80,7 @@ def test_two_processes_train_one_run_and_another_number_goes_on(tmp_path: Path) 
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
-@pytest.mark.parametrize("lost", [0, 1])
+@pytest.mark.parametrize("lost", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_rank_that_dies_ends_the_run_and_it_goes_on(tmp_path: Path, lost: int) -> None:
     process = started(tmp_path, TORCHRUN, *TINY_OVERRIDES, *FOREVER)
     run = wait_for_a_checkpoint(tmp_path, process)
@@ -99,8 +99,16 @@ def test_a_rank_that_dies_ends_the_run_and_it_goes_on(tmp_path: Path, lost: int)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
-@pytest.mark.parametrize("whom", ["one rank", "torchrun"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("whom", "number"),
+    [
+        ("torchrun", signal.SIGTERM),
+        *(
+            pytest.param(whom, number, marks=pytest.mark.slow)
+            for whom, number in (("torchrun", signal.SIGINT), ("one rank", signal.SIGINT), ("one rank", signal.SIGTERM))
+        ),
+    ],
+)
 def test_a_stop_reaches_all_ranks_and_saves(tmp_path: Path, whom: str, number: signal.Signals) -> None:
     process = started(tmp_path, TORCHRUN, *TINY_OVERRIDES, *FOREVER)
     run = wait_for_a_checkpoint(tmp_path, process)
