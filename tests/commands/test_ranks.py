@@ -80,7 +80,8 @@ def test_two_processes_train_one_run_and_another_number_goes_on(tmp_path: Path) 
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
-@pytest.mark.parametrize("lost", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", [0, 1])
 def test_a_rank_that_dies_ends_the_run_and_it_goes_on(tmp_path: Path, lost: int) -> None:
     process = started(tmp_path, TORCHRUN, *TINY_OVERRIDES, *FOREVER)
     run = wait_for_a_checkpoint(tmp_path, process)

@@ -20,6 +20,7 @@ from ganlab.training import checkpoint
 from tests.conftest import TINY_OVERRIDES
 from tests.training.test_trainer import assert_same_state
 
+QUICK = ("dcgan_digits", "grid", "sngan_cifar10", "wgan_gp_mnist")  # the others with make test-all
 RECIPES = sorted(file.stem for file in (config_folder() / "experiment").glob("*.yaml"))
 
 
@@ -186,7 +187,10 @@ def small(plain: dict[str, Any]) -> list[str]:
     return [*size, "data.root=pictures" if kind == "image_folder" else "data.limit=64"]
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize(
+    "recipe",
+    [recipe if recipe in QUICK else pytest.param(recipe, marks=pytest.mark.slow) for recipe in RECIPES],
+)
 def test_every_recipe_goes_on_exactly(recipe: str, pictures: Path) -> None:
     """Four steps are a stop and a resume after any of them, with the recipe's own parts, pretraining and tricks."""
     with composer() as composing:

@@ -126,7 +126,7 @@ def check_image(kind: str, damage: Callable[[bytes], bytes]) -> None:
 kinds_of_images = st.sampled_from(list(IMAGES))
 
 
-@quick(100)
+@quick(50)
 @given(kinds_of_images, damages())
 def test_a_damaged_image_is_read_or_named(kind: str, damage: Callable[[bytes], bytes]) -> None:
     check_image(kind, damage)
@@ -192,7 +192,7 @@ def test_the_whole_files_are_opened(kind: str, tmp_path: Path) -> None:
     assert open_or_refuse(SOURCES[kind[:2]](str(file)), str(tmp_path)) is not None
 
 
-@quick(120)
+@quick(60)
 @given(kinds_of_files, damages())
 def test_a_damaged_file_of_images_is_read_or_refused(kind: str, damage: Callable[[bytes], bytes]) -> None:
     check_file(kind, damage)
@@ -229,7 +229,7 @@ def check_checkpoint(data: bytes) -> None:
             assert folder in (refusal(way) or folder)
 
 
-@quick(60)
+@quick(30)
 @given(damage=damages())
 def test_a_damaged_checkpoint_is_read_or_refused(damage: Callable[[bytes], bytes], whole: Path) -> None:
     check_checkpoint(damage(whole.read_bytes()))
@@ -281,7 +281,7 @@ def _is_written(value: Any) -> bool:
     return True
 
 
-@quick(60)
+@quick(30)
 @given(change=st.data())
 def test_a_checkpoint_that_says_something_else_is_read_or_refused(change: st.DataObject, whole: Path) -> None:
     check_tree(whole, change)

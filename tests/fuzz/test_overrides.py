@@ -96,7 +96,7 @@ def check(
     assert bool(said.err) or code == 0, typed
 
 
-@quick(40)
+@quick(10)
 @given(typed=arguments, flag=flags)
 def test_what_is_typed_is_a_plan_or_refused(
     typed: list[str], flag: list[str], plan: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]
