@@ -84,18 +84,21 @@ class Ranks:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What one rank refuses inside, all refuse: the UserError of the first one that did. All together."""
+        """What one rank refuses inside, or fails at, all do: the UserError or TrainingFailed of the first one that did.
+        All together."""
         problem: UserError | None = None
         try:
             yield
         except UserError as error:
             problem = error
-        told = self.gathered(str(problem) if problem else None)
-        rank, sentence = next(((rank, one) for rank, one in enumerate(told) if one is not None), (0, None))
-        if problem is not None and (str(problem) == sentence or self.count == 1):
+        told = self.gathered((str(problem), isinstance(problem, TrainingFailed)) if problem else None)
+        found = next(((rank, *one) for rank, one in enumerate(told) if one is not None), None)
+        if found is None:
+            return
+        rank, sentence, failed = found
+        if problem is not None and str(problem) == sentence:
             raise problem
-        if sentence is not None:
-            raise UserError(f"rank {rank}: {sentence}")
+        raise (TrainingFailed if failed else UserError)(f"rank {rank}: {sentence}")
 
 
 ALONE = Ranks()

@@ -30,9 +30,8 @@ PAUSE = 1.0  # seconds between the tries to write the last checkpoint of a run, 
 
 @dataclass(frozen=True)
 class CheckpointSettings:
-    """A checkpoint ``every`` so many steps, of which the newest ``keep`` stay; the last step's is ``final`` and
-    stays. A disk may refuse ``retries`` of them in a row; with
-    the next refusal the run ends."""
+    """A checkpoint ``every`` so many steps, of which the newest ``keep`` stay; the last step's is ``final`` and stays.
+    ``retries`` of them in a row may fail to be written; with the next failure the run ends."""
 
     every: Count = 500  # steps
     keep: Count = 2  # files
@@ -159,8 +158,9 @@ class Checkpoints:
 
     def _ended(self, step: int) -> str:
         kept = [path.name for path in (*numbered(self.folder)[-1:], self.folder / f"final{SUFFIX}") if path.exists()]
+        times = f" {self.failures} times in a row" if self.failures > 1 else ""
         return (
-            f"Training ended after step {step}: its checkpoint could not be written {self.failures} times in a row. "
+            f"Training ended after step {step}: its checkpoint could not be written{times}. "
             + (f"{self.folder} still has {' and '.join(kept)}. " if kept else f"{self.folder} holds no checkpoint. ")
             + f"Make room, or let the folder be written to, and go on with resume={self.folder.parent}"
         )
@@ -208,7 +208,8 @@ def newest(folder: Path, part: str = "") -> tuple[Path, dict[str, Any]]:
     # A run that was resumed with more steps has numbered checkpoints that are newer than its old final one.
     candidates = [(int(path.stem.removeprefix("step-")), path) for path in numbered(folder)]
     if final.exists():
-        candidates.append((_steps_of(final), final))
+        # As late as can be where its step cannot be read, so that it is told.
+        candidates.append((_step(final, sys.maxsize), final))
     if not candidates:
         raise UserError(f"{folder} holds no checkpoint; name a run that has saved one")
     problems: list[str] = []
@@ -222,12 +223,6 @@ def newest(folder: Path, part: str = "") -> tuple[Path, dict[str, Any]]:
             log.warning("note: %s; going on from %s", problem, path.name)
         return path, tree
     raise UserError("; ".join(problems))
-
-
-def _steps_of(path: Path) -> int:
-    """The step of a checkpoint, from its header alone; as late as can be where that cannot be read, so that it is
-    told."""
-    return _step(path, sys.maxsize)
 
 
 def _step(path: Path, unknown: int = 0) -> int:

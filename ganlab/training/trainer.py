@@ -275,11 +275,15 @@ class Trainer:
         failed, or where the ranks' weights differ."""
         self.meter.average(self.ranks)
         self._compare_weights()
-        if self.ranks.first:
-            self.audience.tell(lambda observer: observer.flush())
-            done = self.step == self.steps and not numbered
-            if not self.checkpoints.save(self.step, self.state(), final=done, last=last or done):
-                return False
+        written = False
+        with self.ranks.together():
+            if self.ranks.first:
+                self.audience.tell(lambda observer: observer.flush())
+                done = self.step == self.steps and not numbered
+                written = self.checkpoints.save(self.step, self.state(), final=done, last=last or done) is not None
+        # All ranks know of it: whether they save once more before they stop follows from that.
+        if self.ranks.most(int(written)) == 0:
+            return False
         self.saved_step = self.step
         return True
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -100,7 +102,8 @@ def a_rank(rank: int, folder: str, cache: str, work: Callable[[int, Path], Any])
     os.environ["GANLAB_CACHE"] = cache
     torch.set_num_threads(1)
     place = Path(folder)
-    torch.distributed.init_process_group("gloo", f"file://{place / 'store'}", rank=rank, world_size=2)
+    patience = timedelta(minutes=2)  # a rank that waits in vain fails the test
+    torch.distributed.init_process_group("gloo", f"file://{place / 'store'}", patience, 2, rank)
     torch.save(work(rank, place), place / f"{rank}.pt")
     while not all((place / f"{one}.pt").exists() for one in range(2)):
         time.sleep(0.01)  # the other may still be answered
@@ -183,16 +186,42 @@ def whole_run(rank: int, folder: Path) -> dict[str, Any]:
     stopping.steps, stopping.stop_requested = 50, False
 
     class Stop:
+        """Tells rank 1 to stop after a step."""
+
+        whom, step = stopping, 3
+
         def __getattr__(self, name: str) -> Callable[..., None]:
             def told(*arguments: Any) -> None:
-                if name == "stepped" and rank == 1 and arguments[0] == 3:
-                    stopping.stop_requested = True
+                if name == "stepped" and rank == 1 and arguments[0] == self.step:
+                    self.whom.stop_requested = True
 
             return told
 
     stopping.audience.observers = [Stop()]  # type: ignore[list-item]
     stopping.run()
     found["stopped"] = stopping.step
+
+    # A disk that refuses rank 0's first checkpoint, at whose step it is told to stop; then one that refuses them all.
+    found["full disk"] = []
+    for refused, retries in ((1, 3), (100, 0)):
+        full = built(folder / f"refused-{refused}", checkpoint={"every": 2, "retries": retries})
+        full.steps, tries = 50, []
+
+        def write(path: Path, tree: dict[str, Any], whole: Any = checkpoint.write) -> None:
+            tries.append(path.name)  # noqa: B023
+            if len(tries) <= refused:  # noqa: B023
+                raise OSError("No space left on device")
+            whole(path, tree)
+
+        stop_at_2 = Stop()
+        stop_at_2.whom, stop_at_2.step = full, 2
+        full.audience.observers = [stop_at_2]  # type: ignore[list-item]
+        with mock.patch("ganlab.training.checkpoint.write", write):
+            try:
+                full.run()
+                found["full disk"].append([full.step, tries])
+            except TrainingFailed as error:
+                found["full disk"].append(str(error))
 
     # Weights that drift apart.
     differing = built(folder / "differing", checkpoint={"every": 1})
@@ -259,6 +288,15 @@ def test_all_ranks_stop_at_the_same_step(runs: tuple[Path, list[dict[str, Any]]]
     folder, found = runs
     assert [one["stopped"] for one in found] == [3, 3]
     assert checkpoint.newest(folder / "stopped" / "checkpoints")[1]["step"] == 3
+
+
+def test_all_ranks_learn_whether_the_first_could_save(runs: tuple[Path, list[dict[str, Any]]]) -> None:
+    folder, found = runs
+    (first, ended), (other, others_ended) = (one["full disk"] for one in found)
+    assert [first, other] == [[2, ["step-0000002.safetensors"] * 2], [2, []]]
+    assert checkpoint.newest(folder / "refused-1" / "checkpoints")[1]["step"] == 2
+    assert "Training ended after step 2: its checkpoint could not be written. " in ended
+    assert others_ended == f"rank 0: {ended}"
 
 
 def test_weights_that_differ_are_told_and_not_saved(runs: tuple[Path, list[dict[str, Any]]]) -> None:
