@@ -229,6 +229,7 @@ ELSEWHERE = {
     "runtime.device": "test_rules.test_what_the_machine_has_not",
     "runtime.threads": "test_every_setting.test_threads_and_bar",
     "runtime.cuda_graph": "test_cuda_graph",
+    "runtime.deterministic": "test_device.test_deterministic_kernels_are_one_jobs_choice",
     "logging.progress": "test_every_setting.test_threads_and_bar",
     "discriminator.backbone": "test_backbone.test_parameters_are_torchvisions_without_the_classifier",
     **{

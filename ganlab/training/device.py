@@ -31,7 +31,9 @@ class Runtime:
     machine its share of the processors. ``cache`` is the folder for decoded images, null the person's own cache folder;
     on the device they stay where they fit into the share ``resident`` of its memory. ``fast`` takes shorter ways to the
     same numbers, but for rounding; without it each layer is computed by itself, as PyTorch has it. ``cuda_graph`` on a
-    GPU: each training step as one recorded graph of kernels, with the same results; auto where nothing forbids it."""
+    GPU: each training step as one recorded graph of kernels, with the same results; auto where nothing forbids it.
+    ``deterministic`` takes kernels that give the same numbers each time on a GPU too, where they are slower; on the CPU
+    they do without it."""
 
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
@@ -41,6 +43,7 @@ class Runtime:
     cache: str | None = None
     resident: Fraction = 0.5
     cuda_graph: CudaGraph = "auto"
+    deterministic: bool = False
 
     def resolve(self) -> Machine:
         """The device and precision to compute with. Raises UserError where this machine has not what was asked for."""
@@ -67,7 +70,9 @@ class Runtime:
             )
         if self.cuda_graph == "on" and precision == "fp16":
             raise UserError(f"runtime.cuda_graph=on: {HALF_MOVES}, or runtime.cuda_graph=auto")
-        return Machine(device, DTYPES[precision], self.threads, self.channels_last, self.fast, self.cuda_graph)
+        return Machine(
+            device, DTYPES[precision], self.threads, self.channels_last, self.fast, self.cuda_graph, self.deterministic
+        )
 
 
 @dataclass(frozen=True)
@@ -80,11 +85,17 @@ class Machine:
     channels_last: bool = False
     fast: bool = True
     cuda_graph: CudaGraph = "auto"
+    deterministic: bool = False
 
     def prepare(self) -> None:
-        """What concerns the whole process: its threads and its memory. The job before this one in a sweep may have set
-        others."""
+        """What concerns the whole process: its threads, its memory and its choice of kernels. The job before this one
+        in a sweep may have set others."""
         torch.set_num_threads(self.threads or _share_of_threads())
+        if self.deterministic:
+            # cuBLAS reads it once, before its first product; without it, streams take turns at one workspace.
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(self.deterministic)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nothing reads what it has not written
         if self.device.type == "cuda" and here_on_this_machine()[1] > 1:
             torch.cuda.set_device(self.device)  # NCCL's own memory goes there
         if self.fast and self.device.type == "cpu":
@@ -102,6 +113,12 @@ class Machine:
 
     def __str__(self) -> str:
         return f"{self.device} {next(name for name, dtype in DTYPES.items() if dtype == self.dtype)}"
+
+
+def without_deterministic_kernel(error: RuntimeError) -> str | None:
+    """The name of the operation of which PyTorch has no deterministic kernel, where ``error`` says that."""
+    name, found, _ = str(error).partition(" does not have a deterministic implementation")
+    return name.split()[-1] if found else None
 
 
 def _own(device: torch.device) -> torch.device:

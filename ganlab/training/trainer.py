@@ -18,7 +18,7 @@ from ganlab.ranks import ALONE, RankLost, Ranks, is_loss_of_a_rank, reason_of_lo
 from ganlab.table import Count, Range
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.cuda_graph import Outside, graphs
-from ganlab.training.device import Machine
+from ganlab.training.device import Machine, without_deterministic_kernel
 from ganlab.training.divergence import Divergence, Stop, Watch
 from ganlab.training.feed import Feed
 from ganlab.training.held_out import judge_held_out
@@ -145,8 +145,8 @@ class Trainer:
     def run(self) -> None:
         """Trains until ``steps`` are done or ``stop_requested`` is set, on any rank, and saves. Raises TrainingFailed
         where gradients are no longer finite, the weights being those of the last finite update then, where checkpoints
-        can no longer be written, and where another rank is gone or has other weights; what is saved stays. Raises
-        OSError where nothing can be written from the start."""
+        can no longer be written, where another rank is gone or has other weights, and where there is no deterministic
+        kernel; what is saved stays. Raises OSError where nothing can be written from the start."""
         try:
             if self.ranks.first:
                 self.checkpoints.clear()
@@ -154,6 +154,11 @@ class Trainer:
                 observer.started(self.step, self.steps)
             self._loop()
         except RuntimeError as error:
+            if name := without_deterministic_kernel(error):
+                raise TrainingFailed(
+                    f"runtime.deterministic=true: PyTorch has no deterministic kernel of {name} for the "
+                    f"{self.machine.device.type}; choose another component, or type runtime.deterministic=false"
+                ) from error
             if not is_loss_of_a_rank(error):
                 raise
             raise RankLost(

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
-from ganlab.training import device
+from ganlab.errors import TrainingFailed
+from ganlab.training import checkpoint, device
 from ganlab.training.device import Machine, Runtime, hold_memory
+from ganlab.training.trainer import Trainer
+from ganlab.types import Augment
 
 PAGES = """
 import resource, sys
@@ -70,3 +79,63 @@ def test_bf16_without_a_processor_for_it_is_told(
     with caplog.at_level(logging.WARNING, "ganlab"):
         assert Runtime(device="cpu", precision="bf16").resolve().dtype == torch.bfloat16
     assert "slower than float32" in caplog.text
+
+
+@pytest.fixture
+def own_kernels() -> Iterator[None]:
+    before = torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory
+    yield
+    torch.use_deterministic_algorithms(before[0])
+    torch.utils.deterministic.fill_uninitialized_memory = before[1]
+
+
+@pytest.mark.usefixtures("own_kernels")
+def test_deterministic_kernels_are_one_jobs_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    for chosen in (True, False):
+        Runtime(device="cpu", deterministic=chosen).resolve().prepare()
+        assert torch.are_deterministic_algorithms_enabled() is chosen
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+@dataclass(frozen=True)
+class Putting(Augment):
+    """Puts numbers in places that may be the same, in whatever order, as nothing that ganlab has does."""
+
+    def __call__(self, images: Tensor, draw: torch.Generator, progress: float | Tensor) -> Tensor:
+        return images.clone().put_(torch.zeros(2, dtype=torch.int64), torch.zeros(2))
+
+
+@pytest.mark.usefixtures("own_kernels")
+def test_a_component_without_a_deterministic_kernel_ends_training_with_a_sentence(
+    make_trainer: Callable[..., Trainer],
+) -> None:
+    for chosen in (False, True):
+        machine = Machine(torch.device("cpu"), torch.float32, deterministic=chosen)
+        machine.prepare()
+        trainer = make_trainer(machine=machine, steps=1)
+        trainer.game = replace(trainer.game, augments={"putting": Putting()})
+        if chosen:
+            with pytest.raises(TrainingFailed, match=r"deterministic kernel of put_ for the cpu; .*=false"):
+                trainer.run()
+        else:
+            trainer.run()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.usefixtures("own_kernels")
+@pytest.mark.parametrize("changes", [{}, {"loss": "wasserstein", "regularizer": {"gradient_penalty": {}}}])
+def test_on_a_gpu_resume_is_exact_with_deterministic_kernels(
+    make_trainer: Callable[..., Trainer], tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    machine = Machine(torch.device("cuda"), torch.float32, channels_last=True, deterministic=True)
+    machine.prepare()
+    changes = {**changes, "steps": 8, "checkpoint": {"every": 4}}
+    unbroken = make_trainer(machine=machine, folder=tmp_path / "a", **changes)
+    unbroken.run()
+    resumed = make_trainer(machine=machine, folder=tmp_path / "b", **changes)
+    resumed.restore(checkpoint.read(tmp_path / "a" / "checkpoints" / "step-0000004.safetensors"))
+    resumed.run()
+    assert [one.fingerprint() for one in (unbroken.generator, unbroken.discriminator)] == [
+        one.fingerprint() for one in (resumed.generator, resumed.discriminator)
+    ]

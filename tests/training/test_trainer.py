@@ -236,20 +236,6 @@ def test_parametrizations_start_from_the_initialized_weight(make_trainer: Make) 
     torch.testing.assert_close(layer.applied_weight(), layer.weight / largest, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp32"])
-def test_mixed_precision_is_near_float32(make_trainer: Make, precision: str) -> None:
-    """Losses of the first step; bf16 has 8 bits of mantissa."""
-    losses = []
-    for one in ("fp32", precision):
-        recorder = Recorder()
-        trainer = make_trainer(observers=(recorder,), steps=1, runtime={"precision": one})
-        trainer.run()
-        losses.append(recorder.values[0]["discriminator/loss"])
-        assert trainer.generator.parameters[0].dtype == torch.float32
-    assert losses[0] == pytest.approx(losses[1], rel=0.02)
-    assert (losses[0] == losses[1]) is (precision == "fp32")
-
-
 def test_channels_last_is_the_same_arithmetic(make_trainer: Make) -> None:
     last, first = make_trainer(), make_trainer(runtime={"channels_last": False})
     for trainer in (last, first):
