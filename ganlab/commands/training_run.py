@@ -32,6 +32,9 @@ from ganlab.training.trainer import Trainer
 
 log = logging.getLogger("ganlab")
 
+# What a second signal does. Not what was there before: a job in the background of a script inherits that Ctrl-C does
+# nothing.
+AT_ONCE: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 ECHO = 3.0  # seconds in which another signal to one of several ranks counts as the same
 
 
@@ -253,9 +256,9 @@ def _stopping(trainer: Trainer) -> Iterator[list[int]]:
             first = first or time.monotonic()
             if not again or time.monotonic() - first < ECHO:
                 return
-            signal.signal(number, before[signal.Signals(number)])
+            signal.signal(number, AT_ONCE[number])
             signal.raise_signal(number)
-        signal.signal(number, before[signal.Signals(number)])
+        signal.signal(number, AT_ONCE[number])
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -163,9 +163,11 @@ class Slow(BCE):
 
 
 def test_a_second_ctrl_c_leaves_at_once(tmp_path: Path) -> None:
-    """The first one waits for a step of a minute."""
+    """The first one waits for a step of a minute; a job in the background of a script inherits that it is ignored."""
     (tmp_path / "slow.py").write_text(SLOW)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     process = start(tmp_path, *TINY_OVERRIDES, "plugins=[slow]", "loss.name=slow", "hydra.run.dir=run")
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 60
     while not (tmp_path / "began").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
