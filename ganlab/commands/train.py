@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
 
 from ganlab import run_folder
-from ganlab.commands.training_run import Outcome, ready, train
+from ganlab.commands.job import exit_code, exit_code_of, hydra_job, plain_configuration, resumed_folder, run
+from ganlab.commands.training_run import ready
 from ganlab.config import CannotCombine, Configuration, configure
-from ganlab.config.compose import CONFIG_NAME, Composer, composer, config_folder, import_plugins, plugins_in
-from ganlab.config.programs import refuse_saved_programs
-from ganlab.config.resume import Change, resumed, table
-from ganlab.errors import Refused, TrainingFailed, UserError, in_one_line
-from ganlab.ranks import RankLost, Ranks, here, is_loss_of_a_rank, join, leave
+from ganlab.config.compose import CONFIG_NAME, Composer, composer, config_folder
+from ganlab.errors import Refused, TrainingFailed, UserError
+from ganlab.ranks import Ranks, here, is_loss_of_a_rank, join, leave
 from ganlab.run_folder import RunFolder
 
 log = logging.getLogger("ganlab")
 
-MOST_CHECKED = (
-    256  # jobs of a sweep that are composed before the first one runs; the rest is checked when its turn comes
-)
-
-OmegaConf.register_new_resolver("ganlab_job_name", run_folder.job_name, replace=True)
-
-_ended: list[RunFolder] = []  # by this process: a launcher may run jobs in others
-_outcomes: list[Outcome] = []  # the same; what is kept where the disk is full
+# Jobs of a sweep that are composed before the first one runs; the rest is checked when its turn comes.
+MOST_CHECKED = 256
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> int:
@@ -94,7 +82,7 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
             overrides.append(f"hydra.job.config.override_dirname.exclude_keys=[{','.join(fixed)}]")
             resume = None
         else:
-            resume = _resumed_folder(read)
+            resume = resumed_folder(read)
             if resume is not None:  # from here on this very folder, whatever `latest` may mean by then
                 overrides.append(f"++resume={_quoted(str(resume.path))}")
             configuration = _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
@@ -110,9 +98,9 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
                 overrides.append(_folder_override(read, resume, multirun))
     if not ranks.first:  # Hydra would make folders and logs of its own
         with composer(args.config_dir) as composing:
-            return _exit_code_of(_run(lambda: composing, overrides, RunFolder(ranks.gathered(None)[0])))
+            return exit_code_of(run(lambda: composing, overrides, RunFolder(ranks.gathered(None)[0])))
     _hand_to_hydra(program, [*flags, *overrides])
-    return 0 if shows else _exit_code(overrides[-1] if multirun else None)
+    return 0 if shows else exit_code(overrides[-1] if multirun else None)
 
 
 def _refuse_flags(args: argparse.Namespace) -> None:
@@ -140,32 +128,10 @@ def _refuse_flags(args: argparse.Namespace) -> None:
 
 def _hand_to_hydra(program: str, arguments: list[str]) -> None:
     sys.argv = [program, *arguments]
-    hydra.main(config_path=str(config_folder()), config_name=CONFIG_NAME, version_base="1.3")(_job)()
+    hydra.main(config_path=str(config_folder()), config_name=CONFIG_NAME, version_base="1.3")(hydra_job)()
 
 
 # ---------------------------------------------------------------------------------------------- before a folder is made
-
-
-def _resumed_folder(read: Sequence[Override]) -> RunFolder | None:
-    named = [one.value() for one in read if one.key_or_group == "resume"]
-    return run_folder.find(str(named[-1])) if named and named[-1] is not None else None
-
-
-def _plain(
-    composing: Composer, read: Sequence[Override], overrides: Sequence[str], resume: RunFolder | None
-) -> tuple[dict[str, Any], list[Change]]:
-    """The plain configuration of one job, and what it changes of the run that it resumes; a recipe's plugins are
-    imported. Raises Refused."""
-    changes: list[Change] = []
-    plain = composing.plain(overrides)
-    import_plugins(plugins_in(plain))
-    if resume is not None:
-        saved = resume.load_config()
-        refuse_saved_programs(saved, read)
-        plain, changes = resumed(composing, read, saved)
-    elif plain.get("resume_override"):
-        raise Refused(["resume_override=true goes with resume=…; leave it out, or name the run to go on with"])
-    return plain, changes
 
 
 def _check_job(
@@ -180,7 +146,7 @@ def _check_job(
         raise Refused(
             [f"{text}: several values are a sweep, which needs -m; a list needs brackets" for text in several]
         )
-    plain, _ = _plain(composing, read, overrides, resume)
+    plain, _ = plain_configuration(composing, read, overrides, resume)
     configuration = configure(plain, composing.suggestions)
     if look_at_data:
         ready(configuration.settings, resume)
@@ -197,7 +163,7 @@ def _check_sweep(composing: Composer, read: Sequence[Override], overrides: Seque
     refused: dict[str, CannotCombine] = {}
     for number, job in enumerate(jobs[:MOST_CHECKED]):
         try:
-            plain, _ = _plain(composing, composing.read(job), job, None)
+            plain, _ = plain_configuration(composing, composing.read(job), job, None)
             settings = configure(plain, composing.suggestions).settings
             try:
                 ready(settings, None)
@@ -243,96 +209,3 @@ def _folder_override(read: Sequence[Override], resume: RunFolder | None, multiru
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-# -------------------------------------------------------------------------------------------------------------- the job
-
-
-def _job(composed: DictConfig) -> None:
-    """What Hydra runs, once or for each job of a sweep. Its folder tells how it ended; nothing is raised, so that the
-    next job runs too, and nothing of this one stays in memory."""
-    logging.raiseExceptions = False  # train.log on a full disk: its lines are lost, and no traceback takes their place
-    outcome = _attempt()
-    _outcomes.append(outcome)
-    if outcome.status == "stopped" and HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise KeyboardInterrupt(outcome.facts["exit_code"])
-
-
-def _attempt() -> Outcome:
-    job = HydraConfig.get()
-    folder = RunFolder(run_folder.shown(Path(job.runtime.output_dir)))
-    _ended.append(folder)
-    if (folder.path / "config.yaml").exists() and job.mode == RunMode.MULTIRUN:
-        log.error("%s: there is a run already; leave hydra.sweep.subdir to ganlab", folder.path)
-        return Outcome("refused")
-    here().gathered(str(folder.path))  # the others wait for its name
-    outcome = _run(Composer, list(job.overrides.task), folder)
-    try:
-        folder.save_status(outcome.status, outcome.reason, **outcome.facts)
-    except OSError as error:
-        log.error("%s: how it ended could not be written (%s)", folder.path, in_one_line(error))
-    return outcome
-
-
-def _run(composed: Callable[[], Composer], overrides: list[str], folder: RunFolder) -> Outcome:
-    """Trains in ``folder`` what is composed of ``overrides``, and says how that ended."""
-    try:
-        composing = composed()
-        read = composing.read(overrides)
-        resume = _resumed_folder(read)
-        plain, changes = _plain(composing, read, overrides, resume)
-        if resume is None and here().first:
-            folder.save_config(plain)  # what was asked for, also where it is refused
-        configuration = configure(plain, composing.suggestions)
-        if changes:
-            log.info("Changed on resume:\n%s", table(changes))
-        outcome = train(configuration, folder, resume)
-    except TrainingFailed as error:
-        outcome = Outcome("failed", str(error))
-        # All ranks find the same; where it was the first one that was lost, the second tells.
-        if here().first or (here().rank == 1 and isinstance(error, RankLost)):
-            log.error("%s", error)
-    except UserError as error:
-        outcome = Outcome("refused", str(error))
-        log.error("%s", error)
-    except OSError as error:  # a full disk, a folder that was taken away or may not be written to
-        where = f"{error.filename}: " if error.filename else ""
-        outcome = Outcome("failed", f"{where}{error.strerror or in_one_line(error)}")
-        log.error("%s. Nothing of what was saved before is lost; see to the disk or the folder", outcome.reason)
-    except KeyboardInterrupt:  # the second one, which does not wait for the step and its checkpoint
-        if here().first:
-            with contextlib.suppress(OSError):
-                folder.save_status("stopped", "left at once, after its last checkpoint", exit_code=130)
-        raise
-    except Exception as error:
-        if is_loss_of_a_rank(error):
-            log.error("Another rank ended while this one made itself ready.")
-            return Outcome("failed", "another rank ended before training began")
-        # Ours, not the person's: all of it goes into the log, and a sweep goes on.
-        outcome = Outcome("failed", f"{type(error).__name__}: {error}")
-        log.exception("This run failed.")
-    return outcome
-
-
-def _exit_code_of(outcome: Outcome) -> int:
-    exits = {"finished": 0, "refused": 2, "stopped": int(outcome.facts.get("exit_code", 130))}
-    return exits.get(outcome.status, 1)
-
-
-def _exit_code(sweep: str | None) -> int:
-    """The exit code of the jobs that ran; of a sweep with a summary, since it may be long past."""
-    if sweep is None:
-        return _exit_code_of(_outcomes[-1])
-    folder = Path(sweep.partition("=")[2].strip('"'))
-    found = sorted(folder.glob("*/status.json"), key=lambda path: (len(path.parent.name.split("-")[0]), path))
-    folders = [RunFolder(path.parent) for path in found] or _ended
-    ended = {one.path.name: one.status() for one in folders}
-    counts = {
-        word: sum(status["status"] == word for status in ended.values()) for word in ("finished", "refused", "failed")
-    }
-    print(f"\n{', '.join(f'{count} {word}' for word, count in counts.items() if count)} in {folder}")
-    for name, status in ended.items():
-        if status["status"] != "finished":
-            print(f"  {name}: {status['status']}: {' '.join(status['reason'].split())}")
-    print("Look at them side by side: tensorboard --logdir", folder)
-    return 1 if counts["failed"] else 0 if counts["finished"] else 2
