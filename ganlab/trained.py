@@ -16,7 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ganlab import run_folder, streams
+from ganlab import run_folder, streams, tree_file
 from ganlab.config import auto
 from ganlab.config.build import build_generator
 from ganlab.config.model import Model, shapes_of
@@ -27,7 +27,7 @@ from ganlab.errors import Refused, UserError, in_one_line, nearest
 from ganlab.monitor.grid import pixels
 from ganlab.networks import GeneratorModule, parametrize
 from ganlab.points import POINT
-from ganlab.training import checkpoint as checkpoints
+from ganlab.training.checkpoint import newest
 from ganlab.training.device import find_device
 from ganlab.types import Latent, Shapes
 
@@ -271,18 +271,18 @@ def _read(source: str | Path, chosen: int | str | None) -> tuple[Path, dict[str,
     part = "/generator/"
     if os.path.isdir(path):  # False for any name; Path raises at one that is too long
         folder = path / "checkpoints" if (path / "checkpoints").is_dir() else path
-        there = sorted(folder.glob(f"*{checkpoints.SUFFIX}"))
+        there = sorted(folder.glob(f"*{tree_file.SUFFIX}"))
         if not there:
             raise UserError(f"{path} holds no checkpoint; name the folder of a run that has saved one, or a file")
         if chosen is None:
-            path, tree = checkpoints.newest(folder, part)
+            path, tree = newest(folder, part)
         else:
-            name = f"step-{chosen:07d}" if isinstance(chosen, int) else chosen.removesuffix(checkpoints.SUFFIX)
-            path = folder / f"{name}{checkpoints.SUFFIX}"
+            name = f"step-{chosen:07d}" if isinstance(chosen, int) else chosen.removesuffix(tree_file.SUFFIX)
+            path = folder / f"{name}{tree_file.SUFFIX}"
             if path not in there:
                 names = ", ".join(one.stem for one in there)
                 raise UserError(f"checkpoint={chosen}: {folder} has no {path.name}; there are {names}")
-            tree = checkpoints.read(path, part)
+            tree = tree_file.read(path, part)
     else:
         if path.suffix in (".onnx", ".pt2"):
             raise UserError(
@@ -293,7 +293,7 @@ def _read(source: str | Path, chosen: int | str | None) -> tuple[Path, dict[str,
             raise UserError(f"checkpoint={chosen}: it chooses in a run folder, and {path} is none; leave it out")
         if not os.path.exists(path):
             raise UserError(f"{path}: there is no such run folder or file")
-        tree = checkpoints.read(path, part)
+        tree = tree_file.read(path, part)
     if not isinstance(tree, dict) or not isinstance(tree.get("settings"), dict):
         raise UserError(f"{path} does not say with which settings it was trained; it holds no generator to load")
     return path, tree

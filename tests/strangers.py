@@ -26,14 +26,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganlab import trained
+from ganlab import trained, tree_file
 from ganlab.data.archives import Tar, Zip
 from ganlab.data.arrays import Arrays
 from ganlab.data.image_folder import ImageFolder
 from ganlab.data.stored import Stored
 from ganlab.errors import UserError
 from ganlab.initializers import weight_files
-from ganlab.training import checkpoint
 
 ROOM = 1 << 30  # bytes that opening may take beside what the packages take
 TRAP = "ran"  # the folder that is there when code from a file has run
@@ -304,7 +303,7 @@ def opened(source: Stored, cache: Path) -> str:
 
 WAYS: dict[str, dict[str, Callable[[Path, Path], object]]] = {
     ".safetensors": {
-        "read": lambda path, cache: checkpoint.read(path),
+        "read": lambda path, cache: tree_file.read(path),
         "load": lambda path, cache: trained.load(path),
         "weights": lambda path, cache: weight_files.read(path, "generator", "auto"),
     },

@@ -14,7 +14,7 @@ import torch
 import yaml
 
 import ganlab
-from ganlab import run_folder
+from ganlab import run_folder, tree_file
 from ganlab.commands import evaluate, export, sample
 from ganlab.commands import train as train_command
 from ganlab.errors import UserError
@@ -353,7 +353,7 @@ def test_what_judges_samples_is_read_as_tensors_alone(tmp_path: Path, monkeypatc
 
 def test_checkpoints_of_a_folder_that_somebody_filled(tmp_path: Path) -> None:
     """Whichever is newest by its own word: those that cannot be read are named, and a whole one is taken."""
-    checkpoint.write(tmp_path / "step-0000001.safetensors", {"step": 1})
+    tree_file.write(tmp_path / "step-0000001.safetensors", {"step": 1})
     (tmp_path / "final.safetensors").write_bytes(strangers.SAFETENSORS["a deep text"]())
     assert checkpoint.newest(tmp_path)[1]["step"] == 1
     (tmp_path / "final.safetensors").write_bytes(strangers.said('{"format": 1, "tree": {"tree": {"step": Infinity}}}'))

@@ -16,12 +16,12 @@ import torch
 from PIL import Image
 
 import ganlab
+from ganlab import tree_file
 from ganlab.commands.training_run import open_data
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.errors import UserError
 from ganlab.run_folder import RunFolder
-from ganlab.training import checkpoint
 from tests.conftest import tiny
 
 EMA = {"averaging": {"name": "ema", "decay": 0.5}}
@@ -62,9 +62,9 @@ def final(run: Path) -> Path:
 
 
 def changed(source: Path, target: Path, change: Callable[[dict[str, Any]], object]) -> Path:
-    tree = checkpoint.read(source)
+    tree = tree_file.read(source)
     change(tree)
-    checkpoint.write(target, tree)
+    tree_file.write(target, tree)
     return target
 
 
@@ -75,7 +75,7 @@ def test_it_makes_what_the_trainer_made(variant: Path, tmp_path: Path) -> None:
     """Beside the trainer itself, restored from the same checkpoint."""
     settings = configure(RunFolder(variant).load_config()).settings
     trainer = build_trainer(settings, settings.runtime.resolve(), open_data(settings.data), tmp_path, initialize=False)
-    trainer.restore(checkpoint.read(final(variant)))
+    trainer.restore(tree_file.read(final(variant)))
     average = trainer.generator.average
     generator = ganlab.load(variant, device="cpu")
     assert (generator.step, generator.weights) == (2, "average" if average else "network")

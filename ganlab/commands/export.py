@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ganlab import __version__, run_folder
+from ganlab import __version__, run_folder, tree_file
 from ganlab.commands.arguments import Help, run_command
 from ganlab.commands.model_card import model_card
 from ganlab.config.model import Model
@@ -25,7 +25,6 @@ from ganlab.config.parse import dump
 from ganlab.errors import UserError
 from ganlab.networks import settle
 from ganlab.trained import TrainedGenerator, load
-from ganlab.training import checkpoint as checkpoints
 
 SUMMARY = """a trained generator as a file to take home
 
@@ -174,7 +173,7 @@ def _write_safetensors(generator: TrainedGenerator, described: Mapping[str, Any]
         "step": generator.step,
         "generator": {generator.weights: generator.network.state_dict()},
     }
-    checkpoints.write(path, tree)
+    tree_file.write(path, tree)
 
 
 def _write_onnx(generator: TrainedGenerator, described: Mapping[str, Any], path: Path) -> None:

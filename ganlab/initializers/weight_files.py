@@ -3,7 +3,6 @@ reader for tensors alone."""
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
 from collections.abc import Mapping
@@ -16,9 +15,9 @@ import torch
 from torch import Tensor
 
 from ganlab.errors import UserError, in_one_line
+from ganlab.tree_file import BROKEN, MARK, SUFFIX, step_of, tree_of
 from ganlab.types import Layer, as_matrix
 
-CHECKPOINT_FORMAT = 1
 PARTS = ("generator", "discriminator")
 PARAMETRIZATION = ".parametrization."
 HOW = "type the path of a run folder, of a ganlab checkpoint, or of a .safetensors or .pth file of weights"
@@ -166,20 +165,10 @@ def _file(path: Path) -> Path:
     if not os.path.isdir(path):
         raise UserError(f"{path} is not there; {HOW}")
     folder = path / "checkpoints" if (path / "checkpoints").is_dir() else path
-    found = [(step, file) for file in sorted(folder.glob("*.safetensors")) if (step := _steps_of(file)) is not None]
+    found = [(step, file) for file in sorted(folder.glob(f"*{SUFFIX}")) if (step := step_of(file, -1)) >= 0]
     if not found:
         raise UserError(f"{path} holds no whole ganlab checkpoint; {HOW}")
     return max(found)[1]
-
-
-def _steps_of(file: Path) -> int | None:
-    try:
-        with _opened(file) as opened:
-            header = _header(file, opened)
-    except UserError:
-        return None
-    step = (header or {}).get("step")
-    return step if isinstance(step, int) else None
 
 
 def _is_pytorch(file: Path) -> bool:
@@ -215,31 +204,15 @@ def _need_unpacked(file: Path) -> None:
 
 
 def _header(file: Path, opened: Any) -> dict[str, Any] | None:
-    """What a ganlab checkpoint says of itself, tensors left out; None where the file is another one's."""
-    text = (opened.metadata() or {}).get("ganlab")
-    if text is None:
+    """What a ganlab checkpoint says of itself, tensors left out; None where the file is another one's. Raises
+    UserError."""
+    if MARK not in (opened.metadata() or {}):
         return None
     try:
-        header = json.loads(text)
-        version = header["format"]
-        tree = _unwrapped(header["tree"]) if version == CHECKPOINT_FORMAT else {}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        tree = None
-    if not isinstance(tree, dict):
-        raise UserError(f"{file} is not a whole ganlab checkpoint; {HOW}")
-    if version != CHECKPOINT_FORMAT:
-        raise UserError(f"{file} has checkpoint format {version}; this ganlab reads format {CHECKPOINT_FORMAT}")
-    return tree
-
-
-def _unwrapped(node: Any) -> Any:
-    if not isinstance(node, dict):
-        return node
-    if "tensor" in node:
-        return None
-    if "list" in node:
-        return [_unwrapped(value) for value in node["list"]]
-    return {key: _unwrapped(value) for key, value in node["tree"].items()}
+        return tree_of(file, opened)
+    except BROKEN:
+        pass
+    raise UserError(f"{file} is not a whole ganlab checkpoint; {HOW}")
 
 
 def _setting(header: dict[str, Any], part: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 from torch import Tensor
 
+from ganlab import tree_file
 from ganlab.commands import training_run
 from ganlab.commands.train import main
 from ganlab.training import checkpoint
@@ -86,7 +87,7 @@ def scalars(run: Path) -> dict[str, list[tuple[int, str]]]:
 
 
 def assert_same_runs(one: Path, other: Path) -> None:
-    ours, theirs = (flat(checkpoint.read(run / "checkpoints" / "final.safetensors")) for run in (one, other))
+    ours, theirs = (flat(tree_file.read(run / "checkpoints" / "final.safetensors")) for run in (one, other))
     assert ours.keys() == theirs.keys()
     for name, value in ours.items():
         if isinstance(value, Tensor):
@@ -243,7 +244,7 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint(tmp_path: Path) -> None
     for run in ("whole", "run"):
         assert [row["step"] for row in rows(tmp_path / run / "metrics.jsonl")] == list(range(1, 9))
     ours, theirs = (
-        flat(checkpoint.read(tmp_path / run / "checkpoints" / "final.safetensors")) for run in ("whole", "run")
+        flat(tree_file.read(tmp_path / run / "checkpoints" / "final.safetensors")) for run in ("whole", "run")
     )
     for name, value in ours.items():
         if isinstance(value, Tensor):

@@ -11,12 +11,12 @@ import torch
 import yaml
 from PIL import Image
 
+from ganlab import tree_file
 from ganlab.commands.train import main
 from ganlab.commands.training_run import open_data
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.config.compose import composer, config_folder
-from ganlab.training import checkpoint
 from tests.conftest import TINY_OVERRIDES
 from tests.training.test_trainer import assert_same_state
 
@@ -56,7 +56,7 @@ def test_what_changes_is_a_table(run: Path, capsys: pytest.CaptureFixture[str]) 
     saved = config(run)
     assert (saved["steps"], saved["resume"], saved["resume_override"]) == (3, None, False)
     # what it was before is kept where it was used
-    was = checkpoint.read(run / "checkpoints" / "final.safetensors")
+    was = tree_file.read(run / "checkpoints" / "final.safetensors")
     assert was["settings"]["steps"] == 3
     assert main(["resume=run", "steps=4"]) == 0  # and needs no override again
     assert config(run)["optimizer"]["generator"]["lr"] == 1e-5
@@ -127,12 +127,12 @@ def test_a_run_of_an_earlier_version_goes_on(run: Path, capsys: pytest.CaptureFi
         del plain[key]
     del plain["checkpoint"]["retries"]
     (run / "config.yaml").write_text(yaml.safe_dump(plain))
-    state = checkpoint.read(run / "checkpoints" / "final.safetensors")
+    state = tree_file.read(run / "checkpoints" / "final.safetensors")
     for key in ("watch", "reported", "finite"):
         del state[key]
     for network in ("generator", "discriminator"):
         del state[network]["norms"], state[network]["slowed"]
-    checkpoint.write(run / "checkpoints" / "final.safetensors", state)
+    tree_file.write(run / "checkpoints" / "final.safetensors", state)
     assert main(["resume=run", "steps=3"]) == 0
     assert "divergence" not in capsys.readouterr().out
     assert config(run)["divergence"] == {"name": "stop", "patience": 10}
@@ -146,10 +146,10 @@ def test_the_override_goes_with_a_run(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_a_rate_that_is_typed_is_not_slowed(run: Path) -> None:
     path = run / "checkpoints" / "final.safetensors"
-    state = checkpoint.read(path)
+    state = tree_file.read(path)
     for network in ("generator", "discriminator"):
         state[network]["slowed"] = 0.5
-    checkpoint.write(path, state)
+    tree_file.write(path, state)
     assert (
         main(["resume=run", "steps=3", "logging.every=1", "optimizer.generator.lr=1e-5", "resume_override=true"]) == 0
     )
@@ -208,7 +208,7 @@ def test_every_recipe_goes_on_exactly(recipe: str, pictures: Path) -> None:
     whole.run()
     for stop in (1, 2) if settings.schedule.pretrain_discriminator == 0 else (1,):  # type: ignore[attr-defined]
         again = begun(f"from {stop}")
-        again.restore(checkpoint.read(Path("whole") / "checkpoints" / f"step-000000{stop}.safetensors"))
+        again.restore(tree_file.read(Path("whole") / "checkpoints" / f"step-000000{stop}.safetensors"))
         again.run()
         assert again.step == 4
         assert_same_state(whole, again)

@@ -18,6 +18,7 @@ import torch
 import yaml
 from PIL import Image
 
+from ganlab import tree_file
 from ganlab.commands.train import main
 from ganlab.config import configure
 from ganlab.config.compose import composer, config_folder
@@ -288,7 +289,7 @@ def test_resume_goes_on_in_the_same_folder(capsys: pytest.CaptureFixture[str]) -
     rows = [json.loads(row) for row in (run / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
     assert config(run)["steps"] == 4
-    ends = [checkpoint.read(one / "checkpoints" / "final.safetensors") for one in (whole, run)]
+    ends = [tree_file.read(one / "checkpoints" / "final.safetensors") for one in (whole, run)]
     for name, tensor in ends[0]["generator"]["network"].items():
         assert torch.equal(tensor, ends[1]["generator"]["network"][name])
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ganlab import trained
+from ganlab import trained, tree_file
 from ganlab.data import numpy_files
 from ganlab.data.archives import Tar, Zip
 from ganlab.data.arrays import Arrays
@@ -25,7 +25,6 @@ from ganlab.data.image_folder import ImageFolder
 from ganlab.data.source import ImageSet
 from ganlab.data.stored import Stored
 from ganlab.initializers import weight_files
-from ganlab.training import checkpoint
 from tests import strangers
 from tests.conftest import tiny
 from tests.fuzz import LEAVES, long, quick, refusal
@@ -219,7 +218,7 @@ def check_checkpoint(data: bytes) -> None:
         file = Path(folder, "final.safetensors")
         file.write_bytes(data)
         ways: list[Callable[[], Any]] = [
-            lambda: checkpoint.read(file),
+            lambda: tree_file.read(file),
             lambda: trained.load(file).sample(2),
             lambda: trained.load(Path(folder)),
             lambda: weight_files.look(file, "auto"),
@@ -256,7 +255,7 @@ ODD_TENSORS = st.sampled_from([
 
 def check_tree(source: Path, change: st.DataObject) -> None:
     """A whole file whose tree says something else in some places."""
-    tree = checkpoint.read(source)
+    tree = tree_file.read(source)
     for _ in range(change.draw(st.integers(1, 3), label="changes")):
         holder, key = change.draw(st.sampled_from(places(tree)), label="place")
         action = change.draw(st.sampled_from(["value", "value", "tensor", "take away", "list", "dict"]), label="action")
@@ -268,7 +267,7 @@ def check_tree(source: Path, change: st.DataObject) -> None:
             value = change.draw(LEAVES.filter(_is_written), label="value")
             holder[key] = {"list": [value], "dict": {"name": value}}.get(action, value)
     with tempfile.TemporaryDirectory() as folder:
-        checkpoint.write(Path(folder, "x.safetensors"), tree)
+        tree_file.write(Path(folder, "x.safetensors"), tree)
         check_checkpoint(Path(folder, "x.safetensors").read_bytes())
 
 

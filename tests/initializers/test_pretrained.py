@@ -13,6 +13,7 @@ import torch
 import torchvision.models._api
 from torch import Tensor, nn
 
+from ganlab import tree_file
 from ganlab.config.build import build_generator, build_trainer, start
 from ganlab.errors import UserError
 from ganlab.initializers import INITIALIZERS
@@ -284,8 +285,8 @@ def test_what_is_not_there_is_told_before_training(
     Path("empty").mkdir()
     Path("text.safetensors").write_text("text")
     tree = {"generator": {"network": {"x": torch.zeros(1)}, "average": {}}, "step": 1}
-    checkpoint.write(Path("final.safetensors"), tree)
-    checkpoint.write(Path("nobody.safetensors"), {"step": 1})
+    tree_file.write(Path("final.safetensors"), tree)
+    tree_file.write(Path("nobody.safetensors"), {"step": 1})
     safetensors.torch.save_file({"x": torch.zeros(1)}, "plain.safetensors")
     safetensors.torch.save_file({}, "future.safetensors", {"ganlab": '{"format": 2, "tree": {}}'})
     with pytest.raises(UserError, match=said) as error:
@@ -298,15 +299,13 @@ def test_what_is_there_passes(name: str, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     safetensors.torch.save_file({"x": torch.zeros(1)}, "a.safetensors")
     torch.save({"x": torch.zeros(1)}, "b.pth")
-    checkpoint.write(
-        Path("checkpoints/final.safetensors"), {"generator": {"network": {"x": torch.zeros(1)}}, "step": 1}
-    )
+    tree_file.write(Path("checkpoints/final.safetensors"), {"generator": {"network": {"x": torch.zeros(1)}}, "step": 1})
     Pretrained(name).check()
 
 
 def test_a_part_that_a_checkpoint_lacks_is_told(tmp_path: Path) -> None:
     file = tmp_path / "final.safetensors"
-    checkpoint.write(file, {"discriminator": {"network": {"x": torch.zeros(1)}}, "step": 1})
+    tree_file.write(file, {"discriminator": {"network": {"x": torch.zeros(1)}}, "step": 1})
     with pytest.raises(UserError, match=r"holds no generator; type another init\.generator\.path"):
         start_from(file, Every())
 

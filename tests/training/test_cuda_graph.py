@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves
 
+from ganlab import tree_file
 from ganlab.errors import UserError
-from ganlab.training import checkpoint
 from ganlab.training.cuda_graph import EAGER, Graphs, graphs
 from ganlab.training.device import Machine, Runtime
 from ganlab.training.learner import Learner
@@ -265,7 +265,7 @@ def test_a_resumed_run_is_the_same_run(make_trainer: Make, tmp_path: Path) -> No
     for _ in range(2):
         first.train_step()
     for trainer in (first, second):
-        trainer.restore(checkpoint.read(path))
+        trainer.restore(tree_file.read(path))
     for _ in range(8):
         for trainer in (unbroken, first, second):
             trainer.train_step()

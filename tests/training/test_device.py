@@ -17,8 +17,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganlab import tree_file
 from ganlab.errors import TrainingFailed
-from ganlab.training import checkpoint, device
+from ganlab.training import device
 from ganlab.training.device import Machine, Runtime, hold_memory
 from ganlab.training.trainer import Trainer
 from ganlab.types import Augment
@@ -134,7 +135,7 @@ def test_on_a_gpu_resume_is_exact_with_deterministic_kernels(
     unbroken = make_trainer(machine=machine, folder=tmp_path / "a", **changes)
     unbroken.run()
     resumed = make_trainer(machine=machine, folder=tmp_path / "b", **changes)
-    resumed.restore(checkpoint.read(tmp_path / "a" / "checkpoints" / "step-0000004.safetensors"))
+    resumed.restore(tree_file.read(tmp_path / "a" / "checkpoints" / "step-0000004.safetensors"))
     resumed.run()
     assert [one.fingerprint() for one in (unbroken.generator, unbroken.discriminator)] == [
         one.fingerprint() for one in (resumed.generator, resumed.discriminator)

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganlab import tree_file
 from ganlab.errors import TrainingFailed
 from ganlab.monitor import Files, TensorBoard
 from ganlab.training import checkpoint
@@ -210,9 +211,7 @@ def test_it_goes_back_to_the_last_good_checkpoint_and_takes_the_later_ones_away(
 
         def stepped(self, step: int) -> None:
             if seen and len(seen) == 1:
-                seen.append(
-                    [checkpoint._header(path)["step"] for path in checkpoint.numbered(tmp_path / "checkpoints")]
-                )
+                seen.append([tree_file.head(path)["step"] for path in checkpoint.numbered(tmp_path / "checkpoints")])
 
     trainer.audience.observers = [Back()]
     trainer.run()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from ganlab.training import checkpoint
+from ganlab import tree_file
 from ganlab.training.device import Machine
 from ganlab.training.learner import Learner
 from ganlab.training.observer import Observer
@@ -78,7 +78,7 @@ def test_float16_scales_both_networks_losses_and_resumes_exactly(make_trainer: M
     set_scale(unbroken.discriminator, 2.0**11)
     unbroken.run()
     resumed = make_trainer((), on(torch.float16), tmp_path / "b", **changes)
-    resumed.restore(checkpoint.read(tmp_path / "a" / "checkpoints" / "step-0000003.safetensors"))
+    resumed.restore(tree_file.read(tmp_path / "a" / "checkpoints" / "step-0000003.safetensors"))
     resumed.run()
     for name, scale in (("generator", 2.0**9), ("discriminator", 2.0**11)):
         ours, theirs = getattr(unbroken, name), getattr(resumed, name)

@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganlab import tree_file
 from ganlab.commands.training_run import open_data, train
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
@@ -207,7 +208,7 @@ def whole_run(rank: int, folder: Path) -> dict[str, Any]:
         full = built(folder / f"refused-{refused}", checkpoint={"every": 2, "retries": retries})
         full.steps, tries = 50, []
 
-        def write(path: Path, tree: dict[str, Any], whole: Any = checkpoint.write) -> None:
+        def write(path: Path, tree: dict[str, Any], whole: Any = tree_file.write) -> None:
             tries.append(path.name)  # noqa: B023
             if len(tries) <= refused:  # noqa: B023
                 raise OSError("No space left on device")
@@ -308,13 +309,13 @@ def test_weights_that_differ_are_told_and_not_saved(runs: tuple[Path, list[dict[
 
 def test_a_run_of_two_ranks_goes_on_with_one_and_back(runs: tuple[Path, list[dict[str, Any]]], tmp_path: Path) -> None:
     """The checkpoint knows nothing of ranks: data position, steps, weights."""
-    state = checkpoint.read(runs[0] / "run" / "checkpoints" / "step-0000002.safetensors")
+    state = tree_file.read(runs[0] / "run" / "checkpoints" / "step-0000002.safetensors")
     assert state["drawn"] == 16
     settings = configure(state["settings"]).settings
     alone = build_trainer(settings, settings.runtime.resolve(), open_data(settings.data), tmp_path, initialize=False)
     alone.restore(state)
     alone.run()
-    final = checkpoint.read(runs[0] / "run" / "checkpoints" / "final.safetensors")
+    final = tree_file.read(runs[0] / "run" / "checkpoints" / "final.safetensors")
     assert final["drawn"] == alone.feed.drawn == 32
     for name in ("generator", "discriminator"):
         ours = getattr(alone, name).network.state_dict()

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganlab import tree_file
 from ganlab.errors import UserError
 from ganlab.monitor import Files, TensorBoard
 from ganlab.training import checkpoint
@@ -81,7 +82,7 @@ def test_scores_come_at_their_steps_and_at_the_last(make_trainer: Make, tmp_path
     assert all(shown.shape == (100, 1, 16, 16) for shown in decided.shown)
     assert decided.weights == ["network"] * 3
     assert listener.heard[-1][2] == {"score": 1.0, "step": 4, "id": "pixels-0000", "last": 2.5, "left": 5}
-    kept = checkpoint.read(tmp_path / "checkpoints" / "best.safetensors")
+    kept = tree_file.read(tmp_path / "checkpoints" / "best.safetensors")
     assert kept["step"] == 4
     assert kept["best"]["score"] == 1.0
     assert checkpoint.newest(tmp_path / "checkpoints")[1]["step"] == 5  # the best one is not where a run goes on
@@ -148,7 +149,7 @@ def test_the_best_survives_a_resume(make_trainer: Make, tmp_path: Path) -> None:
     second.restore(checkpoint.newest(tmp_path / "checkpoints")[1])
     second.run()
     assert listener.heard[-1][2]["step"] == 2
-    assert checkpoint.read(tmp_path / "checkpoints" / "best.safetensors")["step"] == 2
+    assert tree_file.read(tmp_path / "checkpoints" / "best.safetensors")["step"] == 2
 
 
 def test_a_part_of_a_run_that_is_not_scored_keeps_the_best(make_trainer: Make) -> None:

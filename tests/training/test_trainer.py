@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganlab import tree_file
 from ganlab.errors import TrainingFailed
 from ganlab.training import checkpoint
 from ganlab.training.observer import Observer, Samples
@@ -69,7 +70,7 @@ def test_resuming_with_decaying_noise_is_exact_too(make_trainer: Make, tmp_path:
     unbroken = make_trainer(**changes, folder=tmp_path / "a")
     unbroken.run()
     second = make_trainer(**changes, folder=tmp_path / "b")
-    second.restore(checkpoint.read(tmp_path / "a" / "checkpoints" / "step-0000002.safetensors"))
+    second.restore(tree_file.read(tmp_path / "a" / "checkpoints" / "step-0000002.safetensors"))
     second.run()
     assert_same_state(unbroken, second)
 
@@ -212,7 +213,7 @@ def test_what_is_logged_across_a_stop_is_what_an_unbroken_run_logs(make_trainer:
     changes = {"steps": 4, "checkpoint": {"every": 2}, "logging": {"every": 3}}
     make_trainer(observers=(whole,), folder=tmp_path / "a", **changes).run()
     again = make_trainer(observers=(broken,), folder=tmp_path / "b", **changes)
-    again.restore(checkpoint.read(tmp_path / "a" / "checkpoints" / "step-0000002.safetensors"))
+    again.restore(tree_file.read(tmp_path / "a" / "checkpoints" / "step-0000002.safetensors"))
     again.run()
     for ours, theirs in zip(whole.values, broken.values, strict=True):
         assert {tag: value for tag, value in ours.items() if "per_second" not in tag} == {
