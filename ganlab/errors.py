@@ -22,9 +22,15 @@ class TrainingFailed(UserError):
     """Training began and could not go on; what had been saved is intact."""
 
 
+# What PyYAML stumbles over besides its own errors where a value is not of its tag: 2026-99-99, `!!bool x`, `!!int ''`.
+BAD_VALUE = (ValueError, LookupError, AttributeError, TypeError)
+
+
 def in_one_line(error: BaseException) -> str:
-    """What an error says, on one line; its kind where it says nothing."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """What an error says, on one line; its kind too where that is not enough to understand it."""
+    said = " ".join(str(error).split())
+    kind = type(error).__name__
+    return f"{kind}: {said}" if said and isinstance(error, LookupError | AttributeError) else said or kind
 
 
 def nearest(word: str, options: Iterable[str]) -> str | None:

@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from ganlab.errors import UserError
+from ganlab.errors import BAD_VALUE, UserError, in_one_line
 from ganlab.whole import write_whole
 
 OUTPUTS = Path("outputs")
@@ -119,10 +119,11 @@ class RunFolder:
             raise UserError(f"{file}: it may not be read ({error.strerror})") from error
         except RecursionError:
             raise UserError(f"{file}: its values are nested too deep for settings") from None
-        except (yaml.YAMLError, ValueError) as error:  # ValueError: of a date such as 2026-99-99, or of no UTF-8
+        except (yaml.YAMLError, *BAD_VALUE) as error:  # also of bytes that are no UTF-8
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
-            raise UserError(f"{file}{line}: not YAML ({getattr(error, 'problem', None) or error})") from error
+            reason = getattr(error, "problem", None) or in_one_line(error)
+            raise UserError(f"{file}{line}: not YAML ({reason})") from error
         if not isinstance(plain, dict):
             raise UserError(f"{file} holds no settings")
         return plain

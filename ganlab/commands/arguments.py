@@ -17,7 +17,7 @@ import yaml
 
 from ganlab.config.parse import describe, hints, parse
 from ganlab.config.plain import assign
-from ganlab.errors import Refused, TrainingFailed, UserError
+from ganlab.errors import BAD_VALUE, Refused, TrainingFailed, UserError
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ def read(kind: type[T], words: Sequence[str]) -> T:
             typed.add(key)
             try:
                 assign(plain, key, _value(hints(kind).get(key), text))
-            except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: of a date such as 2026-99-99
+            except (yaml.YAMLError, *BAD_VALUE, RecursionError):
                 problems.append(f"{word}: cannot be read as a value; quote it, or close its brackets")
     result = None
     try:

@@ -29,7 +29,7 @@ from ganlab.config.overrides import LISTS, RECIPE, TRICKS, Overrides, slot_table
 from ganlab.config.parse import hints, parse, table_of
 from ganlab.config.plain import assign, leaves, lookup
 from ganlab.config.settings import Settings
-from ganlab.errors import Refused, UserError, in_one_line, nearest
+from ganlab.errors import BAD_VALUE, Refused, UserError, in_one_line, nearest
 
 CONFIG_NAME = "train"
 
@@ -238,7 +238,7 @@ class Composer(Overrides):
             raise Refused([self._explain(error)]) from None
         except RecursionError:
             raise Refused(["a recipe names itself in its defaults list"]) from None
-        except (ValueError, TypeError, AssertionError) as error:  # what Hydra does not expect in a file
+        except (*BAD_VALUE, AssertionError) as error:  # what Hydra and PyYAML do not expect in a file
             raise Refused([f"a recipe or option file cannot be read ({in_one_line(error)})"]) from None
         assert isinstance(plain, dict)
         return {str(key): value for key, value in plain.items()}

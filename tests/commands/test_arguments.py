@@ -58,6 +58,7 @@ def test_text_is_taken_as_it_was_typed(name: str) -> None:
         (["run=R", "labels=[0"], ["labels=[0: cannot be read as a value; quote it, or close its brackets"]),
         (["run=R", "labels=2026-01-31", "rate=2026-01-31"], ["rate: found '2026-01-31', need a number"]),
         (["run=R", "labels=2026-99-99"], ["labels=2026-99-99: cannot be read as a value"]),  # no such day
+        *((["run=R", f"labels={value}"], [f"labels={value}: cannot be read"]) for value in ("!!timestamp x", "!!bool x", "!!int")),
         (["run=R", "n=0x_"], ["n=0x_: cannot be read as a value"]),
         (["run=R", f"labels={'[' * 3000}"], ["cannot be read as a value"]),
         (["run=R", "grid"], ["grid: need KEY=VALUE; --help lists the keys"]),
