@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ganlab.errors import TrainingFailed
 from ganlab.ranks import ALONE, Ranks
 from ganlab.training.averaging import Average
 from ganlab.training.constraints import Constraint
@@ -226,6 +227,21 @@ class Learner:
             self.average.network.load_state_dict(state["average"])
         if self.scaler and state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
+
+
+def need_same_weights(ranks: Ranks, step: int, learners: Sequence[Learner]) -> None:
+    """Raises TrainingFailed where the weights of some rank are not those of the first, bit for bit. All ranks
+    together."""
+    if ranks.count == 1:
+        return
+    found = ranks.gathered([learner.fingerprint() for learner in learners])
+    others = [rank for rank, weights in enumerate(found) if weights != found[0]]
+    if others:
+        raise TrainingFailed(
+            f"At step {step} the weights on rank {others[0]} are not those on rank 0, so that the ranks train "
+            "different networks, and nothing was saved. A component that draws from another generator than its own, or "
+            "keeps a state of its own, does that, and so do machines with different versions of PyTorch"
+        )
 
 
 def _like(parameter: Tensor, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The loop: plans, updates, and what happens between steps."""
+"""The loop: steps, and what happens between them."""
 
 from __future__ import annotations
 
@@ -6,30 +6,24 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Any, Literal
 
-import torch
-
-from ganlab import draws, streams
-from ganlab.draws import Shard
 from ganlab.errors import TrainingFailed, UserError
 from ganlab.ranks import ALONE, RankLost, Ranks, is_loss_of_a_rank, reason_of_loss
 from ganlab.table import Count, Range
 from ganlab.training.checkpoint import Checkpoints
-from ganlab.training.cuda_graph import Outside, graphs
 from ganlab.training.device import Machine, without_deterministic_kernel
 from ganlab.training.divergence import Divergence, Stop, Watch
 from ganlab.training.feed import Feed
 from ganlab.training.held_out import judge_held_out
-from ganlab.training.learner import Learner
+from ganlab.training.learner import Learner, need_same_weights
 from ganlab.training.meter import Meter
 from ganlab.training.observer import Audience, Observer
 from ganlab.training.sampling import Sampler
-from ganlab.training.schedule import Plan, Schedule
+from ganlab.training.schedule import Schedule
 from ganlab.training.scoring import Scorer
-from ganlab.training.updates import Game, Moment, needs_real, update_discriminator, update_generator
-from ganlab.types import Batch, Values
+from ganlab.training.step import Stepper
+from ganlab.training.updates import Game
 
 log = logging.getLogger("ganlab")
 
@@ -71,11 +65,10 @@ class Trainer:
         divergence: Divergence | None = None,
         ranks: Ranks = ALONE,
     ) -> None:
-        self.ranks, self.shard = ranks, Shard(ranks.rank, ranks.count, game.pack)
-        self.scorer = scorer or Scorer()
+        self.ranks, self.scorer = ranks, scorer or Scorer()
         self.game, self.generator, self.discriminator = game, generator, discriminator
-        self.schedule, self.feed, self.machine = schedule, feed, machine
-        self.steps, self.seed, self.logging = steps, seed, logging
+        self.stepper = Stepper(game, generator, discriminator, schedule, feed, machine, steps, seed, ranks)
+        self.feed, self.machine, self.steps, self.logging = feed, machine, steps, logging
         assert logging.samples != "auto", "resolved by the configuration"
         self.sampler = Sampler(game, generator, discriminator, feed, machine.device, seed, logging.samples)
         self.checkpoints, self.header = checkpoints, dict(header or {})
@@ -87,60 +80,15 @@ class Trainer:
         self.meter = Meter()
         self.stop_requested = False
         self.saved_step: int | None = None
-        self.graphs, obstacles = graphs(discriminator, generator, machine)
-        self.notes = [*notes, *obstacles]
-
-    # ------------------------------------------------------------------------------------------------------- one step
-
-    def train_step(self) -> None:
-        """The D updates of the plan, then one G update; on a GPU recorded once for each plan, and then replayed."""
-        plan: Plan = self.schedule.plan(self.step, self.game.terms)
-        outside = self._outside()
-        # Dropout draws from PyTorch's global stream; seeded here, it too follows from (seed, step) alone.
-        torch.manual_seed(outside.networks)
-        step = partial(self.graphs.step, updates=self._updates) if self.graphs else self._updates
-        for values in step(plan, outside):
-            self.meter.add(values)
-        self.step += 1
-
-    def _updates(self, plan: Plan, outside: Outside) -> list[Values]:
-        """What each update of one step reports. All that differs from step to step comes from ``outside``."""
-        reports: list[Values] = []
-        real: Batch | None = None
-        for number, due in enumerate(plan.discriminator):
-            moment = self._moment(due, "discriminator", number, plan.parts, outside)
-            real = outside.real(None)
-            reports.append(update_discriminator(self.game, self.discriminator, real, moment))
-        # G's update meets the reals of the last D update, or as many as it has fakes where it compares the two.
-        count = self.feed.batch_size * plan.generator_factor
-        own = count // self.ranks.count
-        if real is None or (own != len(real.images) and needs_real(self.game, plan.generator)):
-            real = outside.real(count)
-        moment = self._moment(plan.generator, "generator", 0, plan.parts, outside)
-        reports.append(update_generator(self.game, self.generator, self.discriminator, real, moment, own))
-        return reports
-
-    def _outside(self) -> Outside:
-        def seed(network: str, number: int, stream: str) -> int:
-            return streams.derive(self.seed, f"{network}/{stream}", self.step, number)
-
-        def draw(network: str, number: int, stream: str) -> torch.Generator:
-            return draws.generator(seed(network, number, stream), self.machine.device, self.shard)
-
-        # Dropout alone is not drawn for the whole batch: each rank has a stream of its own, the first that of a run
-        # without others.
-        rank = [self.ranks.rank] if self.ranks.rank else []
-        networks, progress = streams.derive(self.seed, "networks", self.step, *rank), self.step / self.steps
-        return Outside(self.feed.next, seed, draw, networks, progress, self.schedule.top_share(progress))
-
-    def _moment(
-        self, due: frozenset[str], network: str, number: int, parts: int = 1, outside: Outside | None = None
-    ) -> Moment:
-        outside = outside or self._outside()
-        draw = partial(outside.draw, network, number)
-        return Moment(due, draw, outside.progress, parts, outside.top_share)
+        self.notes = [*notes, *self.stepper.obstacles]
 
     # ------------------------------------------------------------------------------------------------------- the loop
+
+    def train_step(self) -> None:
+        """The D updates of the plan, then one G update."""
+        for values in self.stepper.take(self.step):
+            self.meter.add(values)
+        self.step += 1
 
     def run(self) -> None:
         """Trains until ``steps`` are done or ``stop_requested`` is set, on any rank, and saves. Raises TrainingFailed
@@ -210,8 +158,8 @@ class Trainer:
         learners = (self.generator, self.discriminator)
         for one, network in ((self.generator, self.game.generator), (self.discriminator, self.game.discriminator)):
             values |= {f"{one.name}/{tag}": float(value) for tag, value in network.report().items()}
-        parts = self.schedule.plan(self.step - 1, self.game.terms).parts
-        apart = self._moment(frozenset(), "held_out", 0)
+        parts = self.stepper.plan(self.step - 1).parts
+        apart = self.stepper.moment(self.step, frozenset(), "held_out", 0)
         values |= judge_held_out(self.game, self.feed, self.step, self.feed.batch_size // parts, apart, self.ranks)
         values |= {f"{learner.name}/learning_rate": learner.learning_rate for learner in learners}
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
@@ -279,7 +227,7 @@ class Trainer:
         rank, the statistics of its part of the batches. All ranks together. Raises TrainingFailed where too many
         failed, or where the ranks' weights differ."""
         self.meter.average(self.ranks)
-        self._compare_weights()
+        need_same_weights(self.ranks, self.step, (self.generator, self.discriminator))
         written = False
         with self.ranks.together():
             if self.ranks.first:
@@ -291,18 +239,6 @@ class Trainer:
             return False
         self.saved_step = self.step
         return True
-
-    def _compare_weights(self) -> None:
-        if self.ranks.count == 1:
-            return
-        found = self.ranks.gathered([learner.fingerprint() for learner in (self.generator, self.discriminator)])
-        others = [rank for rank, weights in enumerate(found) if weights != found[0]]
-        if others:
-            raise TrainingFailed(
-                f"At step {self.step} the weights on rank {others[0]} are not those on rank 0, so that the ranks train "
-                "different networks, and nothing was saved. A component that draws from another generator than its "
-                "own, or keeps a state of its own, does that, and so do machines with different versions of PyTorch"
-            )
 
     def state(self) -> dict[str, Any]:
         """All that a resumed run needs beside its settings, which are in ``header``."""
@@ -322,8 +258,8 @@ class Trainer:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up a saved ``state``. Raises RuntimeError where the weights' names or shapes do not fit."""
-        if self.graphs:
-            self.graphs.forget()
+        if self.stepper.graphs:
+            self.stepper.graphs.forget()
         self.step, self.feed.drawn = state["step"], state["drawn"]
         self.scorer.best = state.get("best")
         self.reported = state.get("reported", self.step)

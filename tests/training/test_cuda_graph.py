@@ -139,7 +139,7 @@ def test_a_read_is_noticed(make_trainer: Make, read: Callable[[Tensor], Any]) ->
             return images
 
     trainer = make_trainer()
-    trainer.game = replace(trainer.game, augments={"reading": Reading()})
+    trainer.game = trainer.stepper.game = replace(trainer.game, augments={"reading": Reading()})
     with pytest.raises(AssertionError, match="waits for the device"), NothingRead():
         trainer.train_step()
 
@@ -227,7 +227,7 @@ class Recorder:
 
 def with_graphs(trainer: Trainer) -> Recorder:
     recorder = Recorder(trainer)
-    trainer.graphs = Graphs(trainer.discriminator, trainer.generator, recorder, CPU)
+    trainer.stepper.graphs = Graphs(trainer.discriminator, trainer.generator, recorder, CPU)
     return recorder
 
 
@@ -259,8 +259,8 @@ def test_a_resumed_run_is_the_same_run(make_trainer: Make, tmp_path: Path) -> No
     for _ in range(6):
         unbroken.train_step()
         first.train_step()
-    assert first.graphs is not None
-    assert first.graphs._graphs
+    assert first.stepper.graphs is not None
+    assert first.stepper.graphs._graphs
     path = first.checkpoints.save(first.step, first.state())
     for _ in range(2):
         first.train_step()
@@ -335,7 +335,7 @@ def test_a_failed_recording_leaves_no_trace(make_trainer: Make, caplog: pytest.L
     changes = {"discriminator": {"dropout": 0.5}, "averaging": {"name": "ema"}, "steps": 8, "condition": "projection"}
     one_by_one, failing = (make_trainer(**changes) for _ in range(2))
     recorder = Half(failing)
-    failing.graphs = Graphs(failing.discriminator, failing.generator, recorder, CPU)
+    failing.stepper.graphs = Graphs(failing.discriminator, failing.generator, recorder, CPU)
     with caplog.at_level(logging.WARNING, "ganlab"):
         for _ in range(8):
             one_by_one.train_step()
@@ -354,14 +354,14 @@ def test_a_component_that_reads_a_number_runs_one_by_one(make_trainer: Make, cap
 
     trainers = [make_trainer(steps=6) for _ in range(2)]
     for trainer in trainers:
-        trainer.game = replace(trainer.game, augments={"counting": Counting()})
+        trainer.game = trainer.stepper.game = replace(trainer.game, augments={"counting": Counting()})
     other = trainers[1]
-    other.graphs = Graphs(other.discriminator, other.generator, Strict(other), CPU)
+    other.stepper.graphs = Graphs(other.discriminator, other.generator, Strict(other), CPU)
     for _ in range(6):
         for trainer in trainers:
             trainer.train_step()
     assert_same_state(*trainers)
-    assert other.graphs.failed
+    assert other.stepper.graphs.failed
     assert "waits for the device" in caplog.text
 
 
@@ -370,10 +370,10 @@ def test_another_order_of_streams_is_noticed(make_trainer: Make) -> None:
     recorder = with_graphs(trainer)
     for _ in range(EAGER):
         trainer.train_step()
-    trainer.game = replace(trainer.game, augments={})
+    trainer.game = trainer.stepper.game = replace(trainer.game, augments={})
     trainer.train_step()
-    assert trainer.graphs is not None
-    assert trainer.graphs.failed
+    assert trainer.stepper.graphs is not None
+    assert trainer.stepper.graphs.failed
     assert recorder.replays == 0
 
 
@@ -384,7 +384,7 @@ def test_a_processor_has_none(make_trainer: Make) -> None:
     """Silently with auto; where they were asked for, with what to type instead."""
     for asked in ("auto", "off"):
         trainer = make_trainer(runtime={"cuda_graph": asked, "device": "cpu"})
-        assert trainer.graphs is None
+        assert trainer.stepper.graphs is None
         assert not trainer.notes
     with pytest.raises(UserError, match=r"the cpu has no CUDA graphs; type runtime\.cuda_graph=auto"):
         Runtime(device="cpu", cuda_graph="on").resolve()
@@ -438,12 +438,12 @@ def test_on_a_gpu_a_replayed_run_is_the_same_run(make_trainer: Make, changes: di
         return make_trainer(**{**changes, "runtime": runtime}, steps=STEPS)
 
     one_by_one, replayed = made("off"), made("on")
-    assert replayed.graphs is not None
+    assert replayed.stepper.graphs is not None
     for _ in range(STEPS):
         one_by_one.train_step()
         replayed.train_step()
-    assert not replayed.graphs.failed
-    assert replayed.graphs._graphs
+    assert not replayed.stepper.graphs.failed
+    assert replayed.stepper.graphs._graphs
     assert_same_state(one_by_one, replayed)
 
 
@@ -451,10 +451,10 @@ def test_on_a_gpu_a_replayed_run_is_the_same_run(make_trainer: Make, changes: di
 def test_on_a_gpu_a_failed_recording_is_left_behind(make_trainer: Make, caplog: pytest.LogCaptureFixture) -> None:
     """Also by dropout, which draws from PyTorch's own stream."""
     trainer = make_trainer(discriminator={"dropout": 0.5}, runtime={"device": "cuda"}, steps=8)
-    trainer.game = replace(trainer.game, augments={"counting": Counting()})
+    trainer.game = trainer.stepper.game = replace(trainer.game, augments={"counting": Counting()})
     for _ in range(8):
         trainer.train_step()
-    assert trainer.graphs is not None
-    assert trainer.graphs.failed
+    assert trainer.stepper.graphs is not None
+    assert trainer.stepper.graphs.failed
     assert "could not be recorded" in caplog.text
     assert all(tensor.isfinite().all() for tensor in trainer.generator.network.state_dict().values())

@@ -92,7 +92,7 @@ def found_after_training(folder: Path, **changes: Any) -> dict[str, Any]:
         "values": trainer.meter.read(),
         "drawn": trainer.feed.drawn,
         "fingerprints": [trainer.generator.fingerprint(), trainer.discriminator.fingerprint()],
-        "dropout": trainer._outside().networks,
+        "dropout": trainer.stepper._outside(trainer.step).networks,
     }  # fmt: skip
 
 

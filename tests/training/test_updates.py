@@ -29,12 +29,12 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 
 def d_update(trainer: Trainer) -> dict[str, Tensor]:
-    moment = trainer._moment(frozenset(trainer.game.terms), "discriminator", 0)
+    moment = trainer.stepper.moment(trainer.step, frozenset(trainer.game.terms), "discriminator", 0)
     return dict(update_discriminator(trainer.game, trainer.discriminator, trainer.feed.next(), moment))
 
 
 def g_update(trainer: Trainer) -> dict[str, Tensor]:
-    moment = trainer._moment(frozenset(trainer.game.terms), "generator", 0)
+    moment = trainer.stepper.moment(trainer.step, frozenset(trainer.game.terms), "generator", 0)
     return dict(update_generator(trainer.game, trainer.generator, trainer.discriminator, trainer.feed.next(), moment))
 
 
@@ -69,7 +69,7 @@ def test_the_discriminators_loss_is_the_formulas(make_trainer: Make) -> None:
     trainer, twin = make_trainer(), make_trainer()
     values = d_update(trainer)
     real = twin.feed.next().images
-    latent = torch.randn(8, 6, generator=twin._moment(frozenset(), "discriminator", 0).draw("latent"))
+    latent = torch.randn(8, 6, generator=twin.stepper.moment(twin.step, frozenset(), "discriminator", 0).draw("latent"))
     g, d = twin.generator.network, twin.discriminator.network
     fake = g(latent, {}).images.detach()
     on_real, on_fake = d(Batch(real)).logits, d(Batch(fake)).logits
@@ -89,7 +89,7 @@ def test_the_discriminators_loss_is_the_formulas(make_trainer: Make) -> None:
 def test_the_generators_loss_is_the_formulas(make_trainer: Make) -> None:
     trainer, twin = make_trainer(), make_trainer()
     values = g_update(trainer)
-    latent = torch.randn(8, 6, generator=twin._moment(frozenset(), "generator", 0).draw("latent"))
+    latent = torch.randn(8, 6, generator=twin.stepper.moment(twin.step, frozenset(), "generator", 0).draw("latent"))
     g, d = twin.generator.network, twin.discriminator.network
     loss = -torch.log(torch.sigmoid(d(Batch(g(latent, {}).images)).logits)).mean()
     torch.testing.assert_close(values["generator/loss"], loss.detach())
@@ -204,7 +204,7 @@ class Constant(Regularizer):
 def with_terms(trainer: Trainer, **terms: Regularizer) -> Trainer:
     from dataclasses import replace
 
-    trainer.game = replace(trainer.game, terms=terms)
+    trainer.game = trainer.stepper.game = replace(trainer.game, terms=terms)
     return trainer
 
 
@@ -249,7 +249,7 @@ def test_d_judges_in_float32_what_will_be_differentiated_and_in_float16_otherwis
 
     term = {"r1": R1(), "r2": R2(), "gs_slope": GsSlope(), "constant": Constant()}[due]
     trainer = with_terms(make_trainer(norm={"discriminator": {"layer": "none"}}), term=term)
-    trainer.game = replace(trainer.game, autocast=lambda: torch.autocast("cpu", torch.float16))
+    trainer.game = trainer.stepper.game = replace(trainer.game, autocast=lambda: torch.autocast("cpu", torch.float16))
     met: list[bool] = []
     judge = trainer.discriminator.network.judge
     monkeypatch.setattr(
@@ -337,7 +337,7 @@ def test_augmentation_reaches_both_kinds_in_both_updates_and_passes_gs_gradient(
             return images * 0.5
 
     trainer = make_trainer()
-    trainer.game = replace(trainer.game, augments={"brighter": Brighter()})
+    trainer.game = trainer.stepper.game = replace(trainer.game, augments={"brighter": Brighter()})
     d_update(trainer)
     assert len(seen) == 2
     before = state(trainer.generator.network)
@@ -383,7 +383,7 @@ def test_labels_and_class_heads_fit_the_contract(make_trainer: Make) -> None:
         return Judgement(judgement.logits, {"class": judgement.logits[:, None] * torch.arange(10)})
 
     d.forward = with_head  # type: ignore[method-assign]
-    trainer.game = replace(trainer.game, condition=Labels())
+    trainer.game = trainer.stepper.game = replace(trainer.game, condition=Labels())
     assert d_update(trainer)["discriminator/head"] > 0
     assert g_update(trainer)["generator/head"] > 0
 
@@ -396,8 +396,8 @@ PER_SAMPLE = {"norm": {"generator": {"layer": "layer"}, "discriminator": {"layer
 def test_a_batch_in_parts_is_the_same_update(make_trainer: Make, update: Callable[..., Any], loss: str) -> None:
     """The same latents, labels and reals, and to rounding the same gradients and weights, where no norm mixes images."""
     whole, parts = make_trainer(**PER_SAMPLE, loss=loss), make_trainer(**PER_SAMPLE, loss=loss)
-    moment = parts._moment
-    parts._moment = lambda due, network, number: moment(due, network, number, 4)  # type: ignore[method-assign]
+    moment = parts.stepper.moment
+    parts.stepper.moment = lambda *at: moment(*at, 4)  # type: ignore[method-assign]
     expected, found = update(whole), update(parts)
     assert expected.keys() == found.keys()
     for tag in expected:
@@ -418,7 +418,7 @@ def test_parts_see_different_noise(make_trainer: Make, monkeypatch: pytest.Monke
     )
     real = trainer.feed.first(8)
     real = Batch(real.images[:1].expand(8, -1, -1, -1), real.condition)  # one image eight times
-    moment = trainer._moment(frozenset(), "discriminator", 0, 2)
+    moment = trainer.stepper.moment(trainer.step, frozenset(), "discriminator", 0, 2)
     update_discriminator(trainer.game, trainer.discriminator, real, moment)
     assert [len(images) for images in seen] == [4, 4]
     assert not torch.equal(seen[0], seen[1])
