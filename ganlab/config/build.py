@@ -26,6 +26,7 @@ from ganlab.training.held_out import enough
 from ganlab.training.learner import Learner
 from ganlab.training.observer import Observer
 from ganlab.training.scoring import Scorer
+from ganlab.training.step import Stepper
 from ganlab.training.trainer import Trainer
 from ganlab.training.updates import Game
 from ganlab.types import Batch, Shapes
@@ -157,7 +158,7 @@ def build_trainer(
             scorer = Scorer(judge, settings.evaluation)
         else:  # they know when to wait
             scorer = Scorer(None, settings.evaluation)
-    return Trainer(
+    stepper = Stepper(
         game,
         Learner(
             "generator",
@@ -180,6 +181,10 @@ def build_trainer(
         machine,
         steps=settings.steps,
         seed=settings.seed,
+        ranks=ranks,
+    )
+    return Trainer(
+        stepper,
         logging=settings.logging,
         checkpoints=Checkpoints(folder / "checkpoints", settings.checkpoint),
         divergence=settings.divergence,
@@ -187,5 +192,4 @@ def build_trainer(
         header=header,
         notes=notes,
         scorer=scorer,
-        ranks=ranks,
     )

@@ -30,12 +30,13 @@ class Stepper:
         schedule: Schedule,
         feed: Feed,
         machine: Machine,
+        *,
         steps: int,
         seed: int,
         ranks: Ranks = ALONE,
     ) -> None:
         self.game, self.generator, self.discriminator = game, generator, discriminator
-        self.schedule, self.feed, self.device = schedule, feed, machine.device
+        self.schedule, self.feed, self.machine = schedule, feed, machine
         self.steps, self.seed = steps, seed
         self.ranks, self.shard = ranks, Shard(ranks.rank, ranks.count, game.pack)
         self.graphs, self.obstacles = graphs(discriminator, generator, machine)
@@ -83,7 +84,7 @@ class Stepper:
             return streams.derive(self.seed, f"{network}/{stream}", step, number)
 
         def draw(network: str, number: int, stream: str) -> torch.Generator:
-            return draws.generator(seed(network, number, stream), self.device, self.shard)
+            return draws.generator(seed(network, number, stream), self.machine.device, self.shard)
 
         # Dropout alone is not drawn for the whole batch: each rank has a stream of its own, the first that of a run
         # without others.

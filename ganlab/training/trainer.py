@@ -9,18 +9,16 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from ganlab.errors import TrainingFailed, UserError
-from ganlab.ranks import ALONE, RankLost, Ranks, is_loss_of_a_rank, reason_of_loss
+from ganlab.ranks import RankLost, is_loss_of_a_rank, reason_of_loss
 from ganlab.table import Count, Range
 from ganlab.training.checkpoint import Checkpoints
-from ganlab.training.device import Machine, without_deterministic_kernel
+from ganlab.training.device import without_deterministic_kernel
 from ganlab.training.divergence import Divergence, Stop, Watch
-from ganlab.training.feed import Feed
 from ganlab.training.held_out import judge_held_out
-from ganlab.training.learner import Learner, need_same_weights
+from ganlab.training.learner import need_same_weights
 from ganlab.training.meter import Meter
 from ganlab.training.observer import Audience, Observer
 from ganlab.training.sampling import Sampler
-from ganlab.training.schedule import Schedule
 from ganlab.training.scoring import Scorer
 from ganlab.training.step import Stepper
 from ganlab.training.updates import Game
@@ -39,23 +37,17 @@ class Logging:
 
 
 class Trainer:
-    """Trains to ``steps`` G updates. ``header`` is stored with every checkpoint: the settings that rebuild all this.
+    """Trains for all steps of ``stepper``. ``header`` is stored with every checkpoint: the settings that rebuild all
+    this.
 
-    Of several ``ranks`` all run the same steps, each on its part of every batch; only the first draws samples, has them
+    Of several ranks all run the same steps, each on its part of every batch; only the first draws samples, has them
     scored and saves.
     """
 
     def __init__(
         self,
-        game: Game,
-        generator: Learner,
-        discriminator: Learner,
-        schedule: Schedule,
-        feed: Feed,
-        machine: Machine,
+        stepper: Stepper,
         *,
-        steps: int,
-        seed: int,
         logging: Logging,
         checkpoints: Checkpoints,
         observers: Sequence[Observer] = (),
@@ -63,14 +55,14 @@ class Trainer:
         notes: Sequence[str] = (),
         scorer: Scorer | None = None,
         divergence: Divergence | None = None,
-        ranks: Ranks = ALONE,
     ) -> None:
-        self.ranks, self.scorer = ranks, scorer or Scorer()
-        self.game, self.generator, self.discriminator = game, generator, discriminator
-        self.stepper = Stepper(game, generator, discriminator, schedule, feed, machine, steps, seed, ranks)
-        self.feed, self.machine, self.steps, self.logging = feed, machine, steps, logging
+        self.stepper, self.steps, self.ranks, self.machine = stepper, stepper.steps, stepper.ranks, stepper.machine
+        self.generator, self.discriminator, self.feed = stepper.generator, stepper.discriminator, stepper.feed
+        self.logging, self.scorer = logging, scorer or Scorer()
         assert logging.samples != "auto", "resolved by the configuration"
-        self.sampler = Sampler(game, generator, discriminator, feed, machine.device, seed, logging.samples)
+        self.sampler = Sampler(
+            self.game, self.generator, self.discriminator, self.feed, self.machine.device, stepper.seed, logging.samples
+        )
         self.checkpoints, self.header = checkpoints, dict(header or {})
         self.audience = Audience(observers)
         self.watch = Watch(divergence or Stop())
@@ -80,7 +72,12 @@ class Trainer:
         self.meter = Meter()
         self.stop_requested = False
         self.saved_step: int | None = None
-        self.notes = [*notes, *self.stepper.obstacles]
+        self.notes = [*notes, *stepper.obstacles]
+
+    @property
+    def game(self) -> Game:
+        """What is played, as the steps have it."""
+        return self.stepper.game
 
     # ------------------------------------------------------------------------------------------------------- the loop
 

@@ -139,7 +139,7 @@ def test_a_read_is_noticed(make_trainer: Make, read: Callable[[Tensor], Any]) ->
             return images
 
     trainer = make_trainer()
-    trainer.game = trainer.stepper.game = replace(trainer.game, augments={"reading": Reading()})
+    trainer.stepper.game = replace(trainer.game, augments={"reading": Reading()})
     with pytest.raises(AssertionError, match="waits for the device"), NothingRead():
         trainer.train_step()
 
@@ -354,7 +354,7 @@ def test_a_component_that_reads_a_number_runs_one_by_one(make_trainer: Make, cap
 
     trainers = [make_trainer(steps=6) for _ in range(2)]
     for trainer in trainers:
-        trainer.game = trainer.stepper.game = replace(trainer.game, augments={"counting": Counting()})
+        trainer.stepper.game = replace(trainer.game, augments={"counting": Counting()})
     other = trainers[1]
     other.stepper.graphs = Graphs(other.discriminator, other.generator, Strict(other), CPU)
     for _ in range(6):
@@ -370,7 +370,7 @@ def test_another_order_of_streams_is_noticed(make_trainer: Make) -> None:
     recorder = with_graphs(trainer)
     for _ in range(EAGER):
         trainer.train_step()
-    trainer.game = trainer.stepper.game = replace(trainer.game, augments={})
+    trainer.stepper.game = replace(trainer.game, augments={})
     trainer.train_step()
     assert trainer.stepper.graphs is not None
     assert trainer.stepper.graphs.failed
@@ -451,7 +451,7 @@ def test_on_a_gpu_a_replayed_run_is_the_same_run(make_trainer: Make, changes: di
 def test_on_a_gpu_a_failed_recording_is_left_behind(make_trainer: Make, caplog: pytest.LogCaptureFixture) -> None:
     """Also by dropout, which draws from PyTorch's own stream."""
     trainer = make_trainer(discriminator={"dropout": 0.5}, runtime={"device": "cuda"}, steps=8)
-    trainer.game = trainer.stepper.game = replace(trainer.game, augments={"counting": Counting()})
+    trainer.stepper.game = replace(trainer.game, augments={"counting": Counting()})
     for _ in range(8):
         trainer.train_step()
     assert trainer.stepper.graphs is not None

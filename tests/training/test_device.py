@@ -115,7 +115,7 @@ def test_a_component_without_a_deterministic_kernel_ends_training_with_a_sentenc
         machine = Machine(torch.device("cpu"), torch.float32, deterministic=chosen)
         machine.prepare()
         trainer = make_trainer(machine=machine, steps=1)
-        trainer.game = trainer.stepper.game = replace(trainer.game, augments={"putting": Putting()})
+        trainer.stepper.game = replace(trainer.game, augments={"putting": Putting()})
         if chosen:
             with pytest.raises(TrainingFailed, match=r"deterministic kernel of put_ for the cpu; .*=false"):
                 trainer.run()

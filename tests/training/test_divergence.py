@@ -67,7 +67,7 @@ class Breaking(Regularizer):
 def breaking(make: Make, at: tuple[int, ...], by: str = "value", **changes: Any) -> Trainer:
     trainer = make(**changes)
     term = Breaking(at, lambda: trainer, by)
-    trainer.game = trainer.stepper.game = replace(trainer.game, terms={**trainer.game.terms, "breaking": term})
+    trainer.stepper.game = replace(trainer.game, terms={**trainer.game.terms, "breaking": term})
     return trainer
 
 
@@ -201,15 +201,13 @@ def test_it_goes_back_to_the_last_good_checkpoint_and_takes_the_later_ones_away(
         divergence={"name": "rollback", "patience": 3},
     )  # fmt: skip
     term = Breaking((4, 5, 6), lambda: trainer)
-    trainer.game = trainer.stepper.game = replace(trainer.game, terms={"breaking": term})
+    trainer.stepper.game = replace(trainer.game, terms={"breaking": term})
     seen = []
 
     class Back(Observer):
         def returned(self, step: int) -> None:
             seen.append(sorted(path.name for path in checkpoint.numbered(tmp_path / "checkpoints")))
-            trainer.game = trainer.stepper.game = replace(
-                trainer.game, terms={"breaking": Breaking((), lambda: trainer)}
-            )
+            trainer.stepper.game = replace(trainer.game, terms={"breaking": Breaking((), lambda: trainer)})
 
         def stepped(self, step: int) -> None:
             if seen and len(seen) == 1:

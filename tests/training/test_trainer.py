@@ -185,7 +185,7 @@ def test_a_single_overflow_is_reported_and_leaves_no_trace(make_trainer: Make) -
             latent = draw(count, generator)
             return latent * float("inf") if trainer.step == 1 and count == 8 else latent
 
-    trainer.game = trainer.stepper.game = replace(trainer.game, latent=Overflowing())
+    trainer.stepper.game = replace(trainer.game, latent=Overflowing())
     trainer.run()
     assert trainer.step == 6
     assert [values["generator/blocked"] for values in recorder.values] == [pytest.approx(1 / 3), 0]

@@ -204,7 +204,7 @@ class Constant(Regularizer):
 def with_terms(trainer: Trainer, **terms: Regularizer) -> Trainer:
     from dataclasses import replace
 
-    trainer.game = trainer.stepper.game = replace(trainer.game, terms=terms)
+    trainer.stepper.game = replace(trainer.game, terms=terms)
     return trainer
 
 
@@ -249,7 +249,7 @@ def test_d_judges_in_float32_what_will_be_differentiated_and_in_float16_otherwis
 
     term = {"r1": R1(), "r2": R2(), "gs_slope": GsSlope(), "constant": Constant()}[due]
     trainer = with_terms(make_trainer(norm={"discriminator": {"layer": "none"}}), term=term)
-    trainer.game = trainer.stepper.game = replace(trainer.game, autocast=lambda: torch.autocast("cpu", torch.float16))
+    trainer.stepper.game = replace(trainer.game, autocast=lambda: torch.autocast("cpu", torch.float16))
     met: list[bool] = []
     judge = trainer.discriminator.network.judge
     monkeypatch.setattr(
@@ -337,7 +337,7 @@ def test_augmentation_reaches_both_kinds_in_both_updates_and_passes_gs_gradient(
             return images * 0.5
 
     trainer = make_trainer()
-    trainer.game = trainer.stepper.game = replace(trainer.game, augments={"brighter": Brighter()})
+    trainer.stepper.game = replace(trainer.game, augments={"brighter": Brighter()})
     d_update(trainer)
     assert len(seen) == 2
     before = state(trainer.generator.network)
@@ -383,7 +383,7 @@ def test_labels_and_class_heads_fit_the_contract(make_trainer: Make) -> None:
         return Judgement(judgement.logits, {"class": judgement.logits[:, None] * torch.arange(10)})
 
     d.forward = with_head  # type: ignore[method-assign]
-    trainer.game = trainer.stepper.game = replace(trainer.game, condition=Labels())
+    trainer.stepper.game = replace(trainer.game, condition=Labels())
     assert d_update(trainer)["discriminator/head"] > 0
     assert g_update(trainer)["generator/head"] > 0
 
