@@ -29,11 +29,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ended = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
     found = [json.loads(value) for one in ended for name, value in one.user_properties if name == "combinations"]
     if found:
-        drawn, trained = (sum(row[column] for row in found) for column in (0, 1))
-        reasons = sum((Counter(row[2]) for row in found), Counter())
+        drawn, trained, diverged = (sum(row[column] for row in found) for column in range(3))
+        reasons = sum((Counter(row[3]) for row in found), Counter())
         few = "; ".join(f"{count:,} × {reason}" for reason, count in reasons.most_common(3))
         terminalreporter.write_line(
-            f"combinations: {drawn:,} drawn, {trained:,} trained, {drawn - trained:,} refused or failed, for "
+            f"combinations: {drawn:,} drawn, {trained:,} trained ({diverged} ran away), {drawn - trained:,} refused or failed, for "
             f"{len(reasons)} reasons, most of all {few}"
         )
 
