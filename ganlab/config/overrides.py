@@ -48,7 +48,8 @@ class Overrides:
     def _is_plugins_choice(self, group: str, value: Any) -> bool:
         """Whether a value names a component that has no option file, because a plugin brought it."""
         table = table_of(hints(Settings)[group]) if group in hints(Settings) else None
-        return table is not None and value in table and value not in self.options[group]
+        known = table is not None and isinstance(value, str) and value in table
+        return known and value not in self.options[group]
 
     def _unreadable(self, text: str, error: Exception) -> str:
         if "=" not in text:

@@ -98,3 +98,14 @@ def test_every_group_of_the_design_is_there() -> None:
         "constraint averaging tricks divergence runtime logging checkpoint evaluation experiment"
     )
     assert set(groups.split()) == set(GROUPS)
+
+
+def test_a_sweep_over_options_by_a_pattern() -> None:
+    """Hydra's glob(…), in a group of one option and in a list."""
+    with composer() as composing:
+        for typed, found in (
+            ("loss=glob(b*)", [["loss=bce"], ["loss=bce_r1"]]),
+            ("loss=glob(w*,exclude=wgan)", [["loss=wgan_gp"]]),
+            ("regularizer=glob(r*)", [["regularizer=r1"], ["regularizer=r2"]]),
+        ):
+            assert composing.jobs(composing.rewrite(composing.read([typed]))) == found
