@@ -53,12 +53,14 @@ class Ranks:
 
     @torch.no_grad()
     def follow_first(self, tensors: Sequence[Tensor]) -> None:
-        """Replaces tensors, of one type, by those of rank 0. All together."""
-        if self.count == 1 or not tensors:
+        """Replaces tensors by those of rank 0. All together."""
+        if self.count == 1:
             return
-        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-        dist.broadcast(flat, 0)
-        _put_back(flat, tensors)
+        for dtype in sorted({tensor.dtype for tensor in tensors}, key=str):
+            alike = [tensor for tensor in tensors if tensor.dtype == dtype]
+            flat = torch.cat([tensor.reshape(-1) for tensor in alike])
+            dist.broadcast(flat, 0)
+            _put_back(flat, alike)
 
     def means(self, values: Mapping[str, float]) -> dict[str, float]:
         """Each value's mean over the ranks. All together."""

@@ -7,20 +7,22 @@ events…            the same for TensorBoard
 checkpoints/       step-0000500.safetensors, …, final.safetensors
 train.log          what was said
 status.json        how it ended
+.lock              held by the process that trains here
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
-import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 
 from ganlab.errors import BAD_VALUE, UserError, in_one_line
 from ganlab.whole import write_whole
@@ -97,6 +99,10 @@ class Plain(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+class InUse(UserError):
+    """Another process trains in this run folder."""
+
+
 class RunFolder:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
@@ -112,7 +118,7 @@ class RunFolder:
         """The plain configuration. Raises UserError where it is missing or no YAML. Nothing in it is interpolated."""
         file = self.path / "config.yaml"
         try:
-            plain = Plain(file.read_text()).get_single_data()
+            plain = Plain(file.read_text(encoding="utf-8")).get_single_data()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise UserError(f"{self.path} is no run folder: it has no config.yaml") from None
         except OSError as error:
@@ -136,25 +142,36 @@ class RunFolder:
     def status(self) -> dict[str, Any]:
         """What ``save_status`` wrote; ``{"status": "unknown"}`` where nothing did."""
         try:
-            status = json.loads((self.path / "status.json").read_text())
+            status = json.loads((self.path / "status.json").read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             status = None
         if not isinstance(status, dict) or not {"status", "reason"} <= status.keys():
             return {"status": "unknown", "reason": "it ended without a word"}
         return status
 
-    def running(self) -> int | None:
-        """The process that trains here now; None where none does, or one on another machine."""
-        status = self.status()
-        pid = status.get("pid")
-        here = status["status"] == "running" and status.get("host") == socket.gethostname()
-        if not here or not isinstance(pid, int) or pid == os.getpid():
-            return None
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """The folder for this process alone, until it leaves the context or is killed. Raises InUse where another one
+        has it. Where the file system has no locks, or may not be written to, nothing is held."""
+        lock = FileLock(self.path / ".lock")
         try:
-            os.kill(pid, 0)
-        except (OSError, OverflowError):  # it was killed, or never was
-            return None
-        return pid
+            lock.acquire(timeout=0)
+        except Timeout:
+            status = self.status()
+            whose = f"process {status['pid']} on {status.get('host')}" if "pid" in status else "another process"
+            raise InUse(f"{self.path} is being trained by {whose}; stop that one first") from None
+        except (OSError, NotImplementedError):
+            yield
+            return
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def need_free(self) -> None:
+        """Raises InUse where another process trains here."""
+        with self.held():
+            pass
 
 
 def shown(path: Path) -> Path:
@@ -165,10 +182,13 @@ def shown(path: Path) -> Path:
 def find(named: str, root: Path = OUTPUTS) -> RunFolder:
     """The run folder that a person named, ``latest`` being the last one with a checkpoint. Raises UserError."""
     if named == "latest":
-        checkpoints = sorted(root.rglob("checkpoints/*.safetensors"), key=lambda path: path.stat().st_mtime)
+        checkpoints = []
+        for path in root.rglob("checkpoints/*.safetensors"):
+            with contextlib.suppress(OSError):  # a link to nowhere, or one that another run has just taken away
+                checkpoints.append((path.stat().st_mtime, path))
         if not checkpoints:
             raise UserError(f"latest: no run under {root}/ has saved a checkpoint")
-        return RunFolder(checkpoints[-1].parent.parent)
+        return RunFolder(max(checkpoints)[1].parent.parent)
     folder = Path(named)
     if not os.path.isdir(folder):  # which a name too long for a file is not either; Path raises
         raise UserError(

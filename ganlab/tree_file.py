@@ -33,7 +33,7 @@ def write(path: Path, tree: dict[str, Any]) -> None:
     tensors: dict[str, Tensor] = {}
     plain = _take_tensors(tree, "", tensors)
     header = {MARK: json.dumps({"format": FORMAT, "tree": plain})}
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(exist_ok=True)  # but not what it lies in: a folder that was moved away is not made anew
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.touch()

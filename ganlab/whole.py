@@ -11,7 +11,7 @@ def write_whole(path: Path, text: str) -> None:
     """Writes ``text`` beside its place and renames it. Raises OSError; the file is as it was then."""
     partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_text(text)
+        partial.write_text(text, encoding="utf-8")
         os.replace(partial, path)
     except OSError:
         with contextlib.suppress(OSError):

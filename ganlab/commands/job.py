@@ -21,7 +21,7 @@ from ganlab.config.programs import refuse_saved_programs
 from ganlab.config.resume import Change, resumed, table
 from ganlab.errors import Refused, TrainingFailed, UserError, in_one_line
 from ganlab.ranks import RankLost, here, is_loss_of_a_rank
-from ganlab.run_folder import RunFolder
+from ganlab.run_folder import InUse, RunFolder
 
 log = logging.getLogger("ganlab")
 
@@ -71,13 +71,23 @@ def _attempt() -> Outcome:
     if (folder.path / "config.yaml").exists() and hydra.mode == RunMode.MULTIRUN:
         log.error("%s: there is a run already; leave hydra.sweep.subdir to ganlab", folder.path)
         return Outcome("refused")
-    here().gathered(str(folder.path))  # the others wait for its name
-    outcome = run(Composer, list(hydra.overrides.task), folder)
+    try:
+        with folder.held():
+            here().gathered(str(folder.path))  # the others wait for its name
+            outcome = run(Composer, list(hydra.overrides.task), folder)
+            _save_status(folder, outcome)
+            return outcome
+    except InUse as error:  # since this was looked at before Hydra began; the folder's status is the other's
+        here().gathered(None)
+        log.error("%s", error)
+        return Outcome("refused", str(error))
+
+
+def _save_status(folder: RunFolder, outcome: Outcome) -> None:
     try:
         folder.save_status(outcome.status, outcome.reason, **outcome.facts)
     except OSError as error:
         log.error("%s: how it ended could not be written (%s)", folder.path, in_one_line(error))
-    return outcome
 
 
 def run(composed: Callable[[], Composer], overrides: list[str], folder: RunFolder) -> Outcome:
@@ -133,9 +143,8 @@ def exit_code(sweep: str | None) -> int:
     found = sorted(folder.glob("*/status.json"), key=lambda path: (len(path.parent.name.split("-")[0]), path))
     folders = [RunFolder(path.parent) for path in found] or _ended
     ended = {one.path.name: one.status() for one in folders}
-    counts = {
-        word: sum(status["status"] == word for status in ended.values()) for word in ("finished", "refused", "failed")
-    }
+    words = ("finished", "refused", "failed", "stopped", "running")  # the last where it was killed
+    counts = {word: sum(status["status"] == word for status in ended.values()) for word in words}
     print(f"\n{', '.join(f'{count} {word}' for word, count in counts.items() if count)} in {folder}")
     for name, status in ended.items():
         if status["status"] != "finished":

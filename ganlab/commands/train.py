@@ -83,6 +83,8 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
             resume = None
         else:
             resume = resumed_folder(read)
+            if resume is not None and ranks.first:
+                resume.need_free()
             if resume is not None:  # from here on this very folder, whatever `latest` may mean by then
                 overrides.append(f"++resume={_quoted(str(resume.path))}")
             configuration = _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
@@ -98,7 +100,8 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
                 overrides.append(_folder_override(read, resume, multirun))
     if not ranks.first:  # Hydra would make folders and logs of its own
         with composer(args.config_dir) as composing:
-            return exit_code_of(run(lambda: composing, overrides, RunFolder(ranks.gathered(None)[0])))
+            folder = ranks.gathered(None)[0]
+            return exit_code_of(run(lambda: composing, overrides, RunFolder(folder))) if folder else 2
     _hand_to_hydra(program, [*flags, *overrides])
     return 0 if shows else exit_code(overrides[-1] if multirun else None)
 

@@ -68,8 +68,6 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
             assert initializer != "auto", "resolved by the configuration"
             initializer.check()
         return None
-    if (owner := resume.running()) is not None:
-        raise UserError(f"{resume.path} is being trained by process {owner}; stop that one first")
     if not os.access(resume.path, os.W_OK):
         raise UserError(f"{resume.path}: nothing can be written there; copy the folder and resume the copy")
     path, state = checkpoint.newest(resume.checkpoints)
@@ -139,6 +137,7 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
             trainer.restore(state)
         except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"{folder.path}: its checkpoint is not one to go on from ({in_one_line(error)})") from error
+        _need_the_same_state(trainer, folder)
         _keep_typed_rates(trainer, settings, state)
         _compare_data(state, image_set, folder)
     if ranks.first:
@@ -163,7 +162,8 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
         "%s steps in %.0f s.\nSamples: %s\nLook at it: tensorboard --logdir %s",
         f"{trainer.step - first:,}",
         seconds,
-        sorted((folder.path / "samples").glob(f"step-{trainer.step:07d}-*.png"))[0],  # the average before G itself
+        # The average before G itself; the folder alone where the disk took no picture.
+        next(iter(sorted((folder.path / "samples").glob(f"step-{trainer.step:07d}-*.png"))), folder.path / "samples"),
         OUTPUTS if folder.path.is_relative_to(OUTPUTS) else folder.path,
     )
     return Outcome("finished", "", facts)
@@ -185,6 +185,18 @@ def best_and_last(best: Mapping[str, Any], step: int) -> str:
         f"scored while training ({best['id']}): best {best['score']:.4g} at step {best['step']:,} "
         f"(checkpoints/best.safetensors), last {best['last']:.4g} at step {step:,}{left}"
     )
+
+
+def _need_the_same_state(trainer: Trainer, folder: RunFolder) -> None:
+    """Raises UserError where the ranks have read different checkpoints."""
+    learners = (trainer.generator, trainer.discriminator)
+    found = trainer.ranks.gathered((trainer.step, *(learner.fingerprint() for learner in learners)))
+    for rank, one in enumerate(found):
+        if one != found[0]:
+            raise UserError(
+                f"rank {rank} goes on after step {one[0]:,} and rank 0 after step {found[0][0]:,}, or with other "
+                f"weights; {folder.path}/checkpoints must be the same on every machine: resume again when it is"
+            )
 
 
 def _need_the_same_images(image_set: ImageSet, ranks: Ranks) -> None:
@@ -258,7 +270,8 @@ def _stopping(trainer: Trainer) -> Iterator[list[int]]:
                 return
             signal.signal(number, AT_ONCE[number])
             signal.raise_signal(number)
-        signal.signal(number, AT_ONCE[number])
+        for leaving in (signal.SIGINT, number):
+            signal.signal(leaving, AT_ONCE[leaving])
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

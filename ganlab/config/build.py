@@ -152,12 +152,12 @@ def build_trainer(
     if isinstance(settings.evaluation, Scoring):
         assert settings.evaluation.features != "auto", "resolved by the configuration"
         rows = rows_of(image_set, settings.evaluation.reals)
-        if ranks.first:
-            judge = build_judge(settings, image_set, settings.evaluation.features, rows, machine.device)
-            notes += judge.opened.notes
-            scorer = Scorer(judge, settings.evaluation)
-        else:  # they know when to wait
-            scorer = Scorer(None, settings.evaluation)
+        judge = None
+        with ranks.together():
+            if ranks.first:  # the others know when to wait
+                judge = build_judge(settings, image_set, settings.evaluation.features, rows, machine.device)
+                notes += judge.opened.notes
+        scorer = Scorer(judge, settings.evaluation)
     stepper = Stepper(
         game,
         Learner(

@@ -69,7 +69,9 @@ def resumed(
         assign(resumed, key, fresh[key] if composing.is_group_choice(one) else one.value())
     plugins, override = ([one.value() for one in read if one.key_or_group == key] for key in ("plugins", own[1]))
     resumed |= {"plugins": plugins[-1] if plugins else [], "resume": None, "resume_override": False}
-    allowed = bool(override and override[-1])
+    allowed = override[-1] if override else False
+    if not isinstance(allowed, bool):
+        raise Refused([f"resume_override: found {allowed!r}, need true or false"])
     try:
         unresolved = dump(Settings, parse(Settings, resumed, composing.suggestions))
         try:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from ganlab.monitor.appended import Appended
 from ganlab.monitor.pictures import pictures
+from ganlab.monitor.rows import Rows
 from ganlab.training.observer import Observer, Samples, Scores
-from ganlab.whole import write_whole
 
 
 class Files(Observer):
@@ -20,27 +18,17 @@ class Files(Observer):
     samples."""
 
     def __init__(self, folder: Path) -> None:
-        self.metrics, self.scores = folder / "metrics.jsonl", folder / "scores.jsonl"
+        self.metrics, self.scores = Rows(folder / "metrics.jsonl"), Rows(folder / "scores.jsonl")
         self.samples = folder / "samples"
-        self.rows: Appended | None = None
-        self.score_rows: Appended | None = None
 
     def started(self, step: int, steps: int) -> None:
         self.samples.mkdir(parents=True, exist_ok=True)
         # What an earlier run logged after its last checkpoint happens again now: nothing may stand twice.
-        for file in (self.metrics, self.scores):
-            if file.exists():
-                kept = [row for row in file.read_text().splitlines() if _step_of(row) <= step]
-                write_whole(file, "".join(f"{row}\n" for row in kept))
-        for picture in self.samples.glob("step-*-*.png"):
-            if picture.stem.split("-")[1] > f"{step:07d}":
-                picture.unlink()
-        self.rows, self.score_rows = Appended(self.metrics), None
+        self.returned(step)
+        self.metrics.open()
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
-        assert self.rows is not None
-        self.rows.write(f"{json.dumps({'step': step, **values})}\n".encode())
-        self.rows.flush()
+        self.metrics.add({"step": step, **values})
 
     def sampled(self, step: int, samples: Samples) -> None:
         for name, picture in pictures(step, samples).items():
@@ -48,32 +36,28 @@ class Files(Observer):
             Image.fromarray(picture.permute(1, 2, 0).numpy()).save(self.samples / file)
 
     def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
-        self.score_rows = self.score_rows or Appended(self.scores)
-        self.score_rows.write(f"{json.dumps({'step': step, **scores.row(), 'best': dict(best)})}\n".encode())
-        self.score_rows.flush()
+        self.scores.add({"step": step, **scores.row(), "best": dict(best)})
 
     def returned(self, step: int) -> None:
-        before = [rows for rows in (self.rows, self.score_rows) if rows]
-        for rows in before:
-            rows.flush()
-        self.started(step, step)
-        for rows in before:
-            rows.close()
+        for picture in self.samples.glob("step-*-*.png"):
+            number = picture.stem.split("-")[1]
+            if number.isdecimal() and int(number) > step:
+                picture.unlink(missing_ok=True)
+        self._each("cut", step)
 
     def flush(self) -> None:
-        for rows in (self.rows, self.score_rows):
-            if rows:
-                rows.sync()
+        self._each("sync")
 
     def closed(self) -> None:
-        for rows in (self.rows, self.score_rows):
-            if rows:
-                rows.close()
+        self._each("close")
 
-
-def _step_of(row: str) -> float:
-    """The row's step; a row that a kill left unfinished counts as later than any."""
-    try:
-        return float(json.loads(row)["step"])
-    except (ValueError, KeyError, TypeError):
-        return float("inf")
+    def _each(self, what: str, *told: int) -> None:
+        """Both files get their turn, whatever the disk says to one of them. Raises the last OSError."""
+        problem = None
+        for rows in (self.metrics, self.scores):
+            try:
+                getattr(rows, what)(*told)
+            except OSError as error:
+                problem = error
+        if problem:
+            raise problem

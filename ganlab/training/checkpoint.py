@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -38,8 +39,9 @@ class Checkpoints:
         self.spare = 0  # so many of the newest before which all updates were finite stay beside those
         self.failures = 0
 
-    def clear(self) -> None:
-        """Takes away the partial files that a kill left behind."""
+    def begin(self) -> None:
+        """Makes the folder, and takes away the partial files that a kill left there. Raises OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(OSError):
             for partial in self.folder.glob(".*.partial"):
                 partial.unlink(missing_ok=True)
@@ -54,8 +56,9 @@ class Checkpoints:
             if not last:
                 return None
             time.sleep(PAUSE)
-        # Older ones go only when the new one is safely there.
-        older = numbered(self.folder)
+        # Older ones go only when the new one is safely there. Later ones, which a resumed run has stepped over because
+        # they are damaged, do not count.
+        older = [one for one in numbered(self.folder) if _named_step(one) <= step]
         good = (path for path in reversed(older) if head(path).get("finite", True))
         spared = list(islice(good, self.spare))
         for old in older[: -self.settings.keep]:
@@ -108,17 +111,23 @@ class Checkpoints:
         """Takes away the checkpoints of later steps than ``step``, which will be gone through again."""
         for path in self._by_step():
             if step_of(path) > step:
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
 
     def _by_step(self) -> list[Path]:
         final = self.folder / f"final{SUFFIX}"
-        every = [*([final] if final.exists() else []), *numbered(self.folder)]
+        every = [*([final] if os.path.exists(final) else []), *numbered(self.folder)]
         return sorted(every, key=step_of)
 
 
 def numbered(folder: Path) -> list[Path]:
     """The numbered checkpoints, oldest first."""
-    return sorted(folder.glob(f"step-{'[0-9]' * 7}{SUFFIX}"))
+    named = [path for path in folder.glob(f"step-*{SUFFIX}") if path.stem.removeprefix("step-").isdecimal()]
+    return sorted(named, key=_named_step)
+
+
+def _named_step(path: Path) -> int:
+    return int(path.stem.removeprefix("step-"))
 
 
 def newest(folder: Path, part: str = "") -> tuple[Path, dict[str, Any]]:
@@ -126,8 +135,8 @@ def newest(folder: Path, part: str = "") -> tuple[Path, dict[str, Any]]:
     UserError where there is none."""
     final = folder / f"final{SUFFIX}"
     # A run that was resumed with more steps has numbered checkpoints that are newer than its old final one.
-    candidates = [(int(path.stem.removeprefix("step-")), path) for path in numbered(folder)]
-    if final.exists():
+    candidates = [(_named_step(path), path) for path in numbered(folder)]
+    if os.path.exists(final):  # False where the folder may not be entered; Path raises there
         # As late as can be where its step cannot be read, so that it is told.
         candidates.append((step_of(final, sys.maxsize), final))
     if not candidates:

@@ -128,6 +128,14 @@ class Watch:
             f"optimizer.{name}.lr={trouble.learner.learning_rate / 2:g}, beside resume=… with resume_override=true"
         )
 
+    def be_patient_again(self) -> None:
+        """The steps without an update count anew."""
+        self.stuck = {}
+
+    def went_back(self, step: int, rollbacks: int) -> None:
+        """Training is at ``step`` again, for the ``rollbacks``-th time that it went back."""
+        self.returned, self.rollbacks = step, rollbacks
+
     def state(self) -> dict[str, Any]:
         return {
             "stuck": dict(self.stuck),

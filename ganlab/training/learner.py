@@ -154,9 +154,10 @@ class Learner:
 
     @torch.no_grad()
     def _restore_buffers_where(self, blocked: Tensor) -> None:
-        """The pass that gave a gradient that is not finite has moved batch norm's statistics too: they go back."""
+        """The pass that gave a gradient that is not finite has moved running statistics and spectral vectors too: they
+        go back. So does a statistic that overflowed by itself, as the variance of activations above 1e19 does."""
         for buffer, kept in zip(self._buffers, self._kept, strict=True):
-            buffer.copy_(torch.where(blocked > 0, kept, buffer))
+            buffer.copy_(torch.where((blocked > 0) | ~torch.isfinite(buffer), kept, buffer))
             kept.copy_(buffer)
 
     def not_finite(self) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganlab.ranks import Ranks
+from ganlab.ranks import ALONE, Ranks
 from ganlab.types import Values
 
 
@@ -28,20 +28,26 @@ class Meter:
                 self.sums[tag] = value.to(torch.float32, copy=True)
             self.counts[tag] = self.counts.get(tag, 0) + 1
 
-    def average(self, ranks: Ranks) -> None:
-        """Replaces the sums by their means over the ranks, so that each rank's are those of the whole batches."""
-        ranks.average(list(self.sums.values()))
-
-    def read(self) -> dict[str, float]:
-        """The means, read back from the device at once; then it starts afresh."""
-        tags = list(self.sums)
-        sums = torch.stack([self.sums[tag] for tag in tags]).tolist() if tags else []
-        means = {tag: total / self.counts[tag] for tag, total in zip(tags, sums, strict=True)}
+    def read(self, ranks: Ranks = ALONE) -> dict[str, float]:
+        """The means, over the ranks too, read back from the device at once; then it starts afresh. All ranks
+        together."""
+        totals = self._of_all(ranks).tolist()
+        means = {tag: total / self.counts[tag] for tag, total in zip(self.sums, totals, strict=True)}
         self.sums, self.counts = {}, {}
         return means
 
-    def state(self) -> dict[str, Any]:
-        return {"sums": self.sums, "counts": self.counts}
+    def state(self, ranks: Ranks = ALONE) -> dict[str, Any]:
+        """The sums as one process with the whole batches would have them, and how many reports are in each. All ranks
+        together."""
+        sums = dict(zip(self.sums, self._of_all(ranks).unbind(), strict=True))
+        return {"sums": sums, "counts": dict(self.counts)}
+
+    def _of_all(self, ranks: Ranks) -> Tensor:
+        """The sums' means over the ranks, of which each keeps its own: saving changes nothing of what is logged."""
+        totals = torch.stack(list(self.sums.values())) if self.sums else torch.empty(0)
+        if self.sums:
+            ranks.average([totals])
+        return totals
 
     def restore(self, state: Mapping[str, Any], device: torch.device) -> None:
         self.sums = {tag: value.to(device, copy=True) for tag, value in state["sums"].items()}

@@ -36,8 +36,8 @@ class ScoreSettings(Protocol):
 
 
 class Scorer:
-    """Has samples judged when it is time, and remembers the best score. Without a judge it is never time; what an
-    earlier part of the run remembered stays.
+    """Has samples judged when it is time, and remembers the best score. Without ``settings`` it is never time; what an
+    earlier part of the run remembered stays. Of several ranks the first alone has a ``judge``.
 
     ``best`` is what a checkpoint keeps: the leading ``score``, its ``step`` and its fingerprint's ``id``, the ``last``
     score, and the step where the best one was ``left``; None before the first score.

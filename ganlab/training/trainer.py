@@ -94,7 +94,7 @@ class Trainer:
         kernel; what is saved stays. Raises OSError where nothing can be written from the start."""
         try:
             if self.ranks.first:
-                self.checkpoints.clear()
+                self.checkpoints.begin()
             for observer in self.audience.observers:
                 observer.started(self.step, self.steps)
             self._loop()
@@ -129,8 +129,7 @@ class Trainer:
                 for every in (self.logging.every, self.logging.samples_every, self.checkpoints.settings.every)
             )
             if report:
-                self.meter.average(self.ranks)
-                values = self.meter.read()  # waits for the device, so the clock is read after it
+                values = self.meter.read(self.ranks)  # waits for the device, so the clock is read after it
                 speed = (self.feed.drawn - images) / max(time.perf_counter() - began, 1e-9)
                 self._tell_values(values, speed)
                 if self._has_gone_back(values):
@@ -170,8 +169,11 @@ class Trainer:
         if trouble is None:
             return False
         if trouble.verdict == "stop":
-            self.watch.stuck = {}  # who goes on from here has all the patience again
-            self.save(last=True)
+            self.watch.be_patient_again()  # with who goes on from here
+            try:
+                self.save(last=True)
+            except TrainingFailed as error:
+                raise TrainingFailed(f"{trouble.sentence} {error}") from error
             raise self.watch.failed(trouble)
         self._go_back(trouble.sentence)
         return True
@@ -187,15 +189,15 @@ class Trainer:
         best = self.scorer.best  # of a step that is gone through again, perhaps; its checkpoint is there
         self.restore(state)
         self.scorer.best = best
-        self.watch.rollbacks, self.watch.returned = rollbacks, self.step
+        self.watch.went_back(self.step, rollbacks)
         for learner in (self.generator, self.discriminator):
             learner.slowed = slowed
         log.warning(
             "note: %s Back to step %s for time %d, with learning rates times %g", reason, self.step, rollbacks, slowed
         )
-        self.audience.tell(lambda observer: observer.returned(self.step))
         if self.save(numbered=True):
             self.checkpoints.drop_after(self.step)
+        self.audience.tell(lambda observer: observer.returned(self.step))
 
     def _tell_samples(self, with_real: bool = False) -> None:
         if not self.ranks.first:
@@ -205,7 +207,7 @@ class Trainer:
 
     def _score(self) -> None:
         """The checkpoint with the best score stays."""
-        self.meter.average(self.ranks)
+        state = self.state()
         if not self.ranks.first:
             return
         scores = self.scorer.score(self.step, self.sampler.fakes, self.sampler.weights)
@@ -213,7 +215,7 @@ class Trainer:
         if scores is None or best is None:
             return
         if best["step"] == self.step:
-            self.checkpoints.save_best(self.state())
+            self.checkpoints.save_best({**state, "best": best})
         self.audience.tell(lambda observer: observer.scored(self.step, scores, best))
 
     # ---------------------------------------------------------------------------------------------------- checkpoints
@@ -223,14 +225,13 @@ class Trainer:
         last step, which is named ``final`` unless it is to be ``numbered``. It has rank 0's buffers: of batch norm by
         rank, the statistics of its part of the batches. All ranks together. Raises TrainingFailed where too many
         failed, or where the ranks' weights differ."""
-        self.meter.average(self.ranks)
         need_same_weights(self.ranks, self.step, (self.generator, self.discriminator))
-        written = False
+        state, written = self.state(), False
         with self.ranks.together():
             if self.ranks.first:
                 self.audience.tell(lambda observer: observer.flush())
                 done = self.step == self.steps and not numbered
-                written = self.checkpoints.save(self.step, self.state(), final=done, last=last or done) is not None
+                written = self.checkpoints.save(self.step, state, final=done, last=last or done) is not None
         # All ranks know of it: whether they save once more before they stop follows from that.
         if self.ranks.most(int(written)) == 0:
             return False
@@ -238,7 +239,7 @@ class Trainer:
         return True
 
     def state(self) -> dict[str, Any]:
-        """All that a resumed run needs beside its settings, which are in ``header``."""
+        """All that a resumed run needs beside its settings, which are in ``header``. All ranks together."""
         return {
             **self.header,
             "step": self.step,
@@ -246,7 +247,7 @@ class Trainer:
             "drawn": self.feed.drawn,
             "data": self.feed.position(),
             "best": self.scorer.best,
-            "meter": self.meter.state(),
+            "meter": self.meter.state(self.ranks),
             "reported": self.reported,
             "watch": self.watch.state(),
             "generator": self.generator.state(),

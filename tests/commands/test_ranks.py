@@ -67,7 +67,16 @@ def test_two_processes_train_one_run_and_another_number_goes_on(tmp_path: Path) 
     assert told.count("Run folder: ") == 1
     (folder,) = (path.parent for path in tmp_path.rglob("status.json"))
     names = sorted(path.name.split(".tfevents")[0] for path in folder.iterdir())
-    assert names == ["checkpoints", "config.yaml", "events.out", "metrics.jsonl", "samples", "status.json", "train.log"]
+    assert names == [
+        ".lock",
+        "checkpoints",
+        "config.yaml",
+        "events.out",
+        "metrics.jsonl",
+        "samples",
+        "status.json",
+        "train.log",
+    ]
     assert (folder / "train.log").read_text().count("Run folder: ") == 1
 
     drawn = [16]

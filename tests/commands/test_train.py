@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -55,7 +54,16 @@ def test_a_run_folder_has_all_that_later_commands_need() -> None:
     assert "-init-orthogonal+norm-spectral+tricks-ema+batch_size-8" in run.name
     assert len(run.name) <= 100
     names = {path.name.split(".tfevents")[0] for path in run.iterdir()}
-    assert names == {"config.yaml", "metrics.jsonl", "samples", "checkpoints", "train.log", "status.json", "events.out"}
+    assert names == {
+        "config.yaml",
+        "metrics.jsonl",
+        "samples",
+        "checkpoints",
+        "train.log",
+        "status.json",
+        "events.out",
+        ".lock",
+    }
     assert {path.name for path in (run / "samples").iterdir()} == {
         "real.png", "step-0000000-average.png", "step-0000000-generator.png", "step-0000002-average.png",
         "step-0000002-generator.png",
@@ -343,13 +351,20 @@ def test_samples_of_the_old_future_are_taken_away() -> None:
 def test_a_run_that_is_being_trained_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert train() == 0
     (run,) = runs()
-    sleeping = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    RunFolder(run).save_status("running", pid=sleeping.pid, host=socket.gethostname())
+    holding = "import sys, time; from ganlab.run_folder import RunFolder\nwith RunFolder(sys.argv[1]).held(): print(flush=True); time.sleep(60)"
+    other = subprocess.Popen([sys.executable, "-c", holding, str(run)], stdout=subprocess.PIPE)
+    assert other.stdout is not None
+    other.stdout.readline()
+    RunFolder(run).save_status("running", pid=other.pid, host="here")
     assert main([f"resume={run}", "steps=4"]) == 2
-    assert f"is being trained by process {sleeping.pid}" in capsys.readouterr().err
-    sleeping.kill()
-    sleeping.wait()
-    assert main([f"resume={run}", "steps=4"]) == 0  # it was killed: its folder says running, and nobody is there
+    assert f"is being trained by process {other.pid} on here; stop that one first" in capsys.readouterr().err
+    with pytest.MonkeyPatch.context() as unseen:  # it began between the look at the folder and the job
+        unseen.setattr(RunFolder, "need_free", lambda self: None)
+        assert main([f"resume={run}", "steps=4"]) == 2
+    assert RunFolder(run).status()["status"] == "running"  # which is the other's
+    other.kill()
+    other.wait()
+    assert main([f"resume={run}", "steps=4"]) == 0  # its folder says running, and nobody is there
 
 
 @pytest.mark.parametrize(

@@ -87,10 +87,10 @@ def test_the_best_checkpoint_is_not_worth_the_run(tmp_path: Path, monkeypatch: p
 
 def test_partial_files_of_a_kill_are_taken_away(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path / "none yet", CheckpointSettings())
-    checkpoints.clear()
+    checkpoints.begin()
     checkpoints.save(1, {"step": 1})
     (checkpoints.folder / ".step-0000002.safetensors.partial").write_bytes(b"half")
-    checkpoints.clear()
+    checkpoints.begin()
     assert [file.name for file in checkpoints.folder.iterdir()] == ["step-0000001.safetensors"]
 
 

@@ -261,6 +261,7 @@ def test_a_resumed_run_is_the_same_run(make_trainer: Make, tmp_path: Path) -> No
         first.train_step()
     assert first.stepper.graphs is not None
     assert first.stepper.graphs._graphs
+    first.checkpoints.begin()
     path = first.checkpoints.save(first.step, first.state())
     for _ in range(2):
         first.train_step()

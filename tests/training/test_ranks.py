@@ -82,14 +82,13 @@ def found_after_training(folder: Path, **changes: Any) -> dict[str, Any]:
     before = [weight.detach().clone() for weight in trainer.generator.parameters + trainer.discriminator.parameters]
     for _ in range(STEPS):
         trainer.train_step()
-    trainer.meter.average(trainer.ranks)
     state = trainer.state()
     return {
         "before": before,
         "after": [weight.detach().clone() for weight in trainer.generator.parameters + trainer.discriminator.parameters],
         "buffers": dict(trainer.generator.network.named_buffers()),
         "average": state["generator"]["average"],
-        "values": trainer.meter.read(),
+        "values": trainer.meter.read(trainer.ranks),
         "drawn": trainer.feed.drawn,
         "fingerprints": [trainer.generator.fingerprint(), trainer.discriminator.fingerprint()],
         "dropout": trainer.stepper._outside(trainer.step).networks,
