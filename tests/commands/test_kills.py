@@ -273,7 +273,7 @@ def test_data_that_vanishes_while_it_is_trained_on(tmp_path: Path, monkeypatch: 
         assert main([f"resume={folder}", "steps=6"]) == 2
 
 
-@pytest.mark.parametrize("what", ["checkpoints", "all of it"])
+@pytest.mark.parametrize("what", ["checkpoints", "all of it", "all of it, with nothing in its place"])
 def test_a_run_folder_that_vanishes(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -287,7 +287,8 @@ def test_a_run_folder_that_vanishes(
         if self.step == 2:
             gone = Path("run") / "checkpoints" if what == "checkpoints" else Path("run")
             gone.rename("elsewhere")
-            gone.write_text("a file in its place")
+            if "nothing" not in what:
+                gone.write_text("a file in its place")
 
     monkeypatch.setattr(training_run.Trainer, "train_step", train_step)
     changes = ["steps=9", "checkpoint.every=1", "logging.every=1", "logging.samples_every=1", "hydra.run.dir=run"]
@@ -297,3 +298,17 @@ def test_a_run_folder_that_vanishes(
     assert "its checkpoint could not be written 4 times in a row" in said.out + said.err
     kept = Path("elsewhere") if what == "checkpoints" else Path("elsewhere") / "checkpoints"
     assert checkpoint.newest(kept)[1]["step"] == 1
+    assert not Path("run").is_dir() or what == "checkpoints"
+
+
+def test_a_run_whose_last_pictures_found_no_room_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*told: object, **more: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Image.Image, "save", full)
+    assert main([*TINY_OVERRIDES, "hydra.run.dir=run"]) == 0
+    assert "Samples: run/samples\n" in capsys.readouterr().out
+    assert json.loads(Path("run/status.json").read_text())["status"] == "finished"

@@ -140,6 +140,7 @@ def test_a_run_of_an_earlier_version_goes_on(run: Path, capsys: pytest.CaptureFi
 
 def test_the_override_goes_with_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*TINY_OVERRIDES, "resume_override=true"]) == 2
+    assert main(["resume=run", "steps=3", "optimizer.generator.lr=1e-5", "resume_override=no"]) == 2
     assert "goes with resume=" in capsys.readouterr().err
     assert not Path("outputs").exists()
 

@@ -24,6 +24,34 @@ def test_retention(tmp_path: Path) -> None:
     assert (tmp_path / "final.safetensors").exists()
 
 
+def test_damaged_later_checkpoints_do_not_push_out_the_good_ones(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, CheckpointSettings(keep=1))
+    checkpoints.save(400, {"step": 400})
+    for step in (600, 700):
+        (tmp_path / f"step-0000{step}.safetensors").write_bytes(b"torn")
+    assert newest(tmp_path)[1]["step"] == 400
+    checkpoints.save(500, {"step": 500})
+    assert newest(tmp_path)[1]["step"] == 500
+    assert not (tmp_path / "step-0000400.safetensors").exists()
+
+
+def test_steps_of_more_than_seven_digits(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, CheckpointSettings(keep=2))
+    for step in (9_999_999, 10_000_000, 123_456_789):
+        checkpoints.save(step, {"step": step})
+    assert newest(tmp_path)[1]["step"] == 123_456_789
+    assert [path.stem for path in checkpoint.numbered(tmp_path)] == ["step-10000000", "step-123456789"]
+
+
+def test_a_folder_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path / "run" / "checkpoints", CheckpointSettings())
+    checkpoints.begin()
+    assert checkpoints.save(1, {"step": 1})
+    (tmp_path / "run").rename(tmp_path / "moved")
+    assert not checkpoints.save(2, {"step": 2})
+    assert [path.name for path in tmp_path.iterdir()] == ["moved"]
+
+
 def test_no_checkpoint_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no checkpoint"):
         newest(tmp_path)

@@ -159,6 +159,17 @@ def test_the_ramp_counts_from_the_start() -> None:
     assert ema.share(108) == pytest.approx(1 - 0.5 ** (1 / 5))
 
 
+def test_a_statistic_that_overflows_stays_as_it_was() -> None:
+    """Activations of 1e20 have a variance that float32 has not, while loss and gradient are finite."""
+    source = Buffered()
+    one = Learner("generator", source, Adam())
+    for value, kept in ((2.0, 2.0), (float("inf"), 2.0), (3.0, 3.0)):
+        source.statistic.fill_(value)
+        one.backward(source.w.sum())
+        assert one.apply()["generator/blocked"] == 0
+        assert source.statistic.item() == kept
+
+
 def test_float16_scales_its_losses() -> None:
     """The scaler must not change what is learnt: two exact powers of two cancel."""
     scaled, plain = learner(dtype=torch.float16), learner()

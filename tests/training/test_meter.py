@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from ganlab.ranks import Ranks
 from ganlab.training.meter import Meter
 
 CPU = torch.device("cpu")
@@ -28,6 +31,23 @@ def test_what_was_added_stays_as_it_was() -> None:
     meter.add(values)
     values["loss"].fill_(9.0)
     assert meter.read() == {"loss": 1.0}
+
+
+def test_what_is_saved_changes_nothing_of_what_is_logged() -> None:
+    """Each of several ranks keeps its own sums: averaged ones, to which more is added, would round otherwise."""
+
+    class Doubling(Ranks):
+        def average(self, tensors: Sequence[Tensor]) -> None:
+            for tensor in tensors:
+                tensor.mul_(2)
+
+    meter, ranks = Meter(), Doubling()
+    meter.add(told(1.0)[0])
+    assert meter.state(ranks)["sums"]["loss"] == 2.0
+    assert meter.state(ranks)["sums"]["loss"] == 2.0
+    meter.add(told(3.0)[0])
+    assert meter.read(ranks) == {"loss": 4.0}
+    assert meter.state(ranks) == {"sums": {}, "counts": {}}
 
 
 def test_a_state_taken_up_goes_on_summing() -> None:
