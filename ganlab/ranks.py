@@ -106,9 +106,23 @@ class Ranks:
 ALONE = Ranks()
 
 
+_apart = False
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Inside, this process computes as if it were alone: what it asks of a network in between is no exchange."""
+    global _apart
+    before, _apart = _apart, True
+    try:
+        yield
+    finally:
+        _apart = before
+
+
 def here() -> Ranks:
     """The ranks that this process has joined."""
-    if not (dist.is_available() and dist.is_initialized()):
+    if _apart or not (dist.is_available() and dist.is_initialized()):
         return ALONE
     return Ranks(dist.get_rank(), dist.get_world_size())
 

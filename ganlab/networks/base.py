@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ganlab.networks.layers import Dense, Embedding, WeightLayer
 from ganlab.networks.minibatch import Minibatch
 from ganlab.networks.norms import BatchNormLayer
+from ganlab.ranks import apart
 from ganlab.table import Range
 from ganlab.types import Batch, Condition, Generated, Judgement, Shapes
 
@@ -189,7 +190,7 @@ def does_mix_samples(discriminator: DiscriminatorModule, shapes: Shapes) -> bool
     dropouts = [module for module in discriminator.modules() if isinstance(module, nn.Dropout) and module.training]
     for dropout in dropouts:
         dropout.eval()
-    with discriminator.statistics_frozen():
+    with apart(), discriminator.statistics_frozen():
         before, after = (discriminator(Batch(x, labels)).logits for x in (images, changed))
     for dropout in dropouts:
         dropout.train()
@@ -201,7 +202,7 @@ def ends_in_sigmoid(discriminator: DiscriminatorModule, shapes: Shapes) -> bool:
     """Whether the logits are a sigmoid's output: read off the graph of one judgement."""
     images = torch.zeros(2 * shapes.pack, *shapes.image)
     labels = {"labels": torch.zeros(2 * shapes.pack, dtype=torch.long)} if shapes.classes else {}
-    with discriminator.statistics_frozen(), torch.enable_grad():
+    with apart(), discriminator.statistics_frozen(), torch.enable_grad():
         node = discriminator(Batch(images, labels)).logits.grad_fn
     reshaping = ("Squeeze", "View", "Reshape", "Select", "Unsqueeze", "Alias", "Mean")
     while node is not None and node.name().startswith(reshaping):
