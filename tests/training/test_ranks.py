@@ -165,7 +165,8 @@ def whole_run(rank: int, folder: Path) -> dict[str, Any]:
     found["numbers"] = [mean.item(), std_of_batch(numbers).item(), *whole[own].tolist(), *whole.tolist()]
 
     if rank == 1:  # a rank that looks at its networks by itself waits for nobody
-        tiny(norm={"generator": SYNC, "discriminator": SYNC}, regularizer={"feature_matching": {}})
+        with pytest.raises(UserError, match="defined for each judged sample alone"):
+            tiny(norm={"generator": SYNC, "discriminator": SYNC}, regularizer={"gradient_penalty": {}})
 
     refused = []
     for who in (0, 1):
