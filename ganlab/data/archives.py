@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import io
 import os
-import tarfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, Self
 
 import numpy as np
 
 from ganlab.data import pixels
 from ganlab.data.damage import need_whole
 from ganlab.data.image_folder import ImageFiles
+from ganlab.data.tar_members import Member, TarWalk, members_of
 from ganlab.errors import UserError
 
 
@@ -55,37 +54,6 @@ class Zip(Archive):
         return self._fitted(archive.read(item))
 
 
-class Member(NamedTuple):
-    """A file in a tar archive: its bytes begin at ``place`` of the stream that the unpacked archive is."""
-
-    name: str
-    place: int
-    size: int
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Header(tarfile.TarInfo):
-    """A member's header. tarfile reads names of any length at once, and goes back for a size below zero, perhaps to
-    where it came from; neither is in an archive that somebody packed."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        header = super().frombuf(buf, encoding, errors)
-        if header.size < 0:
-            raise tarfile.ReadError(f"a size of {header.size:,} bytes")
-        if header.type in NAMES and header.size > LONGEST_NAME:
-            raise tarfile.ReadError(f"a name or a note of {header.size:,} bytes")
-        return header
-
-
-NAMES = (
-    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE
-)  # fmt: skip
-LONGEST_NAME = 1 << 20  # bytes: no file system has a longer one, and notes beside it are short
-
-
 @dataclass(frozen=True)
 class Tar(Archive):
     """The image files in a tar archive, compressed (gzip, bzip2, xz) or not."""
@@ -103,6 +71,8 @@ class Tar(Archive):
         return one[1].place  # a compressed stream can only be walked forward
 
     def pixels(self, item: Member) -> np.ndarray:
+        if item.sparse:
+            raise ValueError("a sparse file, whose holes are not in the archive; pack it without --sparse")
         pixels.bounded(item.size)
         stream = _tar(*_version(self.root)).fileobj  # the unpacked archive as one stream of bytes
         assert stream is not None
@@ -125,17 +95,9 @@ def _zip(root: str, changed: int) -> zipfile.ZipFile:
 
 @lru_cache(maxsize=2)
 def _members(root: str, changed: int) -> list[Member]:
-    with tarfile.open(root, tarinfo=Header) as archive:
-        found = {member.name: member for member in archive}
-    # A hard link has no bytes of its own: they are those of the file that it names.
-    pairs = [(name, found.get(member.linkname) if member.islnk() else member) for name, member in found.items()]
-    return [
-        Member(name.removeprefix("./"), member.offset_data, member.size)
-        for name, member in pairs
-        if member is not None and member.isreg() and not member.issparse()
-    ]
+    return members_of(root)
 
 
 @lru_cache(maxsize=2)
-def _tar(root: str, changed: int) -> tarfile.TarFile:
-    return tarfile.open(root, tarinfo=Header)
+def _tar(root: str, changed: int) -> TarWalk:
+    return TarWalk.open(root)
