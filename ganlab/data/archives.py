@@ -5,21 +5,51 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from ganlab.data import pixels
 from ganlab.data.damage import need_whole
-from ganlab.data.image_folder import ImageFiles
+from ganlab.data.image_folder import ImageFiles, wrapping
+from ganlab.data.source import printable
+from ganlab.data.stored import Listing
 from ganlab.data.tar_members import Member, TarWalk, members_of
 from ganlab.errors import UserError
 
 
 class Archive(ImageFiles):
-    """Image files in an archive ``root``; its folders are the classes, as those of an image folder are."""
+    """Image files in an archive ``root``; its folders are the classes, as those of an image folder are. Where somebody
+    packed the folder itself, and not what is in it, that one is taken as the root."""
+
+    def packed(self) -> list[tuple[str, Any]]:
+        """The names of all files as they were packed, and where each is. Raises UserError where none can be told."""
+        raise TypeError(f"{type(self).__name__} names nothing")
+
+    def names(self) -> Iterator[tuple[str, Any]]:
+        self.check()
+        packed = self.packed()
+        wrapper = self.wrapper(packed)
+        return ((name.removeprefix(wrapper), item) for name, item in packed)
+
+    def wrapper(self, packed: Sequence[tuple[str, Any]]) -> str:
+        """The folder that all images were packed in; nothing where they were not, or ``split`` names that very one."""
+        found = wrapping(name for name, _ in packed)
+        part = f"{self.part}/"
+        return "" if self.part and (part.startswith(found) or found.startswith(part)) else found
+
+    def listing(self) -> Listing:
+        listing = super().listing()
+        wrapper = self.wrapper(self.packed())
+        if not wrapper:
+            return listing
+        note = (
+            f"all images were packed in {printable(wrapper)}, which is taken as the root: its folders are the classes"
+        )
+        return replace(listing, notes=(*listing.notes, note))
 
     def check(self) -> None:
         if not os.path.isfile(self.root):
@@ -30,7 +60,8 @@ class Archive(ImageFiles):
     def stamp(self) -> str:
         self.check()
         facts = os.stat(self.root)
-        return f"{facts.st_size} {facts.st_mtime_ns}"
+        # 2: what was decoded before a folder that wraps all others was taken as the root has other classes.
+        return f"{facts.st_size} {facts.st_mtime_ns} 2"
 
     def _fitted(self, packed: bytes) -> np.ndarray:
         return pixels.read(io.BytesIO(packed), self.image_shape, self.crop, self.background)
@@ -42,11 +73,10 @@ class Zip(Archive):
 
     root: str = "data.zip"
 
-    def names(self) -> Iterator[tuple[str, str]]:
-        self.check()
+    def packed(self) -> list[tuple[str, str]]:
         with need_whole(self.root, "zip archive"):
             names = [member.filename for member in _zip(*_version(self.root)).infolist() if not member.is_dir()]
-        return ((name.removeprefix("./"), name) for name in names)
+        return [(name.removeprefix("./"), name) for name in names]
 
     def pixels(self, item: str) -> np.ndarray:
         archive = _zip(*_version(self.root))
@@ -60,11 +90,9 @@ class Tar(Archive):
 
     root: str = "data.tar"
 
-    def names(self) -> Iterator[tuple[str, Member]]:
-        self.check()
+    def packed(self) -> list[tuple[str, Member]]:
         with need_whole(self.root, "tar archive"):
-            members = _members(*_version(self.root))
-        return ((member.name, member) for member in members)
+            return [(member.name, member) for member in _members(*_version(self.root))]
 
     @staticmethod
     def order(one: tuple[str, Member]) -> int:
