@@ -191,6 +191,14 @@ yaml.safe_load(text)  # pickle, eval, _target_
     assert dangers(source, "commands/somewhere.py") == []
 
 
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_text_files_are_utf8_whatever_the_system_prefers(file: Path) -> None:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if is_call and node.func.attr in ("read_text", "write_text"):
+            assert "encoding" in {keyword.arg for keyword in node.keywords}, f"{file}, line {node.lineno}"
+
+
 def test_every_component_has_a_documented_source() -> None:
     from ganlab.augment import AUGMENTS
     from ganlab.initializers import INITIALIZERS

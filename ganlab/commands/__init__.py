@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from ganlab.commands.output import write_out_odd_letters
 from ganlab.errors import nearest
 
 
@@ -49,6 +50,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
 
 def main() -> None:
     """The entry point of the installed command; exits with the command's code."""
+    write_out_odd_letters()
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
         print("ganlab: find out which choices make a GAN train.\n")

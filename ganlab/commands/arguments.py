@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 
+from ganlab.commands.output import write_out_odd_letters
 from ganlab.config.parse import describe, hints, parse
 from ganlab.config.plain import assign
 from ganlab.errors import BAD_VALUE, Refused, TrainingFailed, UserError
@@ -35,6 +36,7 @@ def run_command(
     """Reads ``arguments`` (``sys.argv`` where None), does it, and returns the exit code: 0 done, 1 failed while
     running, 2 refused, 130 after Ctrl-C. ``summary`` heads the help: what the command is for, and examples, with
     ``{program}`` where its name belongs."""
+    write_out_odd_letters()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if {"-h", "--help"} & set(words) or (not words and any(map(_must_be_typed, fields(kind)))):  # type: ignore[arg-type]
         print(usage(kind, program, summary), end="")

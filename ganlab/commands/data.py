@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 
+from ganlab.commands.output import write_out_odd_letters
 from ganlab.data import cache
 from ganlab.errors import UserError, nearest
 
@@ -21,6 +22,7 @@ USAGE = f"""the decoded images that runs keep
 
 def main(arguments: Sequence[str] | None = None, program: str = "data.py") -> int:
     """Runs the command and returns its exit code: 0 done, 2 refused."""
+    write_out_odd_letters()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if {"-h", "--help"} & set(words):
         print(f"{program}: {USAGE.format(program=program)}", end="")

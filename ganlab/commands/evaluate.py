@@ -106,7 +106,7 @@ def evaluate(asked: Evaluate) -> None:
     _tell_best(folder.path)
     row = {"step": generator.step, **scored.row(), "checkpoint": generator.path.name, "seed": asked.seed}
     try:
-        with (folder.path / "scores.jsonl").open("a") as kept:
+        with (folder.path / "scores.jsonl").open("a", encoding="utf-8") as kept:
             kept.write(json.dumps(row) + "\n")
         if not generator.is_of_points:
             _picture(generator, judge, labels, folder.path, asked)
@@ -237,7 +237,7 @@ def _tell_best(folder: Path) -> None:
 
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text().splitlines()
+        return file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return []
 

@@ -71,8 +71,10 @@ def export(settings: Export) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         WRITERS[settings.format](generator, described, path)
-        path.with_suffix(".json").write_text(json.dumps({"file": path.name, **described}, indent=2) + "\n")
-        path.with_suffix(".md").write_text(model_card(generator, described, path.name, settings.format, run))
+        described_text = json.dumps({"file": path.name, **described}, indent=2) + "\n"
+        path.with_suffix(".json").write_text(described_text, encoding="utf-8")
+        card = model_card(generator, described, path.name, settings.format, run)
+        path.with_suffix(".md").write_text(card, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UserError(f"{path}: it cannot be written there ({error.strerror or error}); type out=…") from error
     print(generator.description)

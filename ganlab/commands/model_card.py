@@ -118,7 +118,7 @@ def _scores(generator: TrainedGenerator, run: Path | None) -> str:
     """What ``scores.jsonl`` in the run's folder says, each number with what it means; its rows may hold more."""
     rows = []
     try:
-        lines = (run / "scores.jsonl").read_text().splitlines() if run is not None else []
+        lines = (run / "scores.jsonl").read_text(encoding="utf-8").splitlines() if run is not None else []
     except (OSError, UnicodeDecodeError):
         lines = []
     for line in lines:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from hydra.core.override_parser.types import Override
 
 from ganlab import run_folder
 from ganlab.commands.job import exit_code, exit_code_of, hydra_job, plain_configuration, resumed_folder, run
+from ganlab.commands.output import write_out_odd_letters
 from ganlab.commands.training_run import ready
 from ganlab.config import CannotCombine, Configuration, configure
 from ganlab.config.compose import CONFIG_NAME, Composer, composer, config_folder
@@ -27,11 +29,14 @@ log = logging.getLogger("ganlab")
 # Jobs of a sweep that are composed before the first one runs; the rest is checked when its turn comes.
 MOST_CHECKED = 256
 
+HALF_A_LETTER = re.compile("[\ud800-\udfff]")
+
 
 def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> int:
     """Runs the command and returns its exit code: 0 done, 1 failed while running, 2 refused before anything was made,
     130 or 143 stopped by Ctrl-C or SIGTERM, after saving where training had begun. Where torchrun has started several
     processes they train one run together, and the first of them speaks and writes for all."""
+    write_out_odd_letters()
     try:
         ranks = join()
         if not ranks.first:
@@ -63,6 +68,7 @@ def _speak_of_errors_alone(ranks: Ranks) -> None:
 
 
 def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
+    _refuse_what_is_no_text(arguments)
     args = get_args_parser().parse_intermixed_args(arguments)  # `norm=batch -m seed=0,1` is natural to type
     flags = [argument for argument in arguments if argument not in args.overrides]
     if args.help or args.hydra_help:
@@ -104,6 +110,27 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
             return exit_code_of(run(lambda: composing, overrides, RunFolder(folder))) if folder else 2
     _hand_to_hydra(program, [*flags, *overrides])
     return 0 if shows else exit_code(overrides[-1] if multirun else None)
+
+
+def _refuse_what_is_no_text(arguments: Sequence[str]) -> None:
+    """Bytes that are no letters: Python keeps each as half a letter, which no saved setting and no log can hold. Raises
+    Refused."""
+    problems = []
+    for argument in arguments:
+        if half := HALF_A_LETTER.search(argument):
+            encoding = sys.getfilesystemencoding()
+            hint = "type letters, or rename what it names" if encoding == "utf-8" else "set PYTHONUTF8=1"
+            problems.append(
+                f"{HALF_A_LETTER.sub(_written_out, argument)[:300]}: found {_written_out(half)}, which is no letter in "
+                f"{encoding}, and settings are kept as text; {hint}"
+            )
+    if problems:
+        raise Refused(problems)
+
+
+def _written_out(half: re.Match[str]) -> str:
+    number = ord(half[0])
+    return f"\\x{number - 0xDC00:02x}" if 0xDC80 <= number <= 0xDCFF else f"\\u{number:04x}"
 
 
 def _refuse_flags(args: argparse.Namespace) -> None:

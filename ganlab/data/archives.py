@@ -4,23 +4,52 @@ from __future__ import annotations
 
 import io
 import os
-import tarfile
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import Any
 
 import numpy as np
 
 from ganlab.data import pixels
 from ganlab.data.damage import need_whole
-from ganlab.data.image_folder import ImageFiles
+from ganlab.data.image_folder import ImageFiles, wrapping
+from ganlab.data.source import printable
+from ganlab.data.stored import Listing
+from ganlab.data.tar_members import Member, TarWalk, members_of
 from ganlab.errors import UserError
 
 
 class Archive(ImageFiles):
-    """Image files in an archive ``root``; its folders are the classes, as those of an image folder are."""
+    """Image files in an archive ``root``; its folders are the classes, as those of an image folder are. Where somebody
+    packed the folder itself, and not what is in it, that one is taken as the root."""
+
+    def packed(self) -> list[tuple[str, Any]]:
+        """The names of all files as they were packed, and where each is. Raises UserError where none can be told."""
+        raise TypeError(f"{type(self).__name__} names nothing")
+
+    def names(self) -> Iterator[tuple[str, Any]]:
+        self.check()
+        packed = self.packed()
+        wrapper = self.wrapper(packed)
+        return ((name.removeprefix(wrapper), item) for name, item in packed)
+
+    def wrapper(self, packed: Sequence[tuple[str, Any]]) -> str:
+        """The folder that all images were packed in; nothing where they were not, or ``split`` names that very one."""
+        found = wrapping(name for name, _ in packed)
+        part = f"{self.part}/"
+        return "" if self.part and (part.startswith(found) or found.startswith(part)) else found
+
+    def listing(self) -> Listing:
+        listing = super().listing()
+        wrapper = self.wrapper(self.packed())
+        if not wrapper:
+            return listing
+        note = (
+            f"all images were packed in {printable(wrapper)}, which is taken as the root: its folders are the classes"
+        )
+        return replace(listing, notes=(*listing.notes, note))
 
     def check(self) -> None:
         if not os.path.isfile(self.root):
@@ -31,7 +60,8 @@ class Archive(ImageFiles):
     def stamp(self) -> str:
         self.check()
         facts = os.stat(self.root)
-        return f"{facts.st_size} {facts.st_mtime_ns}"
+        # 2: what was decoded before a folder that wraps all others was taken as the root has other classes.
+        return f"{facts.st_size} {facts.st_mtime_ns} 2"
 
     def _fitted(self, packed: bytes) -> np.ndarray:
         return pixels.read(io.BytesIO(packed), self.image_shape, self.crop, self.background)
@@ -43,47 +73,15 @@ class Zip(Archive):
 
     root: str = "data.zip"
 
-    def names(self) -> Iterator[tuple[str, str]]:
-        self.check()
+    def packed(self) -> list[tuple[str, str]]:
         with need_whole(self.root, "zip archive"):
             names = [member.filename for member in _zip(*_version(self.root)).infolist() if not member.is_dir()]
-        return ((name.removeprefix("./"), name) for name in names)
+        return [(name.removeprefix("./"), name) for name in names]
 
     def pixels(self, item: str) -> np.ndarray:
         archive = _zip(*_version(self.root))
         pixels.bounded(archive.getinfo(item).file_size)
         return self._fitted(archive.read(item))
-
-
-class Member(NamedTuple):
-    """A file in a tar archive: its bytes begin at ``place`` of the stream that the unpacked archive is."""
-
-    name: str
-    place: int
-    size: int
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Header(tarfile.TarInfo):
-    """A member's header. tarfile reads names of any length at once, and goes back for a size below zero, perhaps to
-    where it came from; neither is in an archive that somebody packed."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        header = super().frombuf(buf, encoding, errors)
-        if header.size < 0:
-            raise tarfile.ReadError(f"a size of {header.size:,} bytes")
-        if header.type in NAMES and header.size > LONGEST_NAME:
-            raise tarfile.ReadError(f"a name or a note of {header.size:,} bytes")
-        return header
-
-
-NAMES = (
-    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE
-)  # fmt: skip
-LONGEST_NAME = 1 << 20  # bytes: no file system has a longer one, and notes beside it are short
 
 
 @dataclass(frozen=True)
@@ -92,17 +90,17 @@ class Tar(Archive):
 
     root: str = "data.tar"
 
-    def names(self) -> Iterator[tuple[str, Member]]:
-        self.check()
+    def packed(self) -> list[tuple[str, Member]]:
         with need_whole(self.root, "tar archive"):
-            members = _members(*_version(self.root))
-        return ((member.name, member) for member in members)
+            return [(member.name, member) for member in _members(*_version(self.root))]
 
     @staticmethod
     def order(one: tuple[str, Member]) -> int:
         return one[1].place  # a compressed stream can only be walked forward
 
     def pixels(self, item: Member) -> np.ndarray:
+        if item.sparse:
+            raise ValueError("a sparse file, whose holes are not in the archive; pack it without --sparse")
         pixels.bounded(item.size)
         stream = _tar(*_version(self.root)).fileobj  # the unpacked archive as one stream of bytes
         assert stream is not None
@@ -125,17 +123,9 @@ def _zip(root: str, changed: int) -> zipfile.ZipFile:
 
 @lru_cache(maxsize=2)
 def _members(root: str, changed: int) -> list[Member]:
-    with tarfile.open(root, tarinfo=Header) as archive:
-        found = {member.name: member for member in archive}
-    # A hard link has no bytes of its own: they are those of the file that it names.
-    pairs = [(name, found.get(member.linkname) if member.islnk() else member) for name, member in found.items()]
-    return [
-        Member(name.removeprefix("./"), member.offset_data, member.size)
-        for name, member in pairs
-        if member is not None and member.isreg() and not member.issparse()
-    ]
+    return members_of(root)
 
 
 @lru_cache(maxsize=2)
-def _tar(root: str, changed: int) -> tarfile.TarFile:
-    return tarfile.open(root, tarinfo=Header)
+def _tar(root: str, changed: int) -> TarWalk:
+    return TarWalk.open(root)

@@ -114,7 +114,7 @@ def entries(folder: Path) -> list[Entry]:
         raise UserError(f"{folder}: it cannot be looked into ({error.strerror})") from error
     for index in indices:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            facts = json.loads(index.read_text())
+            facts = json.loads(index.read_text(encoding="utf-8"))
             size = sum(file.stat().st_size for file in index.parent.iterdir())
             shape = tuple(facts["image_shape"])
             root = str(facts["source"].get("root") or "")

@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal
@@ -263,3 +263,24 @@ def _is_hidden(name: str) -> bool:
 def _class_of(name: str) -> str:
     """The folder directly under the root; a dot for files in the root itself."""
     return name.partition("/")[0] if "/" in name else "."
+
+
+def wrapping(names: Iterable[str]) -> str:
+    """The folder, with a slash at its end, that all images lie in and none directly: ``flowers/`` of
+    ``flowers/rose/1.png`` and ``flowers/tulip/1.png``. Nothing where there is none."""
+    common: str | None = None
+    least = 0
+    for name in names:
+        depth = name.count("/")
+        if common is not None and depth >= least and name.startswith(common):
+            continue  # it changes nothing, be it an image or not
+        if not _is_image(name) or _is_hidden(name):
+            continue
+        if common is None:
+            common, least = name[: name.rfind("/") + 1], depth
+        while not name.startswith(common):
+            common = common[: common.rfind("/", 0, -1) + 1]
+        least = min(least, depth)
+        if not common:
+            return ""
+    return common if common and least > common.count("/") else ""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -71,3 +72,42 @@ def test_a_misspelt_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 def test_help_needs_no_pytorch() -> None:
     code = "import sys; sys.argv = ['ganlab', '--help']\ntry:\n    import ganlab.commands; ganlab.commands.main()\nexcept SystemExit: pass\nsys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["", "train", "data", "evaluate", "sample", "export"])
+def test_what_is_said_reaches_whoever_takes_only_ascii(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the locale C, or where what is printed goes into another program."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="ascii") for _ in range(2))
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    monkeypatch.setattr(sys, "argv", ["ganlab", *filter(None, [command]), "\u03c0\udcff"])
+    with pytest.raises(SystemExit) as ended:
+        commands.main()
+    assert ended.value.code == 2
+    print("1×16×16 \udcff…")
+    out.flush(), err.flush()
+    said = (out.buffer.getvalue() + err.buffer.getvalue()).decode("ascii")  # type: ignore[attr-defined]
+    assert r"\u03c0" in said
+    assert r"1\xd716\xd716 \udcff\u2026" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.slow
+def test_a_run_where_the_system_knows_ascii_alone(tmp_path: Path) -> None:
+    """Files are UTF-8 wherever they are written, and nothing of a log is lost."""
+    alone = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(CHECKOUT)}
+    for arguments in (
+        ["train.py", *TINY_OVERRIDES, "data.size=16", "hydra.run.dir=run"],
+        ["scripts/sample.py", "run=run", "n=4"],
+        ["scripts/export.py", "run=run"],
+    ):
+        program, *typed = arguments
+        ran = subprocess.run(
+            [sys.executable, str(CHECKOUT / program), *typed],
+            cwd=tmp_path, env={**os.environ, **alone}, capture_output=True, check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+        assert b"Error" not in ran.stderr
+    assert "1×16×16" in (tmp_path / "run" / "train.log").read_text(encoding="utf-8")
+    (card,) = (tmp_path / "run" / "export" / "safetensors").glob("*.md")
+    assert "×" in card.read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -479,6 +480,40 @@ def test_odd_arguments(arguments: list[str], sentence: str, capsys: pytest.Captu
     assert sentence in said
     assert "Traceback" not in said
     assert not Path("outputs").exists()
+
+
+ODD = os.fsdecode(b"\xff")  # a byte that is no letter in UTF-8
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [f"loss={ODD}"],
+        [f'loss="{ODD}"'],
+        [f"l{ODD}ss=bce"],
+        [ODD],
+        [f"tricks=[ema,{ODD}]"],
+        [f'tricks=["{ODD}"]'],
+        [f"resume={ODD}"],
+        [f'hydra.run.dir="x{ODD}"'],
+        [f'hydra.job.name="{ODD}"'],
+        ["data=image_folder", f'data.root="there{ODD}"'],
+        ["--config-dir", f"there{ODD}"],
+        ["-m", "seed=0,1", f'hydra.sweep.dir="x{ODD}"'],
+        ["-m", f'loss=bce,"{ODD}"'],
+        [f"--{ODD}"],
+        ["seed=\ud800"],
+    ],
+)
+def test_what_is_no_text(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    Path(f"there{ODD}").mkdir()
+    assert train(*arguments) == 2
+    said = capfd.readouterr().err
+    byte = r"\ud800" if "seed=\ud800" in arguments else r"\xff"
+    assert f"found {byte}, which is no letter in utf-8, and settings are kept as text; type letters" in said
+    assert said.count("\n") == 2
+    assert "Traceback" not in said
+    assert [path.name for path in Path().iterdir()] == [f"there{ODD}"]
 
 
 def test_a_sweep_does_not_write_over_another(capsys: pytest.CaptureFixture[str]) -> None:

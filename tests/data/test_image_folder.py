@@ -93,6 +93,58 @@ def test_a_part_is_taken_as_the_whole(tmp_path: Path) -> None:
         ImageFolder(root=root, split="trian").open()
 
 
+def packed(archive: Path, *names: str) -> str:
+    """An archive of a little image under each name, or of a text."""
+    picture = save(archive.parent / "one.png").read_bytes()
+    files = {name: picture if name.endswith(".png") else b"text" for name in names}
+    if archive.suffix == ".zip":
+        with zipfile.ZipFile(archive, "w") as writing:
+            for name, content in files.items():
+                writing.writestr(name, content)
+    else:
+        with tarfile.open(archive, "w:gz") as packing:
+            for name, content in files.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                packing.addfile(member, io.BytesIO(content))
+    return str(archive)
+
+
+FLOWERS = ("flowers/rose/1.png", "flowers/tulip/deep/2.png", "flowers/tulip/3.png")
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+@pytest.mark.parametrize(
+    ("names", "split", "classes"),
+    [
+        (FLOWERS, None, ("rose", "tulip")),
+        ([f"./{name}" for name in FLOWERS], None, ("rose", "tulip")),
+        ([f"home/me/{name}" for name in FLOWERS], None, ("rose", "tulip")),
+        ([f"/home/me/{name}" for name in FLOWERS], None, ("rose", "tulip")),
+        ([*FLOWERS, "readme.txt", "flowers/notes.txt", "__MACOSX/flowers/1.png", ".x/1.png"], None, ("rose", "tulip")),
+        ([*FLOWERS, "flowers/4.png"], None, ()),
+        ([*FLOWERS, "5.png"], None, (".", "flowers")),
+        ([*FLOWERS, "flowers too/5.png"], None, ("flowers", "flowers too")),
+        (("rose/1.png", "rose/2.png"), None, ()),
+        (("flowers/rose/1.png", "flowers/rose/2.png"), None, ()),
+        (("a/train/x/1.png", "a/train/y/1.png", "a/test/x/1.png"), None, ("test", "train")),
+        (("a/train/x/1.png", "a/train/y/1.png", "a/test/x/1.png"), "train", ("x", "y")),
+        (("a/train/x/1.png", "a/train/y/1.png", "a/test/x/1.png"), "a/train", ("x", "y")),
+        (FLOWERS, "flowers", ("rose", "tulip")),
+        ([f"home/{name}" for name in FLOWERS], "home", ()),
+    ],
+)
+def test_a_folder_that_wraps_all_others_is_no_class(
+    kind: str, names: list[str], split: str | None, classes: tuple[str, ...], tmp_path: Path
+) -> None:
+    root = packed(tmp_path / f"x.{kind}", *names)
+    source = SOURCES[kind](root=root, size=8, split=split)  # type: ignore[call-arg]
+    opened = source.open()
+    assert (opened.classes, source.class_count) == (classes, len(classes))
+    wrapped = any(name.endswith("flowers/rose/1.png") for name in names) and classes == ("rose", "tulip") and not split
+    assert any("flowers/, which is taken as the root" in note for note in opened.notes) is wrapped
+
+
 def test_one_class_or_some_images_alone(tmp_path: Path) -> None:
     for number, name in enumerate(("ant", "bee", "cat")):
         for copy in range(4):

@@ -1,0 +1,111 @@
+"""What is in a tar archive: walked through once, and nothing kept of it but names and places."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Self
+
+NAMES = (
+    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE
+)  # fmt: skip
+LONGEST_NAME = 1 << 20  # bytes: no file system has a longer one, and notes beside it are short
+MOST_CHAINED = 16  # headers of one file: its own, its name's, its link's and its notes'
+MOST_LETTERS = 1 << 30  # of all names together: those of tens of millions of files
+
+
+class Member(NamedTuple):
+    """A file in a tar archive: its bytes begin at ``place`` of the stream that the unpacked archive is. A ``sparse``
+    one's holes are not among them."""
+
+    name: str
+    place: int
+    size: int
+    sparse: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Header(tarfile.TarInfo):
+    """A member's header. tarfile reads names of any length, any number of notes and any map of holes at once, and goes
+    back for a size below zero; none of it is in an archive that somebody packed."""
+
+    has_more_holes = False
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        header = super().frombuf(buf, encoding, errors)
+        if header.size < 0:
+            raise tarfile.ReadError(f"a size of {header.size:,} bytes")
+        if header.type in NAMES and header.size > LONGEST_NAME:
+            raise tarfile.ReadError(f"a name or a note of {header.size:,} bytes")
+        header.has_more_holes = bool(buf[482])
+        return header
+
+    @classmethod
+    def fromtarfile(cls, archive: TarWalk) -> Self:  # type: ignore[override]
+        archive.chained += 1  # tarfile goes deeper with each header that comes before a file's own
+        try:
+            if archive.chained > MOST_CHAINED:
+                raise tarfile.ReadError(f"more than {MOST_CHAINED} headers for one file")
+            return super().fromtarfile(archive)
+        finally:
+            archive.chained -= 1
+
+    # The two ways to pack a sparse file (tar --sparse) that have a map of holes without a bound. Nobody asks for it.
+
+    def _proc_sparse(self, archive: TarWalk) -> Self:
+        more = self.has_more_holes
+        while more:
+            block = archive.fileobj.read(tarfile.BLOCKSIZE)
+            if len(block) < tarfile.BLOCKSIZE:
+                raise tarfile.ReadError("unexpected end of data")
+            more = bool(block[504])
+        self.sparse = b""
+        self.offset_data = archive.fileobj.tell()
+        archive.offset = self.offset_data + -(-self.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+        return self
+
+    def _proc_gnusparse_10(self, member: tarfile.TarInfo, notes: Any, archive: TarWalk) -> None:
+        member.sparse = b""  # the map lies in the file's own bytes, which are stepped over
+
+
+class TarWalk(tarfile.TarFile):
+    """An archive that is walked through once: of its members and its global notes nothing is kept."""
+
+    tarinfo = Header
+    chained = 0
+
+    def walk(self) -> Iterator[tarfile.TarInfo]:
+        before = -1
+        while (member := self.next()) is not None:
+            if member.size < 0:  # said in a note
+                raise tarfile.ReadError(f"a size of {member.size:,} bytes")
+            if member.offset <= before:
+                raise tarfile.ReadError("it leads back to where it was before")
+            before = member.offset
+            yield member
+            self.members: list[tarfile.TarInfo] = []
+            self.pax_headers = {}
+
+
+def members_of(root: str) -> list[Member]:
+    """The regular files of an archive; of several with one name the last, as an unpacked archive would have it. Raises
+    tarfile.ReadError and what else readers of packed files raise."""
+    found: dict[str, Member | str | None] = {}  # a hard link has no bytes of its own: the name of those it shares
+    letters = 0
+    with TarWalk.open(root) as archive:
+        for one in archive.walk():
+            letters += len(one.name) + len(one.linkname)
+            if letters > MOST_LETTERS:
+                raise tarfile.ReadError(f"names of more than {MOST_LETTERS:,} letters")
+            whole = Member(one.name.removeprefix("./"), one.offset_data, one.size, one.issparse())
+            found[one.name] = one.linkname if one.islnk() else whole if one.isreg() else None
+    members = []
+    for name, place in found.items():
+        if isinstance(place, Member):
+            members.append(place)
+        elif place is not None and isinstance(shared := found.get(place), Member):
+            members.append(shared._replace(name=name.removeprefix("./")))
+    return members
