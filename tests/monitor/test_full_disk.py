@@ -100,6 +100,22 @@ def test_going_back_cuts_off_what_is_gone_through_again(tmp_path: Path) -> None:
     assert [(event.step, event.value) for event in read(tmp_path).Scalars("generator/loss")] == expected
 
 
+def test_going_back_takes_away_what_still_waits_for_room(tmp_path: Path, disk: type[Disk]) -> None:
+    audience, files = Audience([]), Files(tmp_path)
+    audience.observers = [files]
+    files.started(0, 9)
+    files.logged(4, {})
+    disk.room = 3
+    for step in (6, 8):  # one is torn, one has not begun
+        audience.tell(lambda observer, step=step: observer.logged(step, {"generator/loss": 1.0}))  # type: ignore[misc]
+    audience.tell(lambda observer: observer.returned(4))
+    audience.tell(lambda observer: observer.logged(5, {}))
+    disk.room = 10**9
+    audience.tell(lambda observer: observer.logged(6, {}))
+    audience.tell(lambda observer: observer.closed())
+    assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 4}\n{"step": 5}\n{"step": 6}\n'
+
+
 def test_a_run_begun_anew_at_its_first_step_shows_that_once(tmp_path: Path) -> None:
     """As after a kill that came before its second checkpoint, where the first is that before any step."""
     for value in (1.0, 2.0):
