@@ -143,7 +143,10 @@ def exit_code(sweep: str | None) -> int:
     found = sorted(folder.glob("*/status.json"), key=lambda path: (len(path.parent.name.split("-")[0]), path))
     folders = [RunFolder(path.parent) for path in found] or _ended
     ended = {one.path.name: one.status() for one in folders}
-    words = ("finished", "refused", "failed", "stopped", "running")  # the last where it was killed
+    for status in ended.values():
+        if status["status"] == "running":  # none is any more
+            status["status"] = "killed"
+    words = ("finished", "refused", "failed", "stopped", "killed")
     counts = {word: sum(status["status"] == word for status in ended.values()) for word in words}
     print(f"\n{', '.join(f'{count} {word}' for word, count in counts.items() if count)} in {folder}")
     for name, status in ended.items():
