@@ -10,6 +10,9 @@ BIN := $(VENV)/bin
 train: $(VENV)/.installed
 	$(BIN)/python train.py $(or $(ARGS),experiment=dcgan_digits)
 
+# One thread for each of the two workers: with more they wait for each other most of the time.
+test test-all: export OMP_NUM_THREADS := 1
+
 test: $(VENV)/.installed-test check
 	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
 
