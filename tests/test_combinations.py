@@ -226,7 +226,7 @@ def judge(outcomes: Outcomes, least: float = 0.6, diverging: int = 0) -> None:
 def test_random_combinations_train_or_are_refused_in_a_sentence(chunk: int, images: Path, tmp_path: Path) -> None:
     outcomes, drawn = Outcomes(), draws(chunk)
     with composer() as composing:
-        for _ in range(50):
+        for _ in range(35):
             try_out(composing, next(drawn), images, tmp_path, outcomes)
     judge(outcomes)
 
