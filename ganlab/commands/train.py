@@ -218,6 +218,8 @@ def _folder_override(read: Sequence[Override], resume: RunFolder | None, multiru
     if resume is not None:
         if typed is not None:
             raise Refused([f"{key}={typed}: resume=… goes on in the run's own folder; leave it out"])
+        if (said := resume.path / "train.log").exists() and not (said.is_file() and os.access(said, os.W_OK)):
+            raise Refused([f"{said}: nothing can be written there; make it writable, or take it away"])
         return f"{key}={_quoted(str(resume.path))}"
     if typed is None:
         folder = run_folder.make_sweep() if multirun else run_folder.make([one.input_line or "" for one in read])

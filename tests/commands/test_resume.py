@@ -70,6 +70,8 @@ def test_learning_rates_go_on_with_the_override(run: Path, capsys: pytest.Captur
         assert ("type resume_override=true" in said) == ("tricks" not in typed)
         assert "Traceback" not in said
         assert config(run)["steps"] == 2
+    assert main(["resume=run", "steps=3", "optimizer.generator.lr=1e-5", "resume_override=no"]) == 2
+    assert "resume_override: found 'no', need true or false" in capsys.readouterr().err
     assert (
         main(["resume=run", "steps=3", "logging.every=1", "optimizer.generator.lr=1e-5", "resume_override=true"]) == 0
     )
@@ -138,9 +140,17 @@ def test_a_run_of_an_earlier_version_goes_on(run: Path, capsys: pytest.CaptureFi
     assert config(run)["divergence"] == {"name": "stop", "patience": 10}
 
 
+def test_a_log_that_cannot_be_written_to(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "train.log").unlink()
+    (run / "train.log").mkdir()
+    assert main(["resume=run", "steps=3"]) == 2
+    assert "run/train.log: nothing can be written there" in capsys.readouterr().err
+    (run / "train.log").rmdir()
+    assert main(["resume=run", "steps=3"]) == 0
+
+
 def test_the_override_goes_with_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*TINY_OVERRIDES, "resume_override=true"]) == 2
-    assert main(["resume=run", "steps=3", "optimizer.generator.lr=1e-5", "resume_override=no"]) == 2
     assert "goes with resume=" in capsys.readouterr().err
     assert not Path("outputs").exists()
 
