@@ -364,6 +364,7 @@ def overheads(root: Path, device: str) -> None:
     trainer.audience.observers = [Files(folder), TensorBoard(folder, ""), Progress()]
     for observer in trainer.audience.observers:
         observer.started(0, trainer.steps)
+    trainer.checkpoints.begin()
     for _ in range(3):
         trainer.train_step()
 

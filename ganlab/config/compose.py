@@ -32,6 +32,7 @@ from ganlab.config.settings import Settings
 from ganlab.errors import BAD_VALUE, Refused, UserError, in_one_line, nearest
 
 CONFIG_NAME = "train"
+LONGEST_KEY = 200  # bytes; a file has a name of at most 255 on most systems
 
 
 def config_folder() -> Path:
@@ -69,6 +70,11 @@ class Composer(Overrides):
         problems: list[str] = []
         read: list[Override] = []
         for text in overrides:
+            if (
+                len(text.partition("=")[0].encode(errors="replace")) > LONGEST_KEY
+            ):  # Hydra looks for a file of that name
+                problems.append(f"{text[:40]}…: no setting has a name of {len(text.partition('=')[0]):,} letters")
+                continue
             try:
                 read += OverridesParser.create(config_loader=self.loader).parse_overrides([text])
             except (HydraException, ValueError, RecursionError) as error:  # ValueError: a number of 5,000 digits
@@ -238,7 +244,7 @@ class Composer(Overrides):
             raise Refused([self._explain(error)]) from None
         except RecursionError:
             raise Refused(["a recipe names itself in its defaults list"]) from None
-        except (*BAD_VALUE, AssertionError) as error:  # what Hydra and PyYAML do not expect in a file
+        except (*BAD_VALUE, AssertionError, OSError) as error:  # what Hydra and PyYAML do not expect in a file
             raise Refused([f"a recipe or option file cannot be read ({in_one_line(error)})"]) from None
         assert isinstance(plain, dict)
         return {str(key): value for key, value in plain.items()}

@@ -12,6 +12,7 @@ from ganlab.config.compose import composer, config_folder
 from ganlab.config.parse import dump, hints, is_mapping, parse, table_of
 from ganlab.config.settings import Settings
 from ganlab.data import SOURCES
+from ganlab.errors import Refused
 
 GROUPS = [folder.name for folder in config_folder().iterdir() if folder.is_dir()]
 OPTIONS = sorted(
@@ -109,3 +110,12 @@ def test_a_sweep_over_options_by_a_pattern() -> None:
             ("regularizer=glob(r*)", [["regularizer=r1"], ["regularizer=r2"]]),
         ):
             assert composing.jobs(composing.rewrite(composing.read([typed]))) == found
+
+
+@pytest.mark.parametrize("typed", ["{}", "{}=3", "+{}=3", "~{}", "hydra.{}=1", "hydra/launcher={}", "{}/a=b"])
+def test_names_that_no_file_can_have(typed: str) -> None:
+    """Hydra asks the system for a file of that name, which is an error of its own where it is too long."""
+    typed = typed.format("a" * 300)
+    with composer() as composing, pytest.raises(Refused) as refused:
+        composing.plain(composing.rewrite(composing.read([typed])))
+    assert typed[:40] in str(refused.value)
