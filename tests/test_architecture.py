@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Who may know whom. A room knows the floors below it and itself; rooms of one floor do not know each other.
 FLOORS = [
     {"errors", "table", "streams", "precision", "derivatives", "points", "whole"},
-    {"types", "draws", "ranks", "tree_file"},
+    {"types", "layer", "draws", "ranks", "tree_file"},
     {"networks", "initializers", "losses", "regularizers", "augment", "latents", "conditions", "data", "evaluation"},
     {"training"},
     {"monitor", "config", "run_folder"},

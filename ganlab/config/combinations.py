@@ -10,6 +10,7 @@ from ganlab.config.build import build_discriminator
 from ganlab.config.model import shapes_of
 from ganlab.config.settings import NetworkNorm, Settings
 from ganlab.initializers import INITIALIZERS
+from ganlab.layer import Initializer
 from ganlab.losses import Targets
 from ganlab.losses.wasserstein import Wasserstein
 from ganlab.networks import (
@@ -28,7 +29,6 @@ from ganlab.regularizers.auxiliary_classifier import AuxiliaryClassifier
 from ganlab.regularizers.weight_penalty import WeightPenalty
 from ganlab.training.constraints import Unconstrained, WeightClipping
 from ganlab.training.schedule import Alternating
-from ganlab.types import Initializer
 
 NETWORKS = ("generator", "discriminator")
 

@@ -15,6 +15,7 @@ from ganlab.evaluation import EVALUATIONS, Evaluation, NoEvaluation
 from ganlab.initializers import INITIALIZERS
 from ganlab.latents import LATENTS
 from ganlab.latents import Normal as NormalLatent
+from ganlab.layer import Initializer
 from ganlab.losses import LOSSES, Targets
 from ganlab.losses.bce import BCE
 from ganlab.networks import (
@@ -38,7 +39,7 @@ from ganlab.training.divergence import DIVERGENCES, Divergence, Stop
 from ganlab.training.optimizers import OPTIMIZERS, Adam, OptimizerSetting
 from ganlab.training.schedule import SCHEDULES, Alternating, Schedule
 from ganlab.training.trainer import Logging
-from ganlab.types import Augment, Conditioning, Initializer, Latent, Loss, Regularizer
+from ganlab.types import Augment, Conditioning, Latent, Loss, Regularizer
 
 
 @dataclass(frozen=True)

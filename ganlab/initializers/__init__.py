@@ -13,8 +13,8 @@ from ganlab.initializers.orthogonal import DeltaOrthogonal, Orthogonal
 from ganlab.initializers.pretrained import Pretrained
 from ganlab.initializers.uniform import Uniform
 from ganlab.initializers.xavier import Xavier, XavierNormal
+from ganlab.layer import Initializer
 from ganlab.table import Table
-from ganlab.types import Initializer
 
 INITIALIZERS = Table[Initializer](
     "initializer",

@@ -9,7 +9,7 @@ import torch
 from ganlab.initializers.base import WeightInitializer
 from ganlab.initializers.he import He
 from ganlab.initializers.xavier import XavierNormal
-from ganlab.types import Blank, Layer
+from ganlab.layer import Blank, Layer
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ganlab.types import Blank, Initializer, Layer
+from ganlab.layer import Blank, Initializer, Layer
 
 
 class WeightInitializer(Initializer):

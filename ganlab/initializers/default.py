@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ganlab.initializers.base import WeightInitializer
-from ganlab.types import Layer
+from ganlab.layer import Layer
 
 
 @dataclass(frozen=True)

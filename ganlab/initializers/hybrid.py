@@ -12,7 +12,7 @@ from ganlab.initializers.normal import Normal, TruncatedNormal
 from ganlab.initializers.orthogonal import Orthogonal
 from ganlab.initializers.uniform import Uniform
 from ganlab.initializers.xavier import Xavier, XavierNormal
-from ganlab.types import Layer
+from ganlab.layer import Layer
 
 # Names and not slots: a slot of initializers here would hold a hybrid again, and so on without end.
 Scheme = Literal[

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ganlab.initializers.base import WeightInitializer, fill_orthonormal, names
+from ganlab.layer import Blank, Layer
 from ganlab.table import Positive, Whole
-from ganlab.types import Blank, Layer
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.initializers.base import WeightInitializer
+from ganlab.layer import Layer
 from ganlab.table import NonNegative, Positive, Range
-from ganlab.types import Layer
 
 
 @dataclass(frozen=True)

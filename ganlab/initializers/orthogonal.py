@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from ganlab.initializers.base import WeightInitializer, fill_orthonormal, names
+from ganlab.layer import Blank, Layer
 from ganlab.table import Positive
-from ganlab.types import Blank, Layer
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from ganlab.errors import UserError
 from ganlab.initializers.hybrid import SCHEMES
 from ganlab.initializers.weight_files import HOW, PARAMETRIZATION, Weights, look, published, read
-from ganlab.types import Blank, Initializer
+from ganlab.layer import Blank, Initializer
 
 IMAGENET = "imagenet"
 

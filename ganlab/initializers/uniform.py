@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from ganlab.initializers.base import WeightInitializer
+from ganlab.layer import Layer
 from ganlab.table import NonNegative
-from ganlab.types import Layer
 
 
 @dataclass(frozen=True)

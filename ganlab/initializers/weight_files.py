@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from ganlab.errors import UserError, in_one_line
+from ganlab.layer import Layer, as_matrix
 from ganlab.tree_file import BROKEN, MARK, SUFFIX, step_of, tree_of
-from ganlab.types import Layer, as_matrix
 
 PARTS = ("generator", "discriminator")
 PARAMETRIZATION = ".parametrization."

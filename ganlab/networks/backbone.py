@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from ganlab.layer import Role
 from ganlab.networks.activations import Activation, ReLU
 from ganlab.networks.base import DiscriminatorModule, Dropout, TrunkDiscriminator
 from ganlab.networks.layers import Convolution
@@ -20,7 +21,7 @@ from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
 from ganlab.networks.norms import NoNorm, Norm
 from ganlab.networks.resampling import NO_PIXELS
 from ganlab.table import Count
-from ganlab.types import Condition, Role, Shapes
+from ganlab.types import Condition, Shapes
 
 Backbone = Literal["resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19"]
 

@@ -11,12 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganlab.layer import Blank, Kind, Layer, Role, as_matrix
 from ganlab.networks.activations import Activate, Activation
 from ganlab.networks.activations import Linear as NoActivation
 from ganlab.networks.convolution import convolve, convolve_transposed
 from ganlab.networks.parametrizations import Parametrization, WeightSetting
 from ganlab.networks.pooling import AveragePool, NearestUpsampling
-from ganlab.types import Blank, Condition, Kind, Layer, Role, as_matrix
+from ganlab.types import Condition
 
 
 class WeightLayer(nn.Module):

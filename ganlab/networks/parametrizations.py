@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganlab.layer import Layer
 from ganlab.table import Count, Positive, Table
-from ganlab.types import Layer
 
 
 class Parametrization(nn.Module):

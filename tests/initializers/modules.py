@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ganlab.layer import Blank, Initializer, Layer
 from ganlab.networks.activations import Activation, ReLU
 from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution, walk
-from ganlab.types import Blank, Initializer, Layer
 
 KINDS = ["dense", "convolution", "transposed"]
 RELU = ReLU()

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from ganlab.initializers.adaptive import Adaptive
 from ganlab.initializers.he import He
 from ganlab.initializers.xavier import XavierNormal
+from ganlab.layer import Initializer, Role
 from ganlab.networks import NORMS, ResNetDiscriminator
 from ganlab.networks.activations import ELU, Activation, LeakyReLU, ReLU, SiLU, Softplus, Tanh
 from ganlab.networks.layers import Dense
-from ganlab.types import Batch, Initializer, Role, Shapes
+from ganlab.types import Batch, Shapes
 from tests.initializers.modules import notes_of
 
 

@@ -10,8 +10,8 @@ import torch
 from ganlab.initializers.he import He, HeUniform
 from ganlab.initializers.orthogonal import Orthogonal
 from ganlab.initializers.xavier import Xavier, XavierNormal
+from ganlab.layer import Initializer
 from ganlab.networks.activations import ELU, Activation, LeakyReLU, Linear, ReLU, SiLU, Softplus, Tanh
-from ganlab.types import Initializer
 from tests.initializers.modules import KINDS, feed, fill, inner, kurtosis, layer
 
 RECTIFIERS: list[Activation] = [ReLU(), LeakyReLU(0.2), ELU(), SiLU(), Softplus()]

@@ -8,9 +8,9 @@ from torch import nn
 
 from ganlab.initializers import INITIALIZERS
 from ganlab.initializers.hybrid import SCHEMES, Hybrid, Scheme
+from ganlab.layer import Role
 from ganlab.networks.activations import Activation, ReLU, Tanh
 from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution
-from ganlab.types import Role
 from tests.initializers.modules import notes_of
 
 

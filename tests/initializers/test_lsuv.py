@@ -11,11 +11,12 @@ from ganlab import streams
 from ganlab.config.build import build_discriminator, build_generator, start
 from ganlab.initializers.lsuv import LSUV
 from ganlab.initializers.orthogonal import Orthogonal
+from ganlab.layer import Layer
 from ganlab.networks.activations import Activate, LeakyReLU, ReLU
 from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution, blank, shorten, walk
 from ganlab.networks.norms import BatchNorm, BatchNormLayer
 from ganlab.training.trainer import Trainer
-from ganlab.types import Batch, Layer
+from ganlab.types import Batch
 from tests.conftest import tiny
 
 X = torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 5 + 1

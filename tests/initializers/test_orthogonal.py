@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from ganlab.initializers.orthogonal import DeltaOrthogonal, Orthogonal
+from ganlab.layer import Initializer
 from ganlab.networks.activations import LeakyReLU, Linear, ReLU, Tanh
 from ganlab.networks.layers import Convolution, TransposedConvolution
-from ganlab.types import Initializer
 from tests.initializers.modules import KINDS, by_outputs, fill, layer, notes_of
 
 

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.config.build import build_discriminator, build_generator, start
+from ganlab.layer import Blank, Initializer, Layer
 from ganlab.networks import NORMS, DCGANDiscriminator
 from ganlab.networks.activations import Activate, ReLU
 from ganlab.networks.layers import Dense, blank
 from ganlab.networks.norms import BatchNorm, BatchNormLayer
-from ganlab.types import Batch, Blank, Initializer, Layer, Shapes
+from ganlab.types import Batch, Shapes
 from tests.conftest import tiny
 
 X = torch.randn(32, 4, generator=torch.Generator().manual_seed(0))
