@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ganlab.trained import TrainedGenerator, load
+    from ganlab.loading import load
+    from ganlab.trained import TrainedGenerator
 
 __version__ = "0.1.0"
 __all__ = ["TrainedGenerator", "load"]
@@ -16,7 +17,7 @@ __all__ = ["TrainedGenerator", "load"]
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from ganlab import trained  # imports PyTorch, which `ganlab --help` does without
+        from ganlab import loading  # imports PyTorch, which `ganlab --help` does without
 
-        return getattr(trained, name)
+        return getattr(loading, name)
     raise AttributeError(f"module 'ganlab' has no attribute '{name}'")

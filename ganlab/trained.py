@@ -1,13 +1,8 @@
-"""A trained generator, to sample from: out of a run folder, a checkpoint or an exported file.
-
-Nothing but tensors and JSON is read, and names are looked up in tables: a file from somebody else cannot run anything.
-Neither the data nor the configuration files nor Hydra are needed.
-"""
+"""A trained generator, to sample from."""
 
 from __future__ import annotations
 
 import operator
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -16,73 +11,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ganlab import run_folder, streams, tree_file
-from ganlab.config import auto
-from ganlab.config.build import build_generator
-from ganlab.config.model import Model, shapes_of
-from ganlab.config.parse import parse
-from ganlab.config.settings import Settings
+from ganlab import streams
+from ganlab.config.model import Model
 from ganlab.data.source import printable
-from ganlab.errors import Refused, UserError, in_one_line, nearest
+from ganlab.errors import UserError, nearest
 from ganlab.monitor.grid import pixels
-from ganlab.networks import GeneratorModule, parametrize
+from ganlab.networks import GeneratorModule
 from ganlab.points import POINT
-from ganlab.training.checkpoint import newest
-from ganlab.training.device import find_device
 from ganlab.types import Latent, Shapes
 
 BLOCK = 64  # latents of one stream
-NEEDED = ("seed", "generator", "condition", "latent")
-"""What of the saved settings a generator is built from. The others are not even parsed: a loss of somebody's plugin, or
-a data set that has another name by now, is no reason not to load."""
-
 Labels = int | str | Sequence[int | str] | Tensor
-Weights = Literal["auto", "average", "network"]
-
-
-def load(
-    source: str | Path,
-    weights: Weights = "auto",
-    device: str = "auto",
-    plugins: Sequence[str] = (),
-    checkpoint: int | str | None = None,
-) -> TrainedGenerator:
-    """The generator of a run folder (``latest`` is the last run's), a checkpoint, or an exported ``.safetensors``.
-
-    ``weights``: the ``average`` that was kept, the ``network`` itself, or ``auto``, the average where there is one.
-    ``device``: auto, cpu, mps, cuda, cuda:1. ``plugins`` are modules to import first, for an architecture of your own;
-    those that the file names are not. ``checkpoint`` is one of a run folder's: its step, or its name, such as final;
-    otherwise it is the one with the most steps. Raises UserError.
-    """
-    if weights not in ("auto", "average", "network"):
-        raise UserError(f"weights={weights}: need auto, average or network")
-    if plugins:
-        from ganlab.config.compose import import_plugins  # imports Hydra, which nothing else here does
-
-        import_plugins([plugins] if isinstance(plugins, str) else plugins)
-    path, tree = _read(source, checkpoint)
-    settings, shapes, model = _understood(path, tree)
-    kept, state = _weights(path, tree, weights)
-    try:
-        _need_fitting(settings, shapes, state)
-        network = build_generator(settings, shapes)
-        norm = settings.norm.generator
-        assert norm.weight != "auto", "resolved by the configuration"
-        parametrize(network, norm.weight)
-        network.load_state_dict(state)
-    except (RuntimeError, ValueError, TypeError, MemoryError, OverflowError) as error:  # PyTorch's own list
-        raise UserError(f"{path}: its weights do not fit its settings ({in_one_line(error)})") from error
-    step = tree.get("step")
-    return TrainedGenerator(
-        network.to(find_device(device, "device")),
-        settings.latent,
-        shapes,
-        model,
-        path=path,
-        step=step if isinstance(step, int) else 0,
-        weights=kept,
-        settings=tree["settings"],
-    )
 
 
 class TrainedGenerator:
@@ -260,102 +199,6 @@ class TrainedGenerator:
         shown = ", ".join(self.classes[:12]) + (f", … ({len(self.classes)} in all)" if len(self.classes) > 12 else "")
         hint = f"did you mean {guess}?" if guess else f"the classes are {shown}, or their numbers from 0"
         return UserError(f"labels: there is no class {label}; {hint}")
-
-
-# ------------------------------------------------------------------------------------------------- what a file must say
-
-
-def _read(source: str | Path, chosen: int | str | None) -> tuple[Path, dict[str, Any]]:
-    """The file, and the generator's part of what is in it."""
-    path = run_folder.find("latest").path if str(source) == "latest" else Path(os.path.expanduser(source))
-    part = "/generator/"
-    if os.path.isdir(path):  # False for any name; Path raises at one that is too long
-        folder = path / "checkpoints" if (path / "checkpoints").is_dir() else path
-        there = sorted(folder.glob(f"*{tree_file.SUFFIX}"))
-        if not there:
-            raise UserError(f"{path} holds no checkpoint; name the folder of a run that has saved one, or a file")
-        if chosen is None:
-            path, tree = newest(folder, part)
-        else:
-            name = f"step-{chosen:07d}" if isinstance(chosen, int) else chosen.removesuffix(tree_file.SUFFIX)
-            path = folder / f"{name}{tree_file.SUFFIX}"
-            if path not in there:
-                names = ", ".join(one.stem for one in there)
-                raise UserError(f"checkpoint={chosen}: {folder} has no {path.name}; there are {names}")
-            tree = tree_file.read(path, part)
-    else:
-        if path.suffix in (".onnx", ".pt2"):
-            raise UserError(
-                f"{path}: this is for other programs to run; name the run folder or a file exported with "
-                "format=safetensors"
-            )
-        if chosen is not None:
-            raise UserError(f"checkpoint={chosen}: it chooses in a run folder, and {path} is none; leave it out")
-        if not os.path.exists(path):
-            raise UserError(f"{path}: there is no such run folder or file")
-        tree = tree_file.read(path, part)
-    if not isinstance(tree, dict) or not isinstance(tree.get("settings"), dict):
-        raise UserError(f"{path} does not say with which settings it was trained; it holds no generator to load")
-    return path, tree
-
-
-def _understood(path: Path, tree: dict[str, Any]) -> tuple[Settings, Shapes, Model]:
-    """What the generator is built from."""
-    saved = tree["settings"]
-    plain = {key: saved[key] for key in NEEDED if key in saved}
-    if isinstance(saved.get("norm"), dict) and "generator" in saved["norm"]:
-        plain["norm"] = {"generator": saved["norm"]["generator"]}
-    if "model" not in tree and "data" in saved:  # of a version that did not keep it: the data must tell
-        plain["data"] = saved["data"]
-    try:
-        model = parse(Model, tree["model"]) if "model" in tree else None
-        settings, _ = auto.resolve(parse(Settings, plain))
-    except Refused as error:
-        named = saved.get("plugins")
-        hint = f"; if you trust what it was trained with, load it with plugins={named}" if named else ""
-        told = printable("; ".join(error.problems))
-        raise UserError(f"{path}: its settings are not understood by this ganlab ({told}){printable(hint)}") from None
-    shapes = shapes_of(settings, model)
-    if model is not None:  # names from somebody's file, which a terminal would obey
-        model = replace(model, class_names=tuple(map(printable, model.class_names)))
-    return settings, shapes, model or Model(shapes.image, shapes.classes)
-
-
-def _weights(path: Path, tree: dict[str, Any], wanted: Weights) -> tuple[Literal["average", "network"], dict[str, Any]]:
-    """Which weights, and the weights."""
-    part = tree.get("generator")
-    holders: tuple[Literal["average", "network"], ...] = ("average", "network") if wanted == "auto" else (wanted,)
-    for holder in holders:
-        state = part.get(holder) if isinstance(part, dict) else None
-        if isinstance(state, dict) and state and all(isinstance(one, Tensor) for one in state.values()):
-            return holder, state
-    if wanted == "auto":
-        raise UserError(f"{path} holds no generator")
-    other = "network" if wanted == "average" else "average"
-    raise UserError(
-        f"weights={wanted}: {path} does not hold {'an' if other == 'network' else 'the'} "
-        f"{'average' if wanted == 'average' else 'network itself'}; type weights={other}"
-    )
-
-
-def _need_fitting(settings: Settings, shapes: Shapes, state: Mapping[str, Tensor]) -> None:
-    """Sees that a generator of these settings has these weights before there is room made for it: a small file cannot
-    ask for more memory than its own weights take. Raises ValueError, and what building raises."""
-    total = sum(tensor.numel() for tensor in state.values())
-    if shapes.classes > total:
-        raise ValueError(f"{shapes.classes:,} classes, and {total:,} weights")
-    if not type(settings.generator).__module__.startswith("ganlab."):
-        return  # of a plugin, which is trusted, and need not build where nothing is made room for
-    layers = max(getattr(settings.generator, "depth", 1), len(getattr(settings.generator, "hidden", ())))
-    if layers > len(state):
-        raise ValueError(f"{layers:,} layers, and {len(state):,} tensors")
-    with torch.device("meta"):
-        network = build_generator(settings, shapes)
-    for name, tensor in network.state_dict().items():
-        found = state.get(name)
-        if found is None or found.shape != tensor.shape:
-            there = "×".join(map(str, found.shape)) if found is not None else "not there"
-            raise ValueError(f"{name}: {there}, need {'×'.join(map(str, tensor.shape))}")
 
 
 def _whole(name: str, value: Any, least: int | None = None) -> int:

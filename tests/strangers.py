@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganlab import trained, tree_file
+from ganlab import loading, tree_file
 from ganlab.data.archives import Tar, Zip
 from ganlab.data.arrays import Arrays
 from ganlab.data.image_folder import ImageFolder
@@ -304,7 +304,7 @@ def opened(source: Stored, cache: Path) -> str:
 WAYS: dict[str, dict[str, Callable[[Path, Path], object]]] = {
     ".safetensors": {
         "read": lambda path, cache: tree_file.read(path),
-        "load": lambda path, cache: trained.load(path),
+        "load": lambda path, cache: loading.load(path),
         "weights": lambda path, cache: weight_files.read(path, "generator", "auto"),
     },
     ".pth": {"weights": lambda path, cache: weight_files.read(path, "generator", "auto")},

@@ -18,6 +18,7 @@ FLOORS = [
     {"training"},
     {"monitor", "config", "run_folder"},
     {"trained"},
+    {"loading"},
     {"commands"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

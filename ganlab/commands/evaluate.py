@@ -25,10 +25,11 @@ from ganlab.data import ImageSet, Source
 from ganlab.errors import UserError
 from ganlab.evaluation import FEATURES, Features
 from ganlab.evaluation.scores import BATCH, Judge, Scored
+from ganlab.loading import load
 from ganlab.monitor.neighbours import neighbours
 from ganlab.run_folder import unused
 from ganlab.table import Count, Range
-from ganlab.trained import TrainedGenerator, load
+from ganlab.trained import TrainedGenerator
 
 SUMMARY = """how good a trained generator's samples are
 

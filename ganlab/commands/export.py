@@ -23,8 +23,9 @@ from ganlab.commands.model_card import model_card
 from ganlab.config.model import Model
 from ganlab.config.parse import dump
 from ganlab.errors import UserError
+from ganlab.loading import load
 from ganlab.networks import settle
-from ganlab.trained import TrainedGenerator, load
+from ganlab.trained import TrainedGenerator
 
 SUMMARY = """a trained generator as a file to take home
 

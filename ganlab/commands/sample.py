@@ -15,11 +15,12 @@ from torch import Tensor
 from ganlab import run_folder
 from ganlab.commands.arguments import Help, run_command
 from ganlab.errors import UserError
+from ganlab.loading import load
 from ganlab.monitor import animation
 from ganlab.monitor.grid import grid, pixels
 from ganlab.monitor.scatter import scatter
 from ganlab.table import Count, Positive
-from ganlab.trained import TrainedGenerator, load
+from ganlab.trained import TrainedGenerator
 
 SUMMARY = """pictures from a trained generator
 

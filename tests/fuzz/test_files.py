@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ganlab import trained, tree_file
+from ganlab import loading, tree_file
 from ganlab.data import numpy_files
 from ganlab.data.archives import Tar, Zip
 from ganlab.data.arrays import Arrays
@@ -219,8 +219,8 @@ def check_checkpoint(data: bytes) -> None:
         file.write_bytes(data)
         ways: list[Callable[[], Any]] = [
             lambda: tree_file.read(file),
-            lambda: trained.load(file).sample(2),
-            lambda: trained.load(Path(folder)),
+            lambda: loading.load(file).sample(2),
+            lambda: loading.load(Path(folder)),
             lambda: weight_files.look(file, "auto"),
             lambda: weight_files.read(file, "generator", "auto"),
         ]
@@ -294,5 +294,5 @@ def test_many_checkpoints_that_say_something_else_are_read_or_refused(change: st
 
 
 def test_the_whole_checkpoint_is_read(whole: Path) -> None:
-    assert trained.load(whole).sample(2).shape == (2, 1, 16, 16)
+    assert loading.load(whole).sample(2).shape == (2, 1, 16, 16)
     assert tiny().settings.data.image_shape == (1, 16, 16)
