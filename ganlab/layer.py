@@ -75,14 +75,14 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Blank:
+class UninitializedNetwork:
     """A network whose weights are to be filled. ``name`` is ``generator`` or ``discriminator``; ``tensors`` are all of
     its parameters and buffers by name, to be filled in place."""
 
     name: str
     layers: Sequence[Layer]
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
-    respond: Callable[[Layer], Tensor] | None = None
+    layer_output: Callable[[Layer], Tensor] | None = None
     """What a layer puts out, before norm and activation, when the network with its weights as they are now meets
     training data (D: real images, G: latents); None where there is no data."""
     scale: Callable[[Layer], float] = lambda layer: 1.0
@@ -98,7 +98,7 @@ class Initializer:
     def check(self) -> None:
         """Looks whether what it reads is there, without a network. Raises UserError where it is not."""
 
-    def initialize(self, blank: Blank, draw: torch.Generator) -> Sequence[str]:
+    def initialize(self, network: UninitializedNetwork, rng: torch.Generator) -> Sequence[str]:
         """Fills the weights; returns notes for the person, such as layers that had to be filled otherwise. Raises
         UserError where a file does not fit."""
         raise TypeError(f"{type(self).__name__} does not say how it fills a layer")

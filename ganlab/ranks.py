@@ -216,7 +216,7 @@ def std_of_batch(x: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def whole_batch(x: Tensor) -> tuple[Tensor, slice]:
+def global_batch(x: Tensor) -> tuple[Tensor, slice]:
     """``x`` (n,) of all ranks, one after the other, without a graph, and where in it this rank's is. All together."""
     ours = here()
     own = slice(ours.rank * len(x), (ours.rank + 1) * len(x))

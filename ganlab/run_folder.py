@@ -24,8 +24,8 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
+from ganlab.atomic_write import write_atomically
 from ganlab.errors import BAD_VALUE, UserError, in_one_line
-from ganlab.whole import write_whole
 
 OUTPUTS = Path("outputs")
 LONGEST_NAME = 100
@@ -112,7 +112,7 @@ class RunFolder:
         return self.path / "checkpoints"
 
     def save_config(self, plain: Mapping[str, Any]) -> None:
-        write_whole(self.path / "config.yaml", f"# The resolved configuration of this run.\n{as_yaml(plain)}")
+        write_atomically(self.path / "config.yaml", f"# The resolved configuration of this run.\n{as_yaml(plain)}")
 
     def load_config(self) -> dict[str, Any]:
         """The plain configuration. Raises UserError where it is missing or no YAML. Nothing in it is interpolated."""
@@ -137,7 +137,7 @@ class RunFolder:
     def save_status(self, status: str, reason: str = "", **facts: Any) -> None:
         """How the run ended: ``finished``, ``stopped``, ``refused`` or ``failed``; ``running`` until then."""
         text = json.dumps({"status": status, "reason": reason, **facts}, indent=2)
-        write_whole(self.path / "status.json", f"{text}\n")
+        write_atomically(self.path / "status.json", f"{text}\n")
 
     def status(self) -> dict[str, Any]:
         """What ``save_status`` wrote; ``{"status": "unknown"}`` where nothing did."""

@@ -84,8 +84,8 @@ class Range:
         return " and ".join(part for part in parts if part)
 
 
-Count = Annotated[int, Range(least=1)]
-Whole = Annotated[int, Range(least=0)]
+PositiveInt = Annotated[int, Range(least=1)]
+NonNegativeInt = Annotated[int, Range(least=0)]
 Positive = Annotated[float, Range(above=0)]
 NonNegative = Annotated[float, Range(least=0)]
 Fraction = Annotated[float, Range(least=0, most=1)]

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ganlab import streams
+from ganlab import random_streams
 from ganlab.config.model import Model
 from ganlab.data.source import printable
 from ganlab.errors import UserError, nearest
@@ -97,7 +97,7 @@ class TrainedGenerator:
             distribution = replace(distribution, truncation=float(truncation))  # type: ignore[type-var]
         # Whole blocks, whatever n is: how many are drawn at once can change what is drawn.
         blocks = [
-            distribution.sample(BLOCK, streams.generator(seed, "sample/latent", block))
+            distribution.sample(BLOCK, random_streams.generator(seed, "sample/latent", block))
             for block in range(-(-n // BLOCK))
         ]
         return torch.cat(blocks)[:n]
@@ -105,7 +105,7 @@ class TrainedGenerator:
     def between(self, start: Tensor, end: Tensor, share: float) -> Tensor:
         """Latents (n, latent_dim) that lie ``share`` of the way, 0 to 1, from ``start`` to ``end``: along the arc where
         latents are normal or on a sphere (White 2016), along the line where they are uniform."""
-        return self.distribution.between(start, end, share)
+        return self.distribution.interpolate(start, end, share)
 
     def labels(self, n: int, labels: Labels | None = None) -> Tensor | None:
         """The class numbers (n,) of ``n`` images: ``labels`` one after the other and again from the start, each a

@@ -18,9 +18,9 @@ Condition = Mapping[str, Tensor]
 """What G and D are told besides the latent and the images: {} or ``labels`` (N,), or ``content`` and ``style``
 images."""
 
-Draw = Callable[[str], torch.Generator]
+RandomStreams = Callable[[str], torch.Generator]
 """Stream name -> its generator for the current update, seeded from (seed, stream, update) alone. A component takes the
-numbers of its images out of it with ``ganlab.draws``, so that several ranks share what one would draw."""
+numbers of its images out of it with ``ganlab.random_numbers``, so that several ranks share what one would draw."""
 
 Values = Mapping[str, Tensor]
 """TensorBoard tag -> scalar tensor, still on the device."""
@@ -43,7 +43,7 @@ class Generated:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class DiscriminatorOutput:
     """What D says. ``logits`` (n,), one per judged sample, before any sigmoid; further ``heads`` such as ``class``
     (n, classes); ``features`` of its inner layers, first to last, where they were asked for."""
 
@@ -102,7 +102,7 @@ class Discriminator(Network, Protocol):
     mixes_samples: bool
     """Whether one judged sample's logit depends on the others in its batch (batch norm, minibatch statistics)."""
 
-    def judge(self, *parts: Batch, features: bool = False) -> list[Judgement]:
+    def forward_all(self, *parts: Batch, features: bool = False) -> list[DiscriminatorOutput]:
         """One judgement per part. One pass where D mixes no samples; otherwise a pass each, so that batch statistics
         are kept apart."""
 
@@ -156,15 +156,15 @@ class Latent:
 
     dim: int
 
-    def draw(self, count: int, draw: torch.Generator) -> Tensor:
+    def draw(self, count: int, rng: torch.Generator) -> Tensor:
         """``count`` latents (count, dim) on the generator's device."""
         raise TypeError(f"{type(self).__name__} does not say how it draws")
 
-    def sample(self, count: int, draw: torch.Generator) -> Tensor:
+    def sample(self, count: int, rng: torch.Generator) -> Tensor:
         """As ``draw``, for pictures to look at and not for training: truncated where the setting says so."""
-        return self.draw(count, draw)
+        return self.draw(count, rng)
 
-    def between(self, start: Tensor, end: Tensor, share: float) -> Tensor:
+    def interpolate(self, start: Tensor, end: Tensor, share: float) -> Tensor:
         """Latents (n, dim) that lie ``share`` of the way, 0 to 1, from ``start`` to ``end``: on the straight line,
         unless that would leave where latents lie."""
         return start.lerp(end, share)
@@ -186,25 +186,25 @@ class Conditioning:
         """Whether G is told by conditional norms alone."""
         return False
 
-    def of_real(self, condition: Condition) -> Condition:
+    def real_condition(self, condition: Condition) -> Condition:
         """What D is told of real images, out of all that the data knows of them."""
         raise TypeError(f"{type(self).__name__} does not say what D is told")
 
-    def of_fake(self, count: int, classes: int, real: Condition, draw: torch.Generator) -> Condition:
+    def fake_condition(self, count: int, classes: int, real: Condition, rng: torch.Generator) -> Condition:
         """What G and D are told of ``count`` images to generate; ``real`` is what the data knows of this update's
         reals."""
         raise TypeError(f"{type(self).__name__} does not say what G is told")
 
-    def of_grid(self, count: int, classes: int, real: Condition) -> Condition:
+    def grid_condition(self, count: int, classes: int, real: Condition) -> Condition:
         """What G is told of ``count`` samples in a grid: the classes in order, as many of each."""
         raise TypeError(f"{type(self).__name__} does not say what a grid shows")
 
 
-class Augment:
+class Augmentation:
     """Changes what D sees, of real and fake images alike, and lets the gradient through in G's update (Zhao et al.
     2020, Eq. 4 and 5). Subclasses are dataclasses: their fields are settings."""
 
-    def __call__(self, images: Tensor, draw: torch.Generator, progress: float | Tensor) -> Tensor:
+    def __call__(self, images: Tensor, rng: torch.Generator, progress: float | Tensor) -> Tensor:
         """Images (N, C, H, W) in, the same shape out; ``progress`` is the share of training that is done, 0 to 1. In a
         CUDA graph it is a scalar tensor, and reading it back as a number makes training run without graphs."""
         raise TypeError(f"{type(self).__name__} does not say what it changes")
@@ -222,7 +222,7 @@ class Update:
     """The facts of one update, computed once and shared by all its terms. A record, not a place for behaviour.
 
     ``real`` and ``fake`` are the batches before augmentation, ``seen_*`` what D saw of them after it, ``judged_*`` what
-    it said. In G's update ``judged_real`` is None, and ``seen_real`` not augmented, unless the loss or a term needs
+    it said. In G's update ``real_output`` is None, and ``augmented_real`` not augmented, unless the loss or a term needs
     reals; in D's update ``fake`` has no graph.
     """
 
@@ -232,15 +232,15 @@ class Update:
     fake: Batch
     latent: Tensor
     codes: Mapping[str, Tensor]
-    seen_real: Batch
-    seen_fake: Batch
-    judged_real: Judgement | None
-    judged_fake: Judgement
-    see: Callable[[Batch, str], Batch]
+    augmented_real: Batch
+    augmented_fake: Batch
+    real_output: DiscriminatorOutput | None
+    fake_output: DiscriminatorOutput
+    augment: Callable[[Batch, str], Batch]
     """What D would see of a batch under another stream name: a second view, for consistency terms."""
     targets: TargetPair
     """What D is asked to say in its update; heads of its own may be smoothed by it. Hard in G's update."""
-    draw: Draw
+    rngs: RandomStreams
     progress: float | Tensor
     """Share of the training's steps that are done, 0 to 1; in a CUDA graph a scalar tensor."""
 

@@ -81,7 +81,7 @@ def test_it_makes_what_the_trainer_made(variant: Path, tmp_path: Path) -> None:
     assert (generator.step, generator.weights) == (2, "average" if average else "network")
     latent, labels = generator.latent(6), generator.labels(6)
     condition = {} if labels is None else {"labels": labels}
-    for weights, network in (("network", trainer.game.generator), ("average", average and average.network)):
+    for weights, network in (("network", trainer.gan.generator), ("average", average and average.network)):
         if network is not None:
             expected = network.eval()(latent, condition).images
             found = ganlab.load(variant, weights, "cpu").generate(latent, labels)

@@ -3,6 +3,6 @@
 from ganlab.augment.diff_augment import DiffAugment
 from ganlab.augment.instance_noise import InstanceNoise
 from ganlab.table import Table
-from ganlab.types import Augment
+from ganlab.types import Augmentation
 
-AUGMENTS = Table[Augment]("augmentation", {"instance_noise": InstanceNoise, "diff_augment": DiffAugment})
+AUGMENTATIONS = Table[Augmentation]("augmentation", {"instance_noise": InstanceNoise, "diff_augment": DiffAugment})

@@ -6,13 +6,13 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from ganlab.draws import integers, uniform
+from ganlab.random_numbers import integers, uniform
 from ganlab.table import Fraction, Range
-from ganlab.types import Augment
+from ganlab.types import Augmentation
 
 
 @dataclass(frozen=True)
-class DiffAugment(Augment):
+class DiffAugment(Augmentation):
     """Colour, translation and cutout, in this order, each image with its own draws. Zhao et al. 2020, section 4, and
     their published code.
 
@@ -31,18 +31,18 @@ class DiffAugment(Augment):
         if not (self.color or self.translation or self.cutout):
             raise ValueError("color, translation and cutout are all off, so nothing is augmented; leave it out instead")
 
-    def __call__(self, images: Tensor, draw: torch.Generator, progress: float | Tensor) -> Tensor:
+    def __call__(self, images: Tensor, rng: torch.Generator, progress: float | Tensor) -> Tensor:
         if self.color:
-            images = _color(images, draw)
+            images = _color(images, rng)
         if self.translation:
-            images = _translate(images, self.translation, draw)
+            images = _translate(images, self.translation, rng)
         if self.cutout:
-            images = _cut_out(images, self.cutout, draw)
+            images = _cut_out(images, self.cutout, rng)
         return images
 
 
-def _color(images: Tensor, draw: torch.Generator) -> Tensor:
-    brightness, saturation, contrast = uniform((3, len(images), 1, 1, 1), draw, along=1)
+def _color(images: Tensor, rng: torch.Generator) -> Tensor:
+    brightness, saturation, contrast = uniform((3, len(images), 1, 1, 1), rng, along=1)
     images = images + (brightness - 0.5)
     grey = images.mean(dim=1, keepdim=True)
     images = grey + (images - grey) * (2 * saturation)
@@ -51,11 +51,11 @@ def _color(images: Tensor, draw: torch.Generator) -> Tensor:
     return result
 
 
-def _translate(images: Tensor, share: float, draw: torch.Generator) -> Tensor:
+def _translate(images: Tensor, share: float, rng: torch.Generator) -> Tensor:
     for axis in (2, 3):
         side = images.shape[axis]
         most = int(side * share + 0.5)
-        moved = integers(-most, most + 1, (len(images), 1), draw)
+        moved = integers(-most, most + 1, (len(images), 1), rng)
         source = torch.arange(side, device=images.device) - moved  # (N, side): where each row or column comes from
         inside = (source >= 0) & (source < side)
         along = (len(images), 1, side, 1) if axis == 2 else (len(images), 1, 1, side)
@@ -64,11 +64,11 @@ def _translate(images: Tensor, share: float, draw: torch.Generator) -> Tensor:
     return images
 
 
-def _cut_out(images: Tensor, share: float, draw: torch.Generator) -> Tensor:
+def _cut_out(images: Tensor, share: float, rng: torch.Generator) -> Tensor:
     inside = []
     for side in images.shape[2:]:
         cut = min(int(side * share + 0.5), side - 1)
-        middle = integers(0, side + 1 - cut % 2, (len(images), 1), draw)
+        middle = integers(0, side + 1 - cut % 2, (len(images), 1), rng)
         start = middle - cut // 2
         position = torch.arange(side, device=images.device)
         inside.append((position >= start) & (position < start + cut))

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlab.draws import normal
+from ganlab.random_numbers import normal
 from ganlab.table import Fraction, NonNegative
-from ganlab.types import Augment
+from ganlab.types import Augmentation
 
 
 @dataclass(frozen=True)
-class InstanceNoise(Augment):
+class InstanceNoise(Augmentation):
     """Adds N(0, std²) to every pixel that D sees, real and fake alike. Sønderby et al. 2017, section 4; Arjovsky &
     Bottou 2017, section 3.
 
@@ -21,9 +21,9 @@ class InstanceNoise(Augment):
     std: NonNegative = 0.1
     until: Fraction = 1.0
 
-    def __call__(self, images: Tensor, draw: torch.Generator, progress: float | Tensor) -> Tensor:
+    def __call__(self, images: Tensor, rng: torch.Generator, progress: float | Tensor) -> Tensor:
         # Drawn in the order of (N, C, H, W), so that the memory layout of the images does not decide the noise.
-        noise = normal(images.shape, draw, dtype=images.dtype)
+        noise = normal(images.shape, rng, dtype=images.dtype)
         return images + self._std(progress) * noise
 
     def _std(self, progress: float | Tensor) -> float | Tensor:

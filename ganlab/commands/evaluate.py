@@ -14,21 +14,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganlab import run_folder, streams
+from ganlab import random_streams, run_folder
 from ganlab.commands.arguments import Help, run_command
 from ganlab.commands.training_run import best_and_last
 from ganlab.config import auto
-from ganlab.config.judging import Split, build_judge, reals_of, rows_of
+from ganlab.config.evaluators import Split, build_evaluator, reals_of, rows_of
 from ganlab.config.parse import parse
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet, Source
 from ganlab.errors import UserError
 from ganlab.evaluation import FEATURES, Features
-from ganlab.evaluation.scores import BATCH, Judge, Scored
+from ganlab.evaluation.scores import BATCH, Evaluator, Scored
 from ganlab.loading import load
 from ganlab.monitor.neighbours import neighbours
 from ganlab.run_folder import unused
-from ganlab.table import Count, Range
+from ganlab.table import PositiveInt, Range
 from ganlab.trained import TrainedGenerator
 
 SUMMARY = """how good a trained generator's samples are
@@ -70,7 +70,7 @@ class Evaluate:
     checkpoint: Annotated[int | str | None, Help("its step, best or final; otherwise the newest")] = None
     root: Annotated[str | None, Help("where the data is, if not where it was trained")] = None
     cache: Annotated[str | None, Help("folder for decoded images and classifiers; null for the usual one")] = None
-    batch_size: Annotated[Count, Help("how many are generated at once")] = 64
+    batch_size: Annotated[PositiveInt, Help("how many are generated at once")] = 64
     device: Annotated[str, Help("auto, cpu, mps, cuda, cuda:1")] = "auto"
     plugins: Annotated[tuple[str, ...], Help("your own modules to import, for components of yours")] = ()
 
@@ -92,15 +92,15 @@ def evaluate(asked: Evaluate) -> None:
         raise UserError(f"split={asked.split}: it has {len(rows)} images; scores need at least 10")
     features = _features(settings, asked)
     features.check(settings.data.class_count > 1)
-    judge = build_judge(settings, image_set, features, rows, generator.device, asked.split, learned=trained_on)
-    for note in (*image_set.notes, *judge.opened.notes):
+    evaluator = build_evaluator(settings, image_set, features, rows, generator.device, asked.split, learned=trained_on)
+    for note in (*image_set.notes, *evaluator.opened.notes):
         print(f"note: {note}")
     labels = _labels(generator, image_set, asked)
     fakes = generator.batches(asked.n, asked.seed, labels, batch_size=asked.batch_size)
-    scored = judge.score(fakes, asked.seed, generator.weights)
+    scored = evaluator.score(fakes, asked.seed, generator.weights)
     columns = {"generator": scored}
     if asked.baselines:
-        columns |= dict(_baselines(settings, image_set, judge, rows, asked))
+        columns |= dict(_baselines(settings, image_set, evaluator, rows, asked))
     print(generator.description)
     print(meaning(scored))
     print(table(columns))
@@ -110,7 +110,7 @@ def evaluate(asked: Evaluate) -> None:
         with (folder.path / "scores.jsonl").open("a", encoding="utf-8") as kept:
             kept.write(json.dumps(row) + "\n")
         if not generator.is_of_points:
-            _picture(generator, judge, labels, folder.path, asked)
+            _picture(generator, evaluator, labels, folder.path, asked)
     except OSError as error:
         raise UserError(f"{folder.path}: the scores cannot be kept there ({error.strerror})") from error
 
@@ -158,37 +158,37 @@ def _labels(generator: TrainedGenerator, image_set: ImageSet, asked: Evaluate) -
     """Classes as often as the data has them, where the generator is told some."""
     if not generator.classes or image_set.labels is None:
         return None
-    draw = streams.generator(asked.seed, "evaluate/labels")
-    which = torch.randint(len(image_set.rows), (asked.n,), generator=draw).numpy()
+    rng = random_streams.generator(asked.seed, "evaluate/labels")
+    which = torch.randint(len(image_set.rows), (asked.n,), generator=rng).numpy()
     return torch.from_numpy(image_set.labels[image_set.rows[which]])
 
 
 def _baselines(
-    settings: Settings, image_set: ImageSet, judge: Judge, rows: np.ndarray, asked: Evaluate
+    settings: Settings, image_set: ImageSet, evaluator: Evaluator, rows: np.ndarray, asked: Evaluate
 ) -> Iterator[tuple[str, Scored]]:
     """What others get from the same judge: reals that are not among those compared with are the floor."""
     count = min(asked.n, len(rows) // 2)
-    order = np.random.default_rng(streams.derive(asked.seed, "evaluate/halves")).permutation(rows)
+    order = np.random.default_rng(random_streams.derive(asked.seed, "evaluate/halves")).permutation(rows)
     own, others = np.sort(order[: len(rows) // 2]), order[len(rows) // 2 :][:count]
-    half = build_judge(
-        settings, image_set, _features(settings, asked), own, judge.device, asked.split, learned=image_set
+    half = build_evaluator(
+        settings, image_set, _features(settings, asked), own, evaluator.device, asked.split, learned=image_set
     )
-    yield "real, other half", half.score(_real(settings, image_set, others, judge), asked.seed)
+    yield "real, other half", half.score(_real(settings, image_set, others, evaluator), asked.seed)
     classes = len(image_set.classes)
     if image_set.labels is not None and classes > 1:
         some = order[image_set.labels[order] < classes // 2][: asked.n]
         if len(some) >= 10:
-            yield "half the classes", judge.score(_real(settings, image_set, some, judge), asked.seed)
+            yield "half the classes", evaluator.score(_real(settings, image_set, some, evaluator), asked.seed)
     one = np.repeat(order[:1], count)
-    yield "one image", judge.score(_real(settings, image_set, one, judge), asked.seed)
-    draw = streams.generator(asked.seed, "evaluate/noise")
+    yield "one image", evaluator.score(_real(settings, image_set, one, evaluator), asked.seed)
+    rng = random_streams.generator(asked.seed, "evaluate/noise")
     shape = image_set.image_shape
-    noise = (torch.rand(BATCH, *shape, generator=draw) * 2 - 1 for _ in range(-(-count // BATCH)))
-    yield "noise", judge.score(noise, asked.seed)
+    noise = (torch.rand(BATCH, *shape, generator=rng) * 2 - 1 for _ in range(-(-count // BATCH)))
+    yield "noise", evaluator.score(noise, asked.seed)
 
 
-def _real(settings: Settings, image_set: ImageSet, rows: np.ndarray, judge: Judge) -> Iterator[Tensor]:
-    return reals_of(settings, image_set, rows).batches(BATCH, judge.device)
+def _real(settings: Settings, image_set: ImageSet, rows: np.ndarray, evaluator: Evaluator) -> Iterator[Tensor]:
+    return reals_of(settings, image_set, rows).batches(BATCH, evaluator.device)
 
 
 # --------------------------------------------------------------------------------------------------------- what is told
@@ -243,12 +243,14 @@ def _lines(file: Path) -> list[str]:
         return []
 
 
-def _picture(generator: TrainedGenerator, judge: Judge, labels: Tensor | None, folder: Path, asked: Evaluate) -> None:
+def _picture(
+    generator: TrainedGenerator, evaluator: Evaluator, labels: Tensor | None, folder: Path, asked: Evaluate
+) -> None:
     """Samples beside their nearest reals."""
     some = None if labels is None else labels[:SHOWN]
     fakes = torch.cat(list(generator.batches(min(SHOWN, asked.n), asked.seed, some))).cpu()
-    reals, distances = judge.nearest(fakes)
+    reals, distances = evaluator.nearest(fakes)
     (folder / "samples").mkdir(exist_ok=True)
-    file = unused(folder / "samples" / f"nearest-{asked.split}-{judge.opened.facts['features']}.png")
+    file = unused(folder / "samples" / f"nearest-{asked.split}-{evaluator.opened.facts['features']}.png")
     neighbours(fakes, reals, distances.tolist()).save(file)
     print(f"samples beside their nearest {asked.split.replace('_', '-')} images: {run_folder.shown(file)}")

@@ -24,7 +24,7 @@ from ganlab.config.model import Model
 from ganlab.config.parse import dump
 from ganlab.errors import UserError
 from ganlab.loading import load
-from ganlab.networks import settle
+from ganlab.networks import fold
 from ganlab.trained import TrainedGenerator
 
 SUMMARY = """a trained generator as a file to take home
@@ -148,7 +148,7 @@ class Images(nn.Module):
     def __init__(self, generator: TrainedGenerator) -> None:
         super().__init__()
         self.network = copy.deepcopy(generator.network)
-        settle(self.network)
+        fold(self.network)
 
     def forward(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
         images: Tensor = self.network(latent, {} if labels is None else {"labels": labels}).images

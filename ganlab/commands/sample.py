@@ -19,7 +19,7 @@ from ganlab.loading import load
 from ganlab.monitor import animation
 from ganlab.monitor.grid import grid, pixels
 from ganlab.monitor.scatter import scatter
-from ganlab.table import Count, Positive
+from ganlab.table import Positive, PositiveInt
 from ganlab.trained import TrainedGenerator
 
 SUMMARY = """pictures from a trained generator
@@ -49,7 +49,7 @@ class Sample:
         Literal["grid", "files", "interpolate", "classes", "walk"], Help("grid, files, interpolate, classes or walk")
     ] = "grid"
     n: Annotated[
-        Count | None,
+        PositiveInt | None,
         Help(
             "how many: samples (64; points of the plane 2048), rows of interpolate and walk (8; moving, as many "
             "pictures side by side, 16), latents of classes (8)"
@@ -70,17 +70,17 @@ class Sample:
             "the run's samples/, for a single file in the current folder"
         ),
     ] = None
-    columns: Annotated[Count | None, Help("images side by side, in a grid and in moving pictures")] = None
-    steps: Annotated[Count | None, Help("pictures from one latent to the next (interpolate 10, walk 4; moving 20)")] = (
-        None
-    )
-    stops: Annotated[Count | None, Help("latents on a walk (4)")] = None
+    columns: Annotated[PositiveInt | None, Help("images side by side, in a grid and in moving pictures")] = None
+    steps: Annotated[
+        PositiveInt | None, Help("pictures from one latent to the next (interpolate 10, walk 4; moving 20)")
+    ] = None
+    stops: Annotated[PositiveInt | None, Help("latents on a walk (4)")] = None
     rate: Annotated[Positive | None, Help("pictures a second of a .gif or .mp4 (20)")] = None
     weights: Annotated[
         Literal["auto", "average", "network"], Help("average, network, or auto: the average where one is kept")
     ] = "auto"
     checkpoint: Annotated[int | str | None, Help("one of the run's, its step or name; otherwise the newest")] = None
-    batch_size: Annotated[Count, Help("how many are generated at once")] = 64
+    batch_size: Annotated[PositiveInt, Help("how many are generated at once")] = 64
     device: Annotated[str, Help("auto, cpu, mps, cuda, cuda:1")] = "auto"
     plugins: Annotated[tuple[str, ...], Help("your own modules to import, for an architecture of yours")] = ()
 

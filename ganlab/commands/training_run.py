@@ -175,7 +175,7 @@ def _keep_typed_rates(trainer: Trainer, settings: Settings, state: Mapping[str, 
     for learner in (trainer.generator, trainer.discriminator):
         rate = getattr(settings.optimizer, learner.name).lr
         if (before.get(learner.name) or {}).get("lr", rate) != rate:
-            learner.slowed = 1.0
+            learner.rate_factor = 1.0
 
 
 def best_and_last(best: Mapping[str, Any], step: int) -> str:

@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 
 import torch
 
-from ganlab.draws import integers
-from ganlab.table import Count
+from ganlab.random_numbers import integers
+from ganlab.table import PositiveInt
 from ganlab.types import Condition, Conditioning, Wiring
 
 Labels = Literal["data", "uniform"]
@@ -26,21 +26,21 @@ class Labelled(Conditioning):
     needs_labels: ClassVar[bool] = True
     labels: Labels = "data"
 
-    def of_real(self, condition: Condition) -> Condition:
+    def real_condition(self, condition: Condition) -> Condition:
         return {"labels": condition["labels"]}
 
-    def of_fake(self, count: int, classes: int, real: Condition, draw: torch.Generator) -> Condition:
+    def fake_condition(self, count: int, classes: int, real: Condition, rng: torch.Generator) -> Condition:
         if self.labels == "uniform":
-            return {"labels": integers(0, classes, (count,), draw)}
+            return {"labels": integers(0, classes, (count,), rng)}
         known = real["labels"]
         return {"labels": known.repeat(-(-count // len(known)))[:count]}
 
-    def of_grid(self, count: int, classes: int, real: Condition) -> Condition:
+    def grid_condition(self, count: int, classes: int, real: Condition) -> Condition:
         return {"labels": torch.arange(count) * classes // count}
 
 
 @dataclass(frozen=True)
-class Concat(Labelled):
+class ConcatCondition(Labelled):
     """One-hot labels beside the latent in G and as planes beside the image in D. Mirza & Osindero 2014, section 3.2."""
 
     @property
@@ -49,11 +49,11 @@ class Concat(Labelled):
 
 
 @dataclass(frozen=True)
-class Embedding(Labelled):
+class EmbeddingCondition(Labelled):
     """A learned vector of ``dim`` per class beside the latent in G, and one learned plane per class beside the image in
     D. Denton et al. 2015, section 2.3 and appendix A."""
 
-    dim: Count = 50
+    dim: PositiveInt = 50
 
     @property
     def wiring(self) -> Wiring:
@@ -63,7 +63,7 @@ class Embedding(Labelled):
 @dataclass(frozen=True)
 class _HeadInD(Labelled):
     generator: Literal["auto"] | Told = "auto"
-    dim: Count = 50  # of the vector where generator is embedding
+    dim: PositiveInt = 50  # of the vector where generator is embedding
 
     @property
     def by_norm(self) -> bool:
@@ -80,7 +80,7 @@ class _HeadInD(Labelled):
 
 
 @dataclass(frozen=True)
-class Projection(_HeadInD):
+class ProjectionCondition(_HeadInD):
     """D adds the inner product of its features and a learned vector per class to its logit. Miyato & Koyama 2018, Eq.
     3. ``generator: auto`` tells G by conditional batch norm, as theirs, or beside its latent where another norm is
     typed."""
@@ -91,7 +91,7 @@ class Projection(_HeadInD):
 
 
 @dataclass(frozen=True)
-class Auxiliary(_HeadInD):
+class AuxiliaryCondition(_HeadInD):
     """D names the class with a head of its own, and both networks are trained on its cross-entropy
     (``regularizer=[auxiliary_classifier]``, which this option brings along). Odena et al. 2017, section 3; G's label
     stands beside its latent."""

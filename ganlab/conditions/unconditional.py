@@ -11,11 +11,11 @@ from ganlab.types import Condition, Conditioning
 class Unconditional(Conditioning):
     """Nothing: labels are left aside."""
 
-    def of_real(self, condition: Condition) -> Condition:
+    def real_condition(self, condition: Condition) -> Condition:
         return {}
 
-    def of_fake(self, count: int, classes: int, real: Condition, draw: torch.Generator) -> Condition:
+    def fake_condition(self, count: int, classes: int, real: Condition, rng: torch.Generator) -> Condition:
         return {}
 
-    def of_grid(self, count: int, classes: int, real: Condition) -> Condition:
+    def grid_condition(self, count: int, classes: int, real: Condition) -> Condition:
         return {}

@@ -35,10 +35,10 @@ def configure(plain: Mapping[str, Any], suggestions: Mapping[str, str] | None = 
     """The configuration that ``plain`` describes. Raises Refused with everything that is wrong in it, CannotCombine
     where every setting is well formed alone."""
     settings, chosen = auto.resolve(parse(Settings, plain, suggestions))
-    verdict = rules.judge(settings)
-    if verdict.refusals:
-        raise CannotCombine(verdict.refusals)
-    return Configuration(settings, chosen, tuple(verdict.warnings))
+    findings = rules.judge(settings)
+    if findings.refusals:
+        raise CannotCombine(findings.refusals)
+    return Configuration(settings, chosen, tuple(findings.warnings))
 
 
 __all__ = ["CannotCombine", "Configuration", "Settings", "configure", "parse"]

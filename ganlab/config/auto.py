@@ -38,7 +38,7 @@ def resolve(settings: Settings) -> tuple[Settings, dict[str, Any]]:
         by_norm = typed == "auto" or typed.conditional
         condition = choose(condition, "generator", "condition", "norm" if by_norm else "concat", plain="norm")
     for_generator = "conditional_batch" if condition.by_norm else "batch"
-    per_sample = any(term.per_sample for term in settings.regularizer.values())
+    per_sample = any(regularizer.per_sample for regularizer in settings.regularizer.values())
     for_discriminator = settings.discriminator.preferred_norm or recommended.discriminator_norm
     # A penalty on each sample alone has no meaning under batch norm, whatever the loss's or the network's paper used.
     if per_sample and for_discriminator == "batch":

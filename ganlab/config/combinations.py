@@ -34,7 +34,7 @@ NETWORKS = ("generator", "discriminator")
 
 
 @dataclass
-class Verdict:
+class Findings:
     """``refusals`` keep the configuration from running; ``warnings`` are told and it runs."""
 
     refusals: list[str] = field(default_factory=list)
@@ -62,11 +62,11 @@ def _initializer(settings: Settings, network: str) -> Initializer:
     return chosen
 
 
-def penalties_are_per_sample(settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict) -> None:
-    terms = [name for name, term in settings.regularizer.items() if term.per_sample]
-    if not terms or discriminator is None or not discriminator.mixes_samples:
+def penalties_are_per_sample(settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings) -> None:
+    regularizers = [name for name, regularizer in settings.regularizer.items() if regularizer.per_sample]
+    if not regularizers or discriminator is None or not discriminator.mixes_samples:
         return
-    subject = f"regularizer={terms[0]}, which is defined for each judged sample alone"
+    subject = f"regularizer={regularizers[0]}, which is defined for each judged sample alone"
     own = settings.discriminator
     alone = replace(own, minibatch=NoMinibatch()) if hasattr(own, "minibatch") else own  # type: ignore[type-var]
     norm = settings.norm.discriminator
@@ -76,12 +76,12 @@ def penalties_are_per_sample(settings: Settings, discriminator: DiscriminatorMod
         and not build_discriminator(replace(settings, discriminator=alone, norm=without_norm)).mixes_samples
     )
     if not by_norm:
-        verdict.warnings.append(
+        findings.warnings.append(
             f"{subject}: this discriminator compares the images of a batch; published recipes do so (Karras et al. "
             "2018), but the penalty is an approximation then"
         )
         return
-    verdict.refusals.append(
+    findings.refusals.append(
         f"norm.discriminator.layer={NORMS.name_of(_layer(settings, 'discriminator'))} cannot go with {subject}, and "
         "this norm makes an image's gradient depend on the others in its batch (Gulrajani et al. 2017, section 4); "
         "type norm=layer, norm=instance, norm=spectral or norm=none"
@@ -89,9 +89,11 @@ def penalties_are_per_sample(settings: Settings, discriminator: DiscriminatorMod
 
 
 def targets_need_a_head_that_has_them(
-    settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict
+    settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings
 ) -> None:
-    has_targets = settings.loss.has_targets or any(term.has_targets for term in settings.regularizer.values())
+    has_targets = settings.loss.has_targets or any(
+        regularizer.has_targets for regularizer in settings.regularizer.values()
+    )
     if has_targets:
         return
     changed = [
@@ -100,21 +102,21 @@ def targets_need_a_head_that_has_them(
         if getattr(settings.targets, field.name) != getattr(Targets(), field.name)
     ]
     if changed:
-        verdict.refusals.append(
+        findings.refusals.append(
             f"{' '.join(changed)} with a {type(settings.loss).__name__} loss, whose D is told no probabilities that "
             "could be smoothed, noisy or flipped; type loss=bce, or condition=auxiliary, whose class head has targets, "
             "or leave it out"
         )
 
 
-def batches_can_be_cut(settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict) -> None:
+def batches_can_be_cut(settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings) -> None:
     parts = settings.schedule.accumulation if isinstance(settings.schedule, Alternating) else 1
     pack, ranks = shapes_of(settings).pack, here().count
     step = ranks * parts * pack
     if settings.batch_size % step:
         names = [f"{ranks} ranks"] * (ranks > 1)
         names += [f"schedule.accumulation={parts}"] * (parts > 1) + [f"discriminator.pack={pack}"] * (pack > 1)
-        verdict.refusals.append(
+        findings.refusals.append(
             f"batch_size={settings.batch_size} with {' and '.join(names)}: a batch must be a multiple of {step}; type "
             f"batch_size={max(settings.batch_size // step, 1) * step}"
         )
@@ -123,7 +125,7 @@ def batches_can_be_cut(settings: Settings, discriminator: DiscriminatorModule | 
         isinstance(_layer(settings, "generator"), BatchNorm)
         or (discriminator is not None and discriminator.mixes_samples)
     ):
-        verdict.warnings.append(
+        findings.warnings.append(
             f"schedule.accumulation={parts}: batch norm and minibatch layers look at each part of the batch alone, so "
             "it is not quite the update of the whole batch; with norms that look at one image (layer, group) it is"
         )
@@ -134,7 +136,7 @@ def batches_can_be_cut(settings: Settings, discriminator: DiscriminatorModule | 
         layer = _layer(settings, network)
         images //= 1 if isinstance(layer, SyncBatchNorm) else ranks
         if images == 1 and isinstance(layer, BatchNorm):
-            verdict.refusals.append(
+            findings.refusals.append(
                 f"batch_size={settings.batch_size} with norm.{network}.layer={NORMS.name_of(layer)}"
                 f" leaves it one image to average over; type batch_size={2 * settings.batch_size} or more, or "
                 f"norm.{network}.layer=layer"
@@ -142,41 +144,41 @@ def batches_can_be_cut(settings: Settings, discriminator: DiscriminatorModule | 
 
 
 def conditions_need_labels_and_listeners(
-    settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict
+    settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings
 ) -> None:
     condition = settings.condition
     name = CONDITIONS.name_of(condition)
     if condition.needs_labels and not settings.data.class_count:
-        verdict.refusals.append(
+        findings.refusals.append(
             f"condition={name} needs labels, and these images have none; type condition=none, or for your own images "
             "put those of each class into a folder of its own"
         )
     if condition.by_norm and not _layer(settings, "generator").conditional:
-        verdict.refusals.append(
+        findings.refusals.append(
             f"condition={name} tells G the class by its norm, and "
             f"norm.generator.layer={NORMS.name_of(_layer(settings, 'generator'))} has no scales per class; type "
             "norm.generator.layer=conditional_batch, or condition.generator=concat"
         )
-    has_term = any(isinstance(term, AuxiliaryClassifier) for term in settings.regularizer.values())
+    has_term = any(isinstance(regularizer, AuxiliaryClassifier) for regularizer in settings.regularizer.values())
     has_head = condition.wiring.discriminator == "class"
     if has_term and not has_head:
-        verdict.refusals.append(
+        findings.refusals.append(
             f"regularizer=auxiliary_classifier with condition={name}, whose D has no class head to train; type "
             "condition=auxiliary"
         )
     if has_head and not has_term:
-        verdict.refusals.append(
+        findings.refusals.append(
             f"condition={name} without regularizer.auxiliary_classifier, which alone trains its class head; leave "
             "regularizer=… as it was, or add auxiliary_classifier to it"
         )
 
 
 def clipping_needs_plain_weights(
-    settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict
+    settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings
 ) -> None:
     weight = _weight(settings, "discriminator")
     if isinstance(settings.constraint, WeightClipping) and weight.rescales:
-        verdict.refusals.append(
+        findings.refusals.append(
             f"constraint=weight_clipping with norm.discriminator.weight={PARAMETRIZATIONS.name_of(weight)}, which "
             "rescales what was clipped, so that the bound means nothing; type constraint=none or "
             "norm.discriminator.weight=none"
@@ -184,12 +186,12 @@ def clipping_needs_plain_weights(
 
 
 def weight_penalties_need_a_scale(
-    settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict
+    settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings
 ) -> None:
     weight = _weight(settings, "discriminator")
-    has_penalty = any(isinstance(term, WeightPenalty) for term in settings.regularizer.values())
+    has_penalty = any(isinstance(regularizer, WeightPenalty) for regularizer in settings.regularizer.values())
     if has_penalty and weight.fixes_scale:
-        verdict.refusals.append(
+        findings.refusals.append(
             f"regularizer=weight_penalty with norm.discriminator.weight={PARAMETRIZATIONS.name_of(weight)}, which "
             "divides each weight by its norm, so that a penalty on its size has nothing to shrink (van Laarhoven 2017, "
             "on norms); leave one of them out"
@@ -197,74 +199,76 @@ def weight_penalties_need_a_scale(
 
 
 def parametrizations_and_initializers_agree(
-    settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict
+    settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings
 ) -> None:
     for network in NETWORKS:
         weight, initializer = _weight(settings, network), INITIALIZERS.name_of(_initializer(settings, network))
         name = PARAMETRIZATIONS.name_of(weight)
         if weight.initializer not in (None, initializer) and initializer != "pretrained":
-            verdict.refusals.append(
+            findings.refusals.append(
                 f"norm.{network}.weight={name} with init.{network}={initializer}: it scales weights from N(0, 1) at "
                 "run time (Karras et al. 2018), so another scale would count twice; type "
                 f"init.{network}={weight.initializer}"
             )
         for other, setting in PARAMETRIZATIONS.items():
             if setting.initializer == initializer and other != name:
-                verdict.refusals.append(
+                findings.refusals.append(
                     f"init.{network}={initializer} with norm.{network}.weight={name}: its weights from N(0, 1) need "
                     f"the scale at run time that norm.{network}.weight={other} gives; type that, or another initializer"
                 )
 
 
-def logits_have_no_sigmoid(settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict) -> None:
+def logits_have_no_sigmoid(settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings) -> None:
     if discriminator is not None and ends_in_sigmoid(discriminator, shapes_of(settings)):
-        verdict.refusals.append(
+        findings.refusals.append(
             f"discriminator={DISCRIMINATORS.name_of(settings.discriminator)} ends in a sigmoid: losses here take "
             "logits and apply what they need, and a Wasserstein critic must not be bounded (Arjovsky et al. 2017); "
             "return the logits instead"
         )
 
 
-def critics_need_a_constraint(settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict) -> None:
+def critics_need_a_constraint(
+    settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings
+) -> None:
     if (
         isinstance(settings.loss, Wasserstein)
         and isinstance(settings.constraint, Unconstrained)
-        and not any(term.per_sample for term in settings.regularizer.values())
+        and not any(regularizer.per_sample for regularizer in settings.regularizer.values())
         and not _weight(settings, "discriminator").fixes_scale
     ):
-        verdict.warnings.append(
+        findings.warnings.append(
             "nothing keeps this Wasserstein critic 1-Lipschitz, and its loss can grow without bound (Arjovsky et al. "
             "2017, section 3); type loss=wgan_gp, loss=wgan or norm=spectral"
         )
 
 
-def ranks_train_together(settings: Settings, discriminator: DiscriminatorModule | None, verdict: Verdict) -> None:
+def ranks_train_together(settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings) -> None:
     ranks = here().count
     for network in NETWORKS:
         layer = _layer(settings, network)
         if isinstance(layer, SyncBatchNorm) and ranks == 1:
-            verdict.warnings.append(
+            findings.warnings.append(
                 f"norm.{network}.layer=sync_batch on one rank has nothing to share: it is batch norm"
             )
         if isinstance(layer, BatchNorm) and not isinstance(layer, SyncBatchNorm) and ranks > 1:
-            verdict.warnings.append(
+            findings.warnings.append(
                 f"norm.{network}.layer={NORMS.name_of(layer)} on {ranks} ranks averages over each rank's "
                 f"{settings.batch_size // ranks} images, and rank 0's statistics are saved; "
                 f"norm.{network}.layer=sync_batch averages over the whole batch"
             )
-    if ranks > 1 and settings.divergence.goes_back:
-        verdict.refusals.append(
+    if ranks > 1 and settings.divergence.rolls_back:
+        findings.refusals.append(
             f"divergence=rollback on {ranks} ranks: each would read back what rank 0 writes, perhaps on another "
             "machine; type divergence=stop or divergence=skip"
         )
     if ranks > 1 and not isinstance(getattr(settings.discriminator, "minibatch", NoMinibatch()), NoMinibatch):
-        verdict.warnings.append(
+        findings.warnings.append(
             f"discriminator.minibatch on {ranks} ranks compares each rank's {settings.batch_size // ranks} images "
             "among themselves"
         )
 
 
-RULES: tuple[Callable[[Settings, DiscriminatorModule | None, Verdict], None], ...] = (
+RULES: tuple[Callable[[Settings, DiscriminatorModule | None, Findings], None], ...] = (
     penalties_are_per_sample,
     targets_need_a_head_that_has_them,
     batches_can_be_cut,

@@ -285,27 +285,27 @@ def _refuse_terms_named_twice(chosen: Sequence[tuple[str, str, str]]) -> None:
     along. Raises Refused."""
     listed: list[str] = []
     brought: dict[str, list[str]] = {}
-    for group, term, parent in chosen:
+    for group, regularizer, parent in chosen:
         if group == "regularizer":
             if parent == CONFIG_NAME:
-                listed.append(term)
+                listed.append(regularizer)
             else:
-                brought.setdefault(term, []).append(parent.replace("/", "=", 1))
+                brought.setdefault(regularizer, []).append(parent.replace("/", "=", 1))
     problems = []
-    for term in dict.fromkeys([*listed, *brought]):
-        by = list(dict.fromkeys(brought.get(term, [])))
-        if term in listed and by:
-            others = ",".join(other for other in listed if other != term)
+    for regularizer in dict.fromkeys([*listed, *brought]):
+        by = list(dict.fromkeys(brought.get(regularizer, [])))
+        if regularizer in listed and by:
+            others = ",".join(other for other in listed if other != regularizer)
             instead = f"type regularizer=[{others}]" if others else "leave it out"
             problems.append(
-                f"regularizer=[{','.join(listed)}] with {by[0]}, which brings {term} along already; {instead}, and "
-                f"type regularizer.{term}.weight=… for another weight"
+                f"regularizer=[{','.join(listed)}] with {by[0]}, which brings {regularizer} along already; {instead}, and "
+                f"type regularizer.{regularizer}.weight=… for another weight"
             )
-        elif listed.count(term) > 1:
+        elif listed.count(regularizer) > 1:
             once = ",".join(dict.fromkeys(listed))
-            problems.append(f"regularizer=[{','.join(listed)}] names {term} twice; type regularizer=[{once}]")
+            problems.append(f"regularizer=[{','.join(listed)}] names {regularizer} twice; type regularizer=[{once}]")
         elif len(by) > 1:
-            problems.append(f"{by[0]} and {by[1]} both bring {term} along; leave one of them out")
+            problems.append(f"{by[0]} and {by[1]} both bring {regularizer} along; leave one of them out")
     if problems:
         raise Refused(problems)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
-from ganlab.table import Count, Whole
+from ganlab.table import NonNegativeInt, PositiveInt
 from ganlab.types import Shapes, Wiring
 
 
@@ -18,10 +18,10 @@ class Model:
     ``fingerprint`` are what the data was.
     """
 
-    image_shape: tuple[Count, Count, Count]  # (C, H, W)
-    classes: Whole = 0
+    image_shape: tuple[PositiveInt, PositiveInt, PositiveInt]  # (C, H, W)
+    classes: NonNegativeInt = 0
     class_names: tuple[str, ...] = ()
-    images: Whole = 0
+    images: NonNegativeInt = 0
     fingerprint: str = ""
 
 

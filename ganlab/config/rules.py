@@ -9,55 +9,55 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ganlab.config.build import build_discriminator, build_generator
-from ganlab.config.combinations import RULES, Verdict
+from ganlab.config.combinations import RULES, Findings
 from ganlab.config.settings import Settings
 from ganlab.errors import UserError
 from ganlab.evaluation.features import Features
 from ganlab.networks import DISCRIMINATORS, GENERATORS, DiscriminatorModule
 
 
-def judge(settings: Settings) -> Verdict:
+def judge(settings: Settings) -> Findings:
     """What speaks against resolved ``settings``. Nothing is written, and no data is read but to see that it is
     there."""
-    verdict = Verdict()
+    findings = Findings()
     for available in (settings.runtime.resolve, settings.data.check):
         try:
             available()
         except UserError as error:
-            verdict.refusals.append(str(error))
+            findings.refusals.append(str(error))
     features = getattr(settings.evaluation, "features", None)
     if isinstance(features, Features):
         try:
             features.check(settings.data.class_count > 1)
         except UserError as error:
-            verdict.refusals.append(f"evaluation: {error}")
-    discriminator = _networks_fit(settings, verdict)
+            findings.refusals.append(f"evaluation: {error}")
+    discriminator = _networks_fit(settings, findings)
     for rule in RULES:
-        rule(settings, discriminator, verdict)
-    return verdict
+        rule(settings, discriminator, findings)
+    return findings
 
 
-def _networks_fit(settings: Settings, verdict: Verdict) -> DiscriminatorModule | None:
+def _networks_fit(settings: Settings, findings: Findings) -> DiscriminatorModule | None:
     """Size × strides, and norms where they make no sense: building says so."""
     discriminator = None
-    with _refused(verdict, "generator", GENERATORS.name_of(settings.generator)):
+    with _refused(findings, "generator", GENERATORS.name_of(settings.generator)):
         build_generator(settings)
-    with _refused(verdict, "discriminator", DISCRIMINATORS.name_of(settings.discriminator)):
+    with _refused(findings, "discriminator", DISCRIMINATORS.name_of(settings.discriminator)):
         discriminator = build_discriminator(settings)
     # Both say the same of an image's size.
-    reasons = {refusal.partition(": ")[2]: refusal for refusal in reversed(verdict.refusals)}
-    verdict.refusals = list(reversed(reasons.values()))
+    reasons = {refusal.partition(": ")[2]: refusal for refusal in reversed(findings.refusals)}
+    findings.refusals = list(reversed(reasons.values()))
     return discriminator
 
 
 @contextmanager
-def _refused(verdict: Verdict, network: str, name: str) -> Iterator[None]:
+def _refused(findings: Findings, network: str, name: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not any(word in str(error) for word in ("memory", "overflow", "Storage size", "dimension")):
             raise
         # PyTorch's allocator, or a shape beyond its range
-        verdict.refusals.append(f"{network}: it needs more memory than this machine has; type smaller widths or sizes")
+        findings.refusals.append(f"{network}: it needs more memory than this machine has; type smaller widths or sizes")
     except ValueError as error:
-        verdict.refusals.append(f"{network}={name}: {error}")
+        findings.refusals.append(f"{network}={name}: {error}")

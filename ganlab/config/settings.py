@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from ganlab.augment import AUGMENTS
+from ganlab.augment import AUGMENTATIONS
 from ganlab.conditions import CONDITIONS
 from ganlab.conditions.unconditional import Unconditional
 from ganlab.data import SOURCES, Source
@@ -14,7 +14,7 @@ from ganlab.data.digits import Digits
 from ganlab.evaluation import EVALUATIONS, Evaluation, NoEvaluation
 from ganlab.initializers import INITIALIZERS
 from ganlab.latents import LATENTS
-from ganlab.latents import Normal as NormalLatent
+from ganlab.latents import NormalLatent as NormalLatent
 from ganlab.layer import Initializer
 from ganlab.losses import LOSSES, Targets
 from ganlab.losses.bce import BCE
@@ -30,7 +30,7 @@ from ganlab.networks import (
 )
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlab.regularizers import REGULARIZERS
-from ganlab.table import Count, Range
+from ganlab.table import PositiveInt, Range
 from ganlab.training.averaging import AVERAGINGS, Averaging, NoAveraging
 from ganlab.training.checkpoint import CheckpointSettings
 from ganlab.training.constraints import CONSTRAINTS, Constraint, Unconstrained
@@ -39,7 +39,7 @@ from ganlab.training.divergence import DIVERGENCES, Divergence, Stop
 from ganlab.training.optimizers import OPTIMIZERS, Adam, OptimizerSetting
 from ganlab.training.schedule import SCHEDULES, Alternating, Schedule
 from ganlab.training.trainer import Logging
-from ganlab.types import Augment, Conditioning, Latent, Loss, Regularizer
+from ganlab.types import Augmentation, Conditioning, Latent, Loss, Regularizer
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class OptimizerSettings:
 class Settings:
     """One run. ``steps`` counts G updates; ``batch_size`` is the number of reals in every update."""
 
-    steps: Count = 2000
-    batch_size: Count = 64
+    steps: PositiveInt = 2000
+    batch_size: PositiveInt = 64
     seed: Annotated[int, Range(least=0, most=2**63 - 1)] = 0
     data: Annotated[Source, SOURCES] = field(default_factory=Digits)
     generator: Annotated[GeneratorArchitecture, GENERATORS] = field(default_factory=DCGANGenerator)
@@ -93,7 +93,7 @@ class Settings:
     loss: Annotated[Loss, LOSSES] = field(default_factory=BCE)
     targets: Targets = field(default_factory=Targets)
     regularizer: Annotated[Mapping[str, Regularizer], REGULARIZERS] = field(default_factory=dict)
-    augment: Annotated[Mapping[str, Augment], AUGMENTS] = field(default_factory=dict)
+    augment: Annotated[Mapping[str, Augmentation], AUGMENTATIONS] = field(default_factory=dict)
     schedule: Annotated[Schedule, SCHEDULES] = field(default_factory=Alternating)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     constraint: Annotated[Constraint, CONSTRAINTS] = field(default_factory=Unconstrained)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ganlab.data import pixels
-from ganlab.data.damage import need_whole
+from ganlab.data.damage import require_complete
 from ganlab.data.image_folder import ImageFiles, wrapping
 from ganlab.data.source import printable
 from ganlab.data.stored import Listing
@@ -74,7 +74,7 @@ class Zip(Archive):
     root: str = "data.zip"
 
     def packed(self) -> list[tuple[str, str]]:
-        with need_whole(self.root, "zip archive"):
+        with require_complete(self.root, "zip archive"):
             names = [member.filename for member in _zip(*_version(self.root)).infolist() if not member.is_dir()]
         return [(name.removeprefix("./"), name) for name in names]
 
@@ -91,7 +91,7 @@ class Tar(Archive):
     root: str = "data.tar"
 
     def packed(self) -> list[tuple[str, Member]]:
-        with need_whole(self.root, "tar archive"):
+        with require_complete(self.root, "tar archive"):
             return [(member.name, member) for member in _members(*_version(self.root))]
 
     @staticmethod

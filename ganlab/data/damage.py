@@ -9,7 +9,7 @@ from ganlab.errors import UserError, in_one_line
 
 
 @contextmanager
-def need_whole(root: str, kind: str) -> Iterator[None]:
+def require_complete(root: str, kind: str) -> Iterator[None]:
     """Turns what readers say of a damaged ``kind`` of file, or of one that may not be read, into a sentence. Raises
     UserError."""
     try:

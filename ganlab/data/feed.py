@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganlab import streams
+from ganlab import random_streams
 from ganlab.data.source import ImageSet
-from ganlab.draws import WHOLE, Shard
 from ganlab.errors import UserError
+from ganlab.random_numbers import UNSHARDED, Shard
 from ganlab.types import Batch
 
 
@@ -46,7 +46,7 @@ class Feed:
         device: torch.device,
         memory_format: torch.memory_format = torch.contiguous_format,
         resident: float = 0.5,
-        shard: Shard = WHOLE,
+        shard: Shard = UNSHARDED,
     ) -> None:
         need_a_batch(image_set, batch_size)
         self.image_set = image_set
@@ -67,8 +67,8 @@ class Feed:
         rows = self._rows(self.drawn, needed)
         mirrored = None
         if self.image_set.flip:
-            draw = streams.generator(self.seed, "data/flip", self.drawn, device=self.device)
-            mirrored = self.shard.of(torch.rand(needed, generator=draw, device=self.device) < 0.5)
+            rng = random_streams.generator(self.seed, "data/flip", self.drawn, device=self.device)
+            mirrored = self.shard.of(torch.rand(needed, generator=rng, device=self.device) < 0.5)
         self.drawn += needed
         pixels = self.pixels.take(rows)
         if not self.pixels.resident:
@@ -101,7 +101,7 @@ class Feed:
         return self._orders[epoch]
 
     def _permutation(self, epoch: int) -> Tensor:
-        order = torch.randperm(len(self.image_set), generator=streams.generator(self.seed, "data", epoch))
+        order = torch.randperm(len(self.image_set), generator=random_streams.generator(self.seed, "data", epoch))
         return torch.from_numpy(self.image_set.rows)[order]
 
     # ------------------------------------------------------------------------------------------------ a few at any time
@@ -135,7 +135,7 @@ class Feed:
         return self._at_random(torch.from_numpy(self.image_set.rows), count, step)
 
     def _at_random(self, rows: Tensor, count: int, step: int) -> Batch:
-        order = torch.randperm(len(rows), generator=streams.generator(self.seed, "data/held_out", step))
+        order = torch.randperm(len(rows), generator=random_streams.generator(self.seed, "data/held_out", step))
         return self._given(rows[order[:count]])
 
     def _given(self, rows: Tensor) -> Batch:

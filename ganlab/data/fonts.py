@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ganlab.data.source import sides
 from ganlab.data.stored import Listing, Stored
 from ganlab.errors import UserError, in_one_line
-from ganlab.table import Count, Range
+from ganlab.table import PositiveInt, Range
 
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 NOBODYS = "\U0010ffff"  # will never be a character, so what a font draws for it is what it draws for those it lacks
@@ -46,7 +46,7 @@ class Fonts(Stored):
 
     root: str | None = None
     characters: str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    size: Count | tuple[Count, Count] = 32
+    size: PositiveInt | tuple[PositiveInt, PositiveInt] = 32
     ink: Literal["white", "black"] = "white"
     margin: Annotated[float, Range(least=0, below=0.5)] = 0.1
 

@@ -20,7 +20,7 @@ from ganlab.data.image_folder import ImageFolder
 from ganlab.data.source import sides
 from ganlab.data.stored import Listing, Stored
 from ganlab.errors import UserError, nearest
-from ganlab.table import Count
+from ganlab.table import PositiveInt
 
 ON_THE_HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
 OLDEST = 4  # release of the library: those before it could run a program that came with the data
@@ -46,7 +46,7 @@ class HuggingFace(Stored):
     revision: str | None = None
     image_column: str | None = None
     label_column: str | None = None
-    size: Count | tuple[Count, Count] = 64
+    size: PositiveInt | tuple[PositiveInt, PositiveInt] = 64
     color: Literal["rgb", "grey"] = "rgb"
     crop: pixels.Crop = "center"
     background: pixels.Background = "white"

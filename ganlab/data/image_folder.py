@@ -17,7 +17,7 @@ from ganlab.data import pixels
 from ganlab.data.source import printable, sides
 from ganlab.data.stored import Listing, Stored
 from ganlab.errors import UserError, nearest
-from ganlab.table import Count
+from ganlab.table import PositiveInt
 
 PARTS = {"train", "test", "val", "valid", "validation", "training", "testing"}  # what folders of parts are called
 
@@ -35,7 +35,7 @@ class ImageFiles(Stored):
     paths: ClassVar[frozenset[str]] = frozenset({"root"})
 
     root: str = "data"
-    size: Count | tuple[Count, Count] = 64
+    size: PositiveInt | tuple[PositiveInt, PositiveInt] = 64
     color: Literal["rgb", "grey"] = "rgb"
     crop: pixels.Crop = "center"
     background: pixels.Background = "white"

@@ -17,7 +17,7 @@ from ganlab.data import pixels
 from ganlab.data.source import sides
 from ganlab.data.stored import Listing, Stored
 from ganlab.errors import UserError, in_one_line, nearest
-from ganlab.table import Count
+from ganlab.table import PositiveInt
 
 ENDING = "_lmdb"
 
@@ -33,7 +33,7 @@ class LSUN(Stored):
     root: str = "data"
     category: str = "bedroom"
     split: Literal["train", "val"] = "train"
-    size: Count | tuple[Count, Count] = 64
+    size: PositiveInt | tuple[PositiveInt, PositiveInt] = 64
     crop: pixels.Crop = "center"
     flip: bool = False
 

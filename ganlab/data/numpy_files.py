@@ -13,7 +13,7 @@ from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 
-from ganlab.data.damage import need_whole
+from ganlab.data.damage import require_complete
 from ganlab.errors import UserError
 
 KIND = ".npy or .npz file"
@@ -61,7 +61,7 @@ def _header(file: IO[bytes], size: int) -> Header:
 @lru_cache(maxsize=8)
 def headers(root: str, changed: int) -> Mapping[str, Header]:
     """Of every array in an ``.npz`` file by its key; of an ``.npy`` file under the empty one."""
-    with need_whole(root, KIND):
+    with require_complete(root, KIND):
         if is_npy(root):
             with open(root, "rb") as file:
                 found = {"": _header(file, os.stat(root).st_size)}
@@ -82,7 +82,7 @@ def array(root: str, changed: int, key: str) -> np.ndarray:
     """An array, memory-mapped unless it is packed."""
     header = headers(root, changed)[key]
     order: Literal["F", "C"] = "F" if header.fortran else "C"
-    with need_whole(root, KIND):
+    with require_complete(root, KIND):
         if not key:
             return np.memmap(root, header.dtype, "r", header.place, header.shape, order)
         with zipfile.ZipFile(root) as archive:

@@ -12,15 +12,15 @@ from typing import Annotated
 
 import numpy as np
 
-from ganlab import streams
+from ganlab import random_streams
 from ganlab.errors import UserError, nearest
-from ganlab.table import Count, Range, Whole
+from ganlab.table import NonNegativeInt, PositiveInt, Range
 
-Size = Count | tuple[Count, Count] | None
+Size = PositiveInt | tuple[PositiveInt, PositiveInt] | None
 """A side of square images, or (height, width), in pixels; None keeps the source's own."""
 
 Share = Annotated[float, Range(above=0, below=1)]
-HeldOut = Whole | Share
+HeldOut = NonNegativeInt | Share
 """How many images are kept out of training: a number of them, or a share of all."""
 
 
@@ -104,7 +104,7 @@ def sides(size: Size, native: tuple[int, int]) -> tuple[int, int]:
 def some(rows: np.ndarray, count: int, stream: str) -> np.ndarray:
     """``count`` of the rows, in their order: chosen at random, the same in every run, and a smaller count's are among a
     larger one's."""
-    order = np.random.default_rng(streams.derive(0, f"data/{stream}")).permutation(len(rows))
+    order = np.random.default_rng(random_streams.derive(0, f"data/{stream}")).permutation(len(rows))
     return np.sort(rows[order[:count]])
 
 

@@ -5,12 +5,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from ganlab import streams
+from ganlab import random_streams
 from ganlab.data.digits import Digits
 from ganlab.data.source import Size
 from ganlab.data.stored import Listing, Stored
 from ganlab.data.torchvision_sets import TorchvisionSet
-from ganlab.table import Count
+from ganlab.table import PositiveInt
 
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -47,8 +47,8 @@ class Stacked(Stored):
         single = self.digits.listing()
         assert single.labels is not None
         digits = np.stack([self.digits.pixels(item)[..., 0] for item in single.items])
-        draw = streams.generator(0, "data/triples")
-        which = torch.randint(len(digits), (self.limit, 3), generator=draw).numpy()
+        rng = random_streams.generator(0, "data/triples")
+        which = torch.randint(len(digits), (self.limit, 3), generator=rng).numpy()
         labels = single.labels[which] @ np.array([100, 10, 1])
         triples: list[Triple] = [(digits[a], digits[b], digits[c]) for a, b, c in which]
         return Listing(triples, labels, tuple(f"{number:03}" for number in range(1000)), in_memory=True)
@@ -71,8 +71,8 @@ class StackedMNIST(Stacked):
 
     root: str = "data"
     download: bool = True
-    size: Count | tuple[Count, Count] = 28
-    limit: Count = 128_000
+    size: PositiveInt | tuple[PositiveInt, PositiveInt] = 28
+    limit: PositiveInt = 128_000
 
     @property
     def digits(self) -> TorchvisionSet:
@@ -89,7 +89,7 @@ class StackedDigits(Stacked):
     the 1,797 scans on its own, the same in every run."""
 
     size: Size = 32
-    limit: Count = 20_000
+    limit: PositiveInt = 20_000
 
     @property
     def digits(self) -> Digits:

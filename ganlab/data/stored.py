@@ -13,7 +13,7 @@ import numpy as np
 from ganlab.data.prepare import open_or_make
 from ganlab.data.source import HeldOut, ImageSet, Size, Source, chosen_classes, some
 from ganlab.errors import UserError
-from ganlab.table import Count
+from ganlab.table import PositiveInt
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Stored(Source):
 
     size: Size = None
     classes: tuple[str | int, ...] | None = None
-    limit: Count | None = None
+    limit: PositiveInt | None = None
     held_out: HeldOut = 0
 
     def __post_init__(self) -> None:

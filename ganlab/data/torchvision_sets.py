@@ -22,7 +22,7 @@ from ganlab.data import pixels
 from ganlab.data.source import sides
 from ganlab.data.stored import Listing, Stored
 from ganlab.errors import UserError, in_one_line, nearest
-from ganlab.table import Count, Whole
+from ganlab.table import NonNegativeInt, PositiveInt
 
 Option = str | bool | int | float
 
@@ -76,8 +76,8 @@ class TorchvisionSet(Stored):
 
     dataset: str = "MNIST"
     channels: Literal[1, 3] = 1
-    size: Count | tuple[Count, Count] = 28
-    all_classes: Whole = 10
+    size: PositiveInt | tuple[PositiveInt, PositiveInt] = 28
+    all_classes: NonNegativeInt = 10
     folder: str = "MNIST/raw"
     root: str = "data"
     download: bool = True

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from ganlab import streams
+from ganlab import random_streams
 from ganlab.data.source import ImageSet, Source
 from ganlab.points import POINT
-from ganlab.table import Count, Positive, Range
+from ganlab.table import Positive, PositiveInt, Range
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,7 +60,7 @@ class Mixture(Toy):
 
         centres = self.centres
         labels = torch.arange(self.limit) % len(centres)
-        noise = torch.randn(self.limit, 2, generator=streams.generator(0, "data/points"))
+        noise = torch.randn(self.limit, 2, generator=random_streams.generator(0, "data/points"))
         points = centres[labels] + self.std * noise
         return _as_images(points, labels.numpy(), tuple(map(str, range(len(centres)))))
 
@@ -76,7 +76,7 @@ class Ring(Mixture):
     modes: Annotated[int, Range(least=2)] = 8
     radius: Positive = 0.8
     std: Positive = 0.008
-    limit: Count = 100_000
+    limit: PositiveInt = 100_000
 
     def __post_init__(self) -> None:
         self._need_room(self.radius, self.std, "radius or std")
@@ -100,7 +100,7 @@ class Grid(Mixture):
     side: Annotated[int, Range(least=2)] = 5
     extent: Positive = 0.8
     std: Positive = 0.01
-    limit: Count = 100_000
+    limit: PositiveInt = 100_000
 
     def __post_init__(self) -> None:
         self._need_room(self.extent, self.std, "extent or std")
@@ -124,7 +124,7 @@ class SwissRoll(Toy):
     """
 
     noise: Positive = 0.016
-    limit: Count = 100_000
+    limit: PositiveInt = 100_000
 
     def __post_init__(self) -> None:
         self._need_room(0.9, self.noise, "noise")
@@ -132,10 +132,10 @@ class SwissRoll(Toy):
     def open(self, cache: Path | None = None) -> ImageSet:
         import torch
 
-        draw = streams.generator(0, "data/points")
-        t = 1.5 * math.pi * (1 + 2 * torch.rand(self.limit, 1, generator=draw))
+        rng = random_streams.generator(0, "data/points")
+        t = 1.5 * math.pi * (1 + 2 * torch.rand(self.limit, 1, generator=rng))
         roll = t * torch.cat([t.cos(), t.sin()], dim=1) / (5 * math.pi)
-        points = roll + self.noise * torch.randn(self.limit, 2, generator=draw)
+        points = roll + self.noise * torch.randn(self.limit, 2, generator=rng)
         return _as_images(points)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from ganlab.evaluation.features import FEATURES, Features
-from ganlab.table import Count, Range, Table
+from ganlab.table import PositiveInt, Range, Table
 
 
 class Evaluation:
@@ -27,7 +27,7 @@ class Scoring(Evaluation):
     ``features: auto`` is ``pixels`` for points of the plane, ``classifier`` for labelled data, ``inception`` otherwise.
     """
 
-    every: Count = 500  # steps
+    every: PositiveInt = 500  # steps
     images: Annotated[int, Range(least=10)] = 2000
     reals: Annotated[int, Range(least=10)] = 10_000
     features: Literal["auto"] | Annotated[Features, FEATURES] = "auto"

@@ -9,7 +9,7 @@ from ganlab.evaluation.arithmetic import Spread, checked, matched
 
 
 def kernel_distance(
-    real: Tensor, fake: Tensor, subsets: int = 100, subset_size: int = 1000, *, draw: torch.Generator
+    real: Tensor, fake: Tensor, subsets: int = 100, subset_size: int = 1000, *, rng: torch.Generator
 ) -> Spread:
     """Unbiased MMD² with the kernel (xᵀy/d + 1)³: its mean and standard deviation over random subsets. Bińkowski et al.
     2018, Section 4. ``real`` is (n, d), ``fake`` (m, d); equal distributions have mean 0, so values below 0
@@ -26,11 +26,11 @@ def kernel_distance(
     matched(real, fake)
     size = min(subset_size, len(real), len(fake))
     count = 1 if size == len(real) == len(fake) else subsets
-    return Spread.of([_mmd2(_drawn(real, size, draw), _drawn(fake, size, draw)) for _ in range(count)], size)
+    return Spread.of([_mmd2(_drawn(real, size, rng), _drawn(fake, size, rng)) for _ in range(count)], size)
 
 
-def _drawn(features: Tensor, size: int, draw: torch.Generator) -> Tensor:
-    indices = torch.randperm(len(features), generator=draw, device=draw.device)[:size]
+def _drawn(features: Tensor, size: int, rng: torch.Generator) -> Tensor:
+    indices = torch.randperm(len(features), generator=rng, device=rng.device)[:size]
     return features[indices.to(features.device)].double()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganlab import streams
+from ganlab import random_streams
 from ganlab.errors import UserError
 from ganlab.evaluation.features import Features, Reals, as_images
 from ganlab.evaluation.frechet import Moments, frechet_distance
@@ -60,7 +60,7 @@ class Scored:
         return {"scores": dict(self.values), "id": self.id, "fingerprint": dict(self.fingerprint), **histogram}
 
 
-class Judge:
+class Evaluator:
     """Compares samples with one set of reals by one extractor; the reals' features are computed once and kept, float32.
 
     ``split`` says which part of the data the reals are: only of the training images can a sample be a copy. Raises
@@ -106,7 +106,7 @@ class Judge:
         count = len(features)
         if min(count, len(self.features)) < LEAST:
             raise UserError(f"scores need at least {LEAST} samples and as many real images; type a larger number")
-        kernel = kernel_distance(self.features, features, draw=streams.generator(seed, "scores/kernel"))
+        kernel = kernel_distance(self.features, features, rng=random_streams.generator(seed, "scores/kernel"))
         values = {
             "fid": frechet_distance(self.moments, Moments.of(features)),
             "kid": kernel.mean,
@@ -149,7 +149,7 @@ class Judge:
 
     @staticmethod
     def _some(features: Tensor, count: int, seed: int) -> Tensor:
-        order = torch.randperm(len(features), generator=streams.generator(seed, "scores/compared"))
+        order = torch.randperm(len(features), generator=random_streams.generator(seed, "scores/compared"))
         return features[order[:count]]
 
     def nearest(self, fakes: Tensor) -> tuple[Tensor, Tensor]:

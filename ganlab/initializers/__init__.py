@@ -4,14 +4,14 @@ otherwise."""
 from ganlab.initializers.adaptive import Adaptive
 from ganlab.initializers.constant import Constant
 from ganlab.initializers.default import Default
-from ganlab.initializers.equalized import Equalized
+from ganlab.initializers.equalized import EqualizedInitializer
 from ganlab.initializers.he import He, HeUniform
 from ganlab.initializers.hybrid import Hybrid
 from ganlab.initializers.lsuv import LSUV
-from ganlab.initializers.normal import Normal, TruncatedNormal
-from ganlab.initializers.orthogonal import DeltaOrthogonal, Orthogonal
+from ganlab.initializers.normal import NormalInitializer, TruncatedNormal
+from ganlab.initializers.orthogonal import DeltaOrthogonal, OrthogonalInitializer
 from ganlab.initializers.pretrained import Pretrained
-from ganlab.initializers.uniform import Uniform
+from ganlab.initializers.uniform import UniformInitializer
 from ganlab.initializers.xavier import Xavier, XavierNormal
 from ganlab.layer import Initializer
 from ganlab.table import Table
@@ -19,18 +19,18 @@ from ganlab.table import Table
 INITIALIZERS = Table[Initializer](
     "initializer",
     {
-        "normal": Normal,
+        "normal": NormalInitializer,
         "truncated_normal": TruncatedNormal,
-        "uniform": Uniform,
+        "uniform": UniformInitializer,
         "xavier": Xavier,
         "xavier_normal": XavierNormal,
         "he": He,
         "he_uniform": HeUniform,
-        "orthogonal": Orthogonal,
+        "orthogonal": OrthogonalInitializer,
         "delta_orthogonal": DeltaOrthogonal,
         "constant": Constant,
         "default": Default,
-        "equalized": Equalized,
+        "equalized": EqualizedInitializer,
         "hybrid": Hybrid,
         "adaptive": Adaptive,
         "lsuv": LSUV,

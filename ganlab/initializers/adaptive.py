@@ -9,7 +9,7 @@ import torch
 from ganlab.initializers.base import WeightInitializer
 from ganlab.initializers.he import He
 from ganlab.initializers.xavier import XavierNormal
-from ganlab.layer import Blank, Layer
+from ganlab.layer import Layer, UninitializedNetwork
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class Adaptive(WeightInitializer):
     of a network of any depth then add up to the variance of one.
     """
 
-    def initialize(self, blank: Blank, draw: torch.Generator) -> Sequence[str]:
-        notes = super().initialize(blank, draw)
-        residual = [layer for layer in blank.layers if layer.role == "residual"]
+    def initialize(self, network: UninitializedNetwork, rng: torch.Generator) -> Sequence[str]:
+        notes = super().initialize(network, rng)
+        residual = [layer for layer in network.layers if layer.role == "residual"]
         for layer in residual:
             layer.weight.detach().div_(math.sqrt(len(residual)))
         return notes
 
-    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+    def fill(self, layer: Layer, rng: torch.Generator) -> None:
         saturates = layer.activation in ("tanh", "sigmoid")
         scheme = XavierNormal() if saturates or layer.role == "output" else He()
-        scheme.fill(layer, draw)
+        scheme.fill(layer, rng)

@@ -7,43 +7,43 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ganlab.layer import Blank, Initializer, Layer
+from ganlab.layer import Initializer, Layer, UninitializedNetwork
 
 
 class WeightInitializer(Initializer):
     """Fills each weight by ``fill``, biases with 0, and norms with scale 1 and shift 0."""
 
-    def initialize(self, blank: Blank, draw: torch.Generator) -> Sequence[str]:
-        for layer in blank.layers:
+    def initialize(self, network: UninitializedNetwork, rng: torch.Generator) -> Sequence[str]:
+        for layer in network.layers:
             if layer.kind == "norm":
-                self.fill_norm(layer.weight, draw)
+                self.fill_norm(layer.weight, rng)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
                 continue
-            self.fill(layer, draw)
+            self.fill(layer, rng)
             if layer.bias is not None:
-                self.fill_bias(layer, draw)
+                self.fill_bias(layer, rng)
         return ()
 
-    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+    def fill(self, layer: Layer, rng: torch.Generator) -> None:
         """Fills ``layer.weight`` of a dense layer, an embedding or a convolution."""
         raise TypeError(f"{type(self).__name__} does not say how it fills a weight")
 
-    def fill_bias(self, layer: Layer, draw: torch.Generator) -> None:
+    def fill_bias(self, layer: Layer, rng: torch.Generator) -> None:
         """Fills ``layer.bias`` of a dense layer or a convolution."""
         assert layer.bias is not None
         nn.init.zeros_(layer.bias)
 
-    def fill_norm(self, scale: Tensor, draw: torch.Generator) -> None:
+    def fill_norm(self, scale: Tensor, rng: torch.Generator) -> None:
         """Fills the scale of a norm layer: (channels,), or (classes, channels) where it is conditional."""
         nn.init.ones_(scale)
 
 
-def fill_orthonormal(layer: Layer, scale: float, draw: torch.Generator) -> None:
+def fill_orthonormal(layer: Layer, scale: float, rng: torch.Generator) -> None:
     """Fills the weight, as a matrix (out, in · k²), with orthonormal rows, or columns where it has more rows, times
     ``scale``."""
     # On a contiguous matrix: a transposed convolution's is a view across its stored axes.
-    layer.store(nn.init.orthogonal_(torch.empty(layer.matrix.shape), scale, generator=draw))
+    layer.store(nn.init.orthogonal_(torch.empty(layer.matrix.shape), scale, generator=rng))
 
 
 def names(layers: Sequence[Layer]) -> str:

@@ -21,5 +21,5 @@ class Constant(WeightInitializer):
 
     value: Literal["auto"] | float = "auto"
 
-    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+    def fill(self, layer: Layer, rng: torch.Generator) -> None:
         nn.init.constant_(layer.weight, 1 / layer.fan_in if self.value == "auto" else self.value)

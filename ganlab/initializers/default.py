@@ -18,17 +18,17 @@ class Default(WeightInitializer):
     PyTorch counts the fan over the stored weight's second axis: in · k², but out · k² for a transposed convolution.
     """
 
-    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+    def fill(self, layer: Layer, rng: torch.Generator) -> None:
         if layer.kind == "embedding":
-            nn.init.normal_(layer.weight, generator=draw)
+            nn.init.normal_(layer.weight, generator=rng)
         else:
             bound = _bound(layer)
-            nn.init.uniform_(layer.weight, -bound, bound, generator=draw)
+            nn.init.uniform_(layer.weight, -bound, bound, generator=rng)
 
-    def fill_bias(self, layer: Layer, draw: torch.Generator) -> None:
+    def fill_bias(self, layer: Layer, rng: torch.Generator) -> None:
         assert layer.bias is not None
         bound = _bound(layer)
-        nn.init.uniform_(layer.bias, -bound, bound, generator=draw)
+        nn.init.uniform_(layer.bias, -bound, bound, generator=rng)
 
 
 def _bound(layer: Layer) -> float:

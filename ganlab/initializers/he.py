@@ -28,8 +28,8 @@ class He(_Rectified):
     ``fan: in`` keeps the variance of what goes forward, ``out`` that of the gradients that come back.
     """
 
-    def fill(self, layer: Layer, draw: torch.Generator) -> None:
-        nn.init.normal_(layer.weight, 0.0, self.std(layer), generator=draw)
+    def fill(self, layer: Layer, rng: torch.Generator) -> None:
+        nn.init.normal_(layer.weight, 0.0, self.std(layer), generator=rng)
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,6 @@ class HeUniform(_Rectified):
     """Weights uniform with the variance of ``he``, gain² / fan: the bound is gain · √(3 / fan). He et al. 2015, whose
     Eq. 10 and 14 ask for a variance and leave the shape open."""
 
-    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+    def fill(self, layer: Layer, rng: torch.Generator) -> None:
         bound = math.sqrt(3) * self.std(layer)
-        nn.init.uniform_(layer.weight, -bound, bound, generator=draw)
+        nn.init.uniform_(layer.weight, -bound, bound, generator=rng)

@@ -8,9 +8,9 @@ import torch
 from ganlab.initializers.base import WeightInitializer
 from ganlab.initializers.default import Default
 from ganlab.initializers.he import He, HeUniform
-from ganlab.initializers.normal import Normal, TruncatedNormal
-from ganlab.initializers.orthogonal import Orthogonal
-from ganlab.initializers.uniform import Uniform
+from ganlab.initializers.normal import NormalInitializer, TruncatedNormal
+from ganlab.initializers.orthogonal import OrthogonalInitializer
+from ganlab.initializers.uniform import UniformInitializer
 from ganlab.initializers.xavier import Xavier, XavierNormal
 from ganlab.layer import Layer
 
@@ -29,14 +29,14 @@ Scheme = Literal[
 """A scheme with its default settings, biases included."""
 
 SCHEMES: dict[Scheme, WeightInitializer] = {
-    "normal": Normal(),
+    "normal": NormalInitializer(),
     "truncated_normal": TruncatedNormal(),
-    "uniform": Uniform(),
+    "uniform": UniformInitializer(),
     "xavier": Xavier(),
     "xavier_normal": XavierNormal(),
     "he": He(),
     "he_uniform": HeUniform(),
-    "orthogonal": Orthogonal(),
+    "orthogonal": OrthogonalInitializer(),
     "default": Default(),
 }
 
@@ -64,8 +64,8 @@ class Hybrid(WeightInitializer):
             return SCHEMES[self.dense]
         return SCHEMES[self.embedding if layer.kind == "embedding" else self.convolution]
 
-    def fill(self, layer: Layer, draw: torch.Generator) -> None:
-        self.scheme(layer).fill(layer, draw)
+    def fill(self, layer: Layer, rng: torch.Generator) -> None:
+        self.scheme(layer).fill(layer, rng)
 
-    def fill_bias(self, layer: Layer, draw: torch.Generator) -> None:
-        self.scheme(layer).fill_bias(layer, draw)
+    def fill_bias(self, layer: Layer, rng: torch.Generator) -> None:
+        self.scheme(layer).fill_bias(layer, rng)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ganlab.initializers.base import WeightInitializer, fill_orthonormal, names
-from ganlab.layer import Blank, Layer
-from ganlab.table import Positive, Whole
+from ganlab.layer import Layer, UninitializedNetwork
+from ganlab.table import NonNegativeInt, Positive
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,17 @@ class LSUV(WeightInitializer):
 
     variance: Positive = 1.0
     tolerance: Positive = 0.1
-    iterations: Whole = 10
+    iterations: NonNegativeInt = 10
 
-    def initialize(self, blank: Blank, draw: torch.Generator) -> Sequence[str]:
-        super().initialize(blank, draw)
-        if blank.respond is None:
+    def initialize(self, network: UninitializedNetwork, rng: torch.Generator) -> Sequence[str]:
+        super().initialize(network, rng)
+        if network.layer_output is None:
             return ["lsuv had no training data to measure responses on: the weights are orthonormal and no more"]
         still: list[Layer] = []
         astray: list[Layer] = []
-        for layer in blank.layers:
+        for layer in network.layers:
             if layer.kind not in ("norm", "embedding"):
-                variance = self.rescale(layer, blank.respond)
+                variance = self.rescale(layer, network.layer_output)
                 if variance is None:
                     still.append(layer)
                 elif not self.reached(variance):
@@ -51,16 +51,16 @@ class LSUV(WeightInitializer):
             ),
         ]
 
-    def fill(self, layer: Layer, draw: torch.Generator) -> None:
-        fill_orthonormal(layer, 1.0, draw)
+    def fill(self, layer: Layer, rng: torch.Generator) -> None:
+        fill_orthonormal(layer, 1.0, rng)
 
     def reached(self, variance: float) -> bool:
         return abs(variance - self.variance) < self.tolerance
 
-    def rescale(self, layer: Layer, respond: Callable[[Layer], Tensor]) -> float | None:
+    def rescale(self, layer: Layer, layer_output: Callable[[Layer], Tensor]) -> float | None:
         """Rescales the weight; returns its output's last variance, None where that cannot be rescaled."""
         for iteration in range(self.iterations + 1):
-            variance = _variance(respond(layer))
+            variance = _variance(layer_output(layer))
             if variance is None or self.reached(variance) or iteration == self.iterations:
                 break
             layer.weight.detach().mul_(math.sqrt(self.variance / variance))

@@ -12,17 +12,17 @@ from ganlab.table import NonNegative, Positive, Range
 
 
 @dataclass(frozen=True)
-class Normal(WeightInitializer):
+class NormalInitializer(WeightInitializer):
     """Weights from N(0, std²), norm scales from N(1, norm_std²), biases 0. Radford et al. 2016, section 4: std 0.02."""
 
     std: NonNegative = 0.02
     norm_std: NonNegative = 0.02
 
-    def fill(self, layer: Layer, draw: torch.Generator) -> None:
-        nn.init.normal_(layer.weight, 0.0, self.std, generator=draw)
+    def fill(self, layer: Layer, rng: torch.Generator) -> None:
+        nn.init.normal_(layer.weight, 0.0, self.std, generator=rng)
 
-    def fill_norm(self, scale: Tensor, draw: torch.Generator) -> None:
-        nn.init.normal_(scale, 1.0, self.norm_std, generator=draw)
+    def fill_norm(self, scale: Tensor, rng: torch.Generator) -> None:
+        nn.init.normal_(scale, 1.0, self.norm_std, generator=rng)
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,6 @@ class TruncatedNormal(WeightInitializer):
     std: Positive = 0.02
     bound: Annotated[float, Range(above=0, most=5)] = 2.0  # in units of std
 
-    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+    def fill(self, layer: Layer, rng: torch.Generator) -> None:
         cut = self.bound * self.std
-        nn.init.trunc_normal_(layer.weight, 0.0, self.std, -cut, cut, generator=draw)
+        nn.init.trunc_normal_(layer.weight, 0.0, self.std, -cut, cut, generator=rng)

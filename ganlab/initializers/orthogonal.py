@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from ganlab.initializers.base import WeightInitializer, fill_orthonormal, names
-from ganlab.layer import Blank, Layer
+from ganlab.layer import Layer, UninitializedNetwork
 from ganlab.table import Positive
 
 
 @dataclass(frozen=True)
-class Orthogonal(WeightInitializer):
+class OrthogonalInitializer(WeightInitializer):
     """The weight as a matrix (out, in · k²) with orthonormal rows (columns, where it has more rows), times the gain.
 
     Saxe et al. 2014. ``gain: auto`` is that of the activation that follows, otherwise a number for all layers.
@@ -21,8 +21,8 @@ class Orthogonal(WeightInitializer):
 
     gain: Literal["auto"] | Positive = "auto"
 
-    def fill(self, layer: Layer, draw: torch.Generator) -> None:
-        fill_orthonormal(layer, _scale(self.gain, layer), draw)
+    def fill(self, layer: Layer, rng: torch.Generator) -> None:
+        fill_orthonormal(layer, _scale(self.gain, layer), rng)
 
 
 @dataclass(frozen=True)
@@ -37,25 +37,25 @@ class DeltaOrthogonal(WeightInitializer):
 
     gain: Literal["auto"] | Positive = "auto"
 
-    def initialize(self, blank: Blank, draw: torch.Generator) -> Sequence[str]:
-        super().initialize(blank, draw)
+    def initialize(self, network: UninitializedNetwork, rng: torch.Generator) -> Sequence[str]:
+        super().initialize(network, rng)
         without: dict[str, list[Layer]] = {}
-        for layer in blank.layers:
+        for layer in network.layers:
             if reason := _obstacle(layer):
                 without.setdefault(reason, []).append(layer)
         return [
             f"delta_orthogonal filled {names(layers)} by orthogonal: {reason}" for reason, layers in without.items()
         ]
 
-    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+    def fill(self, layer: Layer, rng: torch.Generator) -> None:
         scale = _scale(self.gain, layer)
         if layer.weight.dim() == 2 or _obstacle(layer):
-            fill_orthonormal(layer, scale, draw)
+            fill_orthonormal(layer, scale, rng)
             return
         weight = layer.weight.detach()
         height, width = weight.shape[2:]
         inputs, outputs = weight.shape[:2] if layer.stored_transposed else weight.shape[1::-1]
-        centre = nn.init.orthogonal_(torch.empty(outputs, inputs), scale, generator=draw)
+        centre = nn.init.orthogonal_(torch.empty(outputs, inputs), scale, generator=rng)
         weight.zero_()
         weight[:, :, height // 2, width // 2] = centre.t() if layer.stored_transposed else centre
 

@@ -10,7 +10,7 @@ import torch
 from ganlab.errors import UserError
 from ganlab.initializers.hybrid import SCHEMES
 from ganlab.initializers.weight_files import HOW, PARAMETRIZATION, Weights, look, published, read
-from ganlab.layer import Blank, Initializer
+from ganlab.layer import Initializer, UninitializedNetwork
 
 IMAGENET = "imagenet"
 
@@ -45,27 +45,27 @@ class Pretrained(Initializer):
             look(Path(self.path), self.weights)
 
     @torch.no_grad()
-    def initialize(self, blank: Blank, draw: torch.Generator) -> Sequence[str]:
+    def initialize(self, network: UninitializedNetwork, rng: torch.Generator) -> Sequence[str]:
         if self.path is None:
-            raise UserError(f"init.{blank.name}.path is null; {HOW}")
+            raise UserError(f"init.{network.name}.path is null; {HOW}")
         if self.path == IMAGENET:
-            source = published(blank.origin, blank.name)
+            source = published(network.origin, network.name)
         else:
-            source = read(Path(self.path), blank.name, self.weights)
-        theirs = self._applied(source, blank)
-        loaded = [name for name, tensor in blank.tensors.items() if _fits(theirs.get(name), tensor)]
-        left = [name for name in blank.tensors if name not in loaded]
+            source = read(Path(self.path), network.name, self.weights)
+        theirs = self._applied(source, network)
+        loaded = [name for name, tensor in network.tensors.items() if _fits(theirs.get(name), tensor)]
+        left = [name for name in network.tensors if name not in loaded]
         unused = [name for name in theirs if name not in loaded]
         if not loaded or (self.layers == "all" and (left or unused)):
-            self._refuse(blank, source, theirs, loaded)
+            self._refuse(network, source, theirs, loaded)
         if self.rest != "default":
-            SCHEMES[self.rest].initialize(blank, draw)
+            SCHEMES[self.rest].initialize(network, rng)
         for name in loaded:
-            blank.tensors[name].copy_(theirs[name])
-        for layer in blank.layers:
+            network.tensors[name].copy_(theirs[name])
+        for layer in network.layers:
             if layer.kind != "norm":
-                layer.weight.div_(blank.scale(layer))
-        notes = [f"{len(loaded)} of {len(blank.tensors)} tensors from {source.source}"]
+                layer.weight.div_(network.scale(layer))
+        notes = [f"{len(loaded)} of {len(network.tensors)} tensors from {source.source}"]
         if left:
             notes.append(f"{len(left)} tensors that it does not hold, filled by {self.rest}: {_few(left)}")
         if unused:
@@ -73,29 +73,31 @@ class Pretrained(Initializer):
         return notes
 
     @staticmethod
-    def _applied(source: Weights, blank: Blank) -> dict[str, torch.Tensor]:
+    def _applied(source: Weights, network: UninitializedNetwork) -> dict[str, torch.Tensor]:
         """The file's tensors by name, weights as they were applied where they have a place."""
         theirs = {name: tensor for name, tensor in source.tensors.items() if PARAMETRIZATION not in name}
-        for layer in blank.layers:
+        for layer in network.layers:
             name = f"{layer.name}.weight"
             if layer.kind != "norm" and _fits(theirs.get(name), layer.weight):
                 theirs[name] = source.applied(layer)
         return theirs
 
-    def _refuse(self, blank: Blank, source: Weights, theirs: dict[str, torch.Tensor], loaded: Sequence[str]) -> None:
+    def _refuse(
+        self, network: UninitializedNetwork, source: Weights, theirs: dict[str, torch.Tensor], loaded: Sequence[str]
+    ) -> None:
         misfits = [
             f"{name} ({_shape(theirs[name])} there, {_shape(tensor)} here)" if name in theirs else f"{name} (not there)"
-            for name, tensor in blank.tensors.items()
+            for name, tensor in network.tensors.items()
             if name not in loaded
-        ] + [f"{name} (not here)" for name in theirs if name not in blank.tensors]
+        ] + [f"{name} (not here)" for name in theirs if name not in network.tensors]
         if not loaded:
             raise UserError(
-                f"{source.source}: none of its {len(theirs)} tensors fits this {blank.name}: {_few(misfits)}; type "
-                f"another init.{blank.name}.path, or the network's settings that it was trained with"
+                f"{source.source}: none of its {len(theirs)} tensors fits this {network.name}: {_few(misfits)}; type "
+                f"another init.{network.name}.path, or the network's settings that it was trained with"
             )
         raise UserError(
-            f"{source.source} does not fit this {blank.name} in {len(misfits)} tensors: {_few(misfits)}; type "
-            f"init.{blank.name}.layers=fitting to take the others"
+            f"{source.source} does not fit this {network.name} in {len(misfits)} tensors: {_few(misfits)}; type "
+            f"init.{network.name}.layers=fitting to take the others"
         )
 
 

@@ -11,11 +11,11 @@ from ganlab.table import NonNegative
 
 
 @dataclass(frozen=True)
-class Uniform(WeightInitializer):
+class UniformInitializer(WeightInitializer):
     """Weights uniform in [-bound, bound], whatever the layer; their standard deviation is bound / √3. The default bound
     is that of Keras, Chollet 2015."""
 
     bound: NonNegative = 0.05
 
-    def fill(self, layer: Layer, draw: torch.Generator) -> None:
-        nn.init.uniform_(layer.weight, -self.bound, self.bound, generator=draw)
+    def fill(self, layer: Layer, rng: torch.Generator) -> None:
+        nn.init.uniform_(layer.weight, -self.bound, self.bound, generator=rng)

@@ -21,9 +21,9 @@ class Xavier(WeightInitializer):
 
     gain: Positive = 1.0
 
-    def fill(self, layer: Layer, draw: torch.Generator) -> None:
+    def fill(self, layer: Layer, rng: torch.Generator) -> None:
         bound = self.gain * math.sqrt(6 / (layer.fan_in + layer.fan_out))
-        nn.init.uniform_(layer.weight, -bound, bound, generator=draw)
+        nn.init.uniform_(layer.weight, -bound, bound, generator=rng)
 
 
 @dataclass(frozen=True)
@@ -33,5 +33,5 @@ class XavierNormal(WeightInitializer):
 
     gain: Positive = 1.0
 
-    def fill(self, layer: Layer, draw: torch.Generator) -> None:
-        nn.init.normal_(layer.weight, 0.0, self.gain * math.sqrt(2 / (layer.fan_in + layer.fan_out)), generator=draw)
+    def fill(self, layer: Layer, rng: torch.Generator) -> None:
+        nn.init.normal_(layer.weight, 0.0, self.gain * math.sqrt(2 / (layer.fan_in + layer.fan_out)), generator=rng)

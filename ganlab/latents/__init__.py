@@ -1,11 +1,11 @@
 """What G starts from, one distribution a file."""
 
-from ganlab.latents.normal import Normal
-from ganlab.latents.sphere import Sphere
-from ganlab.latents.uniform import Uniform
+from ganlab.latents.normal import NormalLatent
+from ganlab.latents.sphere import SphereLatent
+from ganlab.latents.uniform import UniformLatent
 from ganlab.table import Table
 from ganlab.types import Latent
 
-LATENTS = Table[Latent]("latent", {"normal": Normal, "uniform": Uniform, "sphere": Sphere})
+LATENTS = Table[Latent]("latent", {"normal": NormalLatent, "uniform": UniformLatent, "sphere": SphereLatent})
 
-__all__ = ["LATENTS", "Normal"]
+__all__ = ["LATENTS", "NormalLatent"]

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlab.draws import uniform
-from ganlab.table import Count
+from ganlab.random_numbers import uniform
+from ganlab.table import PositiveInt
 from ganlab.types import Latent
 
 
 @dataclass(frozen=True)
-class Uniform(Latent):
+class UniformLatent(Latent):
     """Each number uniform in [-1, 1): variance 1/3. Radford et al. 2016, figure 1.
 
     Between two lies the straight line: an arc, as White 2016 draws it here too, may leave the cube, where G has been
     told nothing."""
 
-    dim: Count = 100
+    dim: PositiveInt = 100
 
-    def draw(self, count: int, draw: torch.Generator) -> Tensor:
-        return uniform((count, self.dim), draw) * 2 - 1
+    def draw(self, count: int, rng: torch.Generator) -> Tensor:
+        return uniform((count, self.dim), rng) * 2 - 1

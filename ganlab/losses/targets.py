@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlab.draws import uniform
+from ganlab.random_numbers import uniform
 from ganlab.table import Fraction
-from ganlab.types import Draw, TargetPair
+from ganlab.types import RandomStreams, TargetPair
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,19 @@ class Targets:
     noise: Fraction = 0.0
     flip: Fraction = 0.0
 
-    def draw(self, judged: int, draw: Draw) -> TargetPair:
+    def draw(self, judged: int, rngs: RandomStreams) -> TargetPair:
         """The targets of one D update with ``judged`` judged samples of each kind: numbers, or (judged,) each where
         they are random."""
         real: Tensor | float = self.real
         fake: Tensor | float = self.fake
         if self.flip:
-            of_real, of_fake = _uniform(judged, draw("targets/flip")) < self.flip
-            real, fake = self.real + (self.fake - self.real) * of_real, self.fake + (self.real - self.fake) * of_fake
+            real_condition, fake_condition = _uniform(judged, rngs("targets/flip")) < self.flip
+            real, fake = (
+                self.real + (self.fake - self.real) * real_condition,
+                self.fake + (self.real - self.fake) * fake_condition,
+            )
         if self.noise:
-            on_real, on_fake = self.noise * (2 * _uniform(judged, draw("targets/noise")) - 1)
+            on_real, on_fake = self.noise * (2 * _uniform(judged, rngs("targets/noise")) - 1)
             real, fake = (on_real + real).clamp(0, 1), (on_fake + fake).clamp(0, 1)
         return TargetPair(real, fake)
 

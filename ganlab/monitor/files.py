@@ -24,7 +24,7 @@ class Files(Observer):
     def started(self, step: int, steps: int) -> None:
         self.samples.mkdir(parents=True, exist_ok=True)
         # What an earlier run logged after its last checkpoint happens again now: nothing may stand twice.
-        self.returned(step)
+        self.rolled_back(step)
         self.metrics.open()
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
@@ -38,7 +38,7 @@ class Files(Observer):
     def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
         self.scores.add({"step": step, **scores.row(), "best": dict(best)})
 
-    def returned(self, step: int) -> None:
+    def rolled_back(self, step: int) -> None:
         for picture in self.samples.glob("step-*-*.png"):
             number = picture.stem.split("-")[1]
             if number.isdecimal() and int(number) > step:

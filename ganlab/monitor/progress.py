@@ -27,7 +27,7 @@ class Progress(Observer):
             refresh=False,
         )
 
-    def returned(self, step: int) -> None:
+    def rolled_back(self, step: int) -> None:
         self.bar.n = step
         self.bar.refresh()
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ganlab.atomic_write import write_atomically
 from ganlab.monitor.appended import Appended
-from ganlab.whole import write_whole
 
 
 class Rows:
@@ -45,7 +45,7 @@ class Rows:
         if self._cut is not None:
             if os.path.exists(self.path):
                 rows = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
-                write_whole(self.path, "".join(f"{row}\n" for row in rows if _step_of(row) <= self._cut))
+                write_atomically(self.path, "".join(f"{row}\n" for row in rows if _step_of(row) <= self._cut))
             if self._file:  # it is the old file's
                 self._file.close()
                 self._file = None

@@ -51,7 +51,7 @@ class TensorBoard(Observer):
         # Numbers with another id mean something else.
         self._scalars(step, {f"scores/{name}-{scores.id}": value for name, value in scores.values.items()})
 
-    def returned(self, step: int) -> None:
+    def rolled_back(self, step: int) -> None:
         assert self.file is not None
         self._hide(step + 1)
         self.file.flush()

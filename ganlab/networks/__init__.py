@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 from ganlab.networks.backbone import TorchvisionDiscriminator
 from ganlab.networks.base import DiscriminatorModule, GeneratorModule, does_mix_samples, ends_in_sigmoid
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from ganlab.networks.layers import blank, parametrize, settle, shorten, walk
+from ganlab.networks.layers import fold, parametrize, uninitialized, use_fast_kernels, walk
 from ganlab.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganlab.networks.norms import NORMS, Norm
 from ganlab.networks.parametrizations import PARAMETRIZATIONS, WeightSetting
@@ -59,11 +59,11 @@ __all__ = [
     "GeneratorModule",
     "Norm",
     "WeightSetting",
-    "blank",
     "does_mix_samples",
     "ends_in_sigmoid",
+    "fold",
     "parametrize",
-    "settle",
-    "shorten",
+    "uninitialized",
+    "use_fast_kernels",
     "walk",
 ]

@@ -146,28 +146,28 @@ class Activate(nn.Module):
         if not self.fast or slope is None or torch.compiler.is_compiling():
             return self.activation(x)
         if not x.requires_grad:
-            return _kink(x, slope, overwrite)
-        y: Tensor = _Kink.apply(x, slope, overwrite, alone)
+            return _piecewise_linear(x, slope, overwrite)
+        y: Tensor = _PiecewiseLinear.apply(x, slope, overwrite, alone)
         return y
 
     def extra_repr(self) -> str:
         return repr(self.activation)
 
 
-def _kink(x: Tensor, slope: float, overwrite: bool) -> Tensor:
+def _piecewise_linear(x: Tensor, slope: float, overwrite: bool) -> Tensor:
     if slope:
         return F.leaky_relu(x, slope, inplace=overwrite)
     return F.relu(x, inplace=overwrite)
 
 
-class _Kink(Function):
+class _PiecewiseLinear(Function):
     """x above 0, slope · x below. Its derivative is a constant almost everywhere, so its second is none. PyTorch's own
     hands zeros back instead, and with them a whole backward pass through the network before it; its leaky ReLU also
     keeps the input, where the output, which the next layer keeps anyway, says as much."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, slope: float, overwrite: bool, alone: bool) -> Tensor:
-        y = _kink(x, slope, overwrite)
+        y = _piecewise_linear(x, slope, overwrite)
         if overwrite:
             ctx.mark_dirty(x)
         ctx.save_for_backward(y)
@@ -178,11 +178,11 @@ class _Kink(Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         (y,) = ctx.saved_tensors
         if ctx.alone and not torch.is_grad_enabled() and gradient.stride() == y.stride():
-            return _slopes(gradient, y, ctx.slope, overwrite=True), None, None, None
-        return _Slopes.apply(gradient, y.detach(), ctx.slope), None, None, None
+            return _piecewise_linear_backward(gradient, y, ctx.slope, overwrite=True), None, None, None
+        return _PiecewiseLinearBackward.apply(gradient, y.detach(), ctx.slope), None, None, None
 
 
-class _Slopes(Function):
+class _PiecewiseLinearBackward(Function):
     """The gradient times 1 where y > 0, and times the slope elsewhere."""
 
     @staticmethod
@@ -191,15 +191,15 @@ class _Slopes(Function):
         ctx.slope = slope
         if gradient.stride() != y.stride():  # of a dense layer behind maps in channels last: five times as slow
             gradient = torch.empty_like(y, dtype=gradient.dtype).copy_(gradient)
-        return _slopes(gradient, y, slope)
+        return _piecewise_linear_backward(gradient, y, slope)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (y,) = ctx.saved_tensors
-        return _Slopes.apply(gradient, y, ctx.slope), None, None
+        return _PiecewiseLinearBackward.apply(gradient, y, ctx.slope), None, None
 
 
-def _slopes(gradient: Tensor, y: Tensor, slope: float, overwrite: bool = False) -> Tensor:
+def _piecewise_linear_backward(gradient: Tensor, y: Tensor, slope: float, overwrite: bool = False) -> Tensor:
     out = gradient if overwrite else torch.empty_like(gradient)
     if slope:
         torch.ops.aten.leaky_relu_backward.grad_input(gradient, y, slope, True, grad_input=out)

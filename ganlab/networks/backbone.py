@@ -20,7 +20,7 @@ from ganlab.networks.layers import Convolution
 from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
 from ganlab.networks.norms import NoNorm, Norm
 from ganlab.networks.resampling import NO_PIXELS
-from ganlab.table import Count
+from ganlab.table import PositiveInt
 from ganlab.types import Condition, Shapes
 
 Backbone = Literal["resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19"]
@@ -46,7 +46,7 @@ class TorchvisionDiscriminator:
     backbone: Backbone = "resnet18"
     dropout: Dropout = 0.0  # before the output
     minibatch: Annotated[Minibatch, MINIBATCHES] = field(default_factory=NoMinibatch)
-    pack: Count = 1
+    pack: PositiveInt = 1
 
     def build(self, shapes: Shapes, norm: Norm) -> DiscriminatorModule:
         return (_VGG if self.backbone.startswith("vgg") else _ResNet)(self, shapes, norm)

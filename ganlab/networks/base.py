@@ -16,7 +16,7 @@ from ganlab.networks.minibatch import Minibatch
 from ganlab.networks.norms import BatchNormLayer
 from ganlab.ranks import apart
 from ganlab.table import Range
-from ganlab.types import Batch, Condition, Generated, Judgement, Shapes
+from ganlab.types import Batch, Condition, DiscriminatorOutput, Generated, Shapes
 
 Dropout = Annotated[float, Range(least=0, below=1)]
 """Share of values dropped in training. Srivastava et al. 2014."""
@@ -91,12 +91,12 @@ class DiscriminatorModule(NetworkModule):
 
     mixes_samples: bool = False
 
-    def forward(self, batch: Batch, features: bool = False) -> Judgement:
+    def forward(self, batch: Batch, features: bool = False) -> DiscriminatorOutput:
         raise TypeError(f"{type(self).__name__} does not judge")
 
-    def judge(self, *parts: Batch, features: bool = False) -> list[Judgement]:
+    def forward_all(self, *parts: Batch, features: bool = False) -> list[DiscriminatorOutput]:
         if self.mixes_samples or len(parts) == 1:
-            judgements: list[Judgement] = [self(part, features) for part in parts]
+            judgements: list[DiscriminatorOutput] = [self(part, features) for part in parts]
             return judgements
         sizes = [len(part.images) for part in parts]
         together = Batch(
@@ -142,14 +142,14 @@ class TrunkDiscriminator(DiscriminatorModule):
         """Features of the judged samples' images (n, *inputs), first to last."""
         raise TypeError(f"{type(self).__name__} has no trunk")
 
-    def forward(self, batch: Batch, features: bool = False) -> Judgement:
+    def forward(self, batch: Batch, features: bool = False) -> DiscriminatorOutput:
         maps = self.trunk(self._packed(batch), batch.condition)
         vector = self.minibatch(maps[-1]).flatten(1)
         logits = self.output(vector).squeeze(1)
         if self.projection is not None:  # Miyato & Koyama 2018, Eq. 3 and figure 1d
             logits = logits + (self.projection(batch.condition["labels"]) * vector).sum(dim=1)
         heads = {"class": self.classes(vector)} if self.classes is not None else {}
-        return Judgement(logits, heads, maps if features else ())
+        return DiscriminatorOutput(logits, heads, maps if features else ())
 
     def _packed(self, batch: Batch) -> Tensor:
         x = batch.images
@@ -163,7 +163,7 @@ class TrunkDiscriminator(DiscriminatorModule):
         return x if self.shapes.pack == 1 else x.unflatten(0, (-1, self.shapes.pack)).flatten(1, 2)
 
 
-def _split(judgement: Judgement, sizes: Sequence[int]) -> list[Judgement]:
+def _split(judgement: DiscriminatorOutput, sizes: Sequence[int]) -> list[DiscriminatorOutput]:
     """A joint judgement as one per part; packing makes n smaller than the number of images, alike for each part."""
     pack = sum(sizes) // len(judgement.logits)
     judged = [size // pack for size in sizes]
@@ -171,7 +171,9 @@ def _split(judgement: Judgement, sizes: Sequence[int]) -> list[Judgement]:
     heads = {key: head.split(judged) for key, head in judgement.heads.items()}
     features = [feature.split(judged) for feature in judgement.features]
     return [
-        Judgement(logits[i], {key: head[i] for key, head in heads.items()}, [feature[i] for feature in features])
+        DiscriminatorOutput(
+            logits[i], {key: head[i] for key, head in heads.items()}, [feature[i] for feature in features]
+        )
         for i in range(len(sizes))
     ]
 
@@ -182,10 +184,10 @@ def does_mix_samples(discriminator: DiscriminatorModule, shapes: Shapes) -> bool
 
     With the random weights that the network was built with, in training mode, without dropout (noise is no mixing).
     """
-    draw = torch.Generator().manual_seed(0)
-    images = torch.rand(2 * shapes.pack, *shapes.image, generator=draw) * 2 - 1
+    rng = torch.Generator().manual_seed(0)
+    images = torch.rand(2 * shapes.pack, *shapes.image, generator=rng) * 2 - 1
     changed = images.clone()
-    changed[shapes.pack :] = 4 * torch.randn(shapes.pack, *shapes.image, generator=draw)
+    changed[shapes.pack :] = 4 * torch.randn(shapes.pack, *shapes.image, generator=rng)
     labels = {"labels": torch.zeros(2 * shapes.pack, dtype=torch.long)} if shapes.classes else {}
     dropouts = [module for module in discriminator.modules() if isinstance(module, nn.Dropout) and module.training]
     for dropout in dropouts:

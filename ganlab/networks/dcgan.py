@@ -19,7 +19,7 @@ from ganlab.networks.layers import Chain, Convolution, Dense
 from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
 from ganlab.networks.norms import Norm
 from ganlab.networks.resampling import Downsampling, Upsampling, channels, downsampled, halvings, upsampled
-from ganlab.table import Count
+from ganlab.table import PositiveInt
 from ganlab.types import Condition, Generated, Shapes
 
 
@@ -29,9 +29,9 @@ class DCGANGenerator:
     end. Radford et al. 2016, section 3 and figure 1 (transposed convolutions 4×4). ``depth`` above 1 adds convolutions
     3×3 at each size."""
 
-    width: Count = 32  # channels of the finest hidden map
-    largest_width: Count = 512
-    depth: Count = 1
+    width: PositiveInt = 32  # channels of the finest hidden map
+    largest_width: PositiveInt = 512
+    depth: PositiveInt = 1
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=ReLU)
     upsampling: Upsampling = "transposed"
 
@@ -45,14 +45,14 @@ class DCGANDiscriminator:
     4×4 of stride 2). ``depth`` above 1 adds convolutions 3×3 at each size; ``pack`` images are judged together."""
 
     preferred_norm: ClassVar[str | None] = None
-    width: Count = 32  # channels of the finest hidden map
-    largest_width: Count = 512
-    depth: Count = 1
+    width: PositiveInt = 32  # channels of the finest hidden map
+    largest_width: PositiveInt = 512
+    depth: PositiveInt = 1
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=LeakyReLU)
     downsampling: Downsampling = "strided"
     dropout: Dropout = 0.0
     minibatch: Annotated[Minibatch, MINIBATCHES] = field(default_factory=NoMinibatch)
-    pack: Count = 1
+    pack: PositiveInt = 1
 
     def build(self, shapes: Shapes, norm: Norm) -> DiscriminatorModule:
         return _Discriminator(self, shapes, norm)

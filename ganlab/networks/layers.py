@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlab.layer import Blank, Kind, Layer, Role, as_matrix
+from ganlab.layer import Kind, Layer, Role, UninitializedNetwork, as_matrix
 from ganlab.networks.activations import Activate, Activation
 from ganlab.networks.activations import Linear as NoActivation
-from ganlab.networks.convolution import convolve, convolve_transposed
+from ganlab.networks.kernels.convolution import convolve, convolve_transposed
+from ganlab.networks.kernels.pooling import AveragePool, NearestUpsampling
 from ganlab.networks.parametrizations import Parametrization, WeightSetting
-from ganlab.networks.pooling import AveragePool, NearestUpsampling
 from ganlab.types import Condition
 
 
@@ -201,7 +201,7 @@ def _has_kernel_3(layer: nn.Module | None) -> TypeGuard[Convolution]:
     return isinstance(layer, Convolution) and (layer.kernel_size[0], layer.stride[0], layer.padding[0]) == (3, 1, 1)
 
 
-def shorten(network: nn.Module, fast: bool) -> None:
+def use_fast_kernels(network: nn.Module, fast: bool) -> None:
     """Whether the network's layers take the shorter ways to the same numbers."""
     for module in network.modules():
         if hasattr(module, "fast"):
@@ -233,18 +233,18 @@ def walk(network: nn.Module) -> Iterator[Layer]:
             raise TypeError(f"parameter {name} belongs to no layer that the walk knows")
 
 
-def blank(
+def uninitialized(
     network: nn.Module,
     name: str,
     probe: Callable[[], object] | None = None,
     weight: WeightSetting | None = None,
-) -> Blank:
+) -> UninitializedNetwork:
     """A network as an initializer sees it. ``probe`` runs it once on training data; ``weight`` is the parametrization
     that its layers will get."""
     modules = dict(network.named_modules())
 
     @torch.no_grad()
-    def respond(layer: Layer) -> Tensor:
+    def layer_output(layer: Layer) -> Tensor:
         assert probe is not None
         heard: list[Tensor] = []
         # A copy: what stands behind the layer may change its output in place.
@@ -265,18 +265,18 @@ def blank(
                 dropout.train()
         return heard[0]
 
-    return Blank(
+    return UninitializedNetwork(
         name,
         tuple(walk(network)),
         network.state_dict(),
-        respond if probe else None,
+        layer_output if probe else None,
         (weight or WeightSetting()).scale,
         getattr(network, "origin", ""),
     )
 
 
 @torch.no_grad()
-def settle(network: nn.Module) -> None:
+def fold(network: nn.Module) -> None:
     """Stores the weights that the layers apply, and takes the parametrizations away: the network computes the same,
     with less, and is for training no more."""
     for module in network.modules():

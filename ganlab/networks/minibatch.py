@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.networks.layers import Dense
-from ganlab.table import Count, Range, Table
+from ganlab.table import PositiveInt, Range, Table
 
 
 class Minibatch:
@@ -48,8 +48,8 @@ class MinibatchDiscrimination(Minibatch):
     ``features`` × ``kernel`` values. Salimans et al. 2016, section 3.2; a sample is not compared with itself, and 100
     features of 5, as in their code."""
 
-    features: Count = 100
-    kernel: Count = 5
+    features: PositiveInt = 100
+    kernel: PositiveInt = 5
 
     def build(self, shape: tuple[int, ...]) -> tuple[nn.Module, tuple[int, ...]]:
         length = math.prod(shape)

@@ -15,7 +15,7 @@ from ganlab.networks.base import DiscriminatorModule, Dropout, GeneratorModule, 
 from ganlab.networks.layers import Chain, Dense
 from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
 from ganlab.networks.norms import Norm
-from ganlab.table import Count
+from ganlab.table import PositiveInt
 from ganlab.types import Condition, Generated, Shapes
 
 
@@ -24,7 +24,7 @@ class MLPGenerator:
     """Dense layers with norm (BatchNorm1d by default) and ReLU, tanh at the end. ``hidden`` lists the layers'
     widths."""
 
-    hidden: tuple[Count, ...] = (256, 512, 1024)
+    hidden: tuple[PositiveInt, ...] = (256, 512, 1024)
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=ReLU)
 
     def build(self, shapes: Shapes, norm: Norm) -> GeneratorModule:
@@ -39,11 +39,11 @@ class MLPDiscriminator:
     preferred_norm: ClassVar[str | None] = (
         "none"  # dropout regularizes this D; batch norm in it is a choice, not the default
     )
-    hidden: tuple[Count, ...] = (512, 256)
+    hidden: tuple[PositiveInt, ...] = (512, 256)
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=LeakyReLU)
     dropout: Dropout = 0.3
     minibatch: Annotated[Minibatch, MINIBATCHES] = field(default_factory=NoMinibatch)
-    pack: Count = 1
+    pack: PositiveInt = 1
 
     def build(self, shapes: Shapes, norm: Norm) -> DiscriminatorModule:
         return _Discriminator(self, shapes, norm)

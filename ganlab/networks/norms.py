@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ganlab.networks.layers import NormLayer
 from ganlab.ranks import here, sum_over_ranks
-from ganlab.table import Count, Fraction, Positive, Table
+from ganlab.table import Fraction, Positive, PositiveInt, Table
 
 
 class Norm:
@@ -224,7 +224,7 @@ class GroupNorm(Norm):
     number that does neither is taken.
     """
 
-    groups: Count = 8
+    groups: PositiveInt = 8
     epsilon: Positive = 1e-5
 
     def build(self, channels: int, size: tuple[int, int] | None, classes: int = 0) -> nn.Module:

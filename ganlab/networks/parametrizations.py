@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlab.layer import Layer
-from ganlab.table import Count, Positive, Table
+from ganlab.table import Positive, PositiveInt, Table
 
 
 class Parametrization(nn.Module):
@@ -46,9 +46,9 @@ class SpectralParametrization(Parametrization):
     def __init__(self, matrix: Tensor, iterations: int, floor: float) -> None:
         super().__init__()
         self.iterations, self.floor = iterations, floor
-        draw = torch.Generator().manual_seed(0)
-        self.register_buffer("u", F.normalize(torch.randn(matrix.shape[0], generator=draw), dim=0).to(matrix))
-        self.register_buffer("v", F.normalize(torch.randn(matrix.shape[1], generator=draw), dim=0).to(matrix))
+        rng = torch.Generator().manual_seed(0)
+        self.register_buffer("u", F.normalize(torch.randn(matrix.shape[0], generator=rng), dim=0).to(matrix))
+        self.register_buffer("v", F.normalize(torch.randn(matrix.shape[1], generator=rng), dim=0).to(matrix))
         for _ in range(15):  # the first update should meet a σ that is near the true one, not a random projection
             self.advance(matrix)
 
@@ -143,7 +143,7 @@ class Spectral(WeightSetting):
     ``floor``."""
 
     fixes_scale: ClassVar[bool] = True
-    iterations: Count = 1
+    iterations: PositiveInt = 1
     floor: Positive = 1e-6
 
     def build(self, layer: Layer) -> Parametrization:

@@ -8,8 +8,8 @@ from torch import nn
 
 from ganlab.layer import Role
 from ganlab.networks.activations import Activation
+from ganlab.networks.kernels.pooling import AveragePool, NearestUpsampling
 from ganlab.networks.layers import Convolution, TransposedConvolution
-from ganlab.networks.pooling import AveragePool, NearestUpsampling
 
 Upsampling = Literal["transposed", "nearest", "bilinear", "pixel_shuffle"]
 """A transposed convolution 4×4 of stride 2 (Radford et al. 2016); interpolation and a convolution 3×3, which leaves no

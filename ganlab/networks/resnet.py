@@ -18,12 +18,12 @@ from torch import Tensor, nn
 
 from ganlab.networks.activations import ACTIVATIONS, Activate, Activation, ReLU, Tanh
 from ganlab.networks.base import DiscriminatorModule, Dropout, GeneratorModule, LatentInput, TrunkDiscriminator
+from ganlab.networks.kernels.pooling import NearestUpsampling
 from ganlab.networks.layers import Chain, Convolution, Dense
 from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
 from ganlab.networks.norms import Norm
-from ganlab.networks.pooling import NearestUpsampling
 from ganlab.networks.resampling import Downsampling, Upsampling, channels, downsampled, halvings, pool, upsampled
-from ganlab.table import Count, Whole
+from ganlab.table import NonNegativeInt, PositiveInt
 from ganlab.types import Condition, Generated, Shapes
 
 
@@ -32,9 +32,9 @@ class ResNetGenerator:
     """Dense layer to the coarsest map, residual blocks that double it (``depth`` above 1 adds blocks that do not),
     norm, activation, convolution 3×3, tanh."""
 
-    width: Count = 64  # channels of the finest block's output, doubled with every halving of the image
-    largest_width: Count = 256
-    depth: Count = 1  # blocks at each size
+    width: PositiveInt = 64  # channels of the finest block's output, doubled with every halving of the image
+    largest_width: PositiveInt = 256
+    depth: PositiveInt = 1  # blocks at each size
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=ReLU)
     upsampling: Upsampling = "nearest"  # as published
 
@@ -50,18 +50,18 @@ class ResNetDiscriminator:
     the maps go to the output as they are, without an activation, as WGAN-GP's at 64×64."""
 
     preferred_norm: ClassVar[str | None] = None
-    width: Count = 64  # channels of the stem's output, doubled with every halving of the image
-    largest_width: Count = 256
-    depth: Count = 1  # blocks at each size
-    flat: Whole = 1
-    coarsest: Count = 4  # pixels
+    width: PositiveInt = 64  # channels of the stem's output, doubled with every halving of the image
+    largest_width: PositiveInt = 256
+    depth: PositiveInt = 1  # blocks at each size
+    flat: NonNegativeInt = 1
+    coarsest: PositiveInt = 4  # pixels
     stem: Literal["block", "convolution"] = "block"
     pool: Literal["sum", "mean", "none"] = "sum"
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=ReLU)
     downsampling: Downsampling = "average"  # as published
     dropout: Dropout = 0.0  # behind each block
     minibatch: Annotated[Minibatch, MINIBATCHES] = field(default_factory=NoMinibatch)
-    pack: Count = 1
+    pack: PositiveInt = 1
 
     def build(self, shapes: Shapes, norm: Norm) -> DiscriminatorModule:
         return _Discriminator(self, shapes, norm)

@@ -5,7 +5,7 @@ from ganlab.regularizers.consistency import Consistency
 from ganlab.regularizers.drift import Drift
 from ganlab.regularizers.feature_matching import FeatureMatching
 from ganlab.regularizers.gradient_penalty import GradientPenalty
-from ganlab.regularizers.orthogonal import Orthogonal
+from ganlab.regularizers.orthogonal import OrthogonalRegularizer
 from ganlab.regularizers.r1_r2 import R1, R2
 from ganlab.regularizers.weight_penalty import WeightPenalty
 from ganlab.table import Table
@@ -18,7 +18,7 @@ REGULARIZERS = Table[Regularizer](
         "r1": R1,
         "r2": R2,
         "weight_penalty": WeightPenalty,
-        "orthogonal": Orthogonal,
+        "orthogonal": OrthogonalRegularizer,
         "consistency": Consistency,
         "drift": Drift,
         "feature_matching": FeatureMatching,

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganlab.table import Count, NonNegative, Positive
-from ganlab.types import Batch, Judgement, Regularizer, Update
+from ganlab.table import NonNegative, Positive, PositiveInt
+from ganlab.types import Batch, DiscriminatorOutput, Regularizer, Update
 
 
 @dataclass(frozen=True)
@@ -24,24 +24,26 @@ class AuxiliaryClassifier(Regularizer):
 
     has_targets: ClassVar[bool] = True
     weight: Positive = 1.0
-    interval: Count = 1  # updates of either network
+    interval: PositiveInt = 1  # updates of either network
     generator_weight: NonNegative = 1.0
     on_fake: bool = True  # in D's update
 
     def discriminator(self, update: Update) -> Tensor:
-        assert update.judged_real is not None
-        term = _cross_entropy(update.judged_real, update.seen_real, update.targets.real)
+        assert update.real_output is not None
+        regularizer = _cross_entropy(update.real_output, update.augmented_real, update.targets.real)
         if self.on_fake:
-            term = term + _cross_entropy(update.judged_fake, update.seen_fake, 1 - update.targets.fake)
-        return term
+            regularizer = regularizer + _cross_entropy(
+                update.fake_output, update.augmented_fake, 1 - update.targets.fake
+            )
+        return regularizer
 
     def generator(self, update: Update) -> Tensor | None:
         if not self.generator_weight:
             return None
-        return self.generator_weight / self.weight * _cross_entropy(update.judged_fake, update.seen_fake, 1.0)
+        return self.generator_weight / self.weight * _cross_entropy(update.fake_output, update.augmented_fake, 1.0)
 
 
-def _cross_entropy(judged: Judgement, seen: Batch, probability: Tensor | float) -> Tensor:
+def _cross_entropy(judged: DiscriminatorOutput, seen: Batch, probability: Tensor | float) -> Tensor:
     """Mean of -Σ t log softmax(l), t being ``probability`` at the true class, a number or (n,)."""
     log_share = F.log_softmax(judged.heads["class"].float(), dim=1)
     of_true = log_share.gather(1, seen.condition["labels"][:, None]).squeeze(1)

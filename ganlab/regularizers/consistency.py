@@ -6,9 +6,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ganlab.draws import integers, uniform
-from ganlab.table import Count, Positive, Whole
-from ganlab.types import Batch, Judgement, Regularizer, Update
+from ganlab.random_numbers import integers, uniform
+from ganlab.table import NonNegativeInt, Positive, PositiveInt
+from ganlab.types import Batch, DiscriminatorOutput, Regularizer, Update
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Consistency(Regularizer):
     """
 
     weight: Positive = 10.0
-    interval: Count = 1  # D updates
+    interval: PositiveInt = 1  # D updates
     images: Literal["real", "both"] = "real"
-    shift: Whole = 4  # pixels
+    shift: NonNegativeInt = 4  # pixels
     flip: bool = True
 
     def __post_init__(self) -> None:
@@ -33,30 +33,30 @@ class Consistency(Regularizer):
             raise ValueError("found shift=0 with flip=false, which changes no image; type shift=4 or flip=true")
 
     def discriminator(self, update: Update) -> Tensor:
-        assert update.judged_real is not None
-        pairs: list[tuple[Batch, Judgement]] = [(update.seen_real, update.judged_real)]
+        assert update.real_output is not None
+        pairs: list[tuple[Batch, DiscriminatorOutput]] = [(update.augmented_real, update.real_output)]
         if self.images == "both":
-            pairs.append((update.seen_fake, update.judged_fake))
-        draw = update.draw("consistency")
+            pairs.append((update.augmented_fake, update.fake_output))
+        draw = update.rngs("consistency")
         changed = [Batch(self._changed(seen.images.detach(), draw), seen.condition) for seen, _ in pairs]
-        again = update.discriminator.judge(*changed)
+        again = update.discriminator.forward_all(*changed)
         errors = [
             (judged.logits.float() - other.logits.float()).square().mean()
             for (_, judged), other in zip(pairs, again, strict=True)
         ]
         return torch.stack(errors).sum()
 
-    def _changed(self, images: Tensor, draw: torch.Generator) -> Tensor:
+    def _changed(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """T of images (N, C, H, W), each with its own draws."""
         count = len(images)
         for axis in (2, 3):
             side = images.shape[axis]
             source = torch.arange(side, device=images.device).expand(count, side)
             if axis == 3 and self.flip:
-                mirrored = uniform((count, 1), draw) < 0.5
+                mirrored = uniform((count, 1), rng) < 0.5
                 source = torch.where(mirrored, side - 1 - source, source)
             if self.shift:
-                moved = integers(-self.shift, self.shift + 1, (count, 1), draw)
+                moved = integers(-self.shift, self.shift + 1, (count, 1), rng)
                 source = (source + moved).clamp(0, side - 1)
             along = (count, 1, side, 1) if axis == 2 else (count, 1, 1, side)
             images = images.gather(axis, source.view(along).expand_as(images))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ganlab.table import Count, Positive
+from ganlab.table import Positive, PositiveInt
 from ganlab.types import Regularizer, Update
 
 
@@ -14,8 +14,8 @@ class Drift(Regularizer):
     et al. 2018, appendix A.1: 0.001."""
 
     weight: Positive = 0.001
-    interval: Count = 1  # D updates
+    interval: PositiveInt = 1  # D updates
 
     def discriminator(self, update: Update) -> Tensor:
-        assert update.judged_real is not None
-        return update.judged_real.logits.float().square().mean()
+        assert update.real_output is not None
+        return update.real_output.logits.float().square().mean()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ganlab.ranks import mean_over_batch
-from ganlab.table import Count, Positive
+from ganlab.table import Positive, PositiveInt
 from ganlab.types import Need, Regularizer, Update
 
 
@@ -20,13 +20,13 @@ class FeatureMatching(Regularizer):
     """
 
     weight: Positive = 1.0
-    interval: Count = 1  # G updates
+    interval: PositiveInt = 1  # G updates
     features: Literal["last", "all"] = "last"
     generator_needs: ClassVar[frozenset[Need]] = frozenset({"features", "real"})
 
     def generator(self, update: Update) -> Tensor:
-        assert update.judged_real is not None
-        pairs = list(zip(update.judged_real.features, update.judged_fake.features, strict=True))
+        assert update.real_output is not None
+        pairs = list(zip(update.real_output.features, update.fake_output.features, strict=True))
         gaps = [
             (mean_over_batch(real.float()) - mean_over_batch(fake.float())).square().sum()
             for real, fake in (pairs[-1:] if self.features == "last" else pairs)

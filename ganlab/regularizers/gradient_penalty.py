@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from ganlab.derivatives import input_gradient
-from ganlab.draws import uniform
 from ganlab.precision import not_in_half
+from ganlab.random_numbers import uniform
 from ganlab.ranks import std_of_batch
-from ganlab.table import Count, NonNegative, Positive
+from ganlab.table import NonNegative, Positive, PositiveInt
 from ganlab.types import Batch, Regularizer, Update
 
 KODALI = 0.5
@@ -30,7 +30,7 @@ class GradientPenalty(Regularizer):
     """
 
     weight: Positive = 10.0
-    interval: Count = 1  # D updates
+    interval: PositiveInt = 1  # D updates
     center: NonNegative = 1.0
     one_sided: bool = False
     at: Literal["interpolates", "real", "fake", "neighbourhood"] = "interpolates"
@@ -51,22 +51,22 @@ class GradientPenalty(Regularizer):
 
     def discriminator(self, update: Update) -> Tensor:
         x_hat = self._points(update).requires_grad_()
-        condition = (update.seen_fake if self.at == "fake" else update.seen_real).condition
+        condition = (update.augmented_fake if self.at == "fake" else update.augmented_real).condition
         with not_in_half(x_hat.device.type):
-            (judgement,) = update.discriminator.judge(Batch(x_hat, condition))
+            (judgement,) = update.discriminator.forward_all(Batch(x_hat, condition))
             norm = input_gradient(judgement.logits, x_hat).norm(2, dim=1)
         above = norm - self.center
         penalty: Tensor = ((above.relu() if self.one_sided else above) ** 2).mean()
         return penalty
 
     def _points(self, update: Update) -> Tensor:
-        real, fake = update.seen_real.images.detach(), update.seen_fake.images.detach()
+        real, fake = update.augmented_real.images.detach(), update.augmented_fake.images.detach()
         if self.at == "real":
             return real.clone()
         if self.at == "fake":
             return fake.clone()
-        draw = update.draw("gradient_penalty")
-        judged = len(update.judged_fake.logits)
+        draw = update.rngs("gradient_penalty")
+        judged = len(update.fake_output.logits)
         position = uniform((judged, 1, 1, 1), draw, judged=True)
         # One position per judged sample: images that are judged together move along one segment.
         position = position.repeat_interleave(len(fake) // judged, 0)

@@ -7,12 +7,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ganlab.table import Count, Positive
+from ganlab.table import Positive, PositiveInt
 from ganlab.types import Regularizer, Update
 
 
 @dataclass(frozen=True)
-class Orthogonal(Regularizer):
+class OrthogonalRegularizer(Regularizer):
     """How far the rows of each layer's W (out, in * k * k) are from orthogonal, summed over the layers.
 
     ``off_diagonal``: ‖W Wᵀ ⊙ (1 - I)‖²_F, which leaves the rows' lengths free (Brock et al. 2019, BigGAN, section 3.1:
@@ -21,7 +21,7 @@ class Orthogonal(Regularizer):
     """
 
     weight: Positive = 1e-4
-    interval: Count = 1  # updates of either network
+    interval: PositiveInt = 1  # updates of either network
     form: Literal["off_diagonal", "strict"] = "off_diagonal"
     networks: Literal["generator", "discriminator", "both"] = "generator"
 

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from ganlab.derivatives import input_gradient
 from ganlab.precision import not_in_half
-from ganlab.table import Count, Positive
-from ganlab.types import Batch, Judgement, Need, Regularizer, Update
+from ganlab.table import Positive, PositiveInt
+from ganlab.types import Batch, DiscriminatorOutput, Need, Regularizer, Update
 
 
-def half_squared_slope(judged: Judgement, seen: Batch) -> Tensor:
+def half_squared_slope(judged: DiscriminatorOutput, seen: Batch) -> Tensor:
     """½ mean of ‖∇D‖² at what D saw, per judged sample; the pass that judged it is differentiated, no other."""
     with not_in_half(seen.images.device.type):
         penalty: Tensor = 0.5 * input_gradient(judged.logits, seen.images).square().sum(dim=1).mean()
@@ -25,13 +25,13 @@ class R1(Regularizer):
     """½ E‖∇D(x)‖² at the reals that D saw; ``weight`` is the paper's γ. Mescheder et al. 2018, Eq. 9: 10."""
 
     weight: Positive = 10.0
-    interval: Count = 1  # D updates; Karras et al. 2020 (StyleGAN2): 16
+    interval: PositiveInt = 1  # D updates; Karras et al. 2020 (StyleGAN2): 16
     per_sample: ClassVar[bool] = True
     discriminator_needs: ClassVar[frozenset[Need]] = frozenset({"real_gradient"})
 
     def discriminator(self, update: Update) -> Tensor:
-        assert update.judged_real is not None
-        return half_squared_slope(update.judged_real, update.seen_real)
+        assert update.real_output is not None
+        return half_squared_slope(update.real_output, update.augmented_real)
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class R2(Regularizer):
     """½ E‖∇D(G(z))‖² at the fakes that D saw; ``weight`` is the paper's γ. Mescheder et al. 2018, Eq. 10: 10."""
 
     weight: Positive = 10.0
-    interval: Count = 1  # D updates
+    interval: PositiveInt = 1  # D updates
     per_sample: ClassVar[bool] = True
     discriminator_needs: ClassVar[frozenset[Need]] = frozenset({"fake_gradient"})
 
     def discriminator(self, update: Update) -> Tensor:
-        return half_squared_slope(update.judged_fake, update.seen_fake)
+        return half_squared_slope(update.fake_output, update.augmented_fake)

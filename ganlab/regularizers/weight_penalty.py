@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlab.table import Count, Positive
+from ganlab.table import Positive, PositiveInt
 from ganlab.types import Regularizer, Update
 
 
@@ -17,7 +17,7 @@ class WeightPenalty(Regularizer):
     normalized weight that is penalized."""
 
     weight: Positive = 1e-4
-    interval: Count = 1  # D updates
+    interval: PositiveInt = 1  # D updates
 
     def discriminator(self, update: Update) -> Tensor:
         return torch.stack([weight.float().square().sum() for weight in update.discriminator.weights()]).sum()

@@ -9,7 +9,7 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from ganlab.table import Positive, Range, Table, Whole
+from ganlab.table import NonNegativeInt, Positive, Range, Table
 
 
 class Averaging:
@@ -35,7 +35,7 @@ class EMA(Averaging):
     """
 
     decay: Annotated[float, Range(least=0, below=1)] = 0.999  # per G update
-    start: Whole = 0  # G updates
+    start: NonNegativeInt = 0  # G updates
     ramp: Positive | None = 0.05  # half-life per update done
 
     def share(self, update: int) -> float:
@@ -54,7 +54,7 @@ class UniformAverage(Averaging):
     Until ``start`` G updates are done the average is a copy of G.
     """
 
-    start: Whole = 0  # G updates
+    start: NonNegativeInt = 0  # G updates
 
     def share(self, update: int) -> float:
         return 1 / max(update - self.start, 1)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.errors import TrainingFailed, UserError, in_one_line
-from ganlab.table import Count, Whole
+from ganlab.table import NonNegativeInt, PositiveInt
 from ganlab.tree_file import SUFFIX, head, read, step_of, write
 
 log = logging.getLogger("ganlab")
@@ -26,9 +26,9 @@ class CheckpointSettings:
     """A checkpoint ``every`` so many steps, of which the newest ``keep`` stay; the last step's is ``final`` and stays.
     ``retries`` of them in a row may fail to be written; with the next failure the run ends."""
 
-    every: Count = 500  # steps
-    keep: Count = 2  # files
-    retries: Whole = 3  # writes that may fail in a row; the next one ends the run
+    every: PositiveInt = 500  # steps
+    keep: PositiveInt = 2  # files
+    retries: NonNegativeInt = 3  # writes that may fail in a row; the next one ends the run
 
 
 class Checkpoints:

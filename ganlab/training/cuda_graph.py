@@ -2,7 +2,7 @@
 
 A step of small networks is hundreds of short kernels, and a GPU waits for the host to launch them. A graph launches
 them at once. It repeats exactly what was recorded, so whatever differs from step to step must lie in memory that the
-host fills before each replay: ``Outside`` names it all. What a component of somebody's own decides by other means, such
+host fills before each replay: ``StepInputs`` names it all. What a component of somebody's own decides by other means, such
 as Python's ``random`` or a count of its calls, would stay as it was recorded.
 """
 
@@ -31,7 +31,7 @@ MOST = 16  # graphs, each with buffers of its own; plans beyond that are rare on
 
 
 @dataclass(frozen=True)
-class Outside:
+class StepInputs:
     """What reaches a step from outside its tensors, and differs from step to step.
 
     ``real`` gives the next reals, so many or a batch; ``seed`` and ``draw`` the seed and the generator of a random
@@ -41,7 +41,7 @@ class Outside:
 
     real: Callable[[int | None], Batch]
     seed: Callable[[str, int, str], int]
-    draw: Callable[[str, int, str], torch.Generator]
+    rngs: Callable[[str, int, str], torch.Generator]
     networks: int
     progress: float | Tensor
     top_share: float | Tensor = 1.0
@@ -50,7 +50,7 @@ class Outside:
 Stream = tuple[str, int, str]
 """A random stream: the network, the number of its update, and a name."""
 
-Updates = Callable[[Plan, Outside], list[Values]]
+Updates = Callable[[Plan, StepInputs], list[Values]]
 """Runs the updates of one step and returns what each reports."""
 
 
@@ -94,25 +94,25 @@ def graphs(discriminator: Learner, generator: Learner, machine: Machine) -> tupl
 
 @dataclass
 class _Asked:
-    """What the last step of a plan asked of its ``Outside``, in order, and how many steps there were."""
+    """What the last step of a plan asked of its ``StepInputs``, in order, and how many steps there were."""
 
     steps: int = 0
     reals: list[int | None] = field(default_factory=list)
     draws: list[Stream] = field(default_factory=list)
 
-    def listening(self, outside: Outside) -> Outside:
+    def listening(self, inputs: StepInputs) -> StepInputs:
         """``outside``, while it is noted what is asked of it."""
         self.steps, self.reals, self.draws = self.steps + 1, [], []
 
         def real(count: int | None) -> Batch:
             self.reals.append(count)
-            return outside.real(count)
+            return inputs.real(count)
 
-        def draw(*stream: Any) -> torch.Generator:
+        def rngs(*stream: Any) -> torch.Generator:
             self.draws.append(stream)
-            return outside.draw(*stream)
+            return inputs.rngs(*stream)
 
-        return replace(outside, real=real, draw=draw)
+        return replace(inputs, real=real, rngs=rngs)
 
 
 class Graphs:
@@ -135,50 +135,50 @@ class Graphs:
         self._asked: dict[Hashable, _Asked] = {}
         self._graphs: dict[Hashable, _Graph] = {}
 
-    def step(self, plan: Plan, outside: Outside, updates: Updates) -> list[Values]:
+    def step(self, plan: Plan, inputs: StepInputs, updates: Updates) -> list[Values]:
         """One step, whose work ``updates`` does. What it reports is valid until the next one."""
-        progress = outside.progress
+        progress = inputs.progress
         assert not isinstance(progress, Tensor)
-        key = plan, outside.top_share < 1  # without top-k, G's loss is a mean over all samples
+        key = plan, inputs.top_share < 1  # without top-k, G's loss is a mean over all samples
         if key not in self._graphs:
             asked = self._asked.setdefault(key, _Asked())
             if self.failed or asked.steps < EAGER or len(self._graphs) >= MOST:
                 with self.recorder.aside():
-                    return updates(plan, asked.listening(outside))
-            reals = [outside.real(count) for count in asked.reals]
-            outside = replace(outside, real=_in_order(reals))
+                    return updates(plan, asked.listening(inputs))
+            reals = [inputs.real(count) for count in asked.reals]
+            inputs = replace(inputs, real=_in_order(reals))
             try:
-                self._graphs[key] = self._recorded(partial(updates, plan), asked.draws, reals, outside)
+                self._graphs[key] = self._recorded(partial(updates, plan), asked.draws, reals, inputs)
             except Exception as error:  # whatever a component or the driver has against it: the step itself will tell
-                self._give_up(outside, error)
-                return updates(plan, outside)
+                self._give_up(inputs, error)
+                return updates(plan, inputs)
         else:
-            reals = [outside.real(count) for count in self._asked[key].reals]
+            reals = [inputs.real(count) for count in self._asked[key].reals]
         # In the order of a step: the host's part, with nothing read back, then the device's.
         self.discriminator.prepare(progress, len(plan.discriminator))
         self.generator.prepare(progress)
-        return self._graphs[key].replay(reals, outside)
+        return self._graphs[key].replay(reals, inputs)
 
     def _recorded(
         self,
-        step: Callable[[Outside], list[Values]],
+        step: Callable[[StepInputs], list[Values]],
         draws: Sequence[Stream],
         reals: Sequence[Batch],
-        outside: Outside,
+        inputs: StepInputs,
     ) -> _Graph:
         graph = _Graph(draws, reals, self.device)
-        graph.fill(reals, outside)  # a generator is not seeded while it is recorded
-        inside = graph.outside(outside)
+        graph.fill(reals, inputs)  # a generator is not seeded while it is recorded
+        inside = graph.inputs(inputs)
         graph.run = self.recorder.record(partial(step, inside), graph.generators)
         return graph
 
-    def _give_up(self, outside: Outside, error: Exception) -> None:
+    def _give_up(self, inputs: StepInputs, error: Exception) -> None:
         self.failed = True
         self.forget()
         self.recorder.recover()
         for learner in (self.discriminator, self.generator):
             learner.drop_gradients()  # recorded, never computed
-        torch.manual_seed(outside.networks)
+        torch.manual_seed(inputs.networks)
         cause = error.__context__ or error  # ending a recording that failed fails too
         reason = (str(cause).splitlines() or [type(cause).__name__])[0]
         log.warning(
@@ -204,33 +204,33 @@ class _Graph:
         self.progress = torch.zeros((), dtype=torch.float64, device=device)
         self.top_share = torch.ones_like(self.progress)
 
-    def outside(self, outside: Outside) -> Outside:
+    def inputs(self, inputs: StepInputs) -> StepInputs:
         """What the recorded step asks instead. Raises RuntimeError where that is not what earlier ones asked."""
         reals = _in_order(self.reals)
         generators = iter(zip(self.draws, self.generators, strict=True))
 
-        def draw(*stream: Any) -> torch.Generator:
+        def rngs(*stream: Any) -> torch.Generator:
             expected, generator = next(generators, (None, None))
             if stream != expected or generator is None:
                 raise RuntimeError(f"it asked for the random stream {stream}, where it had asked for {expected}")
             return generator
 
-        top_share = self.top_share if outside.top_share < 1 else 1.0
-        return replace(outside, real=reals, draw=draw, progress=self.progress, top_share=top_share)
+        top_share = self.top_share if inputs.top_share < 1 else 1.0
+        return replace(inputs, real=reals, rngs=rngs, progress=self.progress, top_share=top_share)
 
-    def fill(self, reals: Sequence[Batch], outside: Outside) -> None:
+    def fill(self, reals: Sequence[Batch], inputs: StepInputs) -> None:
         """Puts one step's reals, seeds and numbers in their places."""
         for place, real in zip(self.reals, reals, strict=True):
             place.images.copy_(real.images)
             for key, told in real.condition.items():
                 place.condition[key].copy_(told)
         for stream, generator in zip(self.draws, self.generators, strict=True):
-            generator.manual_seed(outside.seed(*stream))
-        self.progress.fill_(outside.progress)
-        self.top_share.fill_(outside.top_share)
+            generator.manual_seed(inputs.seed(*stream))
+        self.progress.fill_(inputs.progress)
+        self.top_share.fill_(inputs.top_share)
 
-    def replay(self, reals: Sequence[Batch], outside: Outside) -> list[Values]:
-        self.fill(reals, outside)
+    def replay(self, reals: Sequence[Batch], inputs: StepInputs) -> list[Values]:
+        self.fill(reals, inputs)
         return self.run()
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from ganlab.errors import TrainingFailed
-from ganlab.table import Count, Range, Table
+from ganlab.table import PositiveInt, Range, Table
 from ganlab.training.learner import Learner
 
 log = logging.getLogger("ganlab")
 
-Verdict = Literal["go on", "stop", "go back"]
+Action = Literal["go on", "stop", "go back"]
 
 
 class Divergence:
@@ -22,10 +22,10 @@ class Divergence:
 
     rate: float = 1.0
     """What the learning rates are multiplied by when training goes back to a checkpoint."""
-    goes_back: bool = False
+    rolls_back: bool = False
     """Whether it may, so that there must be a checkpoint to go back to from the first step on."""
 
-    def verdict(self, stuck: int, rollbacks: int) -> Verdict:
+    def action(self, stuck: int, rollbacks: int) -> Action:
         """What to do about a network whose updates were all left out for ``stuck`` steps, in a training that has gone
         back ``rollbacks`` times."""
         raise TypeError(f"{type(self).__name__} does not say what to do about divergence")
@@ -35,9 +35,9 @@ class Divergence:
 class Stop(Divergence):
     """Training ends, with its last finite weights saved, after ``patience`` steps without a finite update."""
 
-    patience: Count = 10  # steps; looked at when numbers are logged
+    patience: PositiveInt = 10  # steps; looked at when numbers are logged
 
-    def verdict(self, stuck: int, rollbacks: int) -> Verdict:
+    def action(self, stuck: int, rollbacks: int) -> Action:
         return "stop" if stuck >= self.patience else "go on"
 
 
@@ -45,7 +45,7 @@ class Stop(Divergence):
 class Skip(Divergence):
     """Updates that are not finite are left out, and training goes on to its end."""
 
-    def verdict(self, stuck: int, rollbacks: int) -> Verdict:
+    def action(self, stuck: int, rollbacks: int) -> Action:
         return "go on"
 
 
@@ -58,27 +58,27 @@ class Rollback(Divergence):
     It then meets the same images and random numbers again: what changes is due to the rate alone.
     """
 
-    patience: Count = 10  # steps; looked at when numbers are logged
+    patience: PositiveInt = 10  # steps; looked at when numbers are logged
     rate: Annotated[float, Range(above=0, below=1)] = 0.5  # factor of both learning rates, each time
-    times: Count = 3
-    goes_back = True
+    times: PositiveInt = 3
+    rolls_back = True
 
-    def verdict(self, stuck: int, rollbacks: int) -> Verdict:
+    def action(self, stuck: int, rollbacks: int) -> Action:
         if stuck < self.patience:
             return "go on"
         return "go back" if rollbacks < self.times else "stop"
 
 
 @dataclass(frozen=True)
-class Trouble:
+class NonFiniteUpdates:
     """What a network's updates came to, and what the policy says to it."""
 
     learner: Learner
-    verdict: Verdict
+    action: Action
     sentence: str
 
 
-class Watch:
+class DivergenceMonitor:
     """What is known of a training's updates: for how many steps each network has taken none, how often it has gone
     back, and whether all were finite at the last log point."""
 
@@ -86,79 +86,88 @@ class Watch:
         self.policy = policy
         self.stuck: dict[str, int] = {}
         self.rollbacks = 0
-        self.returned: int | None = None  # the step to which it last went back
+        self.rollback_step: int | None = None  # the step to which it last went back
         self.finite = True
 
-    def look(
-        self, learners: Sequence[Learner], terms: Sequence[str], values: Mapping[str, float], step: int, steps: int
-    ) -> Trouble | None:
+    def check(
+        self,
+        learners: Sequence[Learner],
+        regularizers: Sequence[str],
+        values: Mapping[str, float],
+        step: int,
+        steps: int,
+    ) -> NonFiniteUpdates | None:
         """What must be done after ``step``, whose log point gives ``values`` for the last ``steps``: None where
         training goes on. A note tells of updates that were left out, when that begins."""
         was_finite = self.finite
         blocked = {learner: values[f"{learner.name}/blocked"] for learner in learners}
         self.finite = not any(blocked.values())
-        troubles = []
+        problems = []
         for learner, share in blocked.items():
             self.stuck[learner.name] = stuck = self.stuck.get(learner.name, 0) + steps if share == 1 else 0
             if not share:
                 continue
-            what = culprit(learner, terms, values)
+            what = culprit(learner, regularizers, values)
             learner.clear_norms()
             if was_finite:
                 log.warning(
                     "note: at step %s %.3g %% of the %s's updates since the last report were not finite and left out: "
                     "%s", f"{step:,}", 100 * share, learner.name, what,
                 )  # fmt: skip
-            verdict = self.policy.verdict(stuck, self.rollbacks)
+            action = self.policy.action(stuck, self.rollbacks)
             # float16's loss scale is found by overflowing now and then; only below 1 is that the training's failure.
-            if verdict != "go on" and (learner.scaler is None or learner.scaler.get_scale() < 1):
+            if action != "go on" and (learner.scaler is None or learner.scaler.get_scale() < 1):
                 sentence = (
                     f"At step {step} the gradients of the {learner.name} had been infinite or not a number for {stuck} "
                     f"steps: {what}."
                 )
-                troubles.append(Trouble(learner, verdict, sentence))
-        return troubles[0] if troubles else None
+                problems.append(NonFiniteUpdates(learner, action, sentence))
+        return problems[0] if problems else None
 
-    def failed(self, trouble: Trouble) -> TrainingFailed:
+    def failed(self, problem: NonFiniteUpdates) -> TrainingFailed:
         """Why training ends, and what helps."""
         back = f" Training had gone back {self.rollbacks} times." if self.rollbacks else ""
-        name = trouble.learner.name
+        name = problem.learner.name
         return TrainingFailed(
-            f"{trouble.sentence}{back} Its weights were kept as they were, and saved. A lower rate often helps: "
-            f"optimizer.{name}.lr={trouble.learner.learning_rate / 2:g}, beside resume=… with resume_override=true"
+            f"{problem.sentence}{back} Its weights were kept as they were, and saved. A lower rate often helps: "
+            f"optimizer.{name}.lr={problem.learner.learning_rate / 2:g}, beside resume=… with resume_override=true"
         )
 
-    def be_patient_again(self) -> None:
+    def reset_patience(self) -> None:
         """The steps without an update count anew."""
         self.stuck = {}
 
-    def went_back(self, step: int, rollbacks: int) -> None:
+    def rolled_back(self, step: int, rollbacks: int) -> None:
         """Training is at ``step`` again, for the ``rollbacks``-th time that it went back."""
-        self.returned, self.rollbacks = step, rollbacks
+        self.rollback_step, self.rollbacks = step, rollbacks
 
     def state(self) -> dict[str, Any]:
         return {
             "stuck": dict(self.stuck),
             "rollbacks": self.rollbacks,
-            "returned": self.returned,
+            "returned": self.rollback_step,
             "finite": self.finite,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.stuck, self.finite = dict(state["stuck"]), state["finite"]
-        self.rollbacks, self.returned = state["rollbacks"], state["returned"]
+        self.rollbacks, self.rollback_step = state["rollbacks"], state["returned"]
 
 
-def culprit(learner: Learner, terms: Sequence[str], values: Mapping[str, float]) -> str:
+def culprit(learner: Learner, regularizers: Sequence[str], values: Mapping[str, float]) -> str:
     """What was not finite since it was last asked, as a part of a sentence: terms of the loss, and the layer of whose
     gradient that is told first on the way back from the loss. Reads from the device, so only where it happened."""
-    bad_terms = [term for term in terms if not math.isfinite(values.get(f"{learner.name}/{term}", 0.0))]
+    bad_regularizers = [
+        regularizer
+        for regularizer in regularizers
+        if not math.isfinite(values.get(f"{learner.name}/{regularizer}", 0.0))
+    ]
     bad = learner.not_finite()
     parts = []
-    if bad_terms:
-        parts.append(f"in its loss {' and '.join(bad_terms)}")
+    if bad_regularizers:
+        parts.append(f"in its loss {' and '.join(bad_regularizers)}")
     # A loss that is not finite marks the first parameter, whatever its gradient (Learner.apply).
-    if bad and not (bad_terms and bad == [learner.names[0]]):
+    if bad and not (bad_regularizers and bad == [learner.names[0]]):
         # Gradients flow backwards: the last of them in the network is the first that was reached.
         parts.append(f"its gradient first in {bad[-1]} ({len(bad)} of {len(learner.names)} parameters)")
     return ", ".join(parts) or "its gradient's norm"

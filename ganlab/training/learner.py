@@ -39,7 +39,7 @@ class Learner:
         self.setting = optimizer
         self.optimizer = optimizer.build(self.parameters)
         self._rates, self._factor = [group["lr"] for group in self.optimizer.param_groups], 1.0
-        self.slowed = 1.0  # factor of the rates after going back from a divergence
+        self.rate_factor = 1.0  # factor of the rates after going back from a divergence
         self.constraint, self.average = constraint, average
         self.updates = 0
         self._buffers = [buffer for buffer in network.buffers() if buffer.is_floating_point()]
@@ -93,7 +93,7 @@ class Learner:
     def prepare(self, progress: float, updates: int = 1) -> None:
         """What the host decides of the next ``updates``: their rate, that of ``progress``, the share of the training
         that is done before them, and the newest weights' share in the average after the last of them."""
-        factor = self.setting.decay.factor(progress) * self.slowed
+        factor = self.setting.decay.factor(progress) * self.rate_factor
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
             if not isinstance(group["lr"], Tensor):
                 group["lr"] = rate * factor
@@ -207,12 +207,12 @@ class Learner:
             "average": self.average.network.state_dict() if self.average else {},
             "scaler": self.scaler.state_dict() if self.scaler else {},
             "norms": self._norms,
-            "slowed": self.slowed,
+            "slowed": self.rate_factor,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes up a saved ``state``. Raises RuntimeError where the weights' names or shapes do not fit."""
-        self.updates, self.slowed = state["updates"], state.get("slowed", 1.0)
+        self.updates, self.rate_factor = state["updates"], state.get("slowed", 1.0)
         self.network.load_state_dict(state["network"])
         if "norms" in state:  # earlier versions kept none
             self._norms.copy_(state["norms"])

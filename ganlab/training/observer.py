@@ -66,7 +66,7 @@ class Observer:
         """How good samples are by now. ``best``: the leading ``score``, its ``step``, and ``left``, the step at which
         the run had got worse by more than a set factor, or None."""
 
-    def returned(self, step: int) -> None:
+    def rolled_back(self, step: int) -> None:
         """Training went back to ``step``: what was told of later ones did not happen."""
 
     def flush(self) -> None:
@@ -76,7 +76,7 @@ class Observer:
         """Training is over, one way or another."""
 
 
-class Audience:
+class Observers:
     """Those who watch a run. A file that one of them cannot write, on a full disk, ends no training: that is told in a
     note, once until it can write again."""
 
@@ -84,11 +84,11 @@ class Audience:
         self.observers = observers
         self._failing: set[int] = set()
 
-    def tell(self, news: Callable[[Observer], None]) -> None:
+    def notify(self, notification: Callable[[Observer], None]) -> None:
         """Gives each of them the ``news``."""
         for observer in self.observers:
             try:
-                news(observer)
+                notification(observer)
             except OSError as error:
                 if id(observer) not in self._failing:
                     what = type(observer).__name__

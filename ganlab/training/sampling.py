@@ -9,12 +9,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ganlab import streams
+from ganlab import random_streams
 from ganlab.points import POINT
 from ganlab.training.feed import Feed
 from ganlab.training.learner import Learner
 from ganlab.training.observer import Samples
-from ganlab.training.updates import Game
+from ganlab.training.updates import GAN
 from ganlab.types import Batch
 
 LATTICE = 100  # points a side, for a picture of D over the plane
@@ -27,7 +27,7 @@ class Sampler:
 
     def __init__(
         self,
-        game: Game,
+        gan: GAN,
         generator: Learner,
         discriminator: Learner,
         feed: Feed,
@@ -35,7 +35,7 @@ class Sampler:
         seed: int,
         shown: int,
     ) -> None:
-        self.game, self.generator, self.discriminator, self.feed = game, generator, discriminator, feed
+        self.gan, self.generator, self.discriminator, self.feed = gan, generator, discriminator, feed
         self.device, self.seed, self.shown = device, seed, shown
 
     @property
@@ -50,11 +50,11 @@ class Sampler:
         with _evaluating(network):
             for number, start in enumerate(range(0, count, FAKES)):
                 size = min(FAKES, count - start)
-                draw = streams.generator(self.seed, "evaluation", number)
-                latent = self.game.latent.draw(size, draw)
+                rng = random_streams.generator(self.seed, "evaluation", number)
+                latent = self.gan.latent.draw(size, rng)
                 known = self.feed.trained_on(size, number).condition  # other labels in each part
                 known = {key: value.cpu() for key, value in known.items()}
-                told = self.game.condition.of_fake(size, self.game.classes, known, draw)
+                told = self.gan.condition.fake_condition(size, self.gan.classes, known, rng)
                 told = {key: value.to(self.device) for key, value in told.items()}
                 yield network(latent.to(self.device), told).images
 
@@ -63,14 +63,14 @@ class Sampler:
         """A picture's images of G, and of its average where one is kept. With classes, one row a class, and one latent
         a column."""
         count, columns = self.shown, None
-        draw = streams.generator(self.seed, "samples")
-        if 1 < self.game.classes <= count:
-            columns = count // self.game.classes
-            latent = self.game.latent.sample(columns, draw).repeat(self.game.classes, 1)
+        rng = random_streams.generator(self.seed, "samples")
+        if 1 < self.gan.classes <= count:
+            columns = count // self.gan.classes
+            latent = self.gan.latent.sample(columns, rng).repeat(self.gan.classes, 1)
         else:
-            latent = self.game.latent.sample(count, draw)
+            latent = self.gan.latent.sample(count, rng)
         shown = self.feed.first(count)
-        condition = self.game.condition.of_grid(len(latent), self.game.classes, shown.condition)
+        condition = self.gan.condition.grid_condition(len(latent), self.gan.classes, shown.condition)
         condition = {key: value.to(self.device) for key, value in condition.items()}
         networks = {"generator": self.generator.network}
         if self.generator.average:
@@ -78,7 +78,7 @@ class Sampler:
         points = tuple(shown.images.shape[1:]) == POINT
         # Points are drawn over the reals in one picture, which needs them every time, also after a resume.
         if with_real and columns and not points:
-            shown = self.feed.first_of_classes(columns, self.game.classes)
+            shown = self.feed.first_of_classes(columns, self.gan.classes)
         images = {"real": shown.images.float().cpu()} if with_real or points else {}
         for name, network in networks.items():
             with _evaluating(network):
@@ -90,7 +90,7 @@ class Sampler:
         together. None for a D that compares its samples: to it the lattice would be a batch that nobody makes."""
 
         def judge(points: Tensor) -> Tensor:
-            (judgement,) = self.game.discriminator.judge(Batch(points.repeat_interleave(self.game.pack, 0)))
+            (judgement,) = self.gan.discriminator.forward_all(Batch(points.repeat_interleave(self.gan.pack, 0)))
             return judgement.logits.float()
 
         side = torch.linspace(-1.5, 1.5, LATTICE, device=self.device)

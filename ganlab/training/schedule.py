@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from ganlab.table import Count, Fraction, Range, Table, Whole
+from ganlab.table import Fraction, NonNegativeInt, PositiveInt, Range, Table
 from ganlab.types import Regularizer
 
 
@@ -17,14 +17,14 @@ class Plan:
 
     discriminator: tuple[frozenset[str], ...]
     generator: frozenset[str]
-    parts: int = 1
+    microbatches: int = 1
     generator_factor: int = 1
 
 
 class Schedule:
     """Subclasses are dataclasses: their fields are settings."""
 
-    def plan(self, step: int, terms: Mapping[str, Regularizer]) -> Plan:
+    def plan(self, step: int, regularizers: Mapping[str, Regularizer]) -> Plan:
         """The plan of the step that follows ``step`` finished ones."""
         raise TypeError(f"{type(self).__name__} makes no plan")
 
@@ -45,21 +45,21 @@ class Alternating(Schedule):
     ``top_k_until`` of training (Sinha et al. 2020, section 3; they lower it by 1 % an epoch).
     """
 
-    n_critic: Literal["auto"] | Count = "auto"
-    pretrain_discriminator: Whole = 0  # D updates
-    accumulation: Count = 1  # parts of a batch
-    generator_batch_factor: Count = 1  # times batch_size
+    n_critic: Literal["auto"] | PositiveInt = "auto"
+    pretrain_discriminator: NonNegativeInt = 0  # D updates
+    accumulation: PositiveInt = 1  # parts of a batch
+    generator_batch_factor: PositiveInt = 1  # times batch_size
     top_k: Annotated[float, Range(above=0, most=1)] = 1.0
     top_k_until: Fraction = 0.5
 
-    def plan(self, step: int, terms: Mapping[str, Regularizer]) -> Plan:
+    def plan(self, step: int, regularizers: Mapping[str, Regularizer]) -> Plan:
         assert self.n_critic != "auto", "resolved by the configuration"
         # Updates are counted through, so that a term every 16 updates stays at that across steps.
         first = step * self.n_critic + (self.pretrain_discriminator if step else 0)
         count = self.n_critic + (0 if step else self.pretrain_discriminator)
         return Plan(
-            tuple(_due(first + update, terms) for update in range(count)),
-            _due(step, terms),
+            tuple(_due(first + update, regularizers) for update in range(count)),
+            _due(step, regularizers),
             self.accumulation,
             self.generator_batch_factor,
         )
@@ -69,8 +69,8 @@ class Alternating(Schedule):
         return 1.0 - (1.0 - self.top_k) * fallen
 
 
-def _due(update: int, terms: Mapping[str, Regularizer]) -> frozenset[str]:
-    return frozenset(name for name, term in terms.items() if update % term.interval == 0)
+def _due(update: int, regularizers: Mapping[str, Regularizer]) -> frozenset[str]:
+    return frozenset(name for name, regularizer in regularizers.items() if update % regularizer.interval == 0)
 
 
 SCHEDULES = Table[Schedule]("schedule", {"alternating": Alternating})

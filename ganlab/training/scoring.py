@@ -14,7 +14,7 @@ from ganlab.training.observer import Scores
 log = logging.getLogger("ganlab")
 
 
-class Judge(Protocol):
+class Evaluator(Protocol):
     """Scores batches of images (n, C, H, W) in [-1, 1] of G with these ``weights``: its ``average``, or the
     ``network``'s own. Raises UserError."""
 
@@ -43,8 +43,8 @@ class Scorer:
     score, and the step where the best one was ``left``; None before the first score.
     """
 
-    def __init__(self, judge: Judge | None = None, settings: ScoreSettings | None = None) -> None:
-        self.judge, self.settings = judge, settings
+    def __init__(self, evaluator: Evaluator | None = None, settings: ScoreSettings | None = None) -> None:
+        self.evaluator, self.settings = evaluator, settings
         self.best: dict[str, Any] | None = None
 
     def due(self, step: int, done: bool) -> bool:
@@ -54,10 +54,10 @@ class Scorer:
     def score(self, step: int, fakes: Callable[[int], Iterable[Tensor]], weights: str) -> Scores | None:
         """Scores of as many ``fakes`` as the settings ask for, by these weights; None, with a note, where they are no
         numbers."""
-        assert self.judge is not None
+        assert self.evaluator is not None
         assert self.settings is not None
         try:
-            scores = self.judge.score(fakes(self.settings.images), weights=weights)
+            scores = self.evaluator.score(fakes(self.settings.images), weights=weights)
         except UserError as error:  # whether training can go on shows elsewhere
             log.warning("note: step %d was not scored: %s", step, error)
             return None

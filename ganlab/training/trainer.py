@@ -10,18 +10,18 @@ from typing import Annotated, Any, Literal
 
 from ganlab.errors import TrainingFailed, UserError
 from ganlab.ranks import RankLost, is_loss_of_a_rank, reason_of_loss
-from ganlab.table import Count, Range
+from ganlab.table import PositiveInt, Range
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import without_deterministic_kernel
-from ganlab.training.divergence import Divergence, Stop, Watch
-from ganlab.training.held_out import judge_held_out
+from ganlab.training.divergence import Divergence, DivergenceMonitor, Stop
+from ganlab.training.held_out import held_out_logits
 from ganlab.training.learner import need_same_weights
 from ganlab.training.meter import Meter
-from ganlab.training.observer import Audience, Observer
+from ganlab.training.observer import Observer, Observers
 from ganlab.training.sampling import Sampler
 from ganlab.training.scoring import Scorer
 from ganlab.training.step import Stepper
-from ganlab.training.updates import Game
+from ganlab.training.updates import GAN
 
 log = logging.getLogger("ganlab")
 
@@ -30,8 +30,8 @@ log = logging.getLogger("ganlab")
 class Logging:
     """How often a run reports, in steps, and how many samples it shows."""
 
-    every: Count = 50  # steps between rows of numbers
-    samples_every: Count = 250  # steps between sample grids
+    every: PositiveInt = 50  # steps between rows of numbers
+    samples_every: PositiveInt = 250  # steps between sample grids
     samples: Literal["auto"] | Annotated[int, Range(least=1, most=4096)] = "auto"  # 64 images, or 2,048 points
     progress: bool = True  # a bar, where the output is a terminal
 
@@ -61,13 +61,13 @@ class Trainer:
         self.logging, self.scorer = logging, scorer or Scorer()
         assert logging.samples != "auto", "resolved by the configuration"
         self.sampler = Sampler(
-            self.game, self.generator, self.discriminator, self.feed, self.machine.device, stepper.seed, logging.samples
+            self.gan, self.generator, self.discriminator, self.feed, self.machine.device, stepper.seed, logging.samples
         )
         self.checkpoints, self.header = checkpoints, dict(header or {})
-        self.audience = Audience(observers)
-        self.watch = Watch(divergence or Stop())
+        self.observers = Observers(observers)
+        self.divergence_monitor = DivergenceMonitor(divergence or Stop())
         # One more than it goes back to: the weights in that may be lost already.
-        self.checkpoints.spare = 2 if self.watch.policy.goes_back else 0
+        self.checkpoints.spare = 2 if self.divergence_monitor.policy.rolls_back else 0
         self.step = self.reported = 0
         self.meter = Meter()
         self.stop_requested = False
@@ -75,9 +75,9 @@ class Trainer:
         self.notes = [*notes, *stepper.obstacles]
 
     @property
-    def game(self) -> Game:
+    def gan(self) -> GAN:
         """What is played, as the steps have it."""
-        return self.stepper.game
+        return self.stepper.gan
 
     # ------------------------------------------------------------------------------------------------------- the loop
 
@@ -95,7 +95,7 @@ class Trainer:
         try:
             if self.ranks.first:
                 self.checkpoints.begin()
-            for observer in self.audience.observers:
+            for observer in self.observers.observers:
                 observer.started(self.step, self.steps)
             self._loop()
         except RuntimeError as error:
@@ -112,17 +112,17 @@ class Trainer:
                 f"resume={self.checkpoints.folder.parent}"
             ) from error
         finally:
-            self.audience.tell(lambda observer: observer.closed())
+            self.observers.notify(lambda observer: observer.closed())
 
     def _loop(self) -> None:
         if self.step == 0:
-            self._tell_samples(with_real=True)
-            if self.watch.policy.goes_back:
+            self._report_samples(with_real=True)
+            if self.divergence_monitor.policy.rolls_back:
                 self.save()
         began, images, stopping = time.perf_counter(), self.feed.drawn, False
         while self.step < self.steps and not (stopping := self._stopping()):
             self.train_step()
-            self.audience.tell(lambda observer: observer.stepped(self.step))
+            self.observers.notify(lambda observer: observer.stepped(self.step))
             done = self.step == self.steps
             report, sample, save = (
                 done or self.step % every == 0
@@ -131,12 +131,12 @@ class Trainer:
             if report:
                 values = self.meter.read(self.ranks)  # waits for the device, so the clock is read after it
                 speed = (self.feed.drawn - images) / max(time.perf_counter() - began, 1e-9)
-                self._tell_values(values, speed)
-                if self._has_gone_back(values):
+                self._report_values(values, speed)
+                if self._rolled_back(values):
                     began, images = time.perf_counter(), self.feed.drawn
                     continue
             if sample:
-                self._tell_samples()
+                self._report_samples()
             if self.scorer.due(self.step, done):
                 self._score()
             if save:
@@ -150,60 +150,71 @@ class Trainer:
         """Whether some rank was asked to stop: all learn of it before the same step."""
         return self.ranks.most(int(self.stop_requested)) > 0
 
-    def _tell_values(self, values: dict[str, float], images_per_second: float) -> None:
+    def _report_values(self, values: dict[str, float], images_per_second: float) -> None:
         learners = (self.generator, self.discriminator)
-        for one, network in ((self.generator, self.game.generator), (self.discriminator, self.game.discriminator)):
+        for one, network in ((self.generator, self.gan.generator), (self.discriminator, self.gan.discriminator)):
             values |= {f"{one.name}/{tag}": float(value) for tag, value in network.report().items()}
-        parts = self.stepper.plan(self.step - 1).parts
-        apart = self.stepper.moment(self.step, frozenset(), "held_out", 0)
-        values |= judge_held_out(self.game, self.feed, self.step, self.feed.batch_size // parts, apart, self.ranks)
+        microbatches = self.stepper.plan(self.step - 1).microbatches
+        apart = self.stepper.context(self.step, frozenset(), "held_out", 0)
+        values |= held_out_logits(
+            self.gan, self.feed, self.step, self.feed.batch_size // microbatches, apart, self.ranks
+        )
         values |= {f"{learner.name}/learning_rate": learner.learning_rate for learner in learners}
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
-        self.audience.tell(lambda observer: observer.logged(self.step, values))
+        self.observers.notify(lambda observer: observer.logged(self.step, values))
 
-    def _has_gone_back(self, values: Mapping[str, float]) -> bool:
+    def _rolled_back(self, values: Mapping[str, float]) -> bool:
         """Whether updates that are not finite have made training go back. Raises TrainingFailed where it must end."""
         learners = (self.generator, self.discriminator)
         steps, self.reported = self.step - self.reported, self.step
-        trouble = self.watch.look(learners, ("adversarial", *self.game.terms), values, self.step, steps)
-        if trouble is None:
+        problem = self.divergence_monitor.check(
+            learners, ("adversarial", *self.gan.regularizers), values, self.step, steps
+        )
+        if problem is None:
             return False
-        if trouble.verdict == "stop":
-            self.watch.be_patient_again()  # with who goes on from here
+        if problem.action == "stop":
+            self.divergence_monitor.reset_patience()  # with who goes on from here
             try:
                 self.save(last=True)
             except TrainingFailed as error:
-                raise TrainingFailed(f"{trouble.sentence} {error}") from error
-            raise self.watch.failed(trouble)
-        self._go_back(trouble.sentence)
+                raise TrainingFailed(f"{problem.sentence} {error}") from error
+            raise self.divergence_monitor.failed(problem)
+        self._roll_back(problem.sentence)
         return True
 
-    def _go_back(self, reason: str) -> None:
+    def _roll_back(self, reason: str) -> None:
         """To the last checkpoint before which all updates were finite, with lower rates. After a kill at any instant
         in here the newest checkpoint is one from which the same happens again, or one where it has happened."""
         try:
-            state = self.checkpoints.last_finite(self.watch.returned)
+            state = self.checkpoints.last_finite(self.divergence_monitor.rollback_step)
         except UserError as error:
             raise TrainingFailed(f"{reason} Training cannot go back: {error}") from error
-        slowed, rollbacks = self.generator.slowed * self.watch.policy.rate, self.watch.rollbacks + 1
+        rate_factor, rollbacks = (
+            self.generator.rate_factor * self.divergence_monitor.policy.rate,
+            self.divergence_monitor.rollbacks + 1,
+        )
         best = self.scorer.best  # of a step that is gone through again, perhaps; its checkpoint is there
         self.restore(state)
         self.scorer.best = best
-        self.watch.went_back(self.step, rollbacks)
+        self.divergence_monitor.rolled_back(self.step, rollbacks)
         for learner in (self.generator, self.discriminator):
-            learner.slowed = slowed
+            learner.rate_factor = rate_factor
         log.warning(
-            "note: %s Back to step %s for time %d, with learning rates times %g", reason, self.step, rollbacks, slowed
+            "note: %s Back to step %s for time %d, with learning rates times %g",
+            reason,
+            self.step,
+            rollbacks,
+            rate_factor,
         )
         if self.save(numbered=True):
             self.checkpoints.drop_after(self.step)
-        self.audience.tell(lambda observer: observer.returned(self.step))
+        self.observers.notify(lambda observer: observer.rolled_back(self.step))
 
-    def _tell_samples(self, with_real: bool = False) -> None:
+    def _report_samples(self, with_real: bool = False) -> None:
         if not self.ranks.first:
             return
         samples = self.sampler.samples(with_real)
-        self.audience.tell(lambda observer: observer.sampled(self.step, samples))
+        self.observers.notify(lambda observer: observer.sampled(self.step, samples))
 
     def _score(self) -> None:
         """The checkpoint with the best score stays."""
@@ -216,7 +227,7 @@ class Trainer:
             return
         if best["step"] == self.step:
             self.checkpoints.save_best({**state, "best": best})
-        self.audience.tell(lambda observer: observer.scored(self.step, scores, best))
+        self.observers.notify(lambda observer: observer.scored(self.step, scores, best))
 
     # ---------------------------------------------------------------------------------------------------- checkpoints
 
@@ -229,7 +240,7 @@ class Trainer:
         state, written = self.state(), False
         with self.ranks.together():
             if self.ranks.first:
-                self.audience.tell(lambda observer: observer.flush())
+                self.observers.notify(lambda observer: observer.flush())
                 done = self.step == self.steps and not numbered
                 written = self.checkpoints.save(self.step, state, final=done, last=last or done) is not None
         # All ranks know of it: whether they save once more before they stop follows from that.
@@ -249,7 +260,7 @@ class Trainer:
             "best": self.scorer.best,
             "meter": self.meter.state(self.ranks),
             "reported": self.reported,
-            "watch": self.watch.state(),
+            "watch": self.divergence_monitor.state(),
             "generator": self.generator.state(),
             "discriminator": self.discriminator.state(),
         }
@@ -262,7 +273,7 @@ class Trainer:
         self.scorer.best = state.get("best")
         self.reported = state.get("reported", self.step)
         if "watch" in state:  # earlier versions kept none
-            self.watch.restore(state["watch"])
+            self.divergence_monitor.restore(state["watch"])
         self.meter.restore(state["meter"], self.machine.device)
         self.generator.restore(state["generator"])
         self.discriminator.restore(state["discriminator"])
@@ -270,4 +281,4 @@ class Trainer:
     def _all_finite(self) -> bool:
         """Whether all updates were finite lately. Reads from the device."""
         sums = (self.meter.sums.get(f"{learner.name}/blocked") for learner in (self.generator, self.discriminator))
-        return self.watch.finite and not any(float(total) for total in sums if total is not None)
+        return self.divergence_monitor.finite and not any(float(total) for total in sums if total is not None)

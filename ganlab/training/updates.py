@@ -12,20 +12,20 @@ import torch
 from torch import Tensor
 
 from ganlab.precision import not_in_half
-from ganlab.ranks import whole_batch
+from ganlab.ranks import global_batch
 from ganlab.training.learner import Learner
 from ganlab.types import (
-    Augment,
+    Augmentation,
     Batch,
     Condition,
     Conditioning,
     Discriminator,
-    Draw,
     Generated,
     Generator,
     Latent,
     Loss,
     Need,
+    RandomStreams,
     Regularizer,
     TargetPair,
     Update,
@@ -34,11 +34,11 @@ from ganlab.types import (
 
 
 class TargetSetting(Protocol):
-    def draw(self, judged: int, draw: Draw) -> TargetPair: ...
+    def draw(self, judged: int, rngs: RandomStreams) -> TargetPair: ...
 
 
 @dataclass(frozen=True)
-class Game:
+class GAN:
     """What both updates are played with; it stays the same for a whole run."""
 
     generator: Generator
@@ -48,50 +48,54 @@ class Game:
     latent: Latent
     condition: Conditioning
     classes: int
-    terms: Mapping[str, Regularizer]
-    augments: Mapping[str, Augment]
+    regularizers: Mapping[str, Regularizer]
+    augmentations: Mapping[str, Augmentation]
     autocast: Callable[[], AbstractContextManager[None]]
     pack: int = 1
 
 
 @dataclass(frozen=True)
-class Moment:
+class UpdateContext:
     """When an update happens: which terms are due, its random streams, the share of training that is done, in how many
     parts the batch is taken, and the share of its images that G learns from. Shares that move are scalar tensors in a
     CUDA graph, which is recorded once and replayed at other moments."""
 
     due: frozenset[str]
-    draw: Draw
+    rngs: RandomStreams
     progress: float | Tensor
-    parts: int = 1
+    microbatches: int = 1
     top_share: float | Tensor = 1.0
 
 
 @dataclass(frozen=True)
-class _Part:
+class Microbatch:
     """A part of a batch: its reals, and what its fakes are made from."""
 
     real: Batch
     latent: Tensor
     condition: Condition
-    draw: Draw
+    rngs: RandomStreams
 
 
-def update_discriminator(game: Game, learner: Learner, real: Batch, moment: Moment) -> Values:
+def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: UpdateContext) -> Values:
     """One update of D on reals (N, C, H, W) and as many fresh fakes; G stays as it is, buffers too."""
-    terms, needs = _due(game, moment, lambda term: term.discriminator_needs)
-    game.discriminator.advance()
+    regularizers, needs = _due(gan, context, lambda regularizer: regularizer.discriminator_needs)
+    gan.discriminator.advance()
     reports: list[Values] = []
-    for part in _parts(game, real, len(real.images), moment):
-        with game.autocast():
-            with torch.no_grad(), game.generator.statistics_frozen():
-                fakes = game.generator(part.latent, part.condition)
-            update = _judge(game, part, fakes, needs, moment, judge_real=True, smoothed=True)
-            assert update.judged_real is not None
-            real_logits, fake_logits = update.judged_real.logits.float(), update.judged_fake.logits.float()
-            adversarial = game.loss.discriminator(real_logits, fake_logits, update.targets).mean()
-            total, extra = _add(adversarial, terms, {name: term.discriminator(update) for name, term in terms.items()})
-        learner.backward(total / moment.parts)
+    for microbatch in _microbatches(gan, real, len(real.images), context):
+        with gan.autocast():
+            with torch.no_grad(), gan.generator.statistics_frozen():
+                fakes = gan.generator(microbatch.latent, microbatch.condition)
+            update = _forward(gan, microbatch, fakes, needs, context, use_real=True, smoothed=True)
+            assert update.real_output is not None
+            real_logits, fake_logits = update.real_output.logits.float(), update.fake_output.logits.float()
+            adversarial = gan.loss.discriminator(real_logits, fake_logits, update.targets).mean()
+            total, extra = _add(
+                adversarial,
+                regularizers,
+                {name: regularizer.discriminator(update) for name, regularizer in regularizers.items()},
+            )
+        learner.backward(total / context.microbatches)
         reports.append(
             {
                 "adversarial": adversarial,
@@ -101,125 +105,134 @@ def update_discriminator(game: Game, learner: Learner, real: Batch, moment: Mome
                 **extra,
             }
         )
-    return {**_tagged("discriminator", reports), **learner.apply(moment.progress)}
+    return {**_tagged("discriminator", reports), **learner.apply(context.progress)}
 
 
 def update_generator(
-    game: Game, learner: Learner, judge: Learner, real: Batch, moment: Moment, count: int | None = None
+    gan: GAN,
+    learner: Learner,
+    discriminator_learner: Learner,
+    real: Batch,
+    context: UpdateContext,
+    count: int | None = None,
 ) -> Values:
     """One update of G on ``count`` fakes (as many as there are reals, unless told) through D, whose learner is
     ``judge``; D's parameters and buffers stay as they are."""
-    terms, needs = _due(game, moment, lambda term: term.generator_needs)
-    judge_real = needs_real(game, moment.due)
-    game.generator.advance()
+    regularizers, needs = _due(gan, context, lambda regularizer: regularizer.generator_needs)
+    use_real = needs_real(gan, context.due)
+    gan.generator.advance()
     reports: list[Values] = []
-    with judge.held(), game.discriminator.statistics_frozen():
-        for part in _parts(game, real, count or len(real.images), moment):
-            with game.autocast():
-                fakes = game.generator(part.latent, part.condition)
-                update = _judge(game, part, fakes, needs, moment, judge_real)
-                real_logits = update.judged_real.logits.float() if update.judged_real else None
-                fake_logits = update.judged_fake.logits.float()
-                adversarial = _top_mean(game.loss.generator(fake_logits, real_logits), fake_logits, moment.top_share)
-                total, extra = _add(adversarial, terms, {name: term.generator(update) for name, term in terms.items()})
-            learner.backward(total / moment.parts)
+    with discriminator_learner.held(), gan.discriminator.statistics_frozen():
+        for microbatch in _microbatches(gan, real, count or len(real.images), context):
+            with gan.autocast():
+                fakes = gan.generator(microbatch.latent, microbatch.condition)
+                update = _forward(gan, microbatch, fakes, needs, context, use_real)
+                real_logits = update.real_output.logits.float() if update.real_output else None
+                fake_logits = update.fake_output.logits.float()
+                adversarial = _top_mean(gan.loss.generator(fake_logits, real_logits), fake_logits, context.top_share)
+                total, extra = _add(
+                    adversarial,
+                    regularizers,
+                    {name: regularizer.generator(update) for name, regularizer in regularizers.items()},
+                )
+            learner.backward(total / context.microbatches)
             reports.append({"adversarial": adversarial, "loss": total, **extra})
-    return {**_tagged("generator", reports), **learner.apply(moment.progress)}
+    return {**_tagged("generator", reports), **learner.apply(context.progress)}
 
 
 @torch.no_grad()
-def judge_apart(game: Game, real: Batch, moment: Moment) -> Tensor:
+def mean_logit(gan: GAN, real: Batch, context: UpdateContext) -> Tensor:
     """D's mean logit, a scalar, on reals apart from its update, seen and normalized as in it; nothing is changed by it.
     As many are judged as are whole packs."""
-    count = len(real.images) - len(real.images) % game.pack
+    count = len(real.images) - len(real.images) % gan.pack
     images = real.images[:count]
-    for name, augment in game.augments.items():
-        images = augment(images, moment.draw(f"{name}/real"), moment.progress)
-    told = game.condition.of_real({key: value[:count] for key, value in real.condition.items()})
-    with game.autocast(), game.discriminator.statistics_frozen():
-        (judged,) = game.discriminator.judge(Batch(images, told))
+    for name, augment in gan.augmentations.items():
+        images = augment(images, context.rngs(f"{name}/real"), context.progress)
+    told = gan.condition.real_condition({key: value[:count] for key, value in real.condition.items()})
+    with gan.autocast(), gan.discriminator.statistics_frozen():
+        (judged,) = gan.discriminator.forward_all(Batch(images, told))
     return judged.logits.float().mean()
 
 
-def needs_real(game: Game, due: frozenset[str]) -> bool:
+def needs_real(gan: GAN, due: frozenset[str]) -> bool:
     """Whether G's update looks at reals when these terms are due."""
-    return game.loss.needs_real or any("real" in game.terms[name].generator_needs for name in due)
+    return gan.loss.needs_real or any("real" in gan.regularizers[name].generator_needs for name in due)
 
 
 def _due(
-    game: Game, moment: Moment, needs_of: Callable[[Regularizer], frozenset[Need]]
+    gan: GAN, context: UpdateContext, needs_of: Callable[[Regularizer], frozenset[Need]]
 ) -> tuple[dict[str, Regularizer], frozenset[Need]]:
-    terms = {name: term for name, term in game.terms.items() if name in moment.due}
-    return terms, frozenset[Need]().union(*map(needs_of, terms.values()))
+    regularizers = {name: regularizer for name, regularizer in gan.regularizers.items() if name in context.due}
+    return regularizers, frozenset[Need]().union(*map(needs_of, regularizers.values()))
 
 
-def _parts(game: Game, real: Batch, count: int, moment: Moment) -> Iterator[_Part]:
+def _microbatches(gan: GAN, real: Batch, count: int, context: UpdateContext) -> Iterator[Microbatch]:
     """What the parts of an update are made from. Latents and conditions are drawn for all of it at once, so that they
     do not depend on the number of parts."""
-    latent = game.latent.draw(count, moment.draw("latent"))
-    condition = game.condition.of_fake(count, game.classes, real.condition, moment.draw("condition"))
-    if moment.parts == 1:
-        yield _Part(real, latent, condition, moment.draw)
+    latent = gan.latent.draw(count, context.rngs("latent"))
+    condition = gan.condition.fake_condition(count, gan.classes, real.condition, context.rngs("condition"))
+    if context.microbatches == 1:
+        yield Microbatch(real, latent, condition, context.rngs)
         return
-    for number in range(moment.parts):
+    for number in range(context.microbatches):
 
-        def draw(stream: str, number: int = number) -> torch.Generator:
-            return moment.draw(f"{stream}/part {number}")
+        def rngs(stream: str, number: int = number) -> torch.Generator:
+            return context.rngs(f"{stream}/part {number}")
 
         def cut(tensor: Tensor, number: int = number) -> Tensor:
-            return tensor.chunk(moment.parts)[number]
+            return tensor.chunk(context.microbatches)[number]
 
-        yield _Part(
+        yield Microbatch(
             Batch(cut(real.images), {key: cut(value) for key, value in real.condition.items()}),
             cut(latent),
             {key: cut(value) for key, value in condition.items()},
-            draw,
+            rngs,
         )
 
 
-def _judge(
-    game: Game,
-    part: _Part,
+def _forward(
+    gan: GAN,
+    microbatch: Microbatch,
     generated: Generated,
     needs: frozenset[Need],
-    moment: Moment,
-    judge_real: bool,
+    context: UpdateContext,
+    use_real: bool,
     smoothed: bool = False,
 ) -> Update:
     """What D sees of reals and fakes, what it says of them, and all that the terms may ask about."""
 
-    def see(batch: Batch, view: str) -> Batch:
+    def augment(batch: Batch, view: str) -> Batch:
         images = batch.images
-        for name, augment in game.augments.items():
-            images = augment(images, part.draw(f"{name}/{view}"), moment.progress)
+        for name, augment in gan.augmentations.items():
+            images = augment(images, microbatch.rngs(f"{name}/{view}"), context.progress)
         # A leaf where a term differentiates D by what it saw, so that no second pass is needed.
         leaf = f"{view}_gradient" in needs and not images.requires_grad
         return Batch(images.detach().requires_grad_() if leaf else images, batch.condition)
 
-    fake = Batch(generated.images.float(), part.condition)
-    real = Batch(part.real.images, game.condition.of_real(part.real.condition))
-    seen_real = see(real, "real") if judge_real else real
-    seen_fake = see(fake, "fake")
-    parts = (seen_real, seen_fake) if judge_real else (seen_fake,)
+    fake = Batch(generated.images.float(), microbatch.condition)
+    real = Batch(microbatch.real.images, gan.condition.real_condition(microbatch.real.condition))
+    augmented_real = augment(real, "real") if use_real else real
+    augmented_fake = augment(fake, "fake")
+    microbatches = (augmented_real, augmented_fake) if use_real else (augmented_fake,)
     differentiated = needs & {"real_gradient", "fake_gradient"}
     with not_in_half(fake.images.device.type) if differentiated else nullcontext():
-        judgements = game.discriminator.judge(*parts, features="features" in needs)
-    judged_fake = judgements[-1]
+        judgements = gan.discriminator.forward_all(*microbatches, features="features" in needs)
+    fake_output = judgements[-1]
     return Update(
-        generator=game.generator,
-        discriminator=game.discriminator,
-        real=part.real,
+        generator=gan.generator,
+        discriminator=gan.discriminator,
+        real=microbatch.real,
         fake=fake,
-        latent=part.latent,
+        latent=microbatch.latent,
         codes=generated.codes,
-        seen_real=seen_real,
-        seen_fake=seen_fake,
-        judged_real=judgements[0] if judge_real else None,
-        judged_fake=judged_fake,
-        see=see,
-        targets=game.targets.draw(len(judged_fake.logits), part.draw) if smoothed else TargetPair(),
-        draw=lambda stream: part.draw(f"term/{stream}"),  # never the stream of the fakes themselves
-        progress=moment.progress,
+        augmented_real=augmented_real,
+        augmented_fake=augmented_fake,
+        real_output=judgements[0] if use_real else None,
+        fake_output=fake_output,
+        augment=augment,
+        targets=gan.targets.draw(len(fake_output.logits), microbatch.rngs) if smoothed else TargetPair(),
+        rngs=lambda stream: microbatch.rngs(f"term/{stream}"),  # never the stream of the fakes themselves
+        progress=context.progress,
     )
 
 
@@ -229,7 +242,7 @@ def _top_mean(losses: Tensor, logits: Tensor, share: float | Tensor) -> Tensor:
     the ranks' results are averaged."""
     if not isinstance(share, Tensor) and share >= 1:
         return losses.mean()
-    everyone, own = whole_batch(logits)
+    everyone, own = global_batch(logits)
     if isinstance(share, Tensor):
         count = (share * len(everyone)).ceil().to(losses.dtype)
     else:
@@ -242,14 +255,14 @@ def _top_mean(losses: Tensor, logits: Tensor, share: float | Tensor) -> Tensor:
 
 
 def _add(
-    adversarial: Tensor, terms: Mapping[str, Regularizer], values: Mapping[str, Tensor | None]
+    adversarial: Tensor, regularizers: Mapping[str, Regularizer], values: Mapping[str, Tensor | None]
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss with its terms, each weight × interval (a lazy term makes up for the updates it was not due in), and the
     terms' own values."""
     counted = {name: value for name, value in values.items() if value is not None}
     total = adversarial
     for name, value in counted.items():
-        total = total + terms[name].weight * terms[name].interval * value
+        total = total + regularizers[name].weight * regularizers[name].interval * value
     return total, counted
 
 

@@ -14,7 +14,7 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 from benchmarks.baselines import Critics, batches, take_weights
 from benchmarks.train_step import Counter, build_ours, build_plain, make_images, models
 from ganlab.training.learner import Learner
-from ganlab.training.updates import Moment, update_discriminator, update_generator
+from ganlab.training.updates import UpdateContext, update_discriminator, update_generator
 
 TINY = models(narrower=16)
 
@@ -48,13 +48,13 @@ def test_the_first_updates_have_the_same_losses_and_gradients(
     trainer = build_ours(model, tmp_path, batch_size=16)
     plain = build_plain(model, tmp_path, torch.device("cpu"))
     monkeypatch.setattr(Learner, "apply", lambda self, progress=0.0: {})  # the gradients stay, the weights too
-    game, generator, discriminator = trainer.game, trainer.generator, trainer.discriminator
-    moment = Moment(frozenset(game.terms), lambda stream: torch.Generator().manual_seed(len(stream)), 0.0)
+    gan, generator, discriminator = trainer.gan, trainer.generator, trainer.discriminator
+    moment = UpdateContext(frozenset(gan.regularizers), lambda stream: torch.Generator().manual_seed(len(stream)), 0.0)
     real = trainer.feed.next()
-    latent = game.latent.draw(16, moment.draw("latent"))
-    position = 1 - torch.rand(16, 1, 1, 1, generator=moment.draw("term/gradient_penalty"))  # from the other end
+    latent = gan.latent.draw(16, moment.rngs("latent"))
+    position = 1 - torch.rand(16, 1, 1, 1, generator=moment.rngs("term/gradient_penalty"))  # from the other end
 
-    values = update_discriminator(game, discriminator, real, moment)
+    values = update_discriminator(gan, discriminator, real, moment)
     take_weights(plain.generator, generator.network)
     take_weights(plain.discriminator, discriminator.network)  # after the update, which moves spectral norm's vectors
     for module in plain.discriminator.modules():
@@ -69,7 +69,7 @@ def test_the_first_updates_have_the_same_losses_and_gradients(
     close(gradients_of(discriminator.network), gradients_of(plain.discriminator))
 
     discriminator.network.zero_grad()
-    values = update_generator(game, generator, discriminator, real, moment)
+    values = update_generator(gan, generator, discriminator, real, moment)
     given = latent if isinstance(plain, Critics) else plain.generator(latent)
     assert float(values["generator/loss"]) == pytest.approx(plain.update_generator(given), rel=1e-4)
     # Through two residual networks rounding alone, the same with every layer by itself, moves G's gradient by 1 to 4e-4;

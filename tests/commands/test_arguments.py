@@ -8,19 +8,19 @@ import pytest
 
 from ganlab.commands.arguments import Help, read, run_command, usage
 from ganlab.errors import TrainingFailed, UserError
-from ganlab.table import Count, Positive
+from ganlab.table import Positive, PositiveInt
 
 
 @dataclass(frozen=True)
 class Inner:
-    depth: Count = 1
+    depth: PositiveInt = 1
     name: str = "x"
 
 
 @dataclass(frozen=True)
 class Command:
     run: Annotated[str, Help("which run")]
-    n: Annotated[Count | None, Help("how many")] = None
+    n: Annotated[PositiveInt | None, Help("how many")] = None
     rate: Positive = 0.5
     mode: Literal["grid", "files"] = "grid"
     labels: Annotated[str | int | tuple[str | int, ...] | None, Help("which classes")] = None

@@ -47,10 +47,10 @@ def typed(*overrides: str) -> Settings:
         (["loss=wgan_gp", "regularizer=[]"], Wasserstein(), {}),
     ],
 )
-def test_terms_come_along(overrides: list[str], loss: Any, terms: dict[str, Any]) -> None:
+def test_terms_come_along(overrides: list[str], loss: Any, regularizers: dict[str, Any]) -> None:
     settings = typed(*overrides)
     assert settings.loss == loss
-    assert settings.regularizer == terms
+    assert settings.regularizer == regularizers
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from ganlab.config.parse import describe, dump, parse
 from ganlab.errors import Refused
-from ganlab.table import Count, Positive, Table
+from ganlab.table import Positive, PositiveInt, Table
 
 
 class Shape: ...
@@ -37,10 +37,10 @@ class Inner:
 
 @dataclass(frozen=True)
 class Outer:
-    steps: Count = 10
+    steps: PositiveInt = 10
     flag: bool = False
     name: str | None = None
-    widths: tuple[Count, ...] = (1, 2)
+    widths: tuple[PositiveInt, ...] = (1, 2)
     inner: Inner = field(default_factory=Inner)
     shape: Literal["auto"] | Annotated[Shape, SHAPES] = "auto"
     shapes: Annotated[Mapping[str, Shape], SHAPES] = field(default_factory=dict)
@@ -161,4 +161,4 @@ def test_a_word_can_suggest_something_else() -> None:
 
 
 def test_descriptions() -> None:
-    assert describe(Count | None) == "a whole number at least 1 or null"
+    assert describe(PositiveInt | None) == "a whole number at least 1 or null"

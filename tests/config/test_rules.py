@@ -14,7 +14,7 @@ from ganlab.networks.base import DiscriminatorModule
 from ganlab.networks.dcgan import DCGANDiscriminator
 from ganlab.networks.norms import ConditionalBatchNorm
 from ganlab.ranks import Ranks
-from ganlab.types import Batch, Judgement
+from ganlab.types import Batch, DiscriminatorOutput
 from tests.conftest import tiny
 
 GP = {"loss": "wasserstein", "regularizer": {"gradient_penalty": {}}}
@@ -60,9 +60,9 @@ class _Comparing(DiscriminatorModule):
         super().__init__()
         self.inner = inner
 
-    def forward(self, batch: Batch, features: bool = False) -> Judgement:
+    def forward(self, batch: Batch, features: bool = False) -> DiscriminatorOutput:
         logits: Tensor = self.inner(batch).logits
-        return Judgement(logits - logits.mean())
+        return DiscriminatorOutput(logits - logits.mean())
 
 
 def test_smoothing_needs_targets() -> None:
@@ -214,7 +214,7 @@ def test_a_discriminator_that_ends_in_a_sigmoid(monkeypatch: pytest.MonkeyPatch)
         def build(self, shapes, norm):  # type: ignore[no-untyped-def]
             network = super().build(shapes, norm)
             forward = network.forward
-            network.forward = lambda batch, features=False: Judgement(
+            network.forward = lambda batch, features=False: DiscriminatorOutput(
                 torch.sigmoid(forward(batch, features).logits[:, None]).squeeze(1)
             )
             return network

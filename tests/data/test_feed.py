@@ -6,8 +6,8 @@ import torch
 
 from ganlab.data import ImageSet
 from ganlab.data.feed import Ahead, Feed, Resident, mirror
-from ganlab.draws import Shard
 from ganlab.errors import UserError
+from ganlab.random_numbers import Shard
 from ganlab.types import Batch
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganlab import streams
+from ganlab import random_streams
 from ganlab.config.compose import config_folder
 from ganlab.data.stacked import StackedDigits, StackedMNIST
 from ganlab.errors import UserError
@@ -65,7 +65,7 @@ def test_the_triples_are_the_same_in_every_run(small_mnist: Path) -> None:
     np.testing.assert_array_equal(more, again)
     np.testing.assert_array_equal(more[:100], fewer)
     assert not np.array_equal(more[:100], more[100:200])
-    drawn = torch.randint(DIGITS, (300, 3), generator=streams.generator(0, "data/triples"))
+    drawn = torch.randint(DIGITS, (300, 3), generator=random_streams.generator(0, "data/triples"))
     np.testing.assert_array_equal(more[:, 0, 0], drawn.numpy())
 
 
@@ -100,7 +100,7 @@ def test_real_digits_fill_all_thousand_modes(mnist_root: Path) -> None:
     assert opened.labels is not None
     assert np.bincount(opened.labels, minlength=1000).min() > 0
     images, labels = original("train")
-    which = torch.randint(60_000, (20_000, 3), generator=streams.generator(0, "data/triples")).numpy()
+    which = torch.randint(60_000, (20_000, 3), generator=random_streams.generator(0, "data/triples")).numpy()
     for channel, worth in enumerate((100, 10, 1)):
         np.testing.assert_array_equal(opened.images[..., channel], images[which[:, channel]])
         np.testing.assert_array_equal(opened.labels // worth % 10, labels[which[:, channel]])

@@ -12,10 +12,10 @@ from ganlab.evaluation.frechet import Moments, frechet_distance
 
 def features(count: int, dim: int, seed: int) -> Tensor:
     """Correlated, with variances from 1 to 1e-4 and a mean of its own."""
-    draw = torch.Generator().manual_seed(seed)
-    mixing = torch.randn(dim, dim, generator=draw, dtype=torch.float64) / dim**0.5
+    rng = torch.Generator().manual_seed(seed)
+    mixing = torch.randn(dim, dim, generator=rng, dtype=torch.float64) / dim**0.5
     mixing = mixing * torch.logspace(0, -2, dim, dtype=torch.float64)
-    return torch.randn(count, dim, generator=draw, dtype=torch.float64) @ mixing + seed
+    return torch.randn(count, dim, generator=rng, dtype=torch.float64) @ mixing + seed
 
 
 def exactly(mean: Tensor, covariance: Tensor, count: int = 10_000) -> Moments:
@@ -134,9 +134,9 @@ def test_a_set_is_at_no_distance_from_itself_and_never_below(count: int) -> None
 def test_more_samples_of_one_distribution_come_closer() -> None:
     """For d independent normal dimensions of variance 1 the expectation is, to first order, d (1/n + 1/m) from the means
     and d (d + 1) / 4 (1/n + 1/m) from the covariances; here d = 8 and n = m."""
-    draw = torch.Generator().manual_seed(5)
+    rng = torch.Generator().manual_seed(5)
     for count in (200, 2000):
-        sets = [Moments.of(torch.randn(count, 8, generator=draw)) for _ in range(80)]
+        sets = [Moments.of(torch.randn(count, 8, generator=rng)) for _ in range(80)]
         distances = [frechet_distance(a, b) for a, b in zip(sets[::2], sets[1::2], strict=True)]
         assert sum(distances) / 40 == pytest.approx((8 + 18) * 2 / count, rel=0.15)
 

@@ -27,9 +27,9 @@ def test_a_sample_within_reach_of_two_centres_belongs_to_the_nearer() -> None:
 
 def test_samples_of_the_mixture_itself() -> None:
     """Within three standard deviations of the plane lie 1 - exp(-9/2) of them."""
-    draw = torch.Generator().manual_seed(1)
+    rng = torch.Generator().manual_seed(1)
     ring = torch.tensor([[math.cos(i * math.pi / 4), math.sin(i * math.pi / 4)] for i in range(8)])
-    points = ring.repeat(2500, 1) + 0.01 * torch.randn(20_000, 2, generator=draw)
+    points = ring.repeat(2500, 1) + 0.01 * torch.randn(20_000, 2, generator=rng)
     modes = modes_of_points(points, ring, std=0.01)
     assert modes.found == 8
     assert modes.good_share == pytest.approx(1 - math.exp(-4.5), abs=0.002)

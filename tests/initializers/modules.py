@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ganlab.layer import Blank, Initializer, Layer
+from ganlab.layer import Initializer, Layer, UninitializedNetwork
 from ganlab.networks.activations import Activation, ReLU
 from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution, walk
 
@@ -34,14 +34,14 @@ def fill(initializer: Initializer, module: nn.Module, seed: int = 0) -> Layer:
 
 
 def notes_of(initializer: Initializer, module: nn.Module, seed: int = 0) -> list[str]:
-    blank = Blank("generator", tuple(walk(module)))
+    blank = UninitializedNetwork("generator", tuple(walk(module)))
     return list(initializer.initialize(blank, torch.Generator().manual_seed(seed)))
 
 
 def feed(kind: str, seed: int = 3) -> Tensor:
     """Standard normal input to ``layer(kind)``."""
-    draw = torch.Generator().manual_seed(seed)
-    return torch.randn(64, 1024, generator=draw) if kind == "dense" else torch.randn(16, 64, 16, 16, generator=draw)
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randn(64, 1024, generator=rng) if kind == "dense" else torch.randn(16, 64, 16, 16, generator=rng)
 
 
 def inner(kind: str, y: Tensor) -> Tensor:

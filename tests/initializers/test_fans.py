@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ganlab.initializers.he import He, HeUniform
-from ganlab.initializers.orthogonal import Orthogonal
+from ganlab.initializers.orthogonal import OrthogonalInitializer
 from ganlab.initializers.xavier import Xavier, XavierNormal
 from ganlab.layer import Initializer
 from ganlab.networks.activations import ELU, Activation, LeakyReLU, Linear, ReLU, SiLU, Softplus, Tanh
@@ -19,7 +19,9 @@ RECTIFIERS: list[Activation] = [ReLU(), LeakyReLU(0.2), ELU(), SiLU(), Softplus(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("activation", [*RECTIFIERS, Linear()], ids=lambda a: a.name)
-@pytest.mark.parametrize("initializer", [He(), HeUniform(), Orthogonal()], ids=["he", "he_uniform", "orthogonal"])
+@pytest.mark.parametrize(
+    "initializer", [He(), HeUniform(), OrthogonalInitializer()], ids=["he", "he_uniform", "orthogonal"]
+)
 def test_the_second_moment_is_kept_from_layer_to_layer(
     kind: str, activation: Activation, initializer: Initializer
 ) -> None:
@@ -30,7 +32,7 @@ def test_the_second_moment_is_kept_from_layer_to_layer(
     fill(initializer, module)
     with torch.no_grad():
         y = inner(kind, module(activation(feed(kind))))
-    orthogonal = isinstance(initializer, Orthogonal)
+    orthogonal = isinstance(initializer, OrthogonalInitializer)
     # Orthonormal rows over out × (in · k²) put a norm of 1 on all k² taps; an output pixel meets k² / s² = 4 of 16.
     expected = 1 / 4 if kind == "transposed" and orthogonal else 1.0
     assert (y**2).mean().item() == pytest.approx(expected, rel=0.12)

@@ -14,8 +14,8 @@ from ganlab.config.build import build_generator, start
 from ganlab.initializers.constant import Constant
 from ganlab.initializers.default import Default
 from ganlab.initializers.equalized import Equalized
-from ganlab.initializers.normal import Normal, TruncatedNormal
-from ganlab.initializers.uniform import Uniform
+from ganlab.initializers.normal import NormalInitializer, TruncatedNormal
+from ganlab.initializers.uniform import UniformInitializer
 from ganlab.initializers.xavier import Xavier
 from ganlab.networks.activations import ELU, Activation, LeakyReLU, SiLU, Softplus
 from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution, parametrize
@@ -28,7 +28,7 @@ from tests.initializers.modules import KINDS, feed, fill, inner, kurtosis, layer
 
 @pytest.mark.parametrize("kind", [*KINDS, "embedding"])
 def test_normal(kind: str) -> None:
-    weight = fill(Normal(), layer(kind)).weight
+    weight = fill(NormalInitializer(), layer(kind)).weight
     assert weight.std().item() == pytest.approx(0.02, rel=0.02)
     assert abs(weight.mean().item()) < 5 * 0.02 / math.sqrt(weight.numel())
 
@@ -36,7 +36,7 @@ def test_normal(kind: str) -> None:
 @pytest.mark.parametrize("norm", [BatchNorm(), ConditionalBatchNorm()], ids=["norm", "conditional norm"])
 def test_normal_fills_norm_scales_around_one(norm: BatchNorm) -> None:
     built = norm.build(5000, (4, 4), classes=3)
-    notes_of(Normal(norm_std=0.02), built)
+    notes_of(NormalInitializer(norm_std=0.02), built)
     assert built.weight.mean().item() == pytest.approx(1, abs=2e-3)
     assert built.weight.std().item() == pytest.approx(0.02, rel=0.05)
     assert not built.bias.any()
@@ -57,12 +57,16 @@ def test_truncated_normal_is_cut_at_the_bound_and_has_the_std_before_it(bound: f
 def test_truncated_normal_at_two_has_the_documented_share_of_its_std() -> None:
     weight = fill(TruncatedNormal(), layer("dense")).weight
     assert weight.std().item() / 0.02 == pytest.approx(0.880, abs=2e-3)
-    assert weight.abs().max().item() <= 0.04 * (1 + 1e-6) < fill(Normal(), layer("dense")).weight.abs().max().item()
+    assert (
+        weight.abs().max().item()
+        <= 0.04 * (1 + 1e-6)
+        < fill(NormalInitializer(), layer("dense")).weight.abs().max().item()
+    )
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "embedding"])
 def test_uniform_is_the_same_in_every_layer(kind: str) -> None:
-    weight = fill(Uniform(), layer(kind)).weight
+    weight = fill(UniformInitializer(), layer(kind)).weight
     assert weight.abs().max().item() == pytest.approx(0.05, rel=2e-3)
     assert weight.std().item() == pytest.approx(0.05 / math.sqrt(3), rel=0.02)
     assert kurtosis(weight) == pytest.approx(1.8, rel=0.02)

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganlab import streams
+from ganlab import random_streams
 from ganlab.config.build import build_discriminator, build_generator, start
 from ganlab.initializers.lsuv import LSUV
-from ganlab.initializers.orthogonal import Orthogonal
+from ganlab.initializers.orthogonal import OrthogonalInitializer
 from ganlab.layer import Layer
 from ganlab.networks.activations import Activate, LeakyReLU, ReLU
-from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution, blank, shorten, walk
+from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution, blank, use_fast_kernels, walk
 from ganlab.networks.norms import BatchNorm, BatchNormLayer
 from ganlab.training.trainer import Trainer
 from ganlab.types import Batch
@@ -51,10 +51,10 @@ def outputs(network: nn.Module, run: Callable[[], object]) -> dict[str, Tensor]:
         for layer in walk(network)
         if layer.kind not in ("norm", "embedding")
     ]
-    shorten(network, False)  # each layer by itself
+    use_fast_kernels(network, False)  # each layer by itself
     with torch.no_grad():
         run()
-    shorten(network, True)
+    use_fast_kernels(network, True)
     for hook in hooks:
         hook.remove()
     return heard
@@ -68,7 +68,7 @@ def test_every_layer_has_unit_variance_and_is_its_orthonormal_start_rescaled(nor
     assert len(heard) == 4
     for name, output in heard.items():
         assert output.var(correction=0).item() == pytest.approx(1, abs=0.011), name
-    Orthogonal(gain=1.0).initialize(blank(before, "discriminator"), torch.Generator().manual_seed(1))
+    OrthogonalInitializer(gain=1.0).initialize(blank(before, "discriminator"), torch.Generator().manual_seed(1))
     for ours, theirs in zip(walk(network), walk(before), strict=True):
         if ours.kind != "norm":
             ratio = ours.weight.detach() / theirs.weight.detach()
@@ -82,7 +82,7 @@ def test_a_layer_within_the_tolerance_stays_and_another_variance_is_reached() ->
     for output in outputs(network, lambda: network(X)).values():
         assert output.var(correction=0).item() == pytest.approx(4, abs=2e-3)
     start_, loose = convolutional(), convolutional()
-    Orthogonal(gain=1.0).initialize(blank(start_, "discriminator"), torch.Generator().manual_seed(1))
+    OrthogonalInitializer(gain=1.0).initialize(blank(start_, "discriminator"), torch.Generator().manual_seed(1))
     initialize(LSUV(tolerance=1e6), loose, lambda: loose(X))
     assert all(map(torch.equal, start_.parameters(), loose.parameters()))
 
@@ -92,14 +92,14 @@ def test_it_goes_on_until_the_tolerance_or_the_last_iteration() -> None:
     network = nn.Sequential(Dense(4, 4, follows=None))
     asked: list[float] = []
 
-    def respond(layer: Layer) -> Tensor:
+    def layer_output(layer: Layer) -> Tensor:
         size = layer.weight.detach().norm().item()
         asked.append(size)
         return torch.tensor([1.0, -1.0]) * (1 + size**2) / 2  # too much until the norm is 1
 
     def notes(iterations: int) -> list[str]:
         asked.clear()
-        given = replace(blank(network, "discriminator"), respond=respond)
+        given = replace(blank(network, "discriminator"), layer_output=layer_output)
         lsuv = LSUV(iterations=iterations, tolerance=1e-6)
         return list(lsuv.initialize(given, torch.Generator()))
 
@@ -156,8 +156,8 @@ def test_it_works_in_both_networks_of_each_architecture(architecture: str, norm:
         init={"generator": "lsuv", "discriminator": "lsuv"},
         norm={"generator": {"layer": norm}, "discriminator": {"layer": norm}},
     ).settings
-    draw = torch.Generator().manual_seed(0)
-    real = Batch(torch.rand(16, *settings.data.image_shape, generator=draw) * 2 - 1)
+    rng = torch.Generator().manual_seed(0)
+    real = Batch(torch.rand(16, *settings.data.image_shape, generator=rng) * 2 - 1)
     generator, discriminator = build_generator(settings), build_discriminator(settings)
     for network in (generator, discriminator):
         for module in network.modules():
@@ -165,7 +165,7 @@ def test_it_works_in_both_networks_of_each_architecture(architecture: str, norm:
                 module.p = 0.0  # what is measured below is measured without
     assert start(generator, "generator", settings, real) == []
     assert start(discriminator, "discriminator", settings, real) == []
-    latent = settings.latent.draw(16, streams.generator(settings.seed, "init/probe"))  # those it was set on
+    latent = settings.latent.draw(16, random_streams.generator(settings.seed, "init/probe"))  # those it was set on
     for network, run in (
         (generator, lambda: generator(latent, {})),
         (discriminator, lambda: discriminator(real)),

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganlab.initializers.orthogonal import DeltaOrthogonal, Orthogonal
+from ganlab.initializers.orthogonal import DeltaOrthogonal, OrthogonalInitializer
 from ganlab.layer import Initializer
 from ganlab.networks.activations import LeakyReLU, Linear, ReLU, Tanh
 from ganlab.networks.layers import Convolution, TransposedConvolution
@@ -22,7 +22,7 @@ def assert_orthonormal(matrix: torch.Tensor, scale: float = 1.0) -> None:
 @pytest.mark.parametrize("kind", [*KINDS, "embedding"])
 @pytest.mark.parametrize(("inputs", "outputs"), [(8, 4), (1, 64)], ids=["wide", "tall"])
 def test_orthogonal_rows_or_columns(kind: str, inputs: int, outputs: int) -> None:
-    filled = fill(Orthogonal(gain=1.5), layer(kind, inputs=inputs, outputs=outputs))
+    filled = fill(OrthogonalInitializer(gain=1.5), layer(kind, inputs=inputs, outputs=outputs))
     assert_orthonormal(by_outputs(kind, filled.weight), 1.5)
 
 
@@ -33,7 +33,7 @@ def test_orthogonal_gain_follows_the_activation() -> None:
         (Tanh(), 1.0),
         (Linear(), 1.0),
     ):
-        matrix = fill(Orthogonal(), layer("dense", follows, inputs=1, outputs=1)).matrix
+        matrix = fill(OrthogonalInitializer(), layer("dense", follows, inputs=1, outputs=1)).matrix
         assert matrix.norm(dim=1).mean().item() == pytest.approx(gain, rel=1e-4)
 
 
@@ -62,7 +62,7 @@ def test_delta_orthogonal_keeps_the_length_of_every_pixel_and_orthogonal_does_no
             return module(x).norm(dim=1)
 
     torch.testing.assert_close(lengths(DeltaOrthogonal()), x.norm(dim=1))
-    assert not torch.allclose(lengths(Orthogonal()), x.norm(dim=1), rtol=0.1)
+    assert not torch.allclose(lengths(OrthogonalInitializer()), x.norm(dim=1), rtol=0.1)
 
 
 FALLS_BACK = {
@@ -92,5 +92,5 @@ def test_delta_orthogonal_falls_back_to_orthogonal_and_says_where(reason: str) -
 def test_delta_orthogonal_is_orthogonal_where_there_is_no_kernel(kind: str) -> None:
     module, same = layer(kind, inputs=2, outputs=1), layer(kind, inputs=2, outputs=1)
     assert notes_of(DeltaOrthogonal(), module) == []
-    fill(Orthogonal(), same)
+    fill(OrthogonalInitializer(), same)
     assert torch.equal(module.weight, same.weight)

@@ -17,7 +17,7 @@ from ganlab import tree_file
 from ganlab.config.build import build_generator, build_trainer, start
 from ganlab.errors import UserError
 from ganlab.initializers import INITIALIZERS
-from ganlab.initializers.normal import Normal
+from ganlab.initializers.normal import NormalInitializer
 from ganlab.initializers.pretrained import Pretrained
 from ganlab.networks import blank, parametrize
 from ganlab.networks.activations import ReLU
@@ -48,12 +48,12 @@ class Every(nn.Module):
 
 def trained(setting: WeightSetting) -> Every:
     network = Every()
-    Normal().initialize(blank(network, "generator"), torch.Generator().manual_seed(0))
+    NormalInitializer().initialize(blank(network, "generator"), torch.Generator().manual_seed(0))
     parametrize(network, setting)
     with torch.no_grad():  # an update moves everything apart
-        draw = torch.Generator().manual_seed(1)
+        rng = torch.Generator().manual_seed(1)
         for parameter in network.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=draw))
+            parameter.add_(torch.randn(parameter.shape, generator=rng))
         network.norm.running_variance.add_(2)
         for module in network.modules():
             if isinstance(module, WeightLayer):

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from ganlab.latents import LATENTS
-from ganlab.latents.normal import Normal
-from ganlab.latents.sphere import Sphere
-from ganlab.latents.uniform import Uniform
+from ganlab.latents.normal import NormalLatent
+from ganlab.latents.sphere import SphereLatent
+from ganlab.latents.uniform import UniformLatent
 
 COUNT = 20_000
 
@@ -34,18 +34,18 @@ def moments(values: torch.Tensor) -> list[float]:
 
 
 def test_normal_moments() -> None:
-    assert moments(Normal(dim=10).draw(COUNT, draw())) == pytest.approx([0, 1, 3], abs=0.06)
+    assert moments(NormalLatent(dim=10).draw(COUNT, draw())) == pytest.approx([0, 1, 3], abs=0.06)
 
 
 def test_uniform_moments_and_support() -> None:
-    drawn = Uniform(dim=10).draw(COUNT, draw())
+    drawn = UniformLatent(dim=10).draw(COUNT, draw())
     assert moments(drawn) == pytest.approx([0, 1 / 3, 1 / 5], abs=0.005)
     assert -1 <= drawn.min() < -0.999
     assert 0.999 < drawn.max() <= 1
 
 
 def test_the_sphere_has_one_radius_and_no_direction() -> None:
-    drawn = Sphere(dim=3).draw(COUNT, draw())
+    drawn = SphereLatent(dim=3).draw(COUNT, draw())
     torch.testing.assert_close(drawn.norm(dim=1), torch.full((COUNT,), math.sqrt(3)))
     torch.testing.assert_close(drawn.T.cov(), torch.eye(3), atol=0.03, rtol=0)
     # on a sphere in three dimensions each coordinate is uniform (Archimedes); a normalised cube would not be
@@ -54,7 +54,7 @@ def test_the_sphere_has_one_radius_and_no_direction() -> None:
 
 @pytest.mark.parametrize("truncation", [0.1, 1.0, 2.0])
 def test_truncation_is_the_normal_with_what_is_beyond_drawn_again(truncation: float) -> None:
-    latent = Normal(dim=10, truncation=truncation)
+    latent = NormalLatent(dim=10, truncation=truncation)
     drawn = latent.sample(COUNT, draw())
     assert drawn.abs().max() <= truncation
     assert drawn.abs().max() > 0.99 * truncation
@@ -66,11 +66,11 @@ def test_truncation_is_the_normal_with_what_is_beyond_drawn_again(truncation: fl
 
 
 def test_truncation_changes_no_training() -> None:
-    assert torch.equal(Normal(dim=5, truncation=0.1).draw(9, draw()), Normal(dim=5).draw(9, draw()))
+    assert torch.equal(NormalLatent(dim=5, truncation=0.1).draw(9, draw()), NormalLatent(dim=5).draw(9, draw()))
 
 
 def test_a_wide_truncation_cuts_nothing() -> None:
-    drawn = Normal(dim=10, truncation=50.0).sample(COUNT, draw())
+    drawn = NormalLatent(dim=10, truncation=50.0).sample(COUNT, draw())
     assert torch.isfinite(drawn).all()
     assert moments(drawn) == pytest.approx([0, 1, 3], abs=0.06)
 
@@ -81,16 +81,16 @@ def test_between_normal_latents_lies_an_arc(share: float) -> None:
     start, end = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])
     angle = torch.tensor(share * torch.pi / 2)
     expected = 2 * torch.stack([angle.cos(), angle.sin()])[None]
-    for latent in (Normal(dim=2), Sphere(dim=2)):
-        torch.testing.assert_close(latent.between(start, end, share), expected)
-    long = Normal(dim=2).between(start, 2 * end, share)
+    for latent in (NormalLatent(dim=2), SphereLatent(dim=2)):
+        torch.testing.assert_close(latent.interpolate(start, end, share), expected)
+    long = NormalLatent(dim=2).interpolate(start, 2 * end, share)
     torch.testing.assert_close(long, expected * torch.tensor([1.0, 2.0]))
 
 
 def test_where_there_is_no_arc_the_line_is_taken() -> None:
     start = torch.tensor([[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]])
     end = torch.tensor([[2.0, 4.0], [1.0, 2.0], [-1.0, -2.0]])
-    found = Normal(dim=2).between(start, end, 0.25)
+    found = NormalLatent(dim=2).interpolate(start, end, 0.25)
     torch.testing.assert_close(found, 0.75 * start + 0.25 * end)
     assert found.isfinite().all()
-    assert torch.equal(Uniform(dim=2).between(start, end, 0.5), (start + end) / 2)
+    assert torch.equal(UniformLatent(dim=2).interpolate(start, end, 0.5), (start + end) / 2)

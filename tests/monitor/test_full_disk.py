@@ -13,7 +13,7 @@ import pytest
 
 from ganlab.monitor import Files, TensorBoard, appended
 from ganlab.monitor.appended import Appended
-from ganlab.training.observer import Audience, Observer
+from ganlab.training.observer import Observer, Observers
 from ganlab.training.trainer import Trainer
 from tests.monitor.test_monitor import read
 
@@ -71,7 +71,7 @@ def test_what_waits_goes_first_and_is_not_torn(tmp_path: Path, disk: type[Disk])
 def test_rows_and_scalars_come_later_and_none_is_missing(
     tmp_path: Path, disk: type[Disk], caplog: pytest.LogCaptureFixture
 ) -> None:
-    audience = Audience([Files(tmp_path), TensorBoard(tmp_path, "")])
+    audience = Observers([Files(tmp_path), TensorBoard(tmp_path, "")])
     audience.tell(lambda observer: observer.started(0, 9))
     for step in range(1, 7):
         disk.room = 10 if step in (3, 4) else 10**9
@@ -91,7 +91,7 @@ def test_going_back_cuts_off_what_is_gone_through_again(tmp_path: Path) -> None:
         observer.started(0, 9)
         for step in (2, 4, 6):
             observer.logged(step, {"generator/loss": float(step)})
-        observer.returned(4)
+        observer.rolled_back(4)
         observer.logged(6, {"generator/loss": 60.0})
         observer.closed()
     rows = [json.loads(row) for row in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -101,14 +101,14 @@ def test_going_back_cuts_off_what_is_gone_through_again(tmp_path: Path) -> None:
 
 
 def test_going_back_takes_away_what_still_waits_for_room(tmp_path: Path, disk: type[Disk]) -> None:
-    audience, files = Audience([]), Files(tmp_path)
+    audience, files = Observers([]), Files(tmp_path)
     audience.observers = [files]
     files.started(0, 9)
     files.logged(4, {})
     disk.room = 3
     for step in (6, 8):  # one is torn, one has not begun
         audience.tell(lambda observer, step=step: observer.logged(step, {"generator/loss": 1.0}))  # type: ignore[misc]
-    audience.tell(lambda observer: observer.returned(4))
+    audience.tell(lambda observer: observer.rolled_back(4))
     audience.tell(lambda observer: observer.logged(5, {}))
     disk.room = 10**9
     audience.tell(lambda observer: observer.logged(6, {}))

@@ -10,7 +10,7 @@ import pytest
 
 from ganlab.monitor import Files, rows
 from ganlab.monitor.rows import Rows
-from ganlab.training.observer import Audience
+from ganlab.training.observer import Observers
 
 
 def steps(file: Path) -> list[int]:
@@ -35,7 +35,7 @@ def test_what_a_kill_or_a_stranger_left_is_cut_off(tmp_path: Path) -> None:
 def test_a_cut_that_the_disk_refuses_is_made_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: int
 ) -> None:
-    left, write = [refused], rows.write_whole
+    left, write = [refused], rows.write_atomically
 
     def full(path: Path, text: str) -> None:
         if left[0]:
@@ -63,8 +63,8 @@ def test_one_file_that_cannot_be_cut_does_not_keep_the_other(tmp_path: Path, mon
         def row(self) -> dict[str, Any]:
             return {"scores": {}}
 
-    files, write = Files(tmp_path), rows.write_whole
-    audience = Audience([files])
+    files, write = Files(tmp_path), rows.write_atomically
+    audience = Observers([files])
     files.started(0, 9)
     for step in (1, 2):
         files.logged(step, {})
@@ -76,7 +76,7 @@ def test_one_file_that_cannot_be_cut_does_not_keep_the_other(tmp_path: Path, mon
         write(path, text)
 
     monkeypatch.setattr(rows, "write_whole", full)
-    audience.tell(lambda observer: observer.returned(1))
+    audience.tell(lambda observer: observer.rolled_back(1))
     monkeypatch.undo()
     files.logged(2, {})
     files.scored(2, Scores(), {})  # type: ignore[arg-type]

@@ -36,7 +36,7 @@ def test_dcgan_at_any_size_that_strides_reach(size: tuple[int, int], channels: i
     assert images.shape == (2, channels, *size)
     assert images.abs().max() <= 1
     discriminator = DCGANDiscriminator(width=2, largest_width=4).build(shapes, NoNorm())
-    assert discriminator.judge(Batch(images))[0].logits.shape == (2,)
+    assert discriminator.forward_all(Batch(images))[0].logits.shape == (2,)
     # every pixel counts: D sees the image's own, none cut off or resized away
     images = images.detach().requires_grad_()
     discriminator(Batch(images)).logits.sum().backward()
@@ -121,7 +121,7 @@ def test_one_pass_judges_as_two_do(architecture: type) -> None:
     shapes = Shapes((1, 16, 16), 4, pack=2)
     network = architecture().build(shapes, LayerNorm()).eval()
     parts = [Batch(torch.randn(4, 1, 16, 16)), Batch(torch.randn(6, 1, 16, 16))]
-    together = network.judge(*parts, features=True)
+    together = network.forward_all(*parts, features=True)
     alone = [network(part, True) for part in parts]
     for one, other in zip(together, alone, strict=True):
         torch.testing.assert_close(one.logits, other.logits)
@@ -136,7 +136,7 @@ def test_batch_statistics_are_kept_apart_per_part() -> None:
     network.mixes_samples = True
     real = Batch(torch.randn(4, 1, 16, 16))
     with network.statistics_frozen():
-        first, second = (network.judge(real, Batch(torch.randn(4, 1, 16, 16) * 9))[0].logits for _ in range(2))
+        first, second = (network.forward_all(real, Batch(torch.randn(4, 1, 16, 16) * 9))[0].logits for _ in range(2))
     assert torch.equal(first, second)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ganlab.config import configure
 from ganlab.errors import UserError
 from ganlab.initializers.pretrained import Pretrained
-from ganlab.networks import DiscriminatorModule, blank, does_mix_samples, walk
+from ganlab.networks import DiscriminatorModule, does_mix_samples, uninitialized, walk
 from ganlab.networks.backbone import Backbone, TorchvisionDiscriminator, converted, ours
 from ganlab.networks.layers import NormLayer, WeightLayer
 from ganlab.networks.minibatch import MINIBATCHES
@@ -52,13 +52,13 @@ def theirs(name: str) -> nn.Module:
     if hasattr(model, "classifier"):
         del model.classifier
     model.to_empty(device="cpu")
-    draw = torch.Generator().manual_seed(5)
+    rng = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for key, tensor in model.state_dict().items():
             if tensor.dim() > 1:
-                tensor.normal_(0, (2 / tensor[0].numel()) ** 0.5, generator=draw)
+                tensor.normal_(0, (2 / tensor[0].numel()) ** 0.5, generator=rng)
             elif tensor.is_floating_point():
-                tensor.uniform_(*((0.5, 1.5) if key.endswith(("var", "weight")) else (-0.3, 0.3)), generator=draw)
+                tensor.uniform_(*((0.5, 1.5) if key.endswith(("var", "weight")) else (-0.3, 0.3)), generator=rng)
     return model.eval()
 
 
@@ -113,7 +113,7 @@ def test_features_are_torchvisions_with_its_weights(backbone: str, norm: str, su
     model = theirs(network.origin)
     file = tmp_path / f"weights.{suffix}"
     (torch.save if suffix == "pth" else safetensors.torch.save_file)(model.state_dict(), file)
-    notes = Pretrained(str(file)).initialize(blank(network, "discriminator"), torch.Generator())
+    notes = Pretrained(str(file)).initialize(uninitialized(network, "discriminator"), torch.Generator())
     assert "2 tensors that it does not hold, filled by normal: output.weight, output.bias" in notes[1]
     if backbone.startswith("vgg"):
         reference = model.features
@@ -124,14 +124,14 @@ def test_features_are_torchvisions_with_its_weights(backbone: str, norm: str, su
     with torch.no_grad():
         # In double precision, and against the largest: random weights blow up the constants' own rounding.
         seen = images().double()
-        (judgement,) = network.double().eval().judge(Batch(seen), features=True)
+        (judgement,) = network.double().eval().forward_all(Batch(seen), features=True)
         expected = reference.double()(normalized(seen))
         torch.testing.assert_close(judgement.features[-1], expected, rtol=0, atol=1e-6 * expected.abs().max().item())
 
 
 def test_the_features_are_what_stands_behind_each_halving() -> None:
     def sizes(**settings: Any) -> list[tuple[int, ...]]:
-        (judgement,) = build(image=(3, 64, 32), **settings).judge(Batch(torch.rand(2, 3, 64, 32)), features=True)
+        (judgement,) = build(image=(3, 64, 32), **settings).forward_all(Batch(torch.rand(2, 3, 64, 32)), features=True)
         return [tuple(feature.shape[1:]) for feature in judgement.features]
 
     assert sizes() == [(64, 16, 8), (64, 16, 8), (128, 8, 4), (256, 4, 2), (512, 2, 1), (512,)]
@@ -261,5 +261,7 @@ def test_published_weights_are_asked_for_by_the_backbones_name(tmp_path: Path, m
     monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", fail)
     for backbone, norm in (("resnet34", BatchNorm()), ("vgg11", BatchNorm()), ("vgg11", NoNorm())):
         with pytest.raises(UserError, match="could not be downloaded"):
-            Pretrained("imagenet").initialize(blank(build(norm, backbone=backbone), "discriminator"), torch.Generator())
+            Pretrained("imagenet").initialize(
+                uninitialized(build(norm, backbone=backbone), "discriminator"), torch.Generator()
+            )
     assert asked == ["resnet34", "vgg11_bn", "vgg11"]

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.config.build import build_discriminator, build_generator, start
-from ganlab.layer import Blank, Initializer, Layer
+from ganlab.layer import Initializer, Layer, UninitializedNetwork
 from ganlab.networks import NORMS, DCGANDiscriminator
 from ganlab.networks.activations import Activate, ReLU
-from ganlab.networks.layers import Dense, blank
+from ganlab.networks.layers import Dense, uninitialized
 from ganlab.networks.norms import BatchNorm, BatchNormLayer
 from ganlab.types import Batch, Shapes
 from tests.conftest import tiny
@@ -31,34 +31,34 @@ def network() -> nn.Sequential:
     )
 
 
-def layer(given: Blank, name: str) -> Layer:
+def layer(given: UninitializedNetwork, name: str) -> Layer:
     return next(layer for layer in given.layers if layer.name == name)
 
 
-def respond(given: Blank, name: str) -> Tensor:
-    assert given.respond is not None
-    return given.respond(layer(given, name))
+def layer_output(given: UninitializedNetwork, name: str) -> Tensor:
+    assert given.layer_output is not None
+    return given.layer_output(layer(given, name))
 
 
 def test_there_is_no_response_without_data() -> None:
-    assert blank(network(), "generator").respond is None
+    assert uninitialized(network(), "generator").layer_output is None
 
 
 def test_a_response_is_what_the_layer_puts_out_before_norm_and_activation() -> None:
     module = network()
-    given = blank(module, "generator", lambda: module(X))
-    torch.testing.assert_close(respond(given, "0"), nn.functional.linear(X, module[0].weight, module[0].bias))
-    norm = respond(given, "1")
-    torch.testing.assert_close(respond(given, "4"), module[4](norm.relu()))
+    given = uninitialized(module, "generator", lambda: module(X))
+    torch.testing.assert_close(layer_output(given, "0"), nn.functional.linear(X, module[0].weight, module[0].bias))
+    norm = layer_output(given, "1")
+    torch.testing.assert_close(layer_output(given, "4"), module[4](norm.relu()))
 
 
 def test_dropout_is_off_while_it_responds_and_on_again_behind_it() -> None:
     module = network()
     module[3].eval()  # one that was off before stays off
     module.append(nn.Dropout(0.5))
-    given = blank(module, "generator", lambda: module(X))
+    given = uninitialized(module, "generator", lambda: module(X))
     state = torch.get_rng_state()
-    torch.testing.assert_close(respond(given, "4"), respond(given, "4"), rtol=0, atol=0)
+    torch.testing.assert_close(layer_output(given, "4"), layer_output(given, "4"), rtol=0, atol=0)
     assert torch.equal(torch.get_rng_state(), state)  # nothing was drawn
     assert module.training
     assert (module[3].training, module[5].training) == (False, True)
@@ -71,25 +71,25 @@ def test_dropout_and_hooks_are_restored_where_the_probe_fails() -> None:
         raise ValueError("no data after all")
 
     with pytest.raises(ValueError, match="after all"):
-        respond(blank(module, "generator", fail), "4")
+        layer_output(uninitialized(module, "generator", fail), "4")
     assert module[3].training
     assert not module[4]._forward_hooks
 
 
 def test_a_response_follows_the_weights_as_they_are_now_and_has_no_graph() -> None:
     module = network()
-    given = blank(module, "generator", lambda: module(X))
-    before = respond(given, "0")
+    given = uninitialized(module, "generator", lambda: module(X))
+    before = layer_output(given, "0")
     assert not before.requires_grad
     layer(given, "0").weight.detach().mul_(2)
     bias = module[0].bias.detach()
-    torch.testing.assert_close(respond(given, "0") - bias, 2 * (before - bias))
+    torch.testing.assert_close(layer_output(given, "0") - bias, 2 * (before - bias))
     assert not module[0]._forward_hooks
 
 
 def test_the_tensors_are_parameters_and_buffers_in_place() -> None:
     module = network()
-    given = blank(module, "generator")
+    given = uninitialized(module, "generator")
     assert set(given.tensors) == set(module.state_dict())
     given.tensors["1.running_mean"].fill_(3)
     given.tensors["0.weight"].fill_(4)
@@ -103,9 +103,9 @@ class Listening(Initializer):
     def __init__(self) -> None:
         self.heard: dict[str, Tensor] = {}
 
-    def initialize(self, blank: Blank, draw: torch.Generator) -> list[str]:
-        assert blank.respond is not None
-        self.heard = {layer.name: blank.respond(layer) for layer in blank.layers}
+    def initialize(self, uninitialized: UninitializedNetwork, rng: torch.Generator) -> list[str]:
+        assert uninitialized.layer_output is not None
+        self.heard = {layer.name: uninitialized.layer_output(layer) for layer in uninitialized.layers}
         return []
 
 
@@ -131,7 +131,7 @@ def test_d_responds_to_reals() -> None:
     """The first layer's response is the convolution of the images themselves."""
     module = DCGANDiscriminator(width=4).build(Shapes((1, 16, 16), 8), NORMS["none"]())
     images = torch.rand(3, 1, 16, 16, generator=torch.Generator().manual_seed(0))
-    given = blank(module, "discriminator", lambda: module(Batch(images)))
+    given = uninitialized(module, "discriminator", lambda: module(Batch(images)))
     first = given.layers[0]
     expected = nn.functional.conv2d(images, first.weight, first.bias, stride=2, padding=1)
-    torch.testing.assert_close(respond(given, first.name), expected)
+    torch.testing.assert_close(layer_output(given, first.name), expected)

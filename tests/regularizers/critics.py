@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganlab.networks.base import DiscriminatorModule
-from ganlab.types import Batch, Judgement, TargetPair, Update
+from ganlab.types import Batch, DiscriminatorOutput, TargetPair, Update
 
 
 class Critic(DiscriminatorModule):
@@ -18,19 +18,19 @@ class Critic(DiscriminatorModule):
         super().__init__()
         self.f, self.pack, self.seen = f, pack, []
 
-    def forward(self, batch: Batch, features: bool = False) -> Judgement:
+    def forward(self, batch: Batch, features: bool = False) -> DiscriminatorOutput:
         self.seen.append(batch.images)
-        return Judgement(self.f(batch.images.unflatten(0, (-1, self.pack))))
+        return DiscriminatorOutput(self.f(batch.images.unflatten(0, (-1, self.pack))))
 
 
 def update(critic: Critic, real: Tensor, fake: Tensor, **changes: Any) -> Update:
     """An update in which D saw ``real`` and ``fake``, leaves that the logits can be differentiated by."""
-    seen_real, seen_fake = Batch(real.clone().requires_grad_()), Batch(fake.clone().requires_grad_())
+    augmented_real, augmented_fake = Batch(real.clone().requires_grad_()), Batch(fake.clone().requires_grad_())
     before = Batch(torch.full_like(real, 99.0))  # what D did not see: a penalty must not look at it
     facts: dict[str, Any] = {
         "generator": None, "discriminator": critic, "real": before, "fake": before, "latent": None, "codes": {},
-        "seen_real": seen_real, "seen_fake": seen_fake,
-        "judged_real": critic(seen_real), "judged_fake": critic(seen_fake),
+        "seen_real": augmented_real, "seen_fake": augmented_fake,
+        "judged_real": critic(augmented_real), "judged_fake": critic(augmented_fake),
         "see": lambda batch, view: batch, "targets": TargetPair(),
         "draw": lambda stream: torch.Generator().manual_seed(1), "progress": 0.0,
     }  # fmt: skip

@@ -43,12 +43,12 @@ def test_a_critic_that_asks_for_a_pixel_pays_what_it_gains_or_loses() -> None:
     real = torch.randn(COUNT, 1, 4, 4, generator=torch.Generator().manual_seed(3))
     fake = 3 * real
     facts = update(critic, real, fake)
-    term = Consistency(shift=0).discriminator(facts)
+    regularizer = Consistency(shift=0).discriminator(facts)
     seen = critic.seen[-1]
     by_hand = (seen[:, 0, :, 0].mean(1) - real[:, 0, :, 0].mean(1)).square().mean()
-    torch.testing.assert_close(term, by_hand)
-    assert term > 0
-    only_fakes = Consistency(shift=0, images="both").discriminator(facts) - term
+    torch.testing.assert_close(regularizer, by_hand)
+    assert regularizer > 0
+    only_fakes = Consistency(shift=0, images="both").discriminator(facts) - regularizer
     again = critic.seen[-1][COUNT:]
     torch.testing.assert_close(only_fakes, (again[:, 0, :, 0].mean(1) - fake[:, 0, :, 0].mean(1)).square().mean())
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ganlab.networks.base import DiscriminatorModule
 from ganlab.regularizers.gradient_penalty import GradientPenalty
-from ganlab.types import Batch, Judgement
+from ganlab.types import Batch, DiscriminatorOutput
 from tests.regularizers.critics import FAKE, REAL, Critic, W, linear, quadratic, update
 
 
@@ -85,8 +85,8 @@ def test_centre_and_side_by_hand(center: float, one_sided: bool) -> None:
     """‖w‖ is about 8: above 0.5 and below 20, where only the one-sided penalty is nothing."""
     norm = W.norm().item()
     expected = 0.0 if one_sided and norm < center else (norm - center) ** 2
-    term = GradientPenalty(center=center, one_sided=one_sided)
-    assert term.discriminator(update(linear(), REAL, FAKE)).item() == pytest.approx(expected, rel=1e-5)
+    regularizer = GradientPenalty(center=center, one_sided=one_sided)
+    assert regularizer.discriminator(update(linear(), REAL, FAKE)).item() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(("at", "images"), [("real", REAL), ("fake", FAKE)])
@@ -98,8 +98,8 @@ def test_at_reals_or_fakes_themselves(at: str, images: Tensor) -> None:
 class ByLabel(DiscriminatorModule):
     """D(x, y) = y w·x, whose gradient is y w."""
 
-    def forward(self, batch: Batch, features: bool = False) -> Judgement:
-        return Judgement(batch.condition["labels"] * (batch.images * W).sum(dim=(1, 2, 3)))
+    def forward(self, batch: Batch, features: bool = False) -> DiscriminatorOutput:
+        return DiscriminatorOutput(batch.condition["labels"] * (batch.images * W).sum(dim=(1, 2, 3)))
 
 
 @pytest.mark.parametrize("at", ["interpolates", "real", "fake", "neighbourhood"])

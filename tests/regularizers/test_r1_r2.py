@@ -12,8 +12,8 @@ from tests.regularizers.critics import FAKE, REAL, Critic, W, linear, quadratic,
 
 
 @pytest.mark.parametrize("term", [R1(), R2()])
-def test_a_linear_critic_pays_half_its_squared_norm(term: R1 | R2) -> None:
-    assert term.discriminator(update(linear(), REAL, FAKE)).item() == pytest.approx(
+def test_a_linear_critic_pays_half_its_squared_norm(regularizer: R1 | R2) -> None:
+    assert regularizer.discriminator(update(linear(), REAL, FAKE)).item() == pytest.approx(
         0.5 * W.norm().item() ** 2, rel=1e-5
     )
 

@@ -10,7 +10,7 @@ from ganlab.networks import parametrize
 from ganlab.networks.base import NetworkModule
 from ganlab.networks.layers import Convolution, Dense
 from ganlab.networks.parametrizations import Spectral
-from ganlab.regularizers.orthogonal import Orthogonal
+from ganlab.regularizers.orthogonal import OrthogonalRegularizer
 from ganlab.regularizers.weight_penalty import WeightPenalty
 from ganlab.types import Update
 
@@ -27,9 +27,9 @@ def facts(generator: list[Tensor], discriminator: list[Tensor]) -> Update:
 
 
 def test_the_weight_penalty_is_the_sum_of_squares_without_a_half() -> None:
-    term = WeightPenalty().discriminator(facts([], [ROWS, SKEW]))
-    assert term.item() == 9 + 4 + 1 + 1 + 1
-    (gradient,) = torch.autograd.grad(term, ROWS)
+    regularizer = WeightPenalty().discriminator(facts([], [ROWS, SKEW]))
+    assert regularizer.item() == 9 + 4 + 1 + 1 + 1
+    (gradient,) = torch.autograd.grad(regularizer, ROWS)
     torch.testing.assert_close(gradient, 2 * ROWS.detach())
     assert WeightPenalty().generator(facts([ROWS], [])) is None
 
@@ -56,10 +56,10 @@ def _of(network: NetworkModule) -> Update:
     ],
 )
 def test_orthogonal_by_hand(form: str, of_rows: float, of_skew: float) -> None:
-    term = Orthogonal(form=form)
-    assert term.generator(facts([ROWS], [])).item() == of_rows
-    assert term.generator(facts([SKEW], [])).item() == of_skew
-    assert term.generator(facts([ROWS, SKEW], [])).item() == of_rows + of_skew
+    regularizer = OrthogonalRegularizer(form=form)
+    assert regularizer.generator(facts([ROWS], [])).item() == of_rows
+    assert regularizer.generator(facts([SKEW], [])).item() == of_skew
+    assert regularizer.generator(facts([ROWS, SKEW], [])).item() == of_rows + of_skew
 
 
 def test_it_is_over_the_outputs_of_a_convolution() -> None:
@@ -67,16 +67,16 @@ def test_it_is_over_the_outputs_of_a_convolution() -> None:
     network.layer = Convolution(2, 3, 2, follows=None)
     filters = network.layer.weight.detach().reshape(3, 8)
     inner = [filters[i] @ filters[j] for i in range(3) for j in range(3) if i != j]
-    term = Orthogonal(networks="discriminator").discriminator(_of(network))
-    assert term.item() == pytest.approx(sum(value.item() ** 2 for value in inner), rel=1e-5)
+    regularizer = OrthogonalRegularizer(networks="discriminator").discriminator(_of(network))
+    assert regularizer.item() == pytest.approx(sum(value.item() ** 2 for value in inner), rel=1e-5)
 
 
 @pytest.mark.parametrize("form", ["off_diagonal", "strict"])
 def test_under_mixed_precision_the_inner_products_are_float32(form: str) -> None:
     weight = torch.randn(8, 30, generator=torch.Generator().manual_seed(0))
-    plain = Orthogonal(form=form).generator(facts([weight], []))
+    plain = OrthogonalRegularizer(form=form).generator(facts([weight], []))
     with torch.autocast("cpu", torch.bfloat16):
-        mixed = Orthogonal(form=form).generator(facts([weight], []))
+        mixed = OrthogonalRegularizer(form=form).generator(facts([weight], []))
     assert mixed.dtype == torch.float32
     assert mixed == plain
 
@@ -86,6 +86,9 @@ def test_under_mixed_precision_the_inner_products_are_float32(form: str) -> None
     [("generator", 2.0, None), ("discriminator", None, 2.0), ("both", 2.0, 2.0)],
 )
 def test_networks_chooses(networks: str, generator: float | None, discriminator: float | None) -> None:
-    term, both = Orthogonal(networks=networks), facts([SKEW], [SKEW])
-    found = [value.item() if value is not None else None for value in (term.generator(both), term.discriminator(both))]
+    regularizer, both = OrthogonalRegularizer(networks=networks), facts([SKEW], [SKEW])
+    found = [
+        value.item() if value is not None else None
+        for value in (regularizer.generator(both), regularizer.discriminator(both))
+    ]
     assert found == [generator, discriminator]

@@ -23,7 +23,7 @@ from ganlab.training.device import Machine, Runtime
 from ganlab.training.learner import Learner
 from ganlab.training.optimizers import OptimizerSetting
 from ganlab.training.trainer import Trainer
-from ganlab.types import Augment, Values
+from ganlab.types import Augmentation, Values
 from tests.training.test_trainer import assert_same_state
 
 Make = Callable[..., Trainer]
@@ -133,13 +133,13 @@ def test_a_step_reads_nothing_from_the_device(make_trainer: Make, changes: dict[
     ],
 )
 def test_a_read_is_noticed(make_trainer: Make, read: Callable[[Tensor], Any]) -> None:
-    class Reading(Augment):
-        def __call__(self, images: Tensor, draw: torch.Generator, progress: float | Tensor) -> Tensor:
+    class Reading(Augmentation):
+        def __call__(self, images: Tensor, rng: torch.Generator, progress: float | Tensor) -> Tensor:
             read(images.detach())
             return images
 
     trainer = make_trainer()
-    trainer.stepper.game = replace(trainer.game, augments={"reading": Reading()})
+    trainer.stepper.gan = replace(trainer.gan, augmentations={"reading": Reading()})
     with pytest.raises(AssertionError, match="waits for the device"), NothingRead():
         trainer.train_step()
 
@@ -308,10 +308,10 @@ def test_only_so_many_plans_are_recorded(make_trainer: Make, monkeypatch: pytest
 # --------------------------------------------------------------------------------------------------- where it goes wrong
 
 
-class Counting(Augment):
+class Counting(Augmentation):
     """Somebody's own, written for numbers: it reads the progress back."""
 
-    def __call__(self, images: Tensor, draw: torch.Generator, progress: float | Tensor) -> Tensor:
+    def __call__(self, images: Tensor, rng: torch.Generator, progress: float | Tensor) -> Tensor:
         return images * (1 + float(progress))
 
 
@@ -355,7 +355,7 @@ def test_a_component_that_reads_a_number_runs_one_by_one(make_trainer: Make, cap
 
     trainers = [make_trainer(steps=6) for _ in range(2)]
     for trainer in trainers:
-        trainer.stepper.game = replace(trainer.game, augments={"counting": Counting()})
+        trainer.stepper.gan = replace(trainer.gan, augmentations={"counting": Counting()})
     other = trainers[1]
     other.stepper.graphs = Graphs(other.discriminator, other.generator, Strict(other), CPU)
     for _ in range(6):
@@ -371,7 +371,7 @@ def test_another_order_of_streams_is_noticed(make_trainer: Make) -> None:
     recorder = with_graphs(trainer)
     for _ in range(EAGER):
         trainer.train_step()
-    trainer.stepper.game = replace(trainer.game, augments={})
+    trainer.stepper.gan = replace(trainer.gan, augmentations={})
     trainer.train_step()
     assert trainer.stepper.graphs is not None
     assert trainer.stepper.graphs.failed
@@ -452,7 +452,7 @@ def test_on_a_gpu_a_replayed_run_is_the_same_run(make_trainer: Make, changes: di
 def test_on_a_gpu_a_failed_recording_is_left_behind(make_trainer: Make, caplog: pytest.LogCaptureFixture) -> None:
     """Also by dropout, which draws from PyTorch's own stream."""
     trainer = make_trainer(discriminator={"dropout": 0.5}, runtime={"device": "cuda"}, steps=8)
-    trainer.stepper.game = replace(trainer.game, augments={"counting": Counting()})
+    trainer.stepper.gan = replace(trainer.gan, augmentations={"counting": Counting()})
     for _ in range(8):
         trainer.train_step()
     assert trainer.stepper.graphs is not None

@@ -22,7 +22,7 @@ from ganlab.errors import TrainingFailed
 from ganlab.training import device
 from ganlab.training.device import Machine, Runtime, hold_memory
 from ganlab.training.trainer import Trainer
-from ganlab.types import Augment
+from ganlab.types import Augmentation
 
 PAGES = """
 import resource, sys
@@ -100,10 +100,10 @@ def test_deterministic_kernels_are_one_jobs_choice(monkeypatch: pytest.MonkeyPat
 
 
 @dataclass(frozen=True)
-class Putting(Augment):
+class Putting(Augmentation):
     """Puts numbers in places that may be the same, in whatever order, as nothing that ganlab has does."""
 
-    def __call__(self, images: Tensor, draw: torch.Generator, progress: float | Tensor) -> Tensor:
+    def __call__(self, images: Tensor, rng: torch.Generator, progress: float | Tensor) -> Tensor:
         return images.clone().put_(torch.zeros(2, dtype=torch.int64), torch.zeros(2))
 
 
@@ -115,7 +115,7 @@ def test_a_component_without_a_deterministic_kernel_ends_training_with_a_sentenc
         machine = Machine(torch.device("cpu"), torch.float32, deterministic=chosen)
         machine.prepare()
         trainer = make_trainer(machine=machine, steps=1)
-        trainer.stepper.game = replace(trainer.game, augments={"putting": Putting()})
+        trainer.stepper.gan = replace(trainer.gan, augmentations={"putting": Putting()})
         if chosen:
             with pytest.raises(TrainingFailed, match=r"deterministic kernel of put_ for the cpu; .*=false"):
                 trainer.run()

@@ -16,7 +16,7 @@ from ganlab import tree_file
 from ganlab.errors import TrainingFailed
 from ganlab.monitor import Files, TensorBoard
 from ganlab.training import checkpoint
-from ganlab.training.divergence import Rollback, Skip, Stop, Watch
+from ganlab.training.divergence import DivergenceMonitor, Rollback, Skip, Stop
 from ganlab.training.learner import Learner
 from ganlab.training.observer import Observer
 from ganlab.training.optimizers import Adam
@@ -40,7 +40,7 @@ class Steps(Observer):
         self.told.append(("logged", step))
         self.values.append(values)
 
-    def returned(self, step: int) -> None:
+    def rollback_step(self, step: int) -> None:
         self.told.append(("returned", step))
 
 
@@ -55,7 +55,7 @@ class Breaking(Regularizer):
     interval: int = 1
 
     def discriminator(self, update: Update) -> Tensor | None:
-        logits = update.judged_fake.logits
+        logits = update.fake_output.logits
         if self.trainer().step not in self.at:
             return logits.sum() * 0
         if self.by == "value":
@@ -66,8 +66,8 @@ class Breaking(Regularizer):
 
 def breaking(make: Make, at: tuple[int, ...], by: str = "value", **changes: Any) -> Trainer:
     trainer = make(**changes)
-    term = Breaking(at, lambda: trainer, by)
-    trainer.stepper.game = replace(trainer.game, terms={**trainer.game.terms, "breaking": term})
+    regularizer = Breaking(at, lambda: trainer, by)
+    trainer.stepper.gan = replace(trainer.gan, regularizers={**trainer.gan.regularizers, "breaking": regularizer})
     return trainer
 
 
@@ -141,15 +141,15 @@ def test_float16_fails_only_where_its_scale_has_gone(make_trainer: Make) -> None
     """Its scale is found by overflowing; an update that fails unscaled too is another matter."""
     network = nn.Linear(2, 1)
     learner = Learner("generator", network, Adam(lr=0.1, betas=(0.5, 0.9)), dtype=torch.float16)
-    watch = Watch(Stop(patience=1))
+    divergence_monitor = DivergenceMonitor(Stop(patience=1))
     assert learner.scaler is not None
     for _ in range(17):
-        assert watch.look([learner], ["adversarial"], {"generator/blocked": 1.0}, 1, 1) is None
+        assert divergence_monitor.check([learner], ["adversarial"], {"generator/blocked": 1.0}, 1, 1) is None
         learner.backward(network(torch.ones(1, 2)).sum() * float("inf"))
         learner.apply()
-    trouble = watch.look([learner], ["adversarial"], {"generator/blocked": 1.0}, 1, 1)
-    assert trouble is not None
-    assert trouble.verdict == "stop"
+    problem = divergence_monitor.check([learner], ["adversarial"], {"generator/blocked": 1.0}, 1, 1)
+    assert problem is not None
+    assert problem.action == "stop"
 
 
 # -------------------------------------------------------------------------------------------------------------- rollback
@@ -157,9 +157,9 @@ def test_float16_fails_only_where_its_scale_has_gone(make_trainer: Make) -> None
 
 def test_verdicts() -> None:
     policy = Rollback(patience=3, times=2)
-    assert [policy.verdict(stuck, 0) for stuck in (0, 2, 3)] == ["go on", "go on", "go back"]
-    assert [policy.verdict(3, rollbacks) for rollbacks in (1, 2)] == ["go back", "stop"]
-    assert Skip().verdict(10**9, 0) == "go on"
+    assert [policy.action(stuck, 0) for stuck in (0, 2, 3)] == ["go on", "go on", "go back"]
+    assert [policy.action(3, rollbacks) for rollbacks in (1, 2)] == ["go back", "stop"]
+    assert Skip().action(10**9, 0) == "go on"
 
 
 def test_it_goes_back_with_lower_rates_and_finishes(make_trainer: Make, caplog: pytest.LogCaptureFixture) -> None:
@@ -200,8 +200,8 @@ def test_it_goes_back_to_the_last_good_checkpoint_and_takes_the_later_ones_away(
         make_trainer, (), steps=9, logging={"every": 1}, checkpoint={"every": 1, "keep": 2},
         divergence={"name": "rollback", "patience": 3},
     )  # fmt: skip
-    term = Breaking((4, 5, 6), lambda: trainer)
-    trainer.stepper.game = replace(trainer.game, terms={"breaking": term})
+    regularizer = Breaking((4, 5, 6), lambda: trainer)
+    trainer.stepper.gan = replace(trainer.gan, regularizers={"breaking": regularizer})
     seen: dict[str, list[int]] = {}
 
     def there() -> list[int]:
@@ -211,17 +211,17 @@ def test_it_goes_back_to_the_last_good_checkpoint_and_takes_the_later_ones_away(
         def logged(self, step: int, values: Mapping[str, float]) -> None:
             seen.setdefault(f"at {step}", there())
 
-        def returned(self, step: int) -> None:
+        def rollback_step(self, step: int) -> None:
             """By then the later ones are gone: after a kill here the rows of their steps are taken back on resume."""
             seen["gone back"] = there()
-            trainer.stepper.game = replace(trainer.game, terms={"breaking": Breaking((), lambda: trainer)})
+            trainer.stepper.gan = replace(trainer.gan, regularizers={"breaking": Breaking((), lambda: trainer)})
 
-    trainer.audience.observers = [Back()]
+    trainer.observers.observers = [Back()]
     trainer.run()
     assert seen["at 7"] == [3, 4, 5, 6]
     assert seen["gone back"] == [3, 4]
     assert trainer.step == 9
-    assert trainer.generator.slowed == 0.5
+    assert trainer.generator.rate_factor == 0.5
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
@@ -243,7 +243,7 @@ def test_a_stop_anywhere_around_going_back_changes_nothing(make_trainer: Make, t
     whole = begun(tmp_path / "whole")
     whole.run()
     # first to step 1, whose weights have run away already, and then to step 0
-    assert (whole.watch.rollbacks, whole.watch.returned) == (2, 0)
+    assert (whole.divergence_monitor.rollbacks, whole.divergence_monitor.rollback_step) == (2, 0)
     for stop in (1, 5, 6, 8, 11, 13):  # in steps taken, those that were gone through twice too
         folder, taken = tmp_path / str(stop), 0
         first = begun(folder)
@@ -254,7 +254,7 @@ def test_a_stop_anywhere_around_going_back_changes_nothing(make_trainer: Make, t
                 taken += 1
                 trainer.stop_requested = taken == stop
 
-        first.audience.observers = [*first.audience.observers, Stop()]
+        first.observers.observers = [*first.observers.observers, Stop()]
         first.run()
         second = begun(folder)
         second.restore(checkpoint.newest(folder / "checkpoints")[1])

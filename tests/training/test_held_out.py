@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 
-from ganlab.training.held_out import judge_held_out
+from ganlab.training.held_out import held_out_logits
 from ganlab.training.observer import Observer
 from ganlab.training.trainer import Trainer
-from ganlab.training.updates import Moment
-from ganlab.types import Batch, Judgement
+from ganlab.training.updates import UpdateContext
+from ganlab.types import Batch, DiscriminatorOutput
 from tests.training.test_trainer import assert_same_state
 
 Make = Callable[..., Trainer]
@@ -66,15 +66,15 @@ def test_images_held_out_are_judged_as_those_of_the_update_are(make_trainer: Mak
     class Brightness(torch.nn.Module):
         mixes_samples = False
 
-        def judge(self, *parts: Batch, features: bool = False) -> list[Judgement]:
-            return [Judgement(part.images.mean((1, 2, 3))) for part in parts]
+        def forward_all(self, *parts: Batch, features: bool = False) -> list[DiscriminatorOutput]:
+            return [DiscriminatorOutput(part.images.mean((1, 2, 3))) for part in parts]
 
         def statistics_frozen(self) -> AbstractContextManager[None]:
             return nullcontext()
 
-    game = replace(trainer.game, discriminator=Brightness())  # type: ignore[arg-type]
-    moment = Moment(frozenset(), lambda stream: torch.Generator(), progress=0.0)
-    said = judge_held_out(game, trainer.feed, 0, 32, moment)
+    gan = replace(trainer.gan, discriminator=Brightness())  # type: ignore[arg-type]
+    context = UpdateContext(frozenset(), lambda stream: torch.Generator(), progress=0.0)
+    said = held_out_logits(gan, trainer.feed, 0, 32, context)
     kept = trainer.feed.image_set  # type: ignore[attr-defined]
     expected, trained_on = (kept.images[rows].mean() / 127.5 - 1 for rows in (kept.held_out, kept.rows))
     assert said["discriminator/held_out"] == pytest.approx(expected, abs=1e-5)

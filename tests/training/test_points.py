@@ -60,7 +60,7 @@ def test_levels_are_ds_logits_over_the_plane(make_trainer: Callable[..., Trainer
     for row, column in ((0, 0), (7, 60), (99, 3)):  # a row has one y, the first the lowest
         x, y = (-1.5 + 3 * index / (LATTICE - 1) for index in (column, row))
         point = torch.tensor([x, y]).view(1, 2, 1, 1).expand(pack, -1, -1, -1)
-        (judged,) = trainer.game.discriminator.judge(Batch(point))
+        (judged,) = trainer.gan.discriminator.forward_all(Batch(point))
         assert levels[row, column].item() == pytest.approx(judged.logits.item(), abs=1e-6)
 
 

@@ -19,7 +19,7 @@ from ganlab.commands.training_run import open_data, train
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.errors import TrainingFailed, UserError
-from ganlab.ranks import Ranks, here, mean_over_batch, std_of_batch, whole_batch
+from ganlab.ranks import Ranks, global_batch, here, mean_over_batch, std_of_batch
 from ganlab.run_folder import RunFolder
 from ganlab.training import checkpoint
 from ganlab.training.device import Machine
@@ -161,7 +161,7 @@ def whole_run(rank: int, folder: Path) -> dict[str, Any]:
     ours = here()
     numbers = torch.tensor([[1.0, 2.0], [4.0, 8.0]])[rank]
     mean = mean_over_batch(numbers.requires_grad_())
-    whole, own = whole_batch(numbers)
+    whole, own = global_batch(numbers)
     found["numbers"] = [mean.item(), std_of_batch(numbers).item(), *whole[own].tolist(), *whole.tolist()]
 
     if rank == 1:  # a rank that looks at its networks by itself waits for nobody

@@ -35,7 +35,7 @@ def test_samples_stand_in_rows_by_class(make_trainer: Make) -> None:
         found = images[labels == label][:3]
         assert torch.equal(reals[3 * label : 3 * label + len(found)], found)
         assert not reals[3 * label + len(found) : 3 * label + 3].any()
-    assert trainer.game.condition.of_grid(30, 10, {})["labels"].tolist() == [i // 3 for i in range(30)]
+    assert trainer.gan.condition.grid_condition(30, 10, {})["labels"].tolist() == [i // 3 for i in range(30)]
     few = make_trainer(condition="concat", logging={"samples": 4})  # fewer than there are classes
     assert len(few.sampler.samples().images["generator"]) == 4
 

@@ -12,27 +12,27 @@ def test_n_critic_updates_then_one_of_g() -> None:
 
 def test_lazy_terms_are_due_every_interval_updates_across_steps() -> None:
     """Each network counts its own updates: with 3 D updates a step, every 2nd is due, in step 1 the 2nd of three."""
-    schedule, terms = Alternating(n_critic=3), {"gp": GradientPenalty(interval=2)}
-    due = [bool(one) for step in range(2) for one in schedule.plan(step, terms).discriminator]
+    schedule, regularizers = Alternating(n_critic=3), {"gp": GradientPenalty(interval=2)}
+    due = [bool(one) for step in range(2) for one in schedule.plan(step, regularizers).discriminator]
     assert due == [True, False, True, False, True, False]
-    assert [bool(schedule.plan(step, terms).generator) for step in range(4)] == [True, False, True, False]
+    assert [bool(schedule.plan(step, regularizers).generator) for step in range(4)] == [True, False, True, False]
 
 
 def test_a_plan_is_a_value() -> None:
-    schedule, terms = Alternating(n_critic=2), {"gp": GradientPenalty(interval=4)}
-    assert schedule.plan(0, terms) == schedule.plan(4, terms) != schedule.plan(2, terms)
-    assert len({schedule.plan(step, terms) for step in range(8)}) == 3
+    schedule, regularizers = Alternating(n_critic=2), {"gp": GradientPenalty(interval=4)}
+    assert schedule.plan(0, regularizers) == schedule.plan(4, regularizers) != schedule.plan(2, regularizers)
+    assert len({schedule.plan(step, regularizers) for step in range(8)}) == 3
 
 
 def test_pretraining_comes_before_the_first_g_update_and_counts() -> None:
-    schedule, terms = Alternating(n_critic=2, pretrain_discriminator=3), {"gp": GradientPenalty(interval=2)}
-    due = [[bool(one) for one in schedule.plan(step, terms).discriminator] for step in range(3)]
+    schedule, regularizers = Alternating(n_critic=2, pretrain_discriminator=3), {"gp": GradientPenalty(interval=2)}
+    due = [[bool(one) for one in schedule.plan(step, regularizers).discriminator] for step in range(3)]
     assert due == [[True, False, True, False, True], [False, True], [False, True]]
 
 
 def test_the_plan_tells_parts_and_gs_batch() -> None:
     plan = Alternating(n_critic=1, accumulation=4, generator_batch_factor=2).plan(0, {})
-    assert (plan.parts, plan.generator_factor) == (4, 2)
+    assert (plan.microbatches, plan.generator_factor) == (4, 2)
 
 
 def test_the_top_share_falls_linearly_and_stays() -> None:

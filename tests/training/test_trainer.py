@@ -176,16 +176,16 @@ def test_a_single_overflow_is_reported_and_leaves_no_trace(make_trainer: Make) -
     """Weights, batch norm's statistics and the average stay finite, and training goes on."""
     recorder = Recorder()
     trainer = make_trainer(observers=(recorder,), steps=6, logging={"every": 3}, averaging={"name": "ema"})
-    draw = trainer.game.latent.draw
+    rngs = trainer.gan.latent.draw
 
     class Overflowing(Latent):
         dim = 6
 
-        def draw(self, count: int, generator: torch.Generator) -> Tensor:
-            latent = draw(count, generator)
+        def rngs(self, count: int, generator: torch.Generator) -> Tensor:
+            latent = rngs(count, generator)
             return latent * float("inf") if trainer.step == 1 and count == 8 else latent
 
-    trainer.stepper.game = replace(trainer.game, latent=Overflowing())
+    trainer.stepper.gan = replace(trainer.gan, latent=Overflowing())
     trainer.run()
     assert trainer.step == 6
     assert [values["generator/blocked"] for values in recorder.values] == [pytest.approx(1 / 3), 0]

@@ -13,7 +13,7 @@ from torch import Tensor
 from ganlab.networks.layers import WeightLayer
 from ganlab.training.trainer import Trainer
 from ganlab.training.updates import update_discriminator, update_generator
-from ganlab.types import Augment, Batch, Need, Regularizer, Update
+from ganlab.types import Augmentation, Batch, Need, Regularizer, Update
 
 Make = Callable[..., Trainer]
 GP = {"loss": "wasserstein", "regularizer": {"gradient_penalty": {}}}
@@ -29,13 +29,13 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 
 def d_update(trainer: Trainer) -> dict[str, Tensor]:
-    moment = trainer.stepper.moment(trainer.step, frozenset(trainer.game.terms), "discriminator", 0)
-    return dict(update_discriminator(trainer.game, trainer.discriminator, trainer.feed.next(), moment))
+    context = trainer.stepper.context(trainer.step, frozenset(trainer.gan.regularizers), "discriminator", 0)
+    return dict(update_discriminator(trainer.gan, trainer.discriminator, trainer.feed.next(), context))
 
 
 def g_update(trainer: Trainer) -> dict[str, Tensor]:
-    moment = trainer.stepper.moment(trainer.step, frozenset(trainer.game.terms), "generator", 0)
-    return dict(update_generator(trainer.game, trainer.generator, trainer.discriminator, trainer.feed.next(), moment))
+    context = trainer.stepper.context(trainer.step, frozenset(trainer.gan.regularizers), "generator", 0)
+    return dict(update_generator(trainer.gan, trainer.generator, trainer.discriminator, trainer.feed.next(), context))
 
 
 @pytest.mark.parametrize("changes", VARIANTS, ids=["bce", "wgan_gp", "spectral"])
@@ -69,7 +69,9 @@ def test_the_discriminators_loss_is_the_formulas(make_trainer: Make) -> None:
     trainer, twin = make_trainer(), make_trainer()
     values = d_update(trainer)
     real = twin.feed.next().images
-    latent = torch.randn(8, 6, generator=twin.stepper.moment(twin.step, frozenset(), "discriminator", 0).draw("latent"))
+    latent = torch.randn(
+        8, 6, generator=twin.stepper.context(twin.step, frozenset(), "discriminator", 0).draw("latent")
+    )
     g, d = twin.generator.network, twin.discriminator.network
     fake = g(latent, {}).images.detach()
     on_real, on_fake = d(Batch(real)).logits, d(Batch(fake)).logits
@@ -89,7 +91,7 @@ def test_the_discriminators_loss_is_the_formulas(make_trainer: Make) -> None:
 def test_the_generators_loss_is_the_formulas(make_trainer: Make) -> None:
     trainer, twin = make_trainer(), make_trainer()
     values = g_update(trainer)
-    latent = torch.randn(8, 6, generator=twin.stepper.moment(twin.step, frozenset(), "generator", 0).draw("latent"))
+    latent = torch.randn(8, 6, generator=twin.stepper.context(twin.step, frozenset(), "generator", 0).draw("latent"))
     g, d = twin.generator.network, twin.discriminator.network
     loss = -torch.log(torch.sigmoid(d(Batch(g(latent, {}).images)).logits)).mean()
     torch.testing.assert_close(values["generator/loss"], loss.detach())
@@ -109,7 +111,7 @@ def test_every_d_update_of_a_step_sees_fresh_reals_and_latents(
         reals.append(update.real.images)
         latents.append(update.latent)
 
-    monkeypatch.setattr(type(trainer.game.terms["gradient_penalty"]), "discriminator", spy)
+    monkeypatch.setattr(type(trainer.gan.regularizers["gradient_penalty"]), "discriminator", spy)
     trainer.train_step()
     assert len(reals) == 5
     images = torch.cat(reals).flatten(1)
@@ -136,7 +138,7 @@ def test_a_term_never_gets_the_stream_of_the_fakes(make_trainer: Make) -> None:
 
     class Asking(Constant):
         def discriminator(self, update: Update) -> Tensor:
-            met.extend([update.latent, torch.randn(8, 6, generator=update.draw("latent"))])
+            met.extend([update.latent, torch.randn(8, 6, generator=update.rngs("latent"))])
             return update.latent.sum() * 0
 
     d_update(with_terms(make_trainer(), asking=Asking()))
@@ -163,7 +165,7 @@ def test_a_term_of_g_can_differentiate_d_by_the_fakes_and_g_still_learns(make_tr
 
         def generator(self, update: Update) -> Tensor:
             (gradient,) = torch.autograd.grad(
-                update.judged_fake.logits.sum(), update.seen_fake.images, create_graph=True
+                update.fake_output.logits.sum(), update.augmented_fake.images, create_graph=True
             )
             return gradient.pow(2).mean()
 
@@ -201,10 +203,10 @@ class Constant(Regularizer):
     generator = discriminator
 
 
-def with_terms(trainer: Trainer, **terms: Regularizer) -> Trainer:
+def with_terms(trainer: Trainer, **regularizers: Regularizer) -> Trainer:
     from dataclasses import replace
 
-    trainer.stepper.game = replace(trainer.game, terms=terms)
+    trainer.stepper.gan = replace(trainer.gan, regularizers=regularizers)
     return trainer
 
 
@@ -226,7 +228,7 @@ def test_terms_meet_smoothed_targets_in_ds_update_and_hard_ones_in_gs(make_train
     class Asking(Constant):
         def discriminator(self, update: Update) -> Tensor:
             met.append(update.targets)
-            return update.judged_fake.logits.sum() * 0
+            return update.fake_output.logits.sum() * 0
 
         generator = discriminator
 
@@ -247,15 +249,15 @@ def test_d_judges_in_float32_what_will_be_differentiated_and_in_float16_otherwis
     class GsSlope(Constant):
         generator_needs: ClassVar[frozenset[Need]] = frozenset({"fake_gradient"})
 
-    term = {"r1": R1(), "r2": R2(), "gs_slope": GsSlope(), "constant": Constant()}[due]
-    trainer = with_terms(make_trainer(norm={"discriminator": {"layer": "none"}}), term=term)
-    trainer.stepper.game = replace(trainer.game, autocast=lambda: torch.autocast("cpu", torch.float16))
+    regularizer = {"r1": R1(), "r2": R2(), "gs_slope": GsSlope(), "constant": Constant()}[due]
+    trainer = with_terms(make_trainer(norm={"discriminator": {"layer": "none"}}), regularizer=regularizer)
+    trainer.stepper.gan = replace(trainer.gan, autocast=lambda: torch.autocast("cpu", torch.float16))
     met: list[bool] = []
     judge = trainer.discriminator.network.judge
     monkeypatch.setattr(
         trainer.discriminator.network,
         "judge",
-        lambda *parts, **k: met.append(torch.is_autocast_enabled("cpu")) or judge(*parts, **k),
+        lambda *microbatches, **k: met.append(torch.is_autocast_enabled("cpu")) or judge(*microbatches, **k),
     )
     (g_update if due == "gs_slope" else d_update)(trainer)
     assert met == [half]
@@ -270,8 +272,10 @@ class OwnInput(Regularizer):
     discriminator_needs: ClassVar[frozenset[Need]] = frozenset({"real_gradient"})
 
     def discriminator(self, update: Update) -> Tensor:
-        assert update.judged_real is not None
-        (gradient,) = torch.autograd.grad(update.judged_real.logits.sum(), update.seen_real.images, create_graph=True)
+        assert update.real_output is not None
+        (gradient,) = torch.autograd.grad(
+            update.real_output.logits.sum(), update.augmented_real.images, create_graph=True
+        )
         return 0.5 * (gradient**2).flatten(1).sum(1).mean()
 
 
@@ -287,8 +291,8 @@ class FeatureMatching(Regularizer):
     generator_needs: ClassVar[frozenset[Need]] = frozenset({"real", "features"})
 
     def generator(self, update: Update) -> Tensor:
-        assert update.judged_real is not None
-        pairs = zip(update.judged_real.features, update.judged_fake.features, strict=True)
+        assert update.real_output is not None
+        pairs = zip(update.real_output.features, update.fake_output.features, strict=True)
         return torch.stack([(real.mean(0) - fake.mean(0)).abs().mean() for real, fake in pairs]).mean()
 
 
@@ -305,10 +309,10 @@ class Consistency(Regularizer):
     interval: int = 1
 
     def discriminator(self, update: Update) -> Tensor:
-        again = update.see(Batch(update.real.images), "second view")
-        assert not torch.equal(again.images, update.seen_real.images)
-        assert update.judged_real is not None
-        return (update.discriminator.judge(again)[0].logits - update.judged_real.logits).pow(2).mean()
+        again = update.augment(Batch(update.real.images), "second view")
+        assert not torch.equal(again.images, update.augmented_real.images)
+        assert update.real_output is not None
+        return (update.discriminator.forward_all(again)[0].logits - update.real_output.logits).pow(2).mean()
 
 
 def test_a_term_can_ask_for_a_second_view(make_trainer: Make) -> None:
@@ -331,13 +335,13 @@ def test_augmentation_reaches_both_kinds_in_both_updates_and_passes_gs_gradient(
 
     seen: list[Tensor] = []
 
-    class Brighter(Augment):
-        def __call__(self, images: Tensor, draw: torch.Generator, progress: float) -> Tensor:
+    class Brighter(Augmentation):
+        def __call__(self, images: Tensor, rng: torch.Generator, progress: float) -> Tensor:
             seen.append(images)
             return images * 0.5
 
     trainer = make_trainer()
-    trainer.stepper.game = replace(trainer.game, augments={"brighter": Brighter()})
+    trainer.stepper.gan = replace(trainer.gan, augmentations={"brighter": Brighter()})
     d_update(trainer)
     assert len(seen) == 2
     before = state(trainer.generator.network)
@@ -353,14 +357,14 @@ def test_labels_and_class_heads_fit_the_contract(make_trainer: Make) -> None:
 
     import torch.nn.functional as F
 
-    from ganlab.types import Condition, Conditioning, Judgement
+    from ganlab.types import Condition, Conditioning, DiscriminatorOutput
 
     class Labels(Conditioning):
-        def of_real(self, condition: Condition) -> Condition:
+        def real_condition(self, condition: Condition) -> Condition:
             return {"labels": condition["labels"]}
 
-        def of_fake(self, count: int, classes: int, real: Condition, draw: torch.Generator) -> Condition:
-            return {"labels": torch.randint(10, (count,), generator=draw, device=draw.device)}
+        def fake_condition(self, count: int, classes: int, real: Condition, rng: torch.Generator) -> Condition:
+            return {"labels": torch.randint(10, (count,), generator=rng, device=rng.device)}
 
     @dataclass(frozen=True)
     class ClassHead(Regularizer):
@@ -368,22 +372,22 @@ def test_labels_and_class_heads_fit_the_contract(make_trainer: Make) -> None:
         interval: int = 1
 
         def discriminator(self, update: Update) -> Tensor:
-            assert update.judged_real is not None
-            return F.cross_entropy(update.judged_real.heads["class"], update.seen_real.condition["labels"])
+            assert update.real_output is not None
+            return F.cross_entropy(update.real_output.heads["class"], update.augmented_real.condition["labels"])
 
         def generator(self, update: Update) -> Tensor:
-            return F.cross_entropy(update.judged_fake.heads["class"], update.fake.condition["labels"])
+            return F.cross_entropy(update.fake_output.heads["class"], update.fake.condition["labels"])
 
     trainer = with_terms(make_trainer(norm={"discriminator": {"layer": "none"}}), head=ClassHead())
     d = trainer.discriminator.network
     forward = d.forward
 
-    def with_head(batch: Batch, features: bool = False) -> Judgement:
+    def with_head(batch: Batch, features: bool = False) -> DiscriminatorOutput:
         judgement = forward(batch, features)
-        return Judgement(judgement.logits, {"class": judgement.logits[:, None] * torch.arange(10)})
+        return DiscriminatorOutput(judgement.logits, {"class": judgement.logits[:, None] * torch.arange(10)})
 
     d.forward = with_head  # type: ignore[method-assign]
-    trainer.stepper.game = replace(trainer.game, condition=Labels())
+    trainer.stepper.gan = replace(trainer.gan, condition=Labels())
     assert d_update(trainer)["discriminator/head"] > 0
     assert g_update(trainer)["generator/head"] > 0
 
@@ -395,15 +399,17 @@ PER_SAMPLE = {"norm": {"generator": {"layer": "layer"}, "discriminator": {"layer
 @pytest.mark.parametrize("loss", ["bce", "wasserstein"])
 def test_a_batch_in_parts_is_the_same_update(make_trainer: Make, update: Callable[..., Any], loss: str) -> None:
     """The same latents, labels and reals, and to rounding the same gradients and weights, where no norm mixes images."""
-    whole, parts = make_trainer(**PER_SAMPLE, loss=loss), make_trainer(**PER_SAMPLE, loss=loss)
-    moment = parts.stepper.moment
-    parts.stepper.moment = lambda *at: moment(*at, 4)  # type: ignore[method-assign]
-    expected, found = update(whole), update(parts)
+    whole, microbatches = make_trainer(**PER_SAMPLE, loss=loss), make_trainer(**PER_SAMPLE, loss=loss)
+    context = microbatches.stepper.context
+    microbatches.stepper.context = lambda *at: context(*at, 4)  # type: ignore[method-assign]
+    expected, found = update(whole), update(microbatches)
     assert expected.keys() == found.keys()
     for tag in expected:
         torch.testing.assert_close(found[tag], expected[tag], rtol=1e-4, atol=1e-6)
     for learner in ("generator", "discriminator"):
-        for ours, theirs in zip(getattr(whole, learner).parameters, getattr(parts, learner).parameters, strict=True):
+        for ours, theirs in zip(
+            getattr(whole, learner).parameters, getattr(microbatches, learner).parameters, strict=True
+        ):
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
@@ -414,12 +420,14 @@ def test_parts_see_different_noise(make_trainer: Make, monkeypatch: pytest.Monke
     seen: list[Tensor] = []
     judge = trainer.discriminator.network.judge
     monkeypatch.setattr(
-        trainer.discriminator.network, "judge", lambda *parts, **k: seen.append(parts[0].images) or judge(*parts, **k)
+        trainer.discriminator.network,
+        "judge",
+        lambda *microbatches, **k: seen.append(microbatches[0].images) or judge(*microbatches, **k),
     )
     real = trainer.feed.first(8)
     real = Batch(real.images[:1].expand(8, -1, -1, -1), real.condition)  # one image eight times
-    moment = trainer.stepper.moment(trainer.step, frozenset(), "discriminator", 0, 2)
-    update_discriminator(trainer.game, trainer.discriminator, real, moment)
+    context = trainer.stepper.context(trainer.step, frozenset(), "discriminator", 0, 2)
+    update_discriminator(trainer.gan, trainer.discriminator, real, context)
     assert [len(images) for images in seen] == [4, 4]
     assert not torch.equal(seen[0], seen[1])
 
@@ -480,11 +488,11 @@ def test_pretraining_updates_d_before_g(make_trainer: Make, monkeypatch: pytest.
 @pytest.mark.parametrize("condition", ["concat", "embedding", "projection", "auxiliary"])
 @pytest.mark.parametrize("labels", ["data", "uniform"])
 def test_fakes_have_labels_and_both_networks_listen(make_trainer: Make, condition: str, labels: str) -> None:
-    terms = {"auxiliary_classifier": {}} if condition == "auxiliary" else {}
-    trainer = make_trainer(condition={"name": condition, "labels": labels}, regularizer=terms)
-    game = trainer.game
+    regularizers = {"auxiliary_classifier": {}} if condition == "auxiliary" else {}
+    trainer = make_trainer(condition={"name": condition, "labels": labels}, regularizer=regularizers)
+    gan = trainer.gan
     real = trainer.feed.next()
-    told = game.condition.of_fake(20, 10, real.condition, torch.Generator().manual_seed(0))["labels"]
+    told = gan.condition.fake_condition(20, 10, real.condition, torch.Generator().manual_seed(0))["labels"]
     assert told.shape == (20,)
     if labels == "data":
         assert torch.equal(told, real.condition["labels"].repeat(3)[:20])
@@ -498,7 +506,7 @@ def test_fakes_have_labels_and_both_networks_listen(make_trainer: Make, conditio
     latent = torch.randn(4, 6)
     images = [g(latent, {"labels": torch.full((4,), label)}).images for label in (0, 1)]
     assert not torch.allclose(images[0], images[1])
-    judged = [d.judge(Batch(real.images[:4], {"labels": torch.full((4,), label)}))[0] for label in (0, 1)]
+    judged = [d.forward_all(Batch(real.images[:4], {"labels": torch.full((4,), label)}))[0] for label in (0, 1)]
     if condition == "auxiliary":
         assert judged[0].heads["class"].shape == (4, 10)
         assert torch.equal(judged[0].logits, judged[1].logits)

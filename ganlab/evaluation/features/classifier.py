@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlab import streams
+from ganlab import random_streams
 from ganlab.errors import UserError
 from ganlab.evaluation.features.base import Extracted, Features, Opened, Reals, as_images, hash_of
-from ganlab.table import Count
+from ganlab.table import PositiveInt
 
 FORMAT = 1  # another one where the same data would give another network
 LARGEST = 32  # pixels a side: larger images are shrunk to it
@@ -58,7 +58,7 @@ class Classifier(Features):
     Where each channel is a picture of its own it is trained on single channels, and a class is what they make together.
     """
 
-    steps: Count = 600  # of 128 images
+    steps: PositiveInt = 600  # of 128 images
 
     def check(self, labelled: bool) -> None:
         if not labelled:
@@ -122,17 +122,17 @@ def train(
     """A network trained on nine tenths of the ``rows`` of images (N, H, W, C) with labels (N,), and its accuracy on the
     rest, 0 to 1.
     The same every time on the same machine: nothing is drawn from PyTorch's global stream."""
-    order = np.random.default_rng(streams.derive(0, "classifier/split")).permutation(rows)
+    order = np.random.default_rng(random_streams.derive(0, "classifier/split")).permutation(rows)
     tested, learned = np.split(order, [min(MOST_TESTED, max(1, round(TEST * len(rows))))])
-    draw = streams.generator(0, "classifier/batches")
+    rng = random_streams.generator(0, "classifier/batches")
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(streams.derive(0, "classifier/weights"))
+        torch.manual_seed(random_streams.derive(0, "classifier/weights"))
         network = SmallNet(images.shape[3], classes).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=steps)
     with torch.enable_grad():
         for _ in range(steps):
-            batch = learned[torch.randint(len(learned), (BATCH,), generator=draw).numpy()]
+            batch = learned[torch.randint(len(learned), (BATCH,), generator=rng).numpy()]
             _, logits = network(shrunk(as_images(images[batch], device)))
             loss = F.cross_entropy(logits, torch.from_numpy(labels[batch]).to(device))
             optimizer.zero_grad()

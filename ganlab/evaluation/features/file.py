@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganlab.errors import UserError, in_one_line
 from ganlab.evaluation.features.base import Extracted, Features, Opened, Reals
-from ganlab.table import Count
+from ganlab.table import PositiveInt
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class File(Features):
     antialiasing, where one is given. Such a file is a program: name only one that you trust."""
 
     path: str = "features.pt"
-    size: Count | None = None
+    size: PositiveInt | None = None
 
     def check(self, labelled: bool) -> None:
         if not os.path.isfile(self.path):

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganlab.evaluation.features.base import Extracted, Features, Opened, Reals
-from ganlab.table import Count
+from ganlab.table import PositiveInt
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Pixels(Features):
     for pictures.
     """
 
-    side: Count = 16  # pixels
+    side: PositiveInt = 16  # pixels
 
     def open(self, real: Reals, device: torch.device, cache: Path) -> Opened:
         def extract(images: Tensor) -> Extracted:

@@ -10,9 +10,9 @@ from torch import Tensor
 from ganlab.augment.diff_augment import DiffAugment
 from ganlab.augment.instance_noise import InstanceNoise
 from ganlab.conditions.labels import Concat
-from ganlab.draws import Shard, generator, integers, normal, uniform
 from ganlab.latents import LATENTS
 from ganlab.losses import Targets
+from ganlab.random_numbers import Shard, generator, integers, normal, uniform
 
 CPU = torch.device("cpu")
 IMAGES = torch.randn(12, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -24,9 +24,9 @@ def together(parts: list[Tensor], along: int = 0, pack: int = 1) -> Tensor:
     return torch.stack(cut, along + 1).flatten(along, along + 2)
 
 
-def of_ranks(ranks: int, draw: Callable[[torch.Generator, Shard], Tensor], pack: int = 1) -> list[Tensor]:
+def of_ranks(ranks: int, rng: Callable[[torch.Generator, Shard], Tensor], pack: int = 1) -> list[Tensor]:
     shards = [Shard(rank, ranks, pack) for rank in range(ranks)]
-    return [draw(generator(7, CPU, shard), shard) for shard in shards]
+    return [rng(generator(7, CPU, shard), shard) for shard in shards]
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
@@ -61,8 +61,8 @@ def test_augmentations(augment: InstanceNoise | DiffAugment) -> None:
 
 def test_labels_and_targets() -> None:
     concat = Concat(labels="uniform")
-    parts = of_ranks(3, lambda draw, _: concat.of_fake(4, 10, {}, draw)["labels"])
-    assert torch.equal(together(parts), concat.of_fake(12, 10, {}, torch.Generator().manual_seed(7))["labels"])
+    parts = of_ranks(3, lambda draw, _: concat.fake_condition(4, 10, {}, draw)["labels"])
+    assert torch.equal(together(parts), concat.fake_condition(12, 10, {}, torch.Generator().manual_seed(7))["labels"])
     targets = Targets(flip=0.5, noise=0.1)
     alone = targets.draw(12, lambda stream: torch.Generator().manual_seed(7))
     parts = of_ranks(3, lambda draw, shard: targets.draw(4, lambda stream: generator(7, CPU, shard)).real)  # type: ignore[arg-type, return-value]

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganlab.derivatives import input_gradient
-from ganlab.networks.convolution import convolve, convolve_transposed
+from ganlab.networks.kernels.convolution import convolve, convolve_transposed
 from tests.networks.calls import Calls
 
 # in, out, kernel, stride, padding, height, width. Maps of 4×4 and below, and few channels, have ways of their own.
@@ -31,11 +31,11 @@ SHAPES = {
 def derivatives(convolution: Callable[..., Tensor], transposed: bool, shape: tuple[int, ...]) -> list[Tensor]:
     """The result, its three gradients, and three gradients of a function of all those."""
     inputs, outputs, kernel, stride, padding, height, width = shape
-    draw = torch.Generator().manual_seed(0)
-    x = torch.randn(2, inputs, height, width, generator=draw, dtype=torch.float64, requires_grad=True)
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(2, inputs, height, width, generator=rng, dtype=torch.float64, requires_grad=True)
     channels = (inputs, outputs) if transposed else (outputs, inputs)
-    weight = torch.randn(*channels, kernel, kernel, generator=draw, dtype=torch.float64, requires_grad=True)
-    bias = torch.randn(outputs, generator=draw, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(*channels, kernel, kernel, generator=rng, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn(outputs, generator=rng, dtype=torch.float64, requires_grad=True)
     y = convolution(x, weight, bias, stride, padding)
     first = torch.autograd.grad(y.square().sum(), (x, weight, bias), create_graph=True)
     second = torch.autograd.grad(sum((gradient**3).sum() for gradient in first), (x, weight, bias), create_graph=True)
@@ -84,9 +84,9 @@ def test_under_autocast_they_compute_in_its_type_and_weights_get_gradients_in_th
 
 
 def test_a_derivative_by_the_images_alone_leaves_the_weights_out() -> None:
-    draw = torch.Generator().manual_seed(0)
-    x = torch.randn(2, 3, 8, 8, generator=draw, requires_grad=True)
-    weight = torch.randn(5, 3, 3, 3, generator=draw, requires_grad=True)
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 3, 8, 8, generator=rng, requires_grad=True)
+    weight = torch.randn(5, 3, 3, 3, generator=rng, requires_grad=True)
     logits = convolve(x, weight, None, 1, 1).square().sum((1, 2, 3))
     with Calls() as calls:
         gradient = input_gradient(logits, x)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from ganlab.regularizers.auxiliary_classifier import AuxiliaryClassifier
 from ganlab.regularizers.drift import Drift
 from ganlab.regularizers.feature_matching import FeatureMatching
-from ganlab.types import Batch, Judgement, TargetPair, Update
+from ganlab.types import Batch, DiscriminatorOutput, TargetPair, Update
 from tests.regularizers.critics import FAKE, REAL, linear, update
 
 LABELS = {"real": torch.tensor([0, 1, 2, 0, 1, 2]), "fake": torch.tensor([2, 2, 1, 1, 0, 0])}
@@ -25,16 +25,16 @@ def named(**changes: object) -> Update:
     """An update whose D has a class head."""
     return update(
         linear(), REAL, FAKE,
-        seen_real=Batch(REAL, {"labels": LABELS["real"]}), seen_fake=Batch(FAKE, {"labels": LABELS["fake"]}),
-        judged_real=Judgement(torch.zeros(6), {"class": HEADS["real"]}),
-        judged_fake=Judgement(torch.zeros(6), {"class": HEADS["fake"]}),
+        augmented_real=Batch(REAL, {"labels": LABELS["real"]}), augmented_fake=Batch(FAKE, {"labels": LABELS["fake"]}),
+        real_output=DiscriminatorOutput(torch.zeros(6), {"class": HEADS["real"]}),
+        fake_output=DiscriminatorOutput(torch.zeros(6), {"class": HEADS["fake"]}),
         **changes,
     )  # fmt: skip
 
 
 def test_drift_is_the_mean_square_of_ds_output_on_reals() -> None:
     facts = update(linear(), REAL, FAKE)
-    by_hand = sum(logit**2 for logit in facts.judged_real.logits.tolist()) / 6
+    by_hand = sum(logit**2 for logit in facts.real_output.logits.tolist()) / 6
     assert Drift().discriminator(facts).item() == pytest.approx(by_hand)
     assert Drift().generator(facts) is None
 
@@ -44,7 +44,7 @@ def test_feature_matching_by_hand() -> None:
     real = [torch.tensor([[0.0], [0.0]]), torch.tensor([[0.0, 2.0], [2.0, 4.0]])]
     fake = [torch.tensor([[1.0], [5.0]]), torch.tensor([[3.0, 1.0], [1.0, 1.0]])]
     facts = update(
-        linear(), REAL, FAKE, judged_real=Judgement(torch.zeros(2), {}, real), judged_fake=Judgement(torch.zeros(2), {}, fake)
+        linear(), REAL, FAKE, real_output=DiscriminatorOutput(torch.zeros(2), {}, real), fake_output=DiscriminatorOutput(torch.zeros(2), {}, fake)
     )  # fmt: skip
     assert FeatureMatching().generator(facts).item() == 5
     assert FeatureMatching(features="all").generator(facts).item() == 14
@@ -56,7 +56,7 @@ def test_feature_matching_sums_over_all_of_a_map() -> None:
     noise = torch.tensor([1.0, -1.0])[:, None, None, None]
     facts = update(
         linear(), REAL, FAKE,
-        judged_real=Judgement(torch.zeros(2), {}, [noise * gap + gap]), judged_fake=Judgement(torch.zeros(2), {}, [noise * gap]),
+        real_output=DiscriminatorOutput(torch.zeros(2), {}, [noise * gap + gap]), fake_output=DiscriminatorOutput(torch.zeros(2), {}, [noise * gap]),
     )  # fmt: skip
     assert FeatureMatching().generator(facts).item() == pytest.approx((gap**2).sum().item(), rel=1e-5)
 
@@ -71,9 +71,9 @@ def test_the_classifier_is_cross_entropy_on_reals_and_fakes() -> None:
 @pytest.mark.parametrize(("weight", "generator_weight"), [(1.0, 0.1), (5.0, 0.5)])
 def test_gs_weight_is_its_own(weight: float, generator_weight: float) -> None:
     """What the trainer adds is ``weight`` times the term."""
-    term = AuxiliaryClassifier(weight=weight, generator_weight=generator_weight)
+    regularizer = AuxiliaryClassifier(weight=weight, generator_weight=generator_weight)
     on_fake = F.cross_entropy(HEADS["fake"], LABELS["fake"]).item()
-    assert weight * term.generator(named()).item() == pytest.approx(generator_weight * on_fake)
+    assert weight * regularizer.generator(named()).item() == pytest.approx(generator_weight * on_fake)
     assert AuxiliaryClassifier(generator_weight=0).generator(named()) is None
 
 

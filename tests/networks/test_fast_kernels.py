@@ -17,13 +17,13 @@ from ganlab.networks import (
     GeneratorModule,
     ResNetDiscriminator,
     ResNetGenerator,
-    shorten,
+    use_fast_kernels,
 )
 from ganlab.networks.activations import ACTIVATIONS, Activate, LeakyReLU, ReLU
+from ganlab.networks.kernels.pooling import AveragePool, NearestUpsampling
 from ganlab.networks.layers import Chain, Convolution, parametrize
 from ganlab.networks.norms import BatchNorm, LayerNorm, NoNorm, Norm
 from ganlab.networks.parametrizations import Plain, Spectral
-from ganlab.networks.pooling import AveragePool, NearestUpsampling
 from ganlab.types import Batch, Shapes
 from tests.networks.calls import Calls
 
@@ -50,7 +50,7 @@ def images(count: int = 4) -> Tensor:
 
 def penalized(network: DiscriminatorModule, fast: bool) -> list[Tensor]:
     """Logits, the gradient penalty, and its gradients by every weight."""
-    shorten(network, fast)
+    use_fast_kernels(network, fast)
     x = images().requires_grad_()
     network.zero_grad()
     logits = network(Batch(x)).logits
@@ -80,7 +80,7 @@ def test_a_generator_is_the_same(setting: Any) -> None:
     latent = torch.randn(4, 8, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     results = []
     for fast in (True, False):
-        shorten(network, fast)
+        use_fast_kernels(network, fast)
         network.zero_grad()
         made = network(latent, {}).images
         made.square().sum().backward()
@@ -95,14 +95,14 @@ def test_a_penalty_costs_four_passes_and_no_dead_one(setting: Any) -> None:
     """Forward, gradient, and the gradient's two derivatives. Zeros handed back to the activations' inputs would be a
     fifth and sixth."""
     network: DiscriminatorModule = setting.build(SHAPES, NoNorm())
-    shorten(network, True)
+    use_fast_kernels(network, True)
     layers = sum(isinstance(module, Convolution) for module in network.modules())
     x = images().float().requires_grad_()
     with Calls() as calls:
         logits = network(Batch(x)).logits
         ((input_gradient(logits, x).norm(dim=1) - 1) ** 2).mean().backward()
     assert calls.convolutions == 4 * layers
-    shorten(network, False)
+    use_fast_kernels(network, False)
     with Calls() as calls:
         logits = network(Batch(x)).logits
         ((input_gradient(logits, x).norm(dim=1) - 1) ** 2).mean().backward()
@@ -175,5 +175,5 @@ def test_it_can_be_switched_off() -> None:
     network = DISCRIMINATORS["resnet"].build(SHAPES, NoNorm())
     parametrize(network, Plain())
     assert any(getattr(module, "fast", False) for module in network.modules())
-    shorten(network, False)
+    use_fast_kernels(network, False)
     assert not any(getattr(module, "fast", False) for module in network.modules())

@@ -27,7 +27,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, paddin
     if not _differentiates(x, weight):
         return F.conv2d(x, weight, bias, stride, padding)
     x, weight, bias = _in_autocast_type(x, weight, bias)
-    y: Tensor = _Down.apply(x, weight, bias, stride, padding)
+    y: Tensor = _Convolution.apply(x, weight, bias, stride, padding)
     return y
 
 
@@ -39,8 +39,8 @@ def convolve_transposed(x: Tensor, weight: Tensor, bias: Tensor | None, stride: 
     side = weight.shape[2] - 2 * padding
     size = torch.Size([(length - 1) * stride + side for length in x.shape[2:]])
     if not _differentiates(x, weight):
-        return _up(x, weight, bias, stride, padding, size)
-    y: Tensor = _Up.apply(x, weight, bias, stride, padding, size)
+        return _transposed_convolution(x, weight, bias, stride, padding, size)
+    y: Tensor = _TransposedConvolution.apply(x, weight, bias, stride, padding, size)
     return y
 
 
@@ -57,7 +57,7 @@ def _in_autocast_type(*tensors: Any) -> Any:
     return tuple(tensor.to(dtype) if tensor is not None else None for tensor in tensors)
 
 
-class _Down(Function):
+class _Convolution(Function):
     """Large maps (N, a, H, W), weight (b, a, k, k) -> small maps (N, b, h, w)."""
 
     @staticmethod
@@ -71,15 +71,17 @@ class _Down(Function):
         large, weight = ctx.saved_tensors
         by_large, by_weight, by_bias = _wanted(ctx)
         return (
-            _Up.apply(gradient, weight, None, ctx.stride, ctx.padding, large.shape[2:]) if by_large else None,
-            _Between.apply(large, gradient, weight.shape[2], ctx.stride, ctx.padding) if by_weight else None,
+            _TransposedConvolution.apply(gradient, weight, None, ctx.stride, ctx.padding, large.shape[2:])
+            if by_large
+            else None,
+            _WeightGradient.apply(large, gradient, weight.shape[2], ctx.stride, ctx.padding) if by_weight else None,
             gradient.sum((0, 2, 3)) if by_bias else None,
             None,
             None,
         )
 
 
-class _Up(Function):
+class _TransposedConvolution(Function):
     """Small maps (N, b, h, w), weight (b, a, k, k) -> large maps (N, a, *size)."""
 
     @staticmethod
@@ -88,15 +90,15 @@ class _Up(Function):
     ) -> Tensor:
         ctx.save_for_backward(small, weight)
         ctx.stride, ctx.padding = stride, padding
-        return _up(small, weight, bias, stride, padding, size)
+        return _transposed_convolution(small, weight, bias, stride, padding, size)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         small, weight = ctx.saved_tensors
         by_small, by_weight, by_bias = _wanted(ctx)
         return (
-            _Down.apply(gradient, weight, None, ctx.stride, ctx.padding) if by_small else None,
-            _Between.apply(gradient, small, weight.shape[2], ctx.stride, ctx.padding) if by_weight else None,
+            _Convolution.apply(gradient, weight, None, ctx.stride, ctx.padding) if by_small else None,
+            _WeightGradient.apply(gradient, small, weight.shape[2], ctx.stride, ctx.padding) if by_weight else None,
             gradient.sum((0, 2, 3)) if by_bias else None,
             None,
             None,
@@ -104,7 +106,9 @@ class _Up(Function):
         )
 
 
-def _up(small: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int, size: torch.Size) -> Tensor:
+def _transposed_convolution(
+    small: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int, size: torch.Size
+) -> Tensor:
     _, height, width = small.shape[1:]
     doubled = (stride, padding, *weight.shape[2:]) == (2, 1, 4, 4) and tuple(size) == (2 * height, 2 * width)
     if doubled and weight.shape[1] <= FEW_CHANNELS and small.device.type == "cpu":
@@ -130,7 +134,7 @@ def _by_phase(weight: Tensor) -> Tensor:
     return phases.view(4 * a, b, 3, 3).to(memory_format=torch.channels_last)
 
 
-class _Between(Function):
+class _WeightGradient(Function):
     """Large maps (N, a, H, W), small maps (N, b, h, w) -> the form's gradient by the weight (b, a, k, k)."""
 
     @staticmethod
@@ -158,10 +162,10 @@ class _Between(Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         large, small = ctx.saved_tensors
         return (
-            _Up.apply(small, gradient, None, ctx.stride, ctx.padding, large.shape[2:])
+            _TransposedConvolution.apply(small, gradient, None, ctx.stride, ctx.padding, large.shape[2:])
             if ctx.needs_input_grad[0]
             else None,
-            _Down.apply(large, gradient, None, ctx.stride, ctx.padding) if ctx.needs_input_grad[1] else None,
+            _Convolution.apply(large, gradient, None, ctx.stride, ctx.padding) if ctx.needs_input_grad[1] else None,
             None,
             None,
             None,

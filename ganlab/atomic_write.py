@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """Writes ``text`` beside its place and renames it. Raises OSError; the file is as it was then."""
     partial = path.with_name(f".{path.name}.partial")
     try:

@@ -17,7 +17,7 @@ class AveragePool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.fast:
             return F.avg_pool2d(x, 2)
-        pooled: Tensor = _Mean.apply(x)
+        pooled: Tensor = _AveragePool.apply(x)
         return pooled
 
 
@@ -28,7 +28,7 @@ class NearestUpsampling(nn.Module):
         return F.interpolate(x, scale_factor=2)
 
 
-class _Mean(Function):
+class _AveragePool(Function):
     """Linear, so its derivative needs nothing of its input. PyTorch's own second derivative hands zeros to it, and with
     them a whole backward pass through the network before it."""
 
@@ -38,11 +38,11 @@ class _Mean(Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        spread: Tensor = _Spread.apply(gradient)
+        spread: Tensor = _AveragePoolBackward.apply(gradient)
         return spread
 
 
-class _Spread(Function):
+class _AveragePoolBackward(Function):
     """The transpose of the mean: a quarter to each pixel."""
 
     @staticmethod
@@ -51,5 +51,5 @@ class _Spread(Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        mean: Tensor = _Mean.apply(gradient)
+        mean: Tensor = _AveragePool.apply(gradient)
         return mean

@@ -15,7 +15,7 @@ from ganlab.data.source import some
 from ganlab.data.stacked import Stacked
 from ganlab.data.toys import Mixture
 from ganlab.evaluation.features import Features, Reals
-from ganlab.evaluation.scores import Centres, Judge
+from ganlab.evaluation.scores import Centres, Evaluator
 
 Split = Literal["train", "held_out", "test"]
 
@@ -38,7 +38,7 @@ def rows_of(image_set: ImageSet, count: int, split: Split = "train") -> np.ndarr
     return some(rows, count, "scores") if count < len(rows) else rows
 
 
-def build_judge(
+def build_evaluator(
     settings: Settings,
     image_set: ImageSet,
     features: Features,
@@ -46,14 +46,14 @@ def build_judge(
     device: torch.device,
     split: Split = "train",
     learned: ImageSet | None = None,
-) -> Judge:
+) -> Evaluator:
     """A judge that compares with ``rows`` of the images, which are of the ``split``. A classifier learns from all that
     is trained on: of ``learned``, where that is another set. Raises UserError."""
     reals = reals_of(settings, image_set)
     centres = None
     if isinstance(settings.data, Mixture):
         centres = Centres(settings.data.centres, settings.data.std)
-    return Judge(
+    return Evaluator(
         replace(reals, rows=rows),
         features,
         device,
