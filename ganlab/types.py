@@ -1,7 +1,8 @@
-"""The contract: what the trainer hands to networks, losses and regularizers, and what it expects back.
+"""The interfaces between the trainer and its components: networks, losses, regularizers, augmentations, conditions.
 
-The trainer knows these types and nothing of any concrete component; a component knows these types and nothing of the
-trainer. Shapes: N images a batch, m of them judged together (packing; otherwise m = 1), n = N / m judged samples.
+The trainer imports these types and no concrete component; a component imports these types and nothing of the trainer.
+Shapes: a batch has N images. The discriminator takes m images together as one sample (packing, Lin et al. 2018;
+m = 1 without it), so it returns outputs for n = N / m samples.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ import torch
 from torch import Tensor
 
 Condition = Mapping[str, Tensor]
-"""What G and D are told besides the latent and the images: {} or ``labels`` (N,), or ``content`` and ``style``
-images."""
+"""The condition of each image, by name: {} without a condition, or ``labels`` (N,) of integers."""
 
 RandomStreams = Callable[[str], torch.Generator]
-"""Stream name -> its generator for the current update, seeded from (seed, stream, update) alone. A component takes the
-numbers of its images out of it with ``ganlab.random_numbers``, so that several ranks share what one would draw."""
+"""Maps the name of a random stream to its generator for the current update. Its seed depends on (seed, stream, update)
+alone. A component draws with ``ganlab.random_numbers``, so that several ranks together draw the numbers of one process.
+"""
 
 Values = Mapping[str, Tensor]
-"""TensorBoard tag -> scalar tensor, still on the device."""
+"""Scalar tensors on the device, by TensorBoard tag."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (N, C, H, W) in [-1, 1] with the condition that belongs to each."""
+    """Images (N, C, H, W) in [-1, 1], and the condition of each."""
 
     images: Tensor
     condition: Condition = field(default_factory=dict)
@@ -36,7 +37,8 @@ class Batch:
 
 @dataclass(frozen=True)
 class Generated:
-    """What G returns: images (N, C, H, W) in [-1, 1], and codes that some losses ask back (encoders, InfoGAN)."""
+    """The generator's output: images (N, C, H, W) in [-1, 1], and ``codes`` that a regularizer reconstructs (encoders,
+    InfoGAN)."""
 
     images: Tensor
     codes: Mapping[str, Tensor] = field(default_factory=dict)
@@ -44,8 +46,8 @@ class Generated:
 
 @dataclass(frozen=True)
 class DiscriminatorOutput:
-    """What D says. ``logits`` (n,), one per judged sample, before any sigmoid; further ``heads`` such as ``class``
-    (n, classes); ``features`` of its inner layers, first to last, where they were asked for."""
+    """The discriminator's output: ``logits`` (n,), one per sample and before any sigmoid; further ``heads`` by name,
+    such as ``class`` (n, classes); and ``features`` of its inner layers, first to last, if they were requested."""
 
     logits: Tensor
     heads: Mapping[str, Tensor] = field(default_factory=dict)
@@ -54,11 +56,12 @@ class DiscriminatorOutput:
 
 @dataclass(frozen=True)
 class Wiring:
-    """How labels reach the networks.
+    """How the networks take labels as input.
 
-    ``generator``: a ``one_hot`` or learned ``embedding`` of length ``embedding`` joined to the latent, or nothing
-    there (conditional norms may still tell G). ``discriminator``: ``one_hot`` planes or one learned ``plane`` beside
-    the image's channels, a ``projection`` added to the logit, or a ``class`` head that names the class itself.
+    ``generator``: a ``one_hot`` vector or a learned vector of length ``embedding`` is concatenated to the latent, or
+    ``none`` (conditional norms may still carry the label). ``discriminator``: ``one_hot`` planes or one learned
+    ``plane`` are concatenated to the image's channels, a ``projection`` is added to the logit, or a ``class`` head
+    predicts it.
     """
 
     generator: Literal["none", "one_hot", "embedding"] = "none"
@@ -68,8 +71,8 @@ class Wiring:
 
 @dataclass(frozen=True)
 class Shapes:
-    """What a network is built for: image (C, H, W), the latent's length, classes (0: no labels) and how they are
-    wired, and how many images D judges together."""
+    """The shapes that a network is built for: the image (C, H, W), the latent's length, the number of classes (0
+    without labels), how labels enter, and ``pack``, the number of images that D takes together as one sample."""
 
     image: tuple[int, int, int]
     latent: int
@@ -79,19 +82,20 @@ class Shapes:
 
 
 class Network(Protocol):
-    """What the trainer asks of both networks besides their forward pass."""
+    """The methods that the trainer calls on both networks, besides their forward pass."""
 
     def advance(self) -> None:
-        """Move what moves once per update of this network, however many passes it takes (spectral vectors)."""
+        """Updates the state that changes once per update of this network, whatever the number of forward passes: the
+        vectors of spectral norm's power iteration."""
 
     def statistics_frozen(self) -> AbstractContextManager[None]:
-        """A context in which running statistics stay as they are, so that the other network's update leaves none."""
+        """Returns a context in which forward passes leave running statistics unchanged."""
 
     def weights(self) -> Sequence[Tensor]:
-        """The weights that the layers apply, each as a matrix (out, in * k * k), with their graph."""
+        """Returns the weights that the layers apply, each as a matrix (out, in * k * k), differentiable."""
 
     def report(self) -> Values:
-        """What the network's parts want logged (spectral norm's σ), by tag below the network's name."""
+        """Returns scalars to log (such as spectral norm's σ), by tag below the network's name."""
 
 
 class Generator(Network, Protocol):
@@ -100,11 +104,11 @@ class Generator(Network, Protocol):
 
 class Discriminator(Network, Protocol):
     mixes_samples: bool
-    """Whether one judged sample's logit depends on the others in its batch (batch norm, minibatch statistics)."""
+    """Whether a sample's logit depends on the other samples of its batch (batch norm, minibatch statistics)."""
 
-    def forward_all(self, *parts: Batch, features: bool = False) -> list[DiscriminatorOutput]:
-        """One judgement per part. One pass where D mixes no samples; otherwise a pass each, so that batch statistics
-        are kept apart."""
+    def forward_all(self, *batches: Batch, features: bool = False) -> list[DiscriminatorOutput]:
+        """Returns one output per batch. The batches share one forward pass if D does not mix samples; otherwise each
+        has its own, so that their batch statistics stay separate."""
 
 
 # ---------------------------------------------------------------------------------------------------- losses, targets
@@ -112,7 +116,7 @@ class Discriminator(Network, Protocol):
 
 @dataclass(frozen=True)
 class TargetPair:
-    """What the loss wants D to say of reals and of fakes, as probabilities: a number, or one per judged sample (n,)."""
+    """The target probabilities of D for reals and for fakes: a number, or one per sample (n,)."""
 
     real: Tensor | float = 1.0
     fake: Tensor | float = 0.0
@@ -120,7 +124,7 @@ class TargetPair:
 
 @dataclass(frozen=True)
 class Recommended:
-    """What ``auto`` stands for with a loss, as its paper used it."""
+    """The values that ``auto`` resolves to for a loss, as its paper used them."""
 
     discriminator_norm: str
     n_critic: int
@@ -129,101 +133,101 @@ class Recommended:
 
 
 class Loss:
-    """Adversarial arithmetic on logits (n,), per judged sample. Subclasses are dataclasses: their fields are
-    settings."""
+    """An adversarial loss: the losses of D and of G per sample, from logits (n,). Subclasses are dataclasses whose
+    fields are settings."""
 
     has_targets: ClassVar[bool] = False
-    """Whether D is told probabilities (so that they can be smoothed)."""
+    """Whether D has target probabilities, which can be smoothed."""
     needs_real: ClassVar[bool] = False
-    """Whether G's update judges reals too (relativistic losses)."""
-    # Radford et al. 2016, section 4: what a loss starts from that says nothing else.
+    """Whether G's loss uses D's logits on reals too (relativistic losses)."""
+    # Radford et al. 2016, section 4: the default of a loss that recommends nothing else.
     recommended: ClassVar[Recommended] = Recommended("batch", n_critic=1, learning_rate=2e-4, betas=(0.5, 0.999))
 
     def discriminator(self, real: Tensor, fake: Tensor, targets: TargetPair) -> Tensor:
-        """D's loss (n,) from its logits on reals and fakes."""
-        raise TypeError(f"{type(self).__name__} does not say what D minimises")
+        """Returns D's loss (n,) from its logits (n,) on reals and on fakes."""
+        raise TypeError(f"{type(self).__name__} defines no discriminator loss")
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """G's loss (n,) from D's logits on fakes, and on reals where ``needs_real``."""
-        raise TypeError(f"{type(self).__name__} does not say what G minimises")
+        """Returns G's loss (n,) from D's logits on fakes, and on reals if ``needs_real``."""
+        raise TypeError(f"{type(self).__name__} defines no generator loss")
 
 
-# --------------------------------------------------------------------------------- latents, conditions, what D sees
+# ---------------------------------------------------------------------------------- latents, conditions, augmentation
 
 
 class Latent:
-    """A distribution of latents. Subclasses are dataclasses with ``dim`` among their fields."""
+    """A distribution of latents. Subclasses are dataclasses that have ``dim`` among their fields."""
 
     dim: int
 
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
-        """``count`` latents (count, dim) on the generator's device."""
-        raise TypeError(f"{type(self).__name__} does not say how it draws")
+        """Draws latents (count, dim) on the device of ``rng``."""
+        raise TypeError(f"{type(self).__name__} defines no draw")
 
     def sample(self, count: int, rng: torch.Generator) -> Tensor:
-        """As ``draw``, for pictures to look at and not for training: truncated where the setting says so."""
+        """Draws latents (count, dim) for sample images, not for training: truncated if the setting says so."""
         return self.draw(count, rng)
 
     def interpolate(self, start: Tensor, end: Tensor, share: float) -> Tensor:
-        """Latents (n, dim) that lie ``share`` of the way, 0 to 1, from ``start`` to ``end``: on the straight line,
-        unless that would leave where latents lie."""
+        """Interpolates from ``start`` to ``end``, both (n, dim), by ``share`` in [0, 1]: linearly, unless the line
+        would leave the distribution's support."""
         return start.lerp(end, share)
 
 
 class Conditioning:
-    """Chooses the condition of real and of fake images. Subclasses are dataclasses: their fields are settings."""
+    """Chooses the conditions of real and of generated images. Subclasses are dataclasses whose fields are settings."""
 
     needs_labels: ClassVar[bool] = False
     """Whether the data must have classes."""
 
     @property
     def wiring(self) -> Wiring:
-        """How the networks take the labels in."""
+        """How the networks take labels as input."""
         return Wiring()
 
     @property
     def by_norm(self) -> bool:
-        """Whether G is told by conditional norms alone."""
+        """Whether G receives the label through conditional norms alone."""
         return False
 
     def real_condition(self, condition: Condition) -> Condition:
-        """What D is told of real images, out of all that the data knows of them."""
-        raise TypeError(f"{type(self).__name__} does not say what D is told")
+        """Returns the condition that D receives with real images, from all that the data provides for them."""
+        raise TypeError(f"{type(self).__name__} defines no condition of real images")
 
     def fake_condition(self, count: int, classes: int, real: Condition, rng: torch.Generator) -> Condition:
-        """What G and D are told of ``count`` images to generate; ``real`` is what the data knows of this update's
-        reals."""
-        raise TypeError(f"{type(self).__name__} does not say what G is told")
+        """Returns the condition of ``count`` images to generate, for G and D. ``real`` is what the data provides for
+        the real images of this update."""
+        raise TypeError(f"{type(self).__name__} defines no condition of generated images")
 
     def grid_condition(self, count: int, classes: int, real: Condition) -> Condition:
-        """What G is told of ``count`` samples in a grid: the classes in order, as many of each."""
-        raise TypeError(f"{type(self).__name__} does not say what a grid shows")
+        """Returns the condition of ``count`` samples in a grid: the classes in order, equally many of each."""
+        raise TypeError(f"{type(self).__name__} defines no condition of a grid")
 
 
 class Augmentation:
-    """Changes what D sees, of real and fake images alike, and lets the gradient through in G's update (Zhao et al.
-    2020, Eq. 4 and 5). Subclasses are dataclasses: their fields are settings."""
+    """Augments the images that D receives, real and generated ones alike, differentiably, so that G's update passes
+    through it (Zhao et al. 2020, Eq. 4 and 5). Subclasses are dataclasses whose fields are settings."""
 
     def __call__(self, images: Tensor, rng: torch.Generator, progress: float | Tensor) -> Tensor:
-        """Images (N, C, H, W) in, the same shape out; ``progress`` is the share of training that is done, 0 to 1. In a
-        CUDA graph it is a scalar tensor, and reading it back as a number makes training run without graphs."""
-        raise TypeError(f"{type(self).__name__} does not say what it changes")
+        """Returns augmented images of the same shape (N, C, H, W). ``progress`` is the share of training that is done,
+        0 to 1. In a CUDA graph it is a scalar tensor; a component that reads it back as a number disables graphs."""
+        raise TypeError(f"{type(self).__name__} defines no augmentation")
 
 
 # ------------------------------------------------------------------------------------------------------- regularizers
 
 Need = Literal["real", "features", "real_gradient", "fake_gradient"]
-"""What a term wants computed in an update: ``real``, reals judged in G's update too; ``features`` of D's inner layers;
-``real_gradient`` / ``fake_gradient``, what D saw as a leaf that the logits can be differentiated by."""
+"""A quantity that a regularizer needs in an update: ``real``, D's output on reals in G's update; ``features`` of D's
+inner layers; ``real_gradient`` / ``fake_gradient``, D's input as a leaf, so that logits can be differentiated by it."""
 
 
 @dataclass(frozen=True)
 class Update:
-    """The facts of one update, computed once and shared by all its terms. A record, not a place for behaviour.
+    """The batches and outputs of one update, computed once and shared by all its regularizers.
 
-    ``real`` and ``fake`` are the batches before augmentation, ``seen_*`` what D saw of them after it, ``judged_*`` what
-    it said. In G's update ``real_output`` is None, and ``augmented_real`` not augmented, unless the loss or a term needs
-    reals; in D's update ``fake`` has no graph.
+    ``real`` and ``fake`` are the batches before augmentation, ``augmented_*`` after it, and ``*_output`` D's outputs on
+    them. In G's update ``real_output`` is None, and ``augmented_real`` is not augmented, unless the loss or a
+    regularizer needs reals. In D's update ``fake`` has no graph.
     """
 
     generator: Generator
@@ -237,34 +241,35 @@ class Update:
     real_output: DiscriminatorOutput | None
     fake_output: DiscriminatorOutput
     augment: Callable[[Batch, str], Batch]
-    """What D would see of a batch under another stream name: a second view, for consistency terms."""
+    """Augments a batch with the random numbers of another stream name: a second view, for consistency regularizers."""
     targets: TargetPair
-    """What D is asked to say in its update; heads of its own may be smoothed by it. Hard in G's update."""
+    """D's target probabilities in this update: smoothed in D's update, hard in G's. Heads of D may use them too."""
     rngs: RandomStreams
     progress: float | Tensor
-    """Share of the training's steps that are done, 0 to 1; in a CUDA graph a scalar tensor."""
+    """The share of the training's steps that are done, 0 to 1. In a CUDA graph it is a scalar tensor."""
 
 
 class Regularizer:
-    """An extra term of D's or G's loss. Subclasses are dataclasses with ``weight`` and ``interval`` among their fields.
+    """A regularizer: an additional term of D's or G's loss. Subclasses are dataclasses that have ``weight`` and
+    ``interval`` among their fields.
 
-    A term that is due every ``interval`` updates counts ``weight * interval`` then (lazy regularization, Karras et al.
-    2020, StyleGAN2, appendix B); the trainer does that in one place.
+    A regularizer that is computed every ``interval`` updates is multiplied by ``weight * interval`` then (lazy
+    regularization, Karras et al. 2020, StyleGAN2, appendix B). The trainer does that in one place.
     """
 
     weight: float
     interval: int
     has_targets: ClassVar[bool] = False
-    """Whether the term asks for probabilities that ``Update.targets`` may smooth."""
+    """Whether it uses target probabilities, which ``Update.targets`` may smooth."""
     per_sample: ClassVar[bool] = False
-    """Whether the term is defined for each sample alone, so that a D that mixes samples falsifies it."""
+    """Whether it is defined for each sample alone, so that it is wrong for a D that mixes samples."""
     discriminator_needs: ClassVar[frozenset[Need]] = frozenset()
     generator_needs: ClassVar[frozenset[Need]] = frozenset()
 
     def discriminator(self, update: Update) -> Tensor | None:
-        """The term in D's update, unweighted, a scalar; None where it has none."""
+        """Returns the term of D's loss, an unweighted scalar, or None if there is none."""
         return None
 
     def generator(self, update: Update) -> Tensor | None:
-        """The term in G's update, unweighted, a scalar; None where it has none."""
+        """Returns the term of G's loss, an unweighted scalar, or None if there is none."""
         return None

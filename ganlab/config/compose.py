@@ -298,7 +298,7 @@ def _refuse_terms_named_twice(chosen: Sequence[tuple[str, str, str]]) -> None:
             others = ",".join(other for other in listed if other != regularizer)
             instead = f"type regularizer=[{others}]" if others else "leave it out"
             problems.append(
-                f"regularizer=[{','.join(listed)}] with {by[0]}, which brings {regularizer} along already; {instead}, and "
+                f"regularizer=[{','.join(listed)}] with {by[0]}, which adds {regularizer} already; {instead}, and "
                 f"type regularizer.{regularizer}.weight=… for another weight"
             )
         elif listed.count(regularizer) > 1:

@@ -2,8 +2,8 @@
 
 A step of small networks is hundreds of short kernels, and a GPU waits for the host to launch them. A graph launches
 them at once. It repeats exactly what was recorded, so whatever differs from step to step must lie in memory that the
-host fills before each replay: ``StepInputs`` names it all. What a component of somebody's own decides by other means, such
-as Python's ``random`` or a count of its calls, would stay as it was recorded.
+host fills before each replay: ``StepInputs`` names it all. What a component of somebody's own decides by other means,
+such as Python's ``random`` or a count of its calls, would stay as it was recorded.
 """
 
 from __future__ import annotations

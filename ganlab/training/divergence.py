@@ -1,4 +1,4 @@
-"""What is done about updates that are not finite. None of them reaches the weights, whatever the policy."""
+"""Policies for updates that are not finite. Whatever the policy, no such update reaches the weights."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Action = Literal["go on", "stop", "go back"]
 
 
 class Divergence:
-    """Subclasses are dataclasses: their fields are settings."""
+    """A divergence policy. Subclasses are dataclasses whose fields are settings."""
 
     rate: float = 1.0
-    """What the learning rates are multiplied by when training goes back to a checkpoint."""
+    """The factor of both learning rates when training goes back to a checkpoint."""
     rolls_back: bool = False
-    """Whether it may, so that there must be a checkpoint to go back to from the first step on."""
+    """Whether training may go back, so that a checkpoint is needed from the first step on."""
 
     def action(self, stuck: int, rollbacks: int) -> Action:
-        """What to do about a network whose updates were all left out for ``stuck`` steps, in a training that has gone
-        back ``rollbacks`` times."""
-        raise TypeError(f"{type(self).__name__} does not say what to do about divergence")
+        """Returns the action for a network whose updates were all left out for ``stuck`` steps, in a training that has
+        gone back ``rollbacks`` times."""
+        raise TypeError(f"{type(self).__name__} defines no action")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Whether D learns its images by heart: what it says of some that it never trains on, beside as many that it does."""
+"""D's mean logit on held-out images beside training images, which shows whether D overfits."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from ganlab.types import Batch
 
 
 def enough_held_out(gan: GAN, count: int, batch: int) -> bool:
-    """Whether D can judge ``count`` images as it judges a ``batch`` in its update: a pack at least, and where it
-    compares samples a whole batch, for a smaller one looks different to it."""
+    """Whether ``count`` images are enough for D to process them as in its update: at least one pack, and a full
+    ``batch`` if D mixes samples, since the batch's size changes its logits then."""
     return count >= (batch if gan.discriminator.mixes_samples else gan.pack)
 
 
 def held_out_logits(
     gan: GAN, feed: Feed, step: int, batch: int, context: UpdateContext, ranks: Ranks = ALONE
 ) -> dict[str, float]:
-    """D's mean logit on at most a ``batch`` of held-out images, and on as many that it trains on: less on the former
-    where it knows the latter by heart. Nothing where there are not enough of them. Of several ranks each judges its
-    part, as in D's update."""
-    unseen = feed.held_out(batch, step)
-    if unseen is None or not enough_held_out(gan, len(unseen.images), batch):
+    """Returns D's mean logits on up to a ``batch`` of held-out images and on as many training images, by tag: D
+    overfits if the former is lower. Returns nothing if there are not enough images. Each rank processes its share of
+    them."""
+    held_out = feed.held_out(batch, step)
+    if held_out is None or not enough_held_out(gan, len(held_out.images), batch):
         return {}
-    count = len(unseen.images)
+    count = len(held_out.images)
     if ranks.count > 1:
         count -= count % (ranks.count * gan.pack)
         if not count:
             return {}
-    # At the same moment and in as large a batch: what D says moves from step to step, and with it both.
+    # At the same step and with the same batch size: D's logits change from step to step, and both with them.
     shard = Shard(ranks.rank, ranks.count, gan.pack)
-    known = feed.trained_on(count, step)
+    trained = feed.trained_on(count, step)
     return ranks.means(
         {
-            "discriminator/held_out": float(mean_logit(gan, _rank_share(unseen, count, shard), context)),
-            "discriminator/trained_on": float(mean_logit(gan, _rank_share(known, count, shard), context)),
+            "discriminator/held_out": float(mean_logit(gan, _rank_share(held_out, count, shard), context)),
+            "discriminator/trained_on": float(mean_logit(gan, _rank_share(trained, count, shard), context)),
         }
     )
 

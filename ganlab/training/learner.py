@@ -69,7 +69,7 @@ class Learner:
             self.average.hold_share(device)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def parameters_frozen(self) -> Iterator[None]:
         """The network without parameter gradients: the other network learns through it."""
         learning = [parameter for parameter in self.parameters if parameter.requires_grad]
         for parameter in learning:

@@ -1,4 +1,4 @@
-"""Sums of what the updates report, which wait on the device until they are asked for."""
+"""Running means of the values that updates report, kept on the device until they are read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ganlab.types import Values
 
 
 class Meter:
-    """Sums values by tag, and gives their means."""
+    """Accumulates values by tag, and computes their means."""
 
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}

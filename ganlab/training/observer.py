@@ -1,9 +1,9 @@
-"""What the trainer tells whoever watches it. It knows nothing of TensorBoard, bars or files."""
+"""The interface of observers, which the trainer notifies of steps, values, samples and scores."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,11 +17,11 @@ log = logging.getLogger("ganlab")
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Images (N, C, H, W) in [-1, 1] on the CPU by name: ``real`` (once), ``generator``, and ``average`` where one is
-    kept. ``columns`` of a grid where they are ordered by class.
+    """Sample images (N, C, H, W) in [-1, 1] on the CPU, by name: ``real`` (once), ``generator``, and ``average`` if G's
+    weights are averaged. ``columns`` is the number of columns of their grid if they are ordered by class.
 
-    Where images are points of the plane (2, 1, 1), ``real`` is there every time, and ``levels`` are D's logits on a
-    square lattice over [-1.5, 1.5]², rows from bottom to top; None where D judges them by their label.
+    If the images are points of the plane (2, 1, 1), ``real`` is there every time, and ``levels`` holds D's logits on a
+    square lattice over [-1.5, 1.5]², rows from bottom to top; it is None if D's logit depends on a label.
     """
 
     images: Mapping[str, Tensor]
@@ -35,7 +35,7 @@ class Samples:
 
 
 class Scores(Protocol):
-    """Numbers and what they mean; ``id`` is a short name of that, and numbers with different ones do not compare."""
+    """Scores and their meaning. ``id`` is a short hash of the meaning: scores with different ids are not comparable."""
 
     @property
     def values(self) -> Mapping[str, float]: ...
@@ -44,49 +44,57 @@ class Scores(Protocol):
     def id(self) -> str: ...
 
     def row(self) -> dict[str, Any]:
-        """All of it, as plain values for a file."""
+        """Returns scores and meaning as plain values, one row of a file."""
 
 
 class Observer:
-    """Subclasses take what they care for. All are called between steps."""
+    """An observer of a training run. Subclasses override the methods that they use; the trainer calls them between
+    steps, on rank 0 alone.
+
+    When training goes back to an earlier step (``divergence=rollback``, or a resume from an older checkpoint), the
+    trainer calls ``rolled_back``: an observer then discards everything that it recorded for later steps.
+    """
 
     def started(self, step: int, steps: int) -> None:
-        """Training begins, or goes on after ``step`` of ``steps``."""
+        """Called once before the first step of this process, with ``step`` of ``steps`` steps done already."""
 
     def stepped(self, step: int) -> None:
-        """One more G update is done. Called at every step: nothing may be read from the device here."""
+        """Called after each step. Reading from the device here would slow down every step."""
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
-        """Means over the steps since the last call, by TensorBoard tag."""
+        """Called every ``logging.every`` steps with means over the steps since the last call, by TensorBoard tag."""
 
     def sampled(self, step: int, samples: Samples) -> None:
-        """Pictures of how far G has come."""
+        """Called every ``logging.samples_every`` steps, and at step 0, with sample images."""
 
     def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
-        """How good samples are by now. ``best``: the leading ``score``, its ``step``, and ``left``, the step at which
-        the run had got worse by more than a set factor, or None."""
+        """Called with the scores of the present samples. ``best`` holds the best ``score``, its ``step``, and ``left``,
+        the step at which the score had become worse by more than a set factor, or None."""
 
     def rolled_back(self, step: int) -> None:
-        """Training went back to ``step``: what was told of later ones did not happen."""
+        """Called when training has gone back to ``step``. Everything recorded for later steps must be discarded."""
 
     def flush(self) -> None:
-        """A checkpoint follows: what was told so far must be on the disk."""
+        """Called before a checkpoint is written: everything recorded so far must be on the disk when it returns."""
 
     def closed(self) -> None:
-        """Training is over, one way or another."""
+        """Called once when training ends, also after an error."""
 
 
 class Observers:
-    """Those who watch a run. A file that one of them cannot write, on a full disk, ends no training: that is told in a
-    note, once until it can write again."""
+    """The observers of a run. An observer that cannot write its file, for example on a full disk, does not end
+    training: a note reports it, once until it can write again."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
-        self.observers = observers
+        self._observers = observers
         self._failing: set[int] = set()
 
+    def __iter__(self) -> Iterator[Observer]:
+        return iter(self._observers)
+
     def notify(self, notification: Callable[[Observer], None]) -> None:
-        """Gives each of them the ``news``."""
-        for observer in self.observers:
+        """Calls ``notification`` with each observer, and reports an OSError in a note."""
+        for observer in self._observers:
             try:
                 notification(observer)
             except OSError as error:

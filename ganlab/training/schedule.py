@@ -1,4 +1,4 @@
-"""Who is updated when: a pure function of the step."""
+"""Schedules of updates: which network is updated when, as a pure function of the step."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ganlab.types import Regularizer
 
 @dataclass(frozen=True)
 class Plan:
-    """One step: the terms due in each of its D updates, one set per update, and those due in its G update; in how many
-    parts a batch is taken; and how many batches of images G makes in its own update."""
+    """The plan of one step: the regularizers due in each D update, one set per update, and those due in the G update;
+    the number of microbatches of a batch; and the size of G's batch as a multiple of ``batch_size``."""
 
     discriminator: tuple[frozenset[str], ...]
     generator: frozenset[str]
@@ -22,15 +22,15 @@ class Plan:
 
 
 class Schedule:
-    """Subclasses are dataclasses: their fields are settings."""
+    """A schedule of updates. Subclasses are dataclasses whose fields are settings."""
 
     def plan(self, step: int, regularizers: Mapping[str, Regularizer]) -> Plan:
-        """The plan of the step that follows ``step`` finished ones."""
-        raise TypeError(f"{type(self).__name__} makes no plan")
+        """Returns the plan of the step that follows ``step`` finished steps."""
+        raise TypeError(f"{type(self).__name__} defines no plan")
 
     def top_share(self, progress: float) -> float:
-        """The share of G's images, those that D takes for the most real, that G learns from at ``progress`` of
-        training. A number beside the plan: it may change at every step."""
+        """Returns the share of G's images, those with the largest logits, that G learns from at ``progress`` of
+        training. It is no part of the plan, since it may change at every step."""
         return 1.0
 
 

@@ -19,8 +19,8 @@ from ganlab.types import Batch, Values
 
 
 class Stepper:
-    """Takes the steps of a training of ``steps``, each of which follows from (seed, step) and the weights alone.
-    ``obstacles`` say why there are no CUDA graphs where somebody might expect them."""
+    """Runs single steps of a training of ``steps`` steps. A step depends on (seed, step) and the weights alone.
+    ``obstacles`` holds notes that explain why CUDA graphs are not used."""
 
     def __init__(
         self,
@@ -42,13 +42,14 @@ class Stepper:
         self.graphs, self.obstacles = graphs(discriminator, generator, machine)
 
     def plan(self, step: int) -> Plan:
-        """What is due in a step."""
+        """Returns the plan of a step."""
         return self.schedule.plan(step, self.gan.regularizers)
 
-    def take(self, step: int) -> list[Values]:
-        """What each update of a step reports; on a GPU a step is recorded once for each plan, and then replayed."""
-        plan, inputs = self.plan(step), self._outside(step)
-        # Dropout draws from PyTorch's global stream; seeded here, it too follows from (seed, step) alone.
+    def run(self, step: int) -> list[Values]:
+        """Runs one step, and returns what each of its updates reports. On a GPU the step is recorded once for each
+        plan, and replayed afterwards."""
+        plan, inputs = self.plan(step), self._inputs(step)
+        # Dropout draws from PyTorch's global generator; seeded here, it too depends on (seed, step) alone.
         torch.manual_seed(inputs.networks)
         if self.graphs:
             return self.graphs.step(plan, inputs, updates=self._updates)
@@ -57,41 +58,40 @@ class Stepper:
     def context(
         self, step: int, due: frozenset[str], network: str, number: int, microbatches: int = 1
     ) -> UpdateContext:
-        """When an update happens that is no part of a step's own, or by itself."""
-        return self._moment(self._outside(step), due, network, number, microbatches)
+        """Returns the context of an update outside the steps of training, such as for held-out images."""
+        return self._context(self._inputs(step), due, network, number, microbatches)
 
     def _updates(self, plan: Plan, inputs: StepInputs) -> list[Values]:
-        """All that differs from step to step comes from ``outside``."""
+        """Runs the updates of a plan. All that differs from step to step comes from ``inputs``."""
         reports: list[Values] = []
         real: Batch | None = None
         for number, due in enumerate(plan.discriminator):
-            context = self._moment(inputs, due, "discriminator", number, plan.microbatches)
+            context = self._context(inputs, due, "discriminator", number, plan.microbatches)
             real = inputs.real(None)
             reports.append(update_discriminator(self.gan, self.discriminator, real, context))
-        # G's update meets the reals of the last D update, or as many as it has fakes where it compares the two.
+        # G's update uses the reals of the last D update, or as many as it has fakes if it compares the two.
         count = self.feed.batch_size * plan.generator_factor
         own = count // self.ranks.count
         if real is None or (own != len(real.images) and needs_real(self.gan, plan.generator)):
             real = inputs.real(count)
-        context = self._moment(inputs, plan.generator, "generator", 0, plan.microbatches)
+        context = self._context(inputs, plan.generator, "generator", 0, plan.microbatches)
         reports.append(update_generator(self.gan, self.generator, self.discriminator, real, context, own))
         return reports
 
-    def _moment(
+    def _context(
         self, inputs: StepInputs, due: frozenset[str], network: str, number: int, microbatches: int
     ) -> UpdateContext:
         rngs = partial(inputs.rngs, network, number)
         return UpdateContext(due, rngs, inputs.progress, microbatches, inputs.top_share)
 
-    def _outside(self, step: int) -> StepInputs:
+    def _inputs(self, step: int) -> StepInputs:
         def seed(network: str, number: int, stream: str) -> int:
             return random_streams.derive(self.seed, f"{network}/{stream}", step, number)
 
         def rngs(network: str, number: int, stream: str) -> torch.Generator:
             return random_numbers.generator(seed(network, number, stream), self.machine.device, self.shard)
 
-        # Dropout alone is not drawn for the whole batch: each rank has a stream of its own, the first that of a run
-        # without others.
+        # Dropout alone is not drawn for the global batch: each rank has its own stream, and rank 0 that of one process.
         rank = [self.ranks.rank] if self.ranks.rank else []
         networks, progress = random_streams.derive(self.seed, "networks", step, *rank), step / self.steps
         return StepInputs(self.feed.next, seed, rngs, networks, progress, self.schedule.top_share(progress))

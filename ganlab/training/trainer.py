@@ -1,4 +1,4 @@
-"""The loop: steps, and what happens between them."""
+"""The training loop: steps, and logging, samples, scores and checkpoints between them."""
 
 from __future__ import annotations
 
@@ -37,11 +37,10 @@ class Logging:
 
 
 class Trainer:
-    """Trains for all steps of ``stepper``. ``header`` is stored with every checkpoint: the settings that rebuild all
-    this.
+    """Runs all steps of ``stepper``. ``header`` is stored in every checkpoint: the settings that rebuild the trainer.
 
-    Of several ranks all run the same steps, each on its part of every batch; only the first draws samples, has them
-    scored and saves.
+    With several ranks all run the same steps, each on its share of every batch; rank 0 alone draws samples, scores them
+    and writes files.
     """
 
     def __init__(
@@ -76,14 +75,14 @@ class Trainer:
 
     @property
     def gan(self) -> GAN:
-        """What is played, as the steps have it."""
+        """The components of the GAN."""
         return self.stepper.gan
 
     # ------------------------------------------------------------------------------------------------------- the loop
 
     def train_step(self) -> None:
         """The D updates of the plan, then one G update."""
-        for values in self.stepper.take(self.step):
+        for values in self.stepper.run(self.step):
             self.meter.add(values)
         self.step += 1
 
@@ -95,7 +94,7 @@ class Trainer:
         try:
             if self.ranks.first:
                 self.checkpoints.begin()
-            for observer in self.observers.observers:
+            for observer in self.observers:
                 observer.started(self.step, self.steps)
             self._loop()
         except RuntimeError as error:

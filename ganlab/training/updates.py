@@ -1,4 +1,4 @@
-"""The two updates of a GAN. Everything comes in as an argument, and nothing is read back from the device."""
+"""The two updates of a GAN, as functions of their arguments. Nothing is read back from the device."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TargetSetting(Protocol):
 
 @dataclass(frozen=True)
 class GAN:
-    """What both updates are played with; it stays the same for a whole run."""
+    """The components of a GAN that both updates use. They stay the same for a whole run."""
 
     generator: Generator
     discriminator: Discriminator
@@ -56,9 +56,11 @@ class GAN:
 
 @dataclass(frozen=True)
 class UpdateContext:
-    """When an update happens: which terms are due, its random streams, the share of training that is done, in how many
-    parts the batch is taken, and the share of its images that G learns from. Shares that move are scalar tensors in a
-    CUDA graph, which is recorded once and replayed at other moments."""
+    """The facts of one update besides its data: the regularizers that are due, its random streams, the share of
+    training that is done, the number of microbatches, and the share of its images that G learns from (top-k).
+
+    In a CUDA graph, which is recorded once and replayed at later steps, the shares are scalar tensors.
+    """
 
     due: frozenset[str]
     rngs: RandomStreams
@@ -69,7 +71,7 @@ class UpdateContext:
 
 @dataclass(frozen=True)
 class Microbatch:
-    """A part of a batch: its reals, and what its fakes are made from."""
+    """One microbatch: its reals, and the latents and conditions of its fakes."""
 
     real: Batch
     latent: Tensor
@@ -78,7 +80,7 @@ class Microbatch:
 
 
 def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: UpdateContext) -> Values:
-    """One update of D on reals (N, C, H, W) and as many fresh fakes; G stays as it is, buffers too."""
+    """Updates D on reals (N, C, H, W) and as many new fakes. G's parameters and buffers stay unchanged."""
     regularizers, needs = _due(gan, context, lambda regularizer: regularizer.discriminator_needs)
     gan.discriminator.advance()
     reports: list[Values] = []
@@ -116,13 +118,13 @@ def update_generator(
     context: UpdateContext,
     count: int | None = None,
 ) -> Values:
-    """One update of G on ``count`` fakes (as many as there are reals, unless told) through D, whose learner is
-    ``judge``; D's parameters and buffers stay as they are."""
+    """Updates G on ``count`` fakes (by default as many as there are reals) through D, whose learner is
+    ``discriminator_learner``. D's parameters and buffers stay unchanged."""
     regularizers, needs = _due(gan, context, lambda regularizer: regularizer.generator_needs)
     use_real = needs_real(gan, context.due)
     gan.generator.advance()
     reports: list[Values] = []
-    with discriminator_learner.held(), gan.discriminator.statistics_frozen():
+    with discriminator_learner.parameters_frozen(), gan.discriminator.statistics_frozen():
         for microbatch in _microbatches(gan, real, count or len(real.images), context):
             with gan.autocast():
                 fakes = gan.generator(microbatch.latent, microbatch.condition)
@@ -142,20 +144,20 @@ def update_generator(
 
 @torch.no_grad()
 def mean_logit(gan: GAN, real: Batch, context: UpdateContext) -> Tensor:
-    """D's mean logit, a scalar, on reals apart from its update, seen and normalized as in it; nothing is changed by it.
-    As many are judged as are whole packs."""
+    """Returns D's mean logit, a scalar, on reals, augmented and normalized as in D's update, which changes no state.
+    Images that do not fill a pack are left out."""
     count = len(real.images) - len(real.images) % gan.pack
     images = real.images[:count]
     for name, augment in gan.augmentations.items():
         images = augment(images, context.rngs(f"{name}/real"), context.progress)
-    told = gan.condition.real_condition({key: value[:count] for key, value in real.condition.items()})
+    condition = gan.condition.real_condition({key: value[:count] for key, value in real.condition.items()})
     with gan.autocast(), gan.discriminator.statistics_frozen():
-        (judged,) = gan.discriminator.forward_all(Batch(images, told))
-    return judged.logits.float().mean()
+        (output,) = gan.discriminator.forward_all(Batch(images, condition))
+    return output.logits.float().mean()
 
 
 def needs_real(gan: GAN, due: frozenset[str]) -> bool:
-    """Whether G's update looks at reals when these terms are due."""
+    """Whether G's update uses reals if these regularizers are due."""
     return gan.loss.needs_real or any("real" in gan.regularizers[name].generator_needs for name in due)
 
 
@@ -167,8 +169,8 @@ def _due(
 
 
 def _microbatches(gan: GAN, real: Batch, count: int, context: UpdateContext) -> Iterator[Microbatch]:
-    """What the parts of an update are made from. Latents and conditions are drawn for all of it at once, so that they
-    do not depend on the number of parts."""
+    """Yields the microbatches of an update. Latents and conditions are drawn for the whole batch at once, so that they
+    do not depend on the number of microbatches."""
     latent = gan.latent.draw(count, context.rngs("latent"))
     condition = gan.condition.fake_condition(count, gan.classes, real.condition, context.rngs("condition"))
     if context.microbatches == 1:
@@ -199,13 +201,13 @@ def _forward(
     use_real: bool,
     smoothed: bool = False,
 ) -> Update:
-    """What D sees of reals and fakes, what it says of them, and all that the terms may ask about."""
+    """Augments reals and fakes, runs D on them, and returns all that the regularizers of the update use."""
 
     def augment(batch: Batch, view: str) -> Batch:
         images = batch.images
         for name, augment in gan.augmentations.items():
             images = augment(images, microbatch.rngs(f"{name}/{view}"), context.progress)
-        # A leaf where a term differentiates D by what it saw, so that no second pass is needed.
+        # A leaf if a regularizer differentiates D by its input, so that no second forward pass is needed.
         leaf = f"{view}_gradient" in needs and not images.requires_grad
         return Batch(images.detach().requires_grad_() if leaf else images, batch.condition)
 
@@ -213,11 +215,11 @@ def _forward(
     real = Batch(microbatch.real.images, gan.condition.real_condition(microbatch.real.condition))
     augmented_real = augment(real, "real") if use_real else real
     augmented_fake = augment(fake, "fake")
-    microbatches = (augmented_real, augmented_fake) if use_real else (augmented_fake,)
+    batches = (augmented_real, augmented_fake) if use_real else (augmented_fake,)
     differentiated = needs & {"real_gradient", "fake_gradient"}
     with not_in_half(fake.images.device.type) if differentiated else nullcontext():
-        judgements = gan.discriminator.forward_all(*microbatches, features="features" in needs)
-    fake_output = judgements[-1]
+        outputs = gan.discriminator.forward_all(*batches, features="features" in needs)
+    fake_output = outputs[-1]
     return Update(
         generator=gan.generator,
         discriminator=gan.discriminator,
@@ -227,19 +229,19 @@ def _forward(
         codes=generated.codes,
         augmented_real=augmented_real,
         augmented_fake=augmented_fake,
-        real_output=judgements[0] if use_real else None,
+        real_output=outputs[0] if use_real else None,
         fake_output=fake_output,
         augment=augment,
         targets=gan.targets.draw(len(fake_output.logits), microbatch.rngs) if smoothed else TargetPair(),
-        rngs=lambda stream: microbatch.rngs(f"term/{stream}"),  # never the stream of the fakes themselves
+        rngs=lambda stream: microbatch.rngs(f"term/{stream}"),  # never a stream of the fakes themselves
         progress=context.progress,
     )
 
 
 def _top_mean(losses: Tensor, logits: Tensor, share: float | Tensor) -> Tensor:
-    """Mean of G's losses (n,) over the ``share`` of samples that D takes for the most real. Sinha et al. 2020, Eq. 3;
-    a mask and not a shorter batch, so that the shapes stay. Of several ranks, over that share of all their samples, if
-    the ranks' results are averaged."""
+    """Returns the mean of G's losses (n,) over the ``share`` of samples with the largest logits. Sinha et al. 2020, Eq.
+    3; with a mask instead of a shorter batch, so that shapes stay constant. With several ranks the share is one of the
+    global batch; the mean over the ranks of what they return is the result."""
     if not isinstance(share, Tensor) and share >= 1:
         return losses.mean()
     everyone, own = global_batch(logits)
@@ -257,8 +259,8 @@ def _top_mean(losses: Tensor, logits: Tensor, share: float | Tensor) -> Tensor:
 def _add(
     adversarial: Tensor, regularizers: Mapping[str, Regularizer], values: Mapping[str, Tensor | None]
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss with its terms, each weight × interval (a lazy term makes up for the updates it was not due in), and the
-    terms' own values."""
+    """Returns the total loss, with each regularizer times weight × interval (lazy regularization), and the
+    regularizers' unweighted values."""
     counted = {name: value for name, value in values.items() if value is not None}
     total = adversarial
     for name, value in counted.items():
@@ -267,7 +269,7 @@ def _add(
 
 
 def _tagged(network: str, reports: Sequence[Values]) -> dict[str, Tensor]:
-    """The means over the parts of a batch."""
+    """Returns the reported values by tag, averaged over the microbatches."""
     if len(reports) == 1:
         return {f"{network}/{name}": value.detach() for name, value in reports[0].items()}
     return {

@@ -74,7 +74,7 @@ def test_weights_are_clipped_after_each_update() -> None:
 def test_held_parameters_get_no_gradient() -> None:
     one = learner()
     x = torch.ones(4, 3, requires_grad=True)
-    with one.held():
+    with one.parameters_frozen():
         one.network(x).sum().backward()
     assert x.grad is not None
     assert all(parameter.grad is None and parameter.requires_grad for parameter in one.parameters)

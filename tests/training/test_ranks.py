@@ -91,7 +91,7 @@ def found_after_training(folder: Path, **changes: Any) -> dict[str, Any]:
         "values": trainer.meter.read(trainer.ranks),
         "drawn": trainer.feed.drawn,
         "fingerprints": [trainer.generator.fingerprint(), trainer.discriminator.fingerprint()],
-        "dropout": trainer.stepper._outside(trainer.step).networks,
+        "dropout": trainer.stepper._inputs(trainer.step).networks,
     }  # fmt: skip
 
 
@@ -201,7 +201,7 @@ def whole_run(rank: int, folder: Path) -> dict[str, Any]:
 
             return told
 
-    stopping.audience.observers = [Stop()]  # type: ignore[list-item]
+    stopping.observers._observers = [Stop()]  # type: ignore[list-item]
     stopping.run()
     found["stopped"] = stopping.step
 
@@ -219,7 +219,7 @@ def whole_run(rank: int, folder: Path) -> dict[str, Any]:
 
         stop_at_2 = Stop()
         stop_at_2.whom, stop_at_2.step = full, 2
-        full.audience.observers = [stop_at_2]  # type: ignore[list-item]
+        full.observers._observers = [stop_at_2]  # type: ignore[list-item]
         with mock.patch("ganlab.training.checkpoint.write", write):
             try:
                 full.run()
