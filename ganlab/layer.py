@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -95,6 +95,9 @@ class UninitializedNetwork:
 
 class Initializer:
     """Initializes the layers of one network in place. Subclasses are dataclasses whose fields are settings."""
+
+    undoes_scale: ClassVar[bool] = False
+    """Whether it divides by the constant of the layer's parametrization, so that it fits every parametrization."""
 
     def check(self) -> None:
         """Checks that the files which it reads exist, before a network is built. Raises UserError if one does not."""

@@ -138,6 +138,8 @@ class Loss:
 
     has_targets: ClassVar[bool] = False
     """Whether D has target probabilities, which can be smoothed."""
+    needs_lipschitz: ClassVar[bool] = False
+    """Whether the loss is bounded only for a Lipschitz-continuous D (Wasserstein losses)."""
     needs_real: ClassVar[bool] = False
     """Whether G's loss uses D's logits on reals too (relativistic losses)."""
     # Radford et al. 2016, section 4: the default of a loss that recommends nothing else.
@@ -261,6 +263,10 @@ class Regularizer:
     interval: int
     has_targets: ClassVar[bool] = False
     """Whether it uses target probabilities, which ``Update.targets`` may smooth."""
+    trains_head: ClassVar[str | None] = None
+    """The head of D that it trains, such as ``class``; it needs a condition that gives D this head."""
+    penalizes_weights: ClassVar[bool] = False
+    """Whether it penalizes the size of D's weights, so that it needs weights whose size matters."""
     per_sample: ClassVar[bool] = False
     """Whether it is defined for each sample alone, so that it is wrong for a D that mixes samples."""
     discriminator_needs: ClassVar[frozenset[Need]] = frozenset()

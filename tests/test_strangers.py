@@ -128,10 +128,10 @@ def test_a_parametrizations_tensors_of_another_size(trained_run: Callable[..., P
     with pytest.raises(UserError, match="do not fit its settings"):
         ganlab.load(file)
     settings = tiny(init={"generator": {"name": "pretrained", "path": str(file)}}).settings
-    from ganlab.config.build import build_generator, start
+    from ganlab.config.build import build_generator, initialize_network
 
     with pytest.raises(UserError, match="cannot be told from what is in the file") as told:
-        start(build_generator(settings), "generator", settings)
+        initialize_network(build_generator(settings), "generator", settings)
     assert "\n" not in str(told.value)
 
 

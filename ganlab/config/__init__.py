@@ -35,7 +35,7 @@ def configure(plain: Mapping[str, Any], suggestions: Mapping[str, str] | None = 
     """The configuration that ``plain`` describes. Raises Refused with everything that is wrong in it, CannotCombine
     where every setting is well formed alone."""
     settings, chosen = auto.resolve(parse(Settings, plain, suggestions))
-    findings = rules.judge(settings)
+    findings = rules.check(settings)
     if findings.refusals:
         raise CannotCombine(findings.refusals)
     return Configuration(settings, chosen, tuple(findings.warnings))

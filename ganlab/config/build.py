@@ -1,4 +1,4 @@
-"""Settings in, a trainer out."""
+"""Builds networks and the trainer from resolved settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ganlab.networks import (
 )
 from ganlab.networks.base import NetworkModule
 from ganlab.random_numbers import Shard
-from ganlab.ranks import here
+from ganlab.ranks import Ranks, here
 from ganlab.training.averaging import Average
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import Machine
@@ -40,8 +40,8 @@ from ganlab.types import Batch, Shapes
 
 
 def build_generator(settings: Settings, shapes: Shapes | None = None) -> GeneratorModule:
-    """G with PyTorch's own weights, for ``shapes``, or those that the data has. Raises ValueError where its parts do
-    not fit the images."""
+    """Builds G, with PyTorch's default weights, for ``shapes`` or the shapes of the data. Raises ValueError if its
+    parts do not fit the images."""
     norm = settings.norm.generator
     assert norm.layer != "auto", "resolved by the configuration"
     with torch.random.fork_rng(devices=[]):
@@ -50,7 +50,7 @@ def build_generator(settings: Settings, shapes: Shapes | None = None) -> Generat
 
 
 def build_discriminator(settings: Settings) -> DiscriminatorModule:
-    """D with PyTorch's own weights, asked whether it mixes samples. Raises ValueError as for G."""
+    """Builds D, with PyTorch's default weights, and finds out whether it mixes samples. Raises ValueError as for G."""
     norm = settings.norm.discriminator
     assert norm.layer != "auto", "resolved by the configuration"
     shapes = shapes_of(settings)
@@ -61,11 +61,12 @@ def build_discriminator(settings: Settings) -> DiscriminatorModule:
     return network
 
 
-def start(
+def initialize_network(
     network: NetworkModule, name: Literal["generator", "discriminator"], settings: Settings, batch: Batch | None = None
 ) -> Sequence[str]:
-    """Initializes a built network, then parametrizes it; returns the initializer's notes. ``known`` are reals (on the
-    CPU) for an initializer that looks at data. Raises UserError where it reads a file that does not fit."""
+    """Initializes a network, then adds its weight parametrization; returns the initializer's notes. ``batch`` holds
+    reals on the CPU for a data-dependent initializer. Raises UserError if the initializer reads a file that does not
+    fit."""
     initializer, norm = getattr(settings.init, name), getattr(settings.norm, name)
     notes = initializer.initialize(
         uninitialized(network, name, _probe(network, settings, batch) if batch else None, norm.weight),
@@ -76,23 +77,23 @@ def start(
 
 
 def _probe(network: NetworkModule, settings: Settings, batch: Batch) -> Callable[[], object]:
-    """Runs a network once on what it meets in training: D on reals, G on latents."""
+    """Returns a function that runs a network once on training data: D on reals, G on latents."""
     condition = settings.condition
     if isinstance(network, DiscriminatorModule):
-        seen = Batch(batch.images, condition.real_condition(batch.condition))
+        real = Batch(batch.images, condition.real_condition(batch.condition))
 
         def run() -> object:
             with network.statistics_frozen():
-                return network(seen)
+                return network(real)
 
         return run
     rng = random_streams.generator(settings.seed, "init/probe")
     latent = settings.latent.draw(len(batch.images), rng)
-    told = condition.fake_condition(len(latent), shapes_of(settings).classes, batch.condition, rng)
+    fake_condition = condition.fake_condition(len(latent), shapes_of(settings).classes, batch.condition, rng)
 
     def generate() -> object:
         with network.statistics_frozen():
-            return network(latent, told)
+            return network(latent, fake_condition)
 
     return generate
 
@@ -106,10 +107,11 @@ def build_trainer(
     header: Mapping[str, Any] | None = None,
     initialize: bool = True,
 ) -> Trainer:
-    """The trainer of resolved settings, on ``machine``, with checkpoints under ``folder``. Without ``initialize`` its
-    weights wait to be restored: what an initializer once read need not be there any more. Of several ranks all build
-    theirs together."""
-    ranks = here()
+    """Builds the trainer of resolved settings on ``machine``, with checkpoints under ``folder``. Without ``initialize``
+    the networks are not initialized, since a checkpoint will be restored: the files that the initializer read need not
+    exist any more. With several ranks all build their trainers together."""
+    ranks, shapes = here(), shapes_of(settings)
+    shard = Shard(ranks.rank, ranks.count, shapes.pack)
     feed = Feed(
         image_set,
         settings.batch_size,
@@ -117,15 +119,46 @@ def build_trainer(
         machine.device,
         machine.memory_format,
         settings.runtime.resident,
-        Shard(ranks.rank, ranks.count, shapes_of(settings).pack),
+        shard,
     )
+    generator, discriminator, notes = _networks(settings, machine, feed, ranks, initialize)
+    gan = _gan(settings, machine, generator, discriminator, shapes)
+    notes += _held_out_notes(settings, gan, len(image_set.held_out))
+    scorer, scorer_notes = _scorer(settings, machine, image_set, ranks)
+    stepper = Stepper(
+        gan,
+        *_learners(settings, machine, generator, discriminator, ranks),
+        settings.schedule,
+        feed,
+        machine,
+        steps=settings.steps,
+        seed=settings.seed,
+        ranks=ranks,
+    )
+    return Trainer(
+        stepper,
+        logging=settings.logging,
+        checkpoints=Checkpoints(folder / "checkpoints", settings.checkpoint),
+        divergence=settings.divergence,
+        observers=observers,
+        header=header,
+        notes=[*notes, *scorer_notes],
+        scorer=scorer,
+    )
+
+
+def _networks(
+    settings: Settings, machine: Machine, feed: Feed, ranks: Ranks, initialize: bool
+) -> tuple[GeneratorModule, DiscriminatorModule, list[str]]:
+    """Builds both networks on the machine's device, initialized unless ``initialize`` is false, and with their weight
+    parametrizations; returns them and the initializers' notes."""
     generator, discriminator = build_generator(settings), build_discriminator(settings)
     notes: list[str] = []
     if initialize:
         batch = feed.first(settings.batch_size)
         batch = Batch(batch.images.cpu(), {key: value.cpu() for key, value in batch.condition.items()})
-        notes += start(generator, "generator", settings, batch)
-        notes += start(discriminator, "discriminator", settings, batch)
+        notes += initialize_network(generator, "generator", settings, batch)
+        notes += initialize_network(discriminator, "discriminator", settings, batch)
     else:
         for network, norm in ((generator, settings.norm.generator), (discriminator, settings.norm.discriminator)):
             assert norm.weight != "auto", "resolved by the configuration"
@@ -133,40 +166,60 @@ def build_trainer(
     for network in (generator, discriminator):
         network.to(machine.device).to(memory_format=machine.memory_format)
         use_fast_kernels(network, machine.fast)
-        # The same draws on another processor may come out otherwise in the last bit.
+        # The same random numbers on another processor may differ in the last bit.
         ranks.follow_first([weight for weight in network.state_dict().values() if weight.is_floating_point()])
-    gan = GAN(
+    return generator, discriminator, notes
+
+
+def _gan(
+    settings: Settings, machine: Machine, generator: GeneratorModule, discriminator: DiscriminatorModule, shapes: Shapes
+) -> GAN:
+    """Collects the components that both updates use."""
+    return GAN(
         generator=generator,
         discriminator=discriminator,
         loss=settings.loss,
         targets=settings.targets,
         latent=settings.latent,
         condition=settings.condition,
-        classes=shapes_of(settings).classes,
+        classes=shapes.classes,
         regularizers=settings.regularizer,
         augmentations=settings.augment,
         autocast=machine.autocast,
-        pack=shapes_of(settings).pack,
+        pack=shapes.pack,
     )
-    kept, part = len(image_set.held_out), settings.batch_size // getattr(settings.schedule, "accumulation", 1)
-    if kept and not enough_held_out(gan, kept, part):
-        notes.append(
-            f"data.held_out: {kept} images are fewer than D judges together, so discriminator/held_out is not "
-            f"reported; hold out {part} or more"
-        )
+
+
+def _held_out_notes(settings: Settings, gan: GAN, held_out: int) -> list[str]:
+    """Returns a note if there are too few held-out images for D's mean logit on them."""
+    needed = settings.batch_size // settings.schedule.microbatches
+    if not held_out or enough_held_out(gan, held_out, needed):
+        return []
+    return [
+        f"data.held_out: {held_out} images are fewer than D takes together, so discriminator/held_out is not reported; "
+        f"hold out {needed} or more"
+    ]
+
+
+def _scorer(settings: Settings, machine: Machine, image_set: ImageSet, ranks: Ranks) -> tuple[Scorer, Sequence[str]]:
+    """Builds the scorer, which rank 0 alone uses, and returns it with its notes. Raises UserError on all ranks."""
+    if not isinstance(settings.evaluation, Scoring):
+        return Scorer(), ()
+    assert settings.evaluation.features != "auto", "resolved by the configuration"
+    rows = rows_of(image_set, settings.evaluation.reals)
+    evaluator = None
+    with ranks.together():
+        if ranks.first:  # the others wait at the end of the block
+            evaluator = build_evaluator(settings, image_set, settings.evaluation.features, rows, machine.device)
+    return Scorer(evaluator, settings.evaluation), evaluator.opened.notes if evaluator else ()
+
+
+def _learners(
+    settings: Settings, machine: Machine, generator: GeneratorModule, discriminator: DiscriminatorModule, ranks: Ranks
+) -> tuple[Learner, Learner]:
+    """Builds the learners of G and of D."""
     averages = settings.averaging.share(1) is not None
-    scorer = Scorer()
-    if isinstance(settings.evaluation, Scoring):
-        assert settings.evaluation.features != "auto", "resolved by the configuration"
-        rows = rows_of(image_set, settings.evaluation.reals)
-        evaluator = None
-        with ranks.together():
-            if ranks.first:  # the others know when to wait
-                evaluator = build_evaluator(settings, image_set, settings.evaluation.features, rows, machine.device)
-                notes += evaluator.opened.notes
-        scorer = Scorer(evaluator, settings.evaluation)
-    stepper = Stepper(
-        gan,
+    return (
         Learner(
             "generator",
             generator,
@@ -183,20 +236,4 @@ def build_trainer(
             dtype=machine.dtype,
             ranks=ranks,
         ),
-        settings.schedule,
-        feed,
-        machine,
-        steps=settings.steps,
-        seed=settings.seed,
-        ranks=ranks,
-    )
-    return Trainer(
-        stepper,
-        logging=settings.logging,
-        checkpoints=Checkpoints(folder / "checkpoints", settings.checkpoint),
-        divergence=settings.divergence,
-        observers=observers,
-        header=header,
-        notes=notes,
-        scorer=scorer,
     )

@@ -1,4 +1,5 @@
-"""What cannot be combined, one rule a function: what it found, why it cannot work, and what to type instead."""
+"""Rules about combinations of choices, one per function. A refusal states what was found, why it cannot work, and what
+to type instead."""
 
 from __future__ import annotations
 
@@ -12,7 +13,6 @@ from ganlab.config.settings import NetworkNorm, Settings
 from ganlab.initializers import INITIALIZERS
 from ganlab.layer import Initializer
 from ganlab.losses import Targets
-from ganlab.losses.wasserstein import Wasserstein
 from ganlab.networks import (
     DISCRIMINATORS,
     NORMS,
@@ -23,19 +23,15 @@ from ganlab.networks import (
     ends_in_sigmoid,
 )
 from ganlab.networks.minibatch import NoMinibatch
-from ganlab.networks.norms import BatchNorm, SyncBatchNorm
 from ganlab.ranks import here
-from ganlab.regularizers.auxiliary_classifier import AuxiliaryClassifier
-from ganlab.regularizers.weight_penalty import WeightPenalty
-from ganlab.training.constraints import Unconstrained, WeightClipping
-from ganlab.training.schedule import Alternating
+from ganlab.training.constraints import CONSTRAINTS
 
 NETWORKS = ("generator", "discriminator")
 
 
 @dataclass
 class Findings:
-    """``refusals`` keep the configuration from running; ``warnings`` are told and it runs."""
+    """The results of all rules: ``refusals`` prevent a run; ``warnings`` are logged, and the run starts."""
 
     refusals: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -110,7 +106,7 @@ def targets_need_a_head_that_has_them(
 
 
 def batches_can_be_cut(settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings) -> None:
-    parts = settings.schedule.accumulation if isinstance(settings.schedule, Alternating) else 1
+    parts = settings.schedule.microbatches
     pack, ranks = shapes_of(settings).pack, here().count
     step = ranks * parts * pack
     if settings.batch_size % step:
@@ -122,8 +118,7 @@ def batches_can_be_cut(settings: Settings, discriminator: DiscriminatorModule | 
         )
         return
     if parts > 1 and (
-        isinstance(_layer(settings, "generator"), BatchNorm)
-        or (discriminator is not None and discriminator.mixes_samples)
+        _layer(settings, "generator").averages_batch or (discriminator is not None and discriminator.mixes_samples)
     ):
         findings.warnings.append(
             f"schedule.accumulation={parts}: batch norm and minibatch layers look at each part of the batch alone, so "
@@ -134,8 +129,8 @@ def batches_can_be_cut(settings: Settings, discriminator: DiscriminatorModule | 
         ("discriminator", settings.batch_size // parts // pack),
     ):
         layer = _layer(settings, network)
-        images //= 1 if isinstance(layer, SyncBatchNorm) else ranks
-        if images == 1 and isinstance(layer, BatchNorm):
+        images //= 1 if layer.averages_ranks else ranks
+        if images == 1 and layer.averages_batch:
             findings.refusals.append(
                 f"batch_size={settings.batch_size} with norm.{network}.layer={NORMS.name_of(layer)}"
                 f" leaves it one image to average over; type batch_size={2 * settings.batch_size} or more, or "
@@ -155,18 +150,18 @@ def conditions_need_labels_and_listeners(
         )
     if condition.by_norm and not _layer(settings, "generator").conditional:
         findings.refusals.append(
-            f"condition={name} tells G the class by its norm, and "
+            f"condition={name} gives G the class by its norm, and "
             f"norm.generator.layer={NORMS.name_of(_layer(settings, 'generator'))} has no scales per class; type "
             "norm.generator.layer=conditional_batch, or condition.generator=concat"
         )
-    has_term = any(isinstance(regularizer, AuxiliaryClassifier) for regularizer in settings.regularizer.values())
+    trained = {one.trains_head: key for key, one in settings.regularizer.items() if one.trains_head}
     has_head = condition.wiring.discriminator == "class"
-    if has_term and not has_head:
+    if "class" in trained and not has_head:
         findings.refusals.append(
-            f"regularizer=auxiliary_classifier with condition={name}, whose D has no class head to train; type "
+            f"regularizer={trained['class']} with condition={name}, whose D has no class head to train; type "
             "condition=auxiliary"
         )
-    if has_head and not has_term:
+    if has_head and "class" not in trained:
         findings.refusals.append(
             f"condition={name} without regularizer.auxiliary_classifier, which alone trains its class head; leave "
             "regularizer=… as it was, or add auxiliary_classifier to it"
@@ -177,11 +172,11 @@ def clipping_needs_plain_weights(
     settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings
 ) -> None:
     weight = _weight(settings, "discriminator")
-    if isinstance(settings.constraint, WeightClipping) and weight.rescales:
+    if settings.constraint.bounds_weights and weight.rescales:
         findings.refusals.append(
-            f"constraint=weight_clipping with norm.discriminator.weight={PARAMETRIZATIONS.name_of(weight)}, which "
-            "rescales what was clipped, so that the bound means nothing; type constraint=none or "
-            "norm.discriminator.weight=none"
+            f"constraint={CONSTRAINTS.name_of(settings.constraint)} with "
+            f"norm.discriminator.weight={PARAMETRIZATIONS.name_of(weight)}, which rescales what was clipped, so that "
+            "the bound means nothing; type constraint=none or norm.discriminator.weight=none"
         )
 
 
@@ -189,10 +184,10 @@ def weight_penalties_need_a_scale(
     settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings
 ) -> None:
     weight = _weight(settings, "discriminator")
-    has_penalty = any(isinstance(regularizer, WeightPenalty) for regularizer in settings.regularizer.values())
-    if has_penalty and weight.fixes_scale:
+    penalties = [name for name, regularizer in settings.regularizer.items() if regularizer.penalizes_weights]
+    if penalties and weight.fixes_scale:
         findings.refusals.append(
-            f"regularizer=weight_penalty with norm.discriminator.weight={PARAMETRIZATIONS.name_of(weight)}, which "
+            f"regularizer={penalties[0]} with norm.discriminator.weight={PARAMETRIZATIONS.name_of(weight)}, which "
             "divides each weight by its norm, so that a penalty on its size has nothing to shrink (van Laarhoven 2017, "
             "on norms); leave one of them out"
         )
@@ -202,9 +197,10 @@ def parametrizations_and_initializers_agree(
     settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings
 ) -> None:
     for network in NETWORKS:
-        weight, initializer = _weight(settings, network), INITIALIZERS.name_of(_initializer(settings, network))
+        weight, chosen = _weight(settings, network), _initializer(settings, network)
+        initializer = INITIALIZERS.name_of(chosen)
         name = PARAMETRIZATIONS.name_of(weight)
-        if weight.initializer not in (None, initializer) and initializer != "pretrained":
+        if weight.initializer not in (None, initializer) and not chosen.undoes_scale:
             findings.refusals.append(
                 f"norm.{network}.weight={name} with init.{network}={initializer}: it scales weights from N(0, 1) at "
                 "run time (Karras et al. 2018), so another scale would count twice; type "
@@ -231,8 +227,8 @@ def critics_need_a_constraint(
     settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings
 ) -> None:
     if (
-        isinstance(settings.loss, Wasserstein)
-        and isinstance(settings.constraint, Unconstrained)
+        settings.loss.needs_lipschitz
+        and not settings.constraint.bounds_weights
         and not any(regularizer.per_sample for regularizer in settings.regularizer.values())
         and not _weight(settings, "discriminator").fixes_scale
     ):
@@ -246,11 +242,11 @@ def ranks_train_together(settings: Settings, discriminator: DiscriminatorModule 
     ranks = here().count
     for network in NETWORKS:
         layer = _layer(settings, network)
-        if isinstance(layer, SyncBatchNorm) and ranks == 1:
+        if layer.averages_ranks and ranks == 1:
             findings.warnings.append(
                 f"norm.{network}.layer=sync_batch on one rank has nothing to share: it is batch norm"
             )
-        if isinstance(layer, BatchNorm) and not isinstance(layer, SyncBatchNorm) and ranks > 1:
+        if layer.averages_batch and not layer.averages_ranks and ranks > 1:
             findings.warnings.append(
                 f"norm.{network}.layer={NORMS.name_of(layer)} on {ranks} ranks averages over each rank's "
                 f"{settings.batch_size // ranks} images, and rank 0's statistics are saved; "
@@ -261,7 +257,7 @@ def ranks_train_together(settings: Settings, discriminator: DiscriminatorModule 
             f"divergence=rollback on {ranks} ranks: each would read back what rank 0 writes, perhaps on another "
             "machine; type divergence=stop or divergence=skip"
         )
-    if ranks > 1 and not isinstance(getattr(settings.discriminator, "minibatch", NoMinibatch()), NoMinibatch):
+    if ranks > 1 and getattr(settings.discriminator, "minibatch", NoMinibatch()).compares_samples:
         findings.warnings.append(
             f"discriminator.minibatch on {ranks} ranks compares each rank's {settings.batch_size // ranks} images "
             "among themselves"

@@ -1,6 +1,7 @@
-"""Whether a configuration can run: refused before it starts, with the reasons and what to type instead.
+"""Checks whether a configuration can run, before it starts, and collects the reasons why not.
 
-Where behaviour can decide, it does: the networks are built and asked, so that a new component needs no rule of its own.
+Where behaviour can decide, it does: the networks are built and probed, so that a new component needs no rule of its
+own.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from ganlab.evaluation.features import Features
 from ganlab.networks import DISCRIMINATORS, GENERATORS, DiscriminatorModule
 
 
-def judge(settings: Settings) -> Findings:
-    """What speaks against resolved ``settings``. Nothing is written, and no data is read but to see that it is
-    there."""
+def check(settings: Settings) -> Findings:
+    """Checks resolved ``settings`` with all rules. Nothing is written, and no data is read except to see that it
+    exists."""
     findings = Findings()
     for available in (settings.runtime.resolve, settings.data.check):
         try:
@@ -38,13 +39,13 @@ def judge(settings: Settings) -> Findings:
 
 
 def _networks_fit(settings: Settings, findings: Findings) -> DiscriminatorModule | None:
-    """Size × strides, and norms where they make no sense: building says so."""
+    """Builds both networks, which fails if an image size or a norm does not fit; returns D."""
     discriminator = None
     with _refused(findings, "generator", GENERATORS.name_of(settings.generator)):
         build_generator(settings)
     with _refused(findings, "discriminator", DISCRIMINATORS.name_of(settings.discriminator)):
         discriminator = build_discriminator(settings)
-    # Both say the same of an image's size.
+    # Both refuse an image's size with the same reason.
     reasons = {refusal.partition(": ")[2]: refusal for refusal in reversed(findings.refusals)}
     findings.refusals = list(reversed(reasons.values()))
     return discriminator

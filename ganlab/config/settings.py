@@ -1,4 +1,4 @@
-"""Everything a person can choose, as one tree of types. Read it as the table of contents."""
+"""All settings of a run, as one tree of dataclasses: the table of contents of what can be chosen."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from ganlab.data import SOURCES, Source
 from ganlab.data.digits import Digits
 from ganlab.evaluation import EVALUATIONS, Evaluation, NoEvaluation
 from ganlab.initializers import INITIALIZERS
-from ganlab.latents import LATENTS
-from ganlab.latents import NormalLatent as NormalLatent
+from ganlab.latents import LATENTS, NormalLatent
 from ganlab.layer import Initializer
 from ganlab.losses import LOSSES, Targets
 from ganlab.losses.bce import BCE

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 
@@ -29,6 +29,7 @@ class Pretrained(Initializer):
     applies the same: under an equalized learning rate, divided by its scale. Spectral norm divides it by its own σ.
     """
 
+    undoes_scale: ClassVar[bool] = True
     path: str | None = None
     layers: Literal["fitting", "all"] = "fitting"
     weights: Literal["auto", "network", "average"] = "auto"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd import Function
 
+from ganlab.networks.kernels.activation import PiecewiseLinear, piecewise_linear
 from ganlab.table import NonNegative, Positive, Table
 
 
@@ -146,63 +146,9 @@ class Activate(nn.Module):
         if not self.fast or slope is None or torch.compiler.is_compiling():
             return self.activation(x)
         if not x.requires_grad:
-            return _piecewise_linear(x, slope, overwrite)
-        y: Tensor = _PiecewiseLinear.apply(x, slope, overwrite, alone)
+            return piecewise_linear(x, slope, overwrite)
+        y: Tensor = PiecewiseLinear.apply(x, slope, overwrite, alone)
         return y
 
     def extra_repr(self) -> str:
         return repr(self.activation)
-
-
-def _piecewise_linear(x: Tensor, slope: float, overwrite: bool) -> Tensor:
-    if slope:
-        return F.leaky_relu(x, slope, inplace=overwrite)
-    return F.relu(x, inplace=overwrite)
-
-
-class _PiecewiseLinear(Function):
-    """x above 0, slope · x below. Its derivative is a constant almost everywhere, so its second is none. PyTorch's own
-    hands zeros back instead, and with them a whole backward pass through the network before it; its leaky ReLU also
-    keeps the input, where the output, which the next layer keeps anyway, says as much."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, slope: float, overwrite: bool, alone: bool) -> Tensor:
-        y = _piecewise_linear(x, slope, overwrite)
-        if overwrite:
-            ctx.mark_dirty(x)
-        ctx.save_for_backward(y)
-        ctx.slope, ctx.alone = slope, alone
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        (y,) = ctx.saved_tensors
-        if ctx.alone and not torch.is_grad_enabled() and gradient.stride() == y.stride():
-            return _piecewise_linear_backward(gradient, y, ctx.slope, overwrite=True), None, None, None
-        return _PiecewiseLinearBackward.apply(gradient, y.detach(), ctx.slope), None, None, None
-
-
-class _PiecewiseLinearBackward(Function):
-    """The gradient times 1 where y > 0, and times the slope elsewhere."""
-
-    @staticmethod
-    def forward(ctx: Any, gradient: Tensor, y: Tensor, slope: float) -> Tensor:
-        ctx.save_for_backward(y)
-        ctx.slope = slope
-        if gradient.stride() != y.stride():  # of a dense layer behind maps in channels last: five times as slow
-            gradient = torch.empty_like(y, dtype=gradient.dtype).copy_(gradient)
-        return _piecewise_linear_backward(gradient, y, slope)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        (y,) = ctx.saved_tensors
-        return _PiecewiseLinearBackward.apply(gradient, y, ctx.slope), None, None
-
-
-def _piecewise_linear_backward(gradient: Tensor, y: Tensor, slope: float, overwrite: bool = False) -> Tensor:
-    out = gradient if overwrite else torch.empty_like(gradient)
-    if slope:
-        torch.ops.aten.leaky_relu_backward.grad_input(gradient, y, slope, True, grad_input=out)
-    else:
-        torch.ops.aten.threshold_backward.grad_input(gradient, y, 0, grad_input=out)
-    return out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,10 @@ from ganlab.table import PositiveInt, Range, Table
 
 
 class Minibatch:
-    """A choice of such a layer, before D's linear output. Subclasses are dataclasses: their fields are settings."""
+    """A choice of such a layer, before D's linear output. Subclasses are dataclasses whose fields are settings."""
+
+    compares_samples: ClassVar[bool] = True
+    """Whether a sample's features depend on the other samples of its batch."""
 
     def build(self, shape: tuple[int, ...]) -> tuple[nn.Module, tuple[int, ...]]:
         """The layer for features of ``shape``, (C, H, W) or (C,), and the shape of what it puts out."""
@@ -23,7 +26,9 @@ class Minibatch:
 
 @dataclass(frozen=True)
 class NoMinibatch(Minibatch):
-    """Every sample is judged alone."""
+    """No such layer: each sample's features depend on that sample alone."""
+
+    compares_samples: ClassVar[bool] = False
 
     def build(self, shape: tuple[int, ...]) -> tuple[nn.Module, tuple[int, ...]]:
         return nn.Identity(), shape

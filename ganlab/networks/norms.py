@@ -21,7 +21,13 @@ class Norm:
     """Whether the norm adds a bias of its own, so that the layer before it needs none."""
 
     conditional: ClassVar[bool] = False
-    """Whether it has scales and shifts per class, and so tells the network the label."""
+    """Whether it has scales and shifts per class, so that the network depends on the label."""
+
+    averages_batch: ClassVar[bool] = False
+    """Whether it averages over the images of a batch, so that an image's output depends on the others."""
+
+    averages_ranks: ClassVar[bool] = False
+    """Whether that batch is the global batch of all ranks."""
 
     def build(self, channels: int, size: tuple[int, int] | None, classes: int = 0) -> nn.Module:
         """The norm of maps of ``channels`` and ``size`` (H, W), None behind a dense layer; ``classes`` where labels
@@ -156,6 +162,7 @@ class NoNorm(Norm):
 class BatchNorm(Norm):
     """Batch normalization, Ioffe & Szegedy 2015. ``momentum`` is the new batch's share of the running statistics."""
 
+    averages_batch: ClassVar[bool] = True
     epsilon: Positive = 1e-5
     momentum: Fraction = 0.1
 
@@ -182,6 +189,8 @@ class ConditionalBatchNorm(BatchNorm):
 class SyncBatchNorm(BatchNorm):
     """Batch normalization over the batches of all ranks together, as if they were one. Ioffe & Szegedy 2015; Peng et
     al. 2018, section 3.2."""
+
+    averages_ranks: ClassVar[bool] = True
 
     def build(self, channels: int, size: tuple[int, int] | None, classes: int = 0) -> nn.Module:
         return SyncBatchNormLayer(channels, self.epsilon, self.momentum)

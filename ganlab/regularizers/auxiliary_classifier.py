@@ -23,6 +23,7 @@ class AuxiliaryClassifier(Regularizer):
     """
 
     has_targets: ClassVar[bool] = True
+    trains_head: ClassVar[str | None] = "class"
     weight: Positive = 1.0
     interval: PositiveInt = 1  # updates of either network
     generator_weight: NonNegative = 1.0

@@ -6,8 +6,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ganlab.derivatives import input_gradient
-from ganlab.precision import not_in_half
+from ganlab.input_gradient import input_gradient, without_float16
 from ganlab.random_numbers import uniform
 from ganlab.ranks import std_of_batch
 from ganlab.table import NonNegative, Positive, PositiveInt
@@ -52,7 +51,7 @@ class GradientPenalty(Regularizer):
     def discriminator(self, update: Update) -> Tensor:
         x_hat = self._points(update).requires_grad_()
         condition = (update.augmented_fake if self.at == "fake" else update.augmented_real).condition
-        with not_in_half(x_hat.device.type):
+        with without_float16(x_hat.device.type):
             (judgement,) = update.discriminator.forward_all(Batch(x_hat, condition))
             norm = input_gradient(judgement.logits, x_hat).norm(2, dim=1)
         above = norm - self.center

@@ -7,15 +7,14 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ganlab.derivatives import input_gradient
-from ganlab.precision import not_in_half
+from ganlab.input_gradient import input_gradient, without_float16
 from ganlab.table import Positive, PositiveInt
 from ganlab.types import Batch, DiscriminatorOutput, Need, Regularizer, Update
 
 
 def half_squared_slope(judged: DiscriminatorOutput, seen: Batch) -> Tensor:
     """½ mean of ‖∇D‖² at what D saw, per judged sample; the pass that judged it is differentiated, no other."""
-    with not_in_half(seen.images.device.type):
+    with without_float16(seen.images.device.type):
         penalty: Tensor = 0.5 * input_gradient(judged.logits, seen.images).square().sum(dim=1).mean()
         return penalty
 

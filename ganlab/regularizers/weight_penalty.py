@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ class WeightPenalty(Regularizer):
     ``weight_decay`` of the optimizer, but not through a parametrization unseen: under spectral norm it is the
     normalized weight that is penalized."""
 
+    penalizes_weights: ClassVar[bool] = True
     weight: Positive = 1e-4
     interval: PositiveInt = 1  # D updates
 

@@ -1,8 +1,9 @@
-"""What is done to D's weights after each of its updates."""
+"""Constraints on D's weights, applied after each of its updates."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -11,7 +12,10 @@ from ganlab.table import Positive, Table
 
 
 class Constraint:
-    """Subclasses are dataclasses: their fields are settings."""
+    """A constraint on D's weights. Subclasses are dataclasses whose fields are settings."""
+
+    bounds_weights: ClassVar[bool] = True
+    """Whether it bounds the stored weights, which bounds D's slope only if D applies the weights as they are stored."""
 
     def apply(self, network: nn.Module) -> None:
         """Changes the network's parameters in place."""
@@ -19,7 +23,9 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Unconstrained(Constraint):
-    """Weights stay as the optimizer leaves them."""
+    """No constraint: the weights stay as the optimizer leaves them."""
+
+    bounds_weights: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,11 @@ class Plan:
 class Schedule:
     """A schedule of updates. Subclasses are dataclasses whose fields are settings."""
 
+    @property
+    def microbatches(self) -> int:
+        """The number of microbatches that each batch is divided into (gradient accumulation)."""
+        return 1
+
     def plan(self, step: int, regularizers: Mapping[str, Regularizer]) -> Plan:
         """Returns the plan of the step that follows ``step`` finished steps."""
         raise TypeError(f"{type(self).__name__} defines no plan")
@@ -52,6 +57,10 @@ class Alternating(Schedule):
     top_k: Annotated[float, Range(above=0, most=1)] = 1.0
     top_k_until: Fraction = 0.5
 
+    @property
+    def microbatches(self) -> int:
+        return self.accumulation
+
     def plan(self, step: int, regularizers: Mapping[str, Regularizer]) -> Plan:
         assert self.n_critic != "auto", "resolved by the configuration"
         # Updates are counted through, so that a term every 16 updates stays at that across steps.
@@ -60,7 +69,7 @@ class Alternating(Schedule):
         return Plan(
             tuple(_due(first + update, regularizers) for update in range(count)),
             _due(step, regularizers),
-            self.accumulation,
+            self.microbatches,
             self.generator_batch_factor,
         )
 

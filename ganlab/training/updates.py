@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ganlab.precision import not_in_half
+from ganlab.input_gradient import without_float16
 from ganlab.ranks import global_batch
 from ganlab.training.learner import Learner
 from ganlab.types import (
@@ -217,7 +217,7 @@ def _forward(
     augmented_fake = augment(fake, "fake")
     batches = (augmented_real, augmented_fake) if use_real else (augmented_fake,)
     differentiated = needs & {"real_gradient", "fake_gradient"}
-    with not_in_half(fake.images.device.type) if differentiated else nullcontext():
+    with without_float16(fake.images.device.type) if differentiated else nullcontext():
         outputs = gan.discriminator.forward_all(*batches, features="features" in needs)
     fake_output = outputs[-1]
     return Update(

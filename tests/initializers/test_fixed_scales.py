@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganlab.config.build import build_generator, start
+from ganlab.config.build import build_generator, initialize_network
 from ganlab.initializers.constant import Constant
 from ganlab.initializers.default import Default
 from ganlab.initializers.equalized import Equalized
@@ -188,5 +188,5 @@ def test_equalized_and_its_parametrization_bring_each_other(
 def test_a_plain_start_has_neither() -> None:
     settings = tiny().settings
     network = build_generator(settings)
-    start(network, "generator", settings)
+    initialize_network(network, "generator", settings)
     assert all(getattr(module, "parametrization", None) is None for module in network.modules())

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlab import random_streams
-from ganlab.config.build import build_discriminator, build_generator, start
+from ganlab.config.build import build_discriminator, build_generator, initialize_network
 from ganlab.initializers.lsuv import LSUV
 from ganlab.initializers.orthogonal import OrthogonalInitializer
 from ganlab.layer import Layer
@@ -163,8 +163,8 @@ def test_it_works_in_both_networks_of_each_architecture(architecture: str, norm:
         for module in network.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0  # what is measured below is measured without
-    assert start(generator, "generator", settings, real) == []
-    assert start(discriminator, "discriminator", settings, real) == []
+    assert initialize_network(generator, "generator", settings, real) == []
+    assert initialize_network(discriminator, "discriminator", settings, real) == []
     latent = settings.latent.draw(16, random_streams.generator(settings.seed, "init/probe"))  # those it was set on
     for network, run in (
         (generator, lambda: generator(latent, {})),

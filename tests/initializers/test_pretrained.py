@@ -14,7 +14,7 @@ import torchvision.models._api
 from torch import Tensor, nn
 
 from ganlab import tree_file
-from ganlab.config.build import build_generator, build_trainer, start
+from ganlab.config.build import build_generator, build_trainer, initialize_network
 from ganlab.errors import UserError
 from ganlab.initializers import INITIALIZERS
 from ganlab.initializers.normal import NormalInitializer
@@ -135,7 +135,7 @@ def start_generator(path: Path, **changes: Any) -> nn.Module:
         init={"generator": {"name": "pretrained", "path": str(path), **changes.pop("init", {})}}, **changes
     ).settings
     network = build_generator(settings)
-    start(network, "generator", settings)
+    initialize_network(network, "generator", settings)
     return network
 
 

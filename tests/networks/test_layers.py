@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganlab.config.build import build_discriminator, build_generator, start
+from ganlab.config.build import build_discriminator, build_generator, initialize_network
 from ganlab.layer import Initializer, Layer, UninitializedNetwork
 from ganlab.networks import NORMS, DCGANDiscriminator
 from ganlab.networks.activations import Activate, ReLU
@@ -118,7 +118,7 @@ def test_responses_leave_batch_statistics_and_weights_untouched(name: str) -> No
     module = build(settings)
     before = {key: value.clone() for key, value in module.state_dict().items()}
     known = Batch(torch.rand(8, *settings.data.image_shape, generator=torch.Generator().manual_seed(0)))
-    start(module, name, settings, known)  # type: ignore[arg-type]
+    initialize_network(module, name, settings, known)  # type: ignore[arg-type]
     assert listening.heard
     assert all(output.shape[0] == 8 for output in listening.heard.values())
     assert any(isinstance(one, BatchNormLayer) for one in module.modules())

@@ -1,10 +1,10 @@
-"""Convolutions that can be differentiated twice at the price of the arithmetic.
+"""Convolutions whose second derivatives cost no more than their arithmetic.
 
-A convolution of stride s takes large maps to small ones, a transposed one small maps to large ones; with the same
-weight (small channels, large channels, k, k) both, and the gradient by that weight, are the derivatives of one
-trilinear form Σ small · (weight ∗ large). So three functions differentiate to one another, as often as anyone likes.
-PyTorch's own second derivative of a convolution takes detours (its weight's gradient is a convolution whose kernel is
-a whole map, right for small maps only), and a first derivative by the images alone computes what nobody asked for.
+A convolution of stride s maps large maps to small ones, and a transposed convolution small maps to large ones. With the
+same weight (small channels, large channels, k, k), both of them and the gradient by the weight are the derivatives of
+one trilinear form, Σ small · (weight ∗ large). So the three functions below are each other's derivatives, of any order.
+PyTorch's own second derivative is slower (its gradient by the weight is a convolution with a whole map as the kernel,
+which is fast for small maps only), and its first derivative by the images alone also computes that by the weights.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
-from ganlab import derivatives
+from ganlab.input_gradient import only_inputs
 
 SMALL_MAP = 4  # pixels a side
 FEW_CHANNELS = 4
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
-    """``F.conv2d``, under autocast in its type. ``x`` (N, in, H, W), ``weight`` (out, in, k, k)."""
+    """Computes ``F.conv2d``, in autocast's type where that is on. ``x`` (N, in, H, W), ``weight`` (out, in, k, k)."""
     if not _differentiates(x, weight):
         return F.conv2d(x, weight, bias, stride, padding)
     x, weight, bias = _in_autocast_type(x, weight, bias)
@@ -32,7 +32,8 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, paddin
 
 
 def convolve_transposed(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
-    """``F.conv_transpose2d``, under autocast in its type. ``x`` (N, in, H, W), ``weight`` (in, out, k, k)."""
+    """Computes ``F.conv_transpose2d``, in autocast's type where that is on. ``x`` (N, in, H, W), ``weight`` (in, out,
+    k, k)."""
     if torch.compiler.is_compiling():
         return F.conv_transpose2d(x, weight, bias, stride, padding)
     x, weight, bias = _in_autocast_type(x, weight, bias)
@@ -45,7 +46,7 @@ def convolve_transposed(x: Tensor, weight: Tensor, bias: Tensor | None, stride: 
 
 
 def _differentiates(x: Tensor, weight: Tensor) -> bool:
-    # A program that reads this one (export, compile) knows the plain operation better.
+    # Programs that trace this one (export, compile) handle the plain operation better.
     return torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad) and not torch.compiler.is_compiling()
 
 
@@ -58,7 +59,7 @@ def _in_autocast_type(*tensors: Any) -> Any:
 
 
 class _Convolution(Function):
-    """Large maps (N, a, H, W), weight (b, a, k, k) -> small maps (N, b, h, w)."""
+    """The convolution of large maps (N, a, H, W) with weight (b, a, k, k), which gives small maps (N, b, h, w)."""
 
     @staticmethod
     def forward(ctx: Any, large: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
@@ -82,7 +83,7 @@ class _Convolution(Function):
 
 
 class _TransposedConvolution(Function):
-    """Small maps (N, b, h, w), weight (b, a, k, k) -> large maps (N, a, *size)."""
+    """The transposed convolution of small maps (N, b, h, w) with weight (b, a, k, k), which gives (N, a, *size)."""
 
     @staticmethod
     def forward(
@@ -120,9 +121,9 @@ def _transposed_convolution(
 
 
 def _by_phase(weight: Tensor) -> Tensor:
-    """A transposed convolution's weight (b, a, 4, 4), stride 2, as that of a convolution to 4 a channels (4 a, b, 3,
-    3): one for each place in a 2×2 block of the result, to be shuffled there. For a few channels the library's
-    transposed convolution reaches a tenth of its rate, and this one twice that, though 5 of 9 weights are 0."""
+    """Rewrites the weight (b, a, 4, 4) of a transposed convolution of stride 2 as that of a convolution to 4 a channels
+    (4 a, b, 3, 3), one for each place in a 2×2 block of the result (``pixel_shuffle``). For few channels the library's
+    transposed convolution reaches a tenth of its usual rate, and this one twice that, though 5 of 9 weights are 0."""
     b, a = weight.shape[:2]
     taps = weight.flip(2, 3).view(b, a, 2, 2, 2, 2)  # by rows: which of two taps, which place; and by columns
     phases = weight.new_zeros(a, 2, 2, b, 3, 3)
@@ -135,19 +136,19 @@ def _by_phase(weight: Tensor) -> Tensor:
 
 
 class _WeightGradient(Function):
-    """Large maps (N, a, H, W), small maps (N, b, h, w) -> the form's gradient by the weight (b, a, k, k)."""
+    """The gradient by the weight (b, a, k, k), from large maps (N, a, H, W) and small maps (N, b, h, w)."""
 
     @staticmethod
     def forward(ctx: Any, large: Tensor, small: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(large, small)
         ctx.stride, ctx.padding = stride, padding
         if large.device.type == "cpu" and small.shape[2] <= SMALL_MAP and small.shape[3] <= SMALL_MAP:
-            # A convolution with channels and images exchanged and the small maps for kernels: where these are small it
-            # is up to twice as fast as what the library has for it.
-            whole = F.conv2d(large.transpose(0, 1), small.transpose(0, 1), None, 1, padding, stride)
-            whole = whole[:, :, :kernel, :kernel].reshape(large.shape[1], -1)  # (a, b · k · k)
-            # Turned in one piece, and channels last: four times as fast as turning it k · k numbers at a time.
-            turned = whole.t().contiguous()
+            # A convolution with channels and images exchanged and the small maps as kernels: if these are small, it is
+            # up to twice as fast as the library's function.
+            full = F.conv2d(large.transpose(0, 1), small.transpose(0, 1), None, 1, padding, stride)
+            full = full[:, :, :kernel, :kernel].reshape(large.shape[1], -1)  # (a, b · k · k)
+            # One transposition in channels-last layout is four times as fast as transposing k · k numbers at a time.
+            turned = full.t().contiguous()
             return turned.view(small.shape[1], kernel, kernel, large.shape[1]).permute(0, 3, 1, 2)
         shape = (small.shape[1], large.shape[1], kernel, kernel)
         layout = torch.channels_last if large.is_contiguous(memory_format=torch.channels_last) else None
@@ -173,8 +174,8 @@ class _WeightGradient(Function):
 
 
 def _wanted(ctx: Any) -> tuple[bool, bool, bool]:
-    """Which gradients are worth computing: by the maps, the weight and the bias. PyTorch's flags say what could have
-    one, not what was asked for."""
+    """Returns whether the gradients by the maps, the weight and the bias are needed. PyTorch's flags alone show which
+    tensors require gradients, not which gradients were requested."""
     by_maps, by_weight, by_bias = ctx.needs_input_grad[:3]
-    of_weights = not derivatives.by_images_alone()
+    of_weights = not only_inputs()
     return by_maps, by_weight and of_weights, by_bias and of_weights

@@ -1,4 +1,4 @@
-"""Halving and doubling of maps without weights."""
+"""Average pooling and nearest-neighbour upsampling by 2."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.autograd import Function
 
 
 class AveragePool(nn.Module):
-    """The mean over 2×2 pixels."""
+    """Averages over 2×2 pixels."""
 
     fast: bool = True
 
@@ -22,15 +22,15 @@ class AveragePool(nn.Module):
 
 
 class NearestUpsampling(nn.Module):
-    """Each pixel repeated 2×2."""
+    """Repeats each pixel 2×2."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.interpolate(x, scale_factor=2)
 
 
 class _AveragePool(Function):
-    """Linear, so its derivative needs nothing of its input. PyTorch's own second derivative hands zeros to it, and with
-    them a whole backward pass through the network before it."""
+    """Average pooling, which is linear, so that its second derivative is zero and is not computed. PyTorch's own
+    returns zeros, which costs a whole backward pass through the network before it."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ class _AveragePool(Function):
 
 
 class _AveragePoolBackward(Function):
-    """The transpose of the mean: a quarter to each pixel."""
+    """The derivative of average pooling: a quarter of the gradient for each pixel."""
 
     @staticmethod
     def forward(ctx: Any, gradient: Tensor) -> Tensor:
