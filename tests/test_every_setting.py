@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from ganlab.config import configure
-from ganlab.config.build import build_discriminator, build_generator, build_trainer, start
+from ganlab.config.build import build_discriminator, build_generator, build_trainer
 from ganlab.config.parse import hints, is_mapping, keys, table_of
 from ganlab.config.settings import Settings
 from ganlab.data import SOURCES
@@ -367,7 +367,7 @@ def test_pretrained_weights(tmp_path: Path) -> None:
         deeper = {network: {"depth": 2}, "init": {network: {"name": "pretrained", **pretrained}}}
         settings = configure(merged(TINY, deeper)).settings
         built = build_generator(settings) if network == "generator" else build_discriminator(settings)
-        start(built, network, settings)  # type: ignore[arg-type]
+        initialize_network(built, network, settings)  # type: ignore[arg-type]
         return [tensor.tolist() for tensor in built.state_dict().values()]
 
     trained(tmp_path / "a")

@@ -24,7 +24,7 @@ def typed(*overrides: str) -> Settings:
 
 
 @pytest.mark.parametrize(
-    ("overrides", "loss", "terms"),
+    ("overrides", "loss", "regularizers"),
     [
         (["loss=wgan_gp"], Wasserstein(), {"gradient_penalty": GradientPenalty()}),
         (["loss=dragan"], BCE(), {"gradient_penalty": GradientPenalty(at="neighbourhood")}),
@@ -73,17 +73,17 @@ def test_wgan_clips_weights_unless_told(overrides: list[str], constraint: Any) -
     [
         (
             ["loss=wgan_gp", "regularizer=[gradient_penalty]"],
-            "regularizer=[gradient_penalty] with loss=wgan_gp, which brings gradient_penalty along already; leave it "
+            "regularizer=[gradient_penalty] with loss=wgan_gp, which adds gradient_penalty already; leave it "
             "out, and type regularizer.gradient_penalty.weight=… for another weight",
         ),
         (
             ["loss=dragan", "regularizer=[r1,gradient_penalty]"],
-            "regularizer=[r1,gradient_penalty] with loss=dragan, which brings gradient_penalty along already; type "
+            "regularizer=[r1,gradient_penalty] with loss=dragan, which adds gradient_penalty already; type "
             "regularizer=[r1], and type regularizer.gradient_penalty.weight=… for another weight",
         ),
         (
             ["experiment=wgan_gp_mnist", "regularizer=[gradient_penalty]"],
-            "regularizer=[gradient_penalty] with loss=wgan_gp, which brings gradient_penalty along already; leave it "
+            "regularizer=[gradient_penalty] with loss=wgan_gp, which adds gradient_penalty already; leave it "
             "out, and type regularizer.gradient_penalty.weight=… for another weight",
         ),
         (["regularizer=[r1,r1]"], "regularizer=[r1,r1] names r1 twice; type regularizer=[r1]"),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ganlab.config.build import build_generator, initialize_network
 from ganlab.initializers.constant import Constant
 from ganlab.initializers.default import Default
-from ganlab.initializers.equalized import Equalized
+from ganlab.initializers.equalized import EqualizedInitializer
 from ganlab.initializers.normal import NormalInitializer, TruncatedNormal
 from ganlab.initializers.uniform import UniformInitializer
 from ganlab.initializers.xavier import Xavier
@@ -138,7 +138,7 @@ ROUNDED: list[Activation] = [LeakyReLU(0.2), ELU(), SiLU(), Softplus()]
 @pytest.mark.parametrize("follows", ROUNDED, ids=lambda activation: activation.name)
 def test_equalized_with_its_parametrization_applies_gain_squared_over_fan(kind: str, follows: Activation) -> None:
     module = layer(kind, follows)
-    stored = fill(Equalized(), module).weight
+    stored = fill(EqualizedInitializer(), module).weight
     assert stored.std().item() == pytest.approx(1, rel=0.02)
     parametrize(module, EqualizedWeight())
     z = torch.randn(1_000_000, generator=torch.Generator().manual_seed(1))

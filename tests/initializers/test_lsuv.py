@@ -13,7 +13,15 @@ from ganlab.initializers.lsuv import LSUV
 from ganlab.initializers.orthogonal import OrthogonalInitializer
 from ganlab.layer import Layer
 from ganlab.networks.activations import Activate, LeakyReLU, ReLU
-from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution, blank, use_fast_kernels, walk
+from ganlab.networks.layers import (
+    Convolution,
+    Dense,
+    Embedding,
+    TransposedConvolution,
+    uninitialized,
+    use_fast_kernels,
+    walk,
+)
 from ganlab.networks.norms import BatchNorm, BatchNormLayer
 from ganlab.training.trainer import Trainer
 from ganlab.types import Batch
@@ -37,7 +45,7 @@ def convolutional(norm: bool = False) -> nn.Sequential:
 
 
 def initialize(lsuv: LSUV, network: nn.Module, probe: Callable[[], object] | None) -> list[str]:
-    return list(lsuv.initialize(blank(network, "discriminator", probe), torch.Generator().manual_seed(1)))
+    return list(lsuv.initialize(uninitialized(network, "discriminator", probe), torch.Generator().manual_seed(1)))
 
 
 def outputs(network: nn.Module, run: Callable[[], object]) -> dict[str, Tensor]:
@@ -68,7 +76,7 @@ def test_every_layer_has_unit_variance_and_is_its_orthonormal_start_rescaled(nor
     assert len(heard) == 4
     for name, output in heard.items():
         assert output.var(correction=0).item() == pytest.approx(1, abs=0.011), name
-    OrthogonalInitializer(gain=1.0).initialize(blank(before, "discriminator"), torch.Generator().manual_seed(1))
+    OrthogonalInitializer(gain=1.0).initialize(uninitialized(before, "discriminator"), torch.Generator().manual_seed(1))
     for ours, theirs in zip(walk(network), walk(before), strict=True):
         if ours.kind != "norm":
             ratio = ours.weight.detach() / theirs.weight.detach()
@@ -82,7 +90,7 @@ def test_a_layer_within_the_tolerance_stays_and_another_variance_is_reached() ->
     for output in outputs(network, lambda: network(X)).values():
         assert output.var(correction=0).item() == pytest.approx(4, abs=2e-3)
     start_, loose = convolutional(), convolutional()
-    OrthogonalInitializer(gain=1.0).initialize(blank(start_, "discriminator"), torch.Generator().manual_seed(1))
+    OrthogonalInitializer(gain=1.0).initialize(uninitialized(start_, "discriminator"), torch.Generator().manual_seed(1))
     initialize(LSUV(tolerance=1e6), loose, lambda: loose(X))
     assert all(map(torch.equal, start_.parameters(), loose.parameters()))
 
@@ -99,7 +107,7 @@ def test_it_goes_on_until_the_tolerance_or_the_last_iteration() -> None:
 
     def notes(iterations: int) -> list[str]:
         asked.clear()
-        given = replace(blank(network, "discriminator"), layer_output=layer_output)
+        given = replace(uninitialized(network, "discriminator"), layer_output=layer_output)
         lsuv = LSUV(iterations=iterations, tolerance=1e-6)
         return list(lsuv.initialize(given, torch.Generator()))
 

@@ -19,7 +19,7 @@ from ganlab.errors import UserError
 from ganlab.initializers import INITIALIZERS
 from ganlab.initializers.normal import NormalInitializer
 from ganlab.initializers.pretrained import Pretrained
-from ganlab.networks import blank, parametrize
+from ganlab.networks import parametrize, uninitialized
 from ganlab.networks.activations import ReLU
 from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution, WeightLayer
 from ganlab.networks.norms import BatchNorm
@@ -48,7 +48,7 @@ class Every(nn.Module):
 
 def trained(setting: WeightSetting) -> Every:
     network = Every()
-    NormalInitializer().initialize(blank(network, "generator"), torch.Generator().manual_seed(0))
+    NormalInitializer().initialize(uninitialized(network, "generator"), torch.Generator().manual_seed(0))
     parametrize(network, setting)
     with torch.no_grad():  # an update moves everything apart
         rng = torch.Generator().manual_seed(1)
@@ -65,7 +65,7 @@ def start_from(
     path: Path | str, network: nn.Module, setting: WeightSetting | None = None, **settings: Any
 ) -> list[str]:
     seed = torch.Generator().manual_seed(7)
-    notes = Pretrained(str(path), **settings).initialize(blank(network, "generator", weight=setting), seed)
+    notes = Pretrained(str(path), **settings).initialize(uninitialized(network, "generator", weight=setting), seed)
     if setting is not None:
         parametrize(network, setting)
     return list(notes)
@@ -112,7 +112,7 @@ def test_what_is_not_loaded_is_filled_as_applied_under_an_equalized_rate_too(res
         start_from(tmp_path / "x.safetensors", network, setting, rest=rest)
         applied.append(network.applied())
     by_hand = Every()
-    INITIALIZERS[rest]().initialize(blank(by_hand, "generator"), torch.Generator().manual_seed(7))
+    INITIALIZERS[rest]().initialize(uninitialized(by_hand, "generator"), torch.Generator().manual_seed(7))
     for name, weight in by_hand.applied().items():
         torch.testing.assert_close(applied[0][name], weight)
         torch.testing.assert_close(applied[1][name], weight)

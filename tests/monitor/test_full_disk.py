@@ -71,12 +71,12 @@ def test_what_waits_goes_first_and_is_not_torn(tmp_path: Path, disk: type[Disk])
 def test_rows_and_scalars_come_later_and_none_is_missing(
     tmp_path: Path, disk: type[Disk], caplog: pytest.LogCaptureFixture
 ) -> None:
-    audience = Observers([Files(tmp_path), TensorBoard(tmp_path, "")])
-    audience.tell(lambda observer: observer.started(0, 9))
+    observers = Observers([Files(tmp_path), TensorBoard(tmp_path, "")])
+    observers.notify(lambda observer: observer.started(0, 9))
     for step in range(1, 7):
         disk.room = 10 if step in (3, 4) else 10**9
-        audience.tell(lambda observer, step=step: observer.logged(step, {"generator/loss": float(step)}))  # type: ignore[misc]
-    audience.tell(lambda observer: observer.closed())
+        observers.notify(lambda observer, step=step: observer.logged(step, {"generator/loss": float(step)}))  # type: ignore[misc]
+    observers.notify(lambda observer: observer.closed())
     assert [message.split("(")[0] for message in caplog.messages] == [
         "note: Files could not be written ", "note: TensorBoard could not be written ",
     ]  # fmt: skip
@@ -101,18 +101,18 @@ def test_going_back_cuts_off_what_is_gone_through_again(tmp_path: Path) -> None:
 
 
 def test_going_back_takes_away_what_still_waits_for_room(tmp_path: Path, disk: type[Disk]) -> None:
-    audience, files = Observers([]), Files(tmp_path)
-    audience.observers = [files]
+    observers, files = Observers([]), Files(tmp_path)
+    observers._observers = [files]
     files.started(0, 9)
     files.logged(4, {})
     disk.room = 3
     for step in (6, 8):  # one is torn, one has not begun
-        audience.tell(lambda observer, step=step: observer.logged(step, {"generator/loss": 1.0}))  # type: ignore[misc]
-    audience.tell(lambda observer: observer.rolled_back(4))
-    audience.tell(lambda observer: observer.logged(5, {}))
+        observers.notify(lambda observer, step=step: observer.logged(step, {"generator/loss": 1.0}))  # type: ignore[misc]
+    observers.notify(lambda observer: observer.rolled_back(4))
+    observers.notify(lambda observer: observer.logged(5, {}))
     disk.room = 10**9
-    audience.tell(lambda observer: observer.logged(6, {}))
-    audience.tell(lambda observer: observer.closed())
+    observers.notify(lambda observer: observer.logged(6, {}))
+    observers.notify(lambda observer: observer.closed())
     assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 4}\n{"step": 5}\n{"step": 6}\n'
 
 

@@ -43,7 +43,7 @@ def test_a_cut_that_the_disk_refuses_is_made_later(
             raise OSError("No space left on device")
         write(path, text)
 
-    monkeypatch.setattr(rows, "write_whole", full)
+    monkeypatch.setattr(rows, "write_atomically", full)
     file = Rows(tmp_path / "rows")
     for step in (2, 4, 6):
         file.add({"step": step})
@@ -64,7 +64,7 @@ def test_one_file_that_cannot_be_cut_does_not_keep_the_other(tmp_path: Path, mon
             return {"scores": {}}
 
     files, write = Files(tmp_path), rows.write_atomically
-    audience = Observers([files])
+    observers = Observers([files])
     files.started(0, 9)
     for step in (1, 2):
         files.logged(step, {})
@@ -75,10 +75,10 @@ def test_one_file_that_cannot_be_cut_does_not_keep_the_other(tmp_path: Path, mon
             raise OSError("No space left on device")
         write(path, text)
 
-    monkeypatch.setattr(rows, "write_whole", full)
-    audience.tell(lambda observer: observer.rolled_back(1))
+    monkeypatch.setattr(rows, "write_atomically", full)
+    observers.notify(lambda observer: observer.rolled_back(1))
     monkeypatch.undo()
     files.logged(2, {})
     files.scored(2, Scores(), {})  # type: ignore[arg-type]
-    audience.tell(lambda observer: observer.closed())
+    observers.notify(lambda observer: observer.closed())
     assert steps(tmp_path / "metrics.jsonl") == steps(tmp_path / "scores.jsonl") == [1, 2]

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlab.derivatives import input_gradient
+from ganlab.input_gradient import input_gradient
 from ganlab.networks import (
     DCGANDiscriminator,
     DCGANGenerator,

@@ -29,10 +29,10 @@ def update(critic: Critic, real: Tensor, fake: Tensor, **changes: Any) -> Update
     before = Batch(torch.full_like(real, 99.0))  # what D did not see: a penalty must not look at it
     facts: dict[str, Any] = {
         "generator": None, "discriminator": critic, "real": before, "fake": before, "latent": None, "codes": {},
-        "seen_real": augmented_real, "seen_fake": augmented_fake,
-        "judged_real": critic(augmented_real), "judged_fake": critic(augmented_fake),
-        "see": lambda batch, view: batch, "targets": TargetPair(),
-        "draw": lambda stream: torch.Generator().manual_seed(1), "progress": 0.0,
+        "augmented_real": augmented_real, "augmented_fake": augmented_fake,
+        "real_output": critic(augmented_real), "fake_output": critic(augmented_fake),
+        "augment": lambda batch, view: batch, "targets": TargetPair(),
+        "rngs": lambda stream: torch.Generator().manual_seed(1), "progress": 0.0,
     }  # fmt: skip
     return Update(**{**facts, **changes})
 

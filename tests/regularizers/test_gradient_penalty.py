@@ -107,7 +107,8 @@ def test_the_points_have_the_labels_of_the_images_they_are_near(at: str) -> None
     """Fakes their own, all others those of the reals."""
     labels = {"real": torch.tensor([1, 2, 3, 4, 5, 6]), "fake": torch.tensor([7, 0, 9, 3, 1, 8])}
     seen = {
-        f"seen_{kind}": Batch(images, {"labels": labels[kind]}) for kind, images in (("real", REAL), ("fake", FAKE))
+        f"augmented_{kind}": Batch(images, {"labels": labels[kind]})
+        for kind, images in (("real", REAL), ("fake", FAKE))
     }
     facts = replace(update(linear(), REAL, FAKE), discriminator=ByLabel(), **seen)
     expected = (labels["fake" if at == "fake" else "real"] ** 2).float().mean() * W.norm() ** 2

@@ -11,7 +11,7 @@ from ganlab.regularizers.r1_r2 import R1, R2
 from tests.regularizers.critics import FAKE, REAL, Critic, W, linear, quadratic, update
 
 
-@pytest.mark.parametrize("term", [R1(), R2()])
+@pytest.mark.parametrize("regularizer", [R1(), R2()])
 def test_a_linear_critic_pays_half_its_squared_norm(regularizer: R1 | R2) -> None:
     assert regularizer.discriminator(update(linear(), REAL, FAKE)).item() == pytest.approx(
         0.5 * W.norm().item() ** 2, rel=1e-5

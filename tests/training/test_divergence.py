@@ -40,7 +40,7 @@ class Steps(Observer):
         self.told.append(("logged", step))
         self.values.append(values)
 
-    def rollback_step(self, step: int) -> None:
+    def rolled_back(self, step: int) -> None:
         self.told.append(("returned", step))
 
 
@@ -211,12 +211,12 @@ def test_it_goes_back_to_the_last_good_checkpoint_and_takes_the_later_ones_away(
         def logged(self, step: int, values: Mapping[str, float]) -> None:
             seen.setdefault(f"at {step}", there())
 
-        def rollback_step(self, step: int) -> None:
+        def rolled_back(self, step: int) -> None:
             """By then the later ones are gone: after a kill here the rows of their steps are taken back on resume."""
             seen["gone back"] = there()
             trainer.stepper.gan = replace(trainer.gan, regularizers={"breaking": Breaking((), lambda: trainer)})
 
-    trainer.observers.observers = [Back()]
+    trainer.observers._observers = [Back()]
     trainer.run()
     assert seen["at 7"] == [3, 4, 5, 6]
     assert seen["gone back"] == [3, 4]
@@ -254,7 +254,7 @@ def test_a_stop_anywhere_around_going_back_changes_nothing(make_trainer: Make, t
                 taken += 1
                 trainer.stop_requested = taken == stop
 
-        first.observers.observers = [*first.observers.observers, Stop()]
+        first.observers._observers = [*first.observers._observers, Stop()]
         first.run()
         second = begun(folder)
         second.restore(checkpoint.newest(folder / "checkpoints")[1])

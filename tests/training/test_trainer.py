@@ -176,13 +176,13 @@ def test_a_single_overflow_is_reported_and_leaves_no_trace(make_trainer: Make) -
     """Weights, batch norm's statistics and the average stay finite, and training goes on."""
     recorder = Recorder()
     trainer = make_trainer(observers=(recorder,), steps=6, logging={"every": 3}, averaging={"name": "ema"})
-    rngs = trainer.gan.latent.draw
+    draw = trainer.gan.latent.draw
 
     class Overflowing(Latent):
         dim = 6
 
-        def rngs(self, count: int, generator: torch.Generator) -> Tensor:
-            latent = rngs(count, generator)
+        def draw(self, count: int, rng: torch.Generator) -> Tensor:
+            latent = draw(count, rng)
             return latent * float("inf") if trainer.step == 1 and count == 8 else latent
 
     trainer.stepper.gan = replace(trainer.gan, latent=Overflowing())

@@ -70,7 +70,7 @@ def test_the_discriminators_loss_is_the_formulas(make_trainer: Make) -> None:
     values = d_update(trainer)
     real = twin.feed.next().images
     latent = torch.randn(
-        8, 6, generator=twin.stepper.context(twin.step, frozenset(), "discriminator", 0).draw("latent")
+        8, 6, generator=twin.stepper.context(twin.step, frozenset(), "discriminator", 0).rngs("latent")
     )
     g, d = twin.generator.network, twin.discriminator.network
     fake = g(latent, {}).images.detach()
@@ -91,7 +91,7 @@ def test_the_discriminators_loss_is_the_formulas(make_trainer: Make) -> None:
 def test_the_generators_loss_is_the_formulas(make_trainer: Make) -> None:
     trainer, twin = make_trainer(), make_trainer()
     values = g_update(trainer)
-    latent = torch.randn(8, 6, generator=twin.stepper.context(twin.step, frozenset(), "generator", 0).draw("latent"))
+    latent = torch.randn(8, 6, generator=twin.stepper.context(twin.step, frozenset(), "generator", 0).rngs("latent"))
     g, d = twin.generator.network, twin.discriminator.network
     loss = -torch.log(torch.sigmoid(d(Batch(g(latent, {}).images)).logits)).mean()
     torch.testing.assert_close(values["generator/loss"], loss.detach())
@@ -253,11 +253,11 @@ def test_d_judges_in_float32_what_will_be_differentiated_and_in_float16_otherwis
     trainer = with_terms(make_trainer(norm={"discriminator": {"layer": "none"}}), regularizer=regularizer)
     trainer.stepper.gan = replace(trainer.gan, autocast=lambda: torch.autocast("cpu", torch.float16))
     met: list[bool] = []
-    judge = trainer.discriminator.network.judge
+    forward_all = trainer.discriminator.network.forward_all
     monkeypatch.setattr(
         trainer.discriminator.network,
-        "judge",
-        lambda *microbatches, **k: met.append(torch.is_autocast_enabled("cpu")) or judge(*microbatches, **k),
+        "forward_all",
+        lambda *batches, **k: met.append(torch.is_autocast_enabled("cpu")) or forward_all(*batches, **k),
     )
     (g_update if due == "gs_slope" else d_update)(trainer)
     assert met == [half]
@@ -418,11 +418,11 @@ def test_parts_see_different_noise(make_trainer: Make, monkeypatch: pytest.Monke
         **PER_SAMPLE, augment={"instance_noise": {}}, schedule={"name": "alternating", "accumulation": 2}
     )
     seen: list[Tensor] = []
-    judge = trainer.discriminator.network.judge
+    forward_all = trainer.discriminator.network.forward_all
     monkeypatch.setattr(
         trainer.discriminator.network,
-        "judge",
-        lambda *microbatches, **k: seen.append(microbatches[0].images) or judge(*microbatches, **k),
+        "forward_all",
+        lambda *batches, **k: seen.append(batches[0].images) or forward_all(*batches, **k),
     )
     real = trainer.feed.first(8)
     real = Batch(real.images[:1].expand(8, -1, -1, -1), real.condition)  # one image eight times

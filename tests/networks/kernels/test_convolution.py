@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganlab.derivatives import input_gradient
+from ganlab.input_gradient import input_gradient
 from ganlab.networks.kernels.convolution import convolve, convolve_transposed
 from tests.networks.calls import Calls
 
