@@ -54,7 +54,7 @@ REFUSALS = {
     r"conditional batch norm has a scale per class": "no labels for conditional batch norm",
     r"norm\.\w+\.weight=equalized with init\.\w+=": "two scales at once",
     r"init\.\w+=equalized with norm\.\w+\.weight=": "N(0, 1) without its scale",
-    r"regularizer=\S+ with (loss|condition)=\w+, which brings \w+ along already": "the same term twice",
+    r"regularizer=\S+ with (loss|condition)=\w+, which adds \w+ already": "the same term twice",
     r"tricks=\[\w+,\w+\] both set": "two tricks that contradict each other",
     r"VGG|pixels a side|strides of 2 halve": "a size that the strides do not reach",
 }

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from ganlab.config import configure
-from ganlab.config.build import build_discriminator, build_generator, build_trainer
+from ganlab.config.build import build_discriminator, build_generator, build_trainer, initialize_network
 from ganlab.config.parse import hints, is_mapping, keys, table_of
 from ganlab.config.settings import Settings
 from ganlab.data import SOURCES
