@@ -127,6 +127,7 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
             ("lsuv", "variance", 4.0),
             ("lsuv", "tolerance", 100.0),
             ("lsuv", "iterations", 0),
+            ("fixup", "zero_output", False),
         )
     ),
     ({"init": {"generator": "hybrid"}}, "init.generator.dense", "xavier"),

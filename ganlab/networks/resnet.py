@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ganlab.networks.activations import ACTIVATIONS, Activate, Activation, ReLU, Tanh
 from ganlab.networks.base import DiscriminatorModule, Dropout, GeneratorModule, LatentInput, TrunkDiscriminator
 from ganlab.networks.kernels.pooling import NearestUpsampling
-from ganlab.networks.layers import Chain, Convolution, Dense
+from ganlab.networks.layers import Chain, Convolution, Dense, WeightLayer
 from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
 from ganlab.networks.norms import Norm
 from ganlab.networks.resampling import Downsampling, Upsampling, channels, downsampled, halvings, pool, upsampled
@@ -76,6 +76,8 @@ class _Block(nn.Module):
     def __init__(self, branch: Chain, shortcut: nn.Module) -> None:
         super().__init__()
         self.branch, self.shortcut = branch, shortcut
+        # For initializers that depend on depth (ganlab.layer.BranchPlace).
+        self.branch_layers = [f"branch.{name}" for name, one in branch.named_modules() if isinstance(one, WeightLayer)]
 
     def forward(self, x: Tensor, condition: Condition) -> Tensor:
         y: Tensor = self.branch(x, condition)
