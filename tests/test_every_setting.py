@@ -233,6 +233,13 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
             ("discrimination", "kernel", 2),
         )
     ),
+    *(
+        ({"discriminator": {**PATCH, **more}}, f"discriminator.{field}", value)
+        for more, field, value in (
+            ({}, "width", 6), ({}, "layers", 2), ({}, "dropout", 0.5), ({}, "pack", 2), ({}, "activation", "relu"),
+            ({"activation": "elu"}, "activation.alpha", 0.5), ({"activation": "leaky_relu"}, "activation.slope", 0.5),
+        )
+    ),
     *(({"discriminator": RESNET18}, f"discriminator.{field}", value) for field, value in (("dropout", 0.5), ("pack", 2))),
     *(
         ({network: {"name": name, **small, "activation": activation}}, f"{network}.activation.{field}", value)

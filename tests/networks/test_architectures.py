@@ -155,9 +155,9 @@ def test_mixing_is_asked(architecture: type, norm: object, mixes: bool) -> None:
 
 @pytest.mark.parametrize("architecture", DISCRIMINATORS.values())
 def test_one_pass_judges_as_two_do(architecture: type) -> None:
-    shapes = Shapes((1, 16, 16), 4, pack=2)
+    shapes = Shapes((1, 32, 32), 4, pack=2)
     network = architecture().build(shapes, LayerNorm()).eval()
-    parts = [Batch(torch.randn(4, 1, 16, 16)), Batch(torch.randn(6, 1, 16, 16))]
+    parts = [Batch(torch.randn(4, 1, 32, 32)), Batch(torch.randn(6, 1, 32, 32))]
     together = network.forward_all(*parts, features=True)
     alone = [network(part, True) for part in parts]
     for one, other in zip(together, alone, strict=True):
@@ -182,7 +182,7 @@ def test_stored_names_do_not_depend_on_the_parametrization(table: object) -> Non
     from ganlab.networks import PARAMETRIZATIONS, parametrize
 
     for architecture in table.values():  # type: ignore[attr-defined]
-        network = architecture().build(Shapes((1, 16, 16), 4), NORMS["batch"]())
+        network = architecture().build(Shapes((1, 32, 32), 4), NORMS["batch"]())
         before = set(dict(network.named_parameters()))
         parametrize(network, PARAMETRIZATIONS["spectral"]())
         assert set(dict(network.named_parameters())) == before
