@@ -28,8 +28,9 @@ class TrainedGenerator:
     """A generator in evaluation mode, its parameters without gradients, and what was saved about it.
 
     ``image_shape`` is (C, H, W), (2, 1, 1) for points of the plane; ``classes`` are the names of the classes that it
-    can be told, () where it was trained without; ``step`` is the number of G's updates; ``weights`` is ``average`` or
-    ``network``; ``settings`` are those of the run, plain, and ``model`` what its data was; ``path`` is the file.
+    can generate, () if it was trained without; ``sources`` are the shapes (C, H, W) of the images that it translates,
+    by name, {} if it takes none; ``step`` is the number of G's updates; ``weights`` is ``average`` or ``network``;
+    ``settings`` are those of the run, plain, and ``model`` what its data was; ``path`` is the file.
     """
 
     def __init__(
@@ -56,6 +57,10 @@ class TrainedGenerator:
         return self.shapes.image
 
     @property
+    def sources(self) -> Mapping[str, tuple[int, int, int]]:
+        return self.shapes.sources
+
+    @property
     def latent_dim(self) -> int:
         return self.shapes.latent
 
@@ -72,6 +77,7 @@ class TrainedGenerator:
     def description(self) -> str:
         """One line: what it is, and of when."""
         told = f" of {len(self.classes)} classes" if self.classes else ""
+        told += f", translated from {' and '.join(self.sources)}" if self.sources else ""
         kind = "points" if self.is_of_points else f"images of {'×'.join(map(str, self.image_shape))}"
         name, data = (_name(self.settings, key) for key in ("generator", "data"))
         whose = "average of the generator" if self.weights == "average" else "generator"
@@ -129,18 +135,53 @@ class TrainedGenerator:
             raise UserError(f"labels: there are {len(numbers)} for {n:,} images; need at least one, and at most n")
         return torch.tensor(numbers).repeat(-(-n // len(numbers)))[:n]
 
-    def generate(self, latent: Tensor, labels: Labels | None = None) -> Tensor:
-        """Images (n, C, H, W) float32 in [-1, 1] of latents (n, latent_dim), on the generator's device; gradients reach
-        ``latent`` where it asks for them. ``labels`` as in ``labels()``. Raises UserError."""
+    def generate(self, latent: Tensor | None = None, labels: Labels | None = None, **sources: Tensor) -> Tensor:
+        """Generates images (n, C, H, W) float32 in [-1, 1] from latents (n, latent_dim), on the generator's device;
+        gradients reach ``latent`` if it requires them. ``labels`` as in ``labels()``.
+
+        A generator that translates images takes them by name, ``generate(source=images)``: each (n, C, H, W), or one
+        (C, H, W) for all, as uint8 0 … 255 or floats in [-1, 1]. Without a latent those of seed 0 are used then. Raises
+        UserError.
+        """
+        count = self._source_count(sources)
+        if latent is None:
+            if not count:
+                raise UserError("generate: there are no latents; type generate(generator.latent(n)), or sample(n)")
+            latent = self.latent(count)
         if latent.dim() != 2 or latent.shape[1] != self.latent_dim or not len(latent):
             found = "×".join(map(str, latent.shape))
             raise UserError(f"generate: found latents of shape {found}, need n×{self.latent_dim}")
         numbers = self.labels(len(latent), labels)
         condition = {} if numbers is None else {"labels": numbers.to(self.device)}
+        condition |= {name: self._source(name, sources[name], len(latent)) for name in self.sources}
         # Every number counts here, and a GPU's convolutions would round theirs to ten bits.
         with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False):
             images: Tensor = self.network(latent.to(self.device, torch.float32), condition).images
         return images.float()
+
+    def _source_count(self, sources: Mapping[str, Tensor]) -> int:
+        """Returns the largest number of images among the sources. Raises UserError if one is missing or unknown."""
+        if extra := [name for name in sources if name not in self.sources]:
+            there = f"it takes {', '.join(self.sources)}" if self.sources else "it takes no images"
+            raise UserError(f"generate: this generator has no input '{extra[0]}'; {there}")
+        if missing := [name for name in self.sources if name not in sources]:
+            shape = ", ".join(map(str, self.sources[missing[0]]))
+            raise UserError(
+                f"generate: this generator translates images and needs {missing[0]}=…, images of shape (n, {shape})"
+            )
+        return max((len(one) if one.dim() == 4 else 1 for one in sources.values()), default=0)
+
+    def _source(self, name: str, images: Tensor, count: int) -> Tensor:
+        """Returns images (count, C, H, W) in [-1, 1] on the device. Raises UserError if the shape does not fit."""
+        found = images[None] if images.dim() == 3 else images
+        if tuple(found.shape[1:]) != self.sources[name] or len(found) not in (1, count):
+            need = ", ".join(map(str, self.sources[name]))
+            raise UserError(
+                f"generate: found {name} of shape {tuple(images.shape)}, need ({need}) or ({count}, {need}), as many "
+                "as there are latents"
+            )
+        floats = found.float() / 127.5 - 1 if found.dtype == torch.uint8 else found.float()
+        return floats.to(self.device).expand(count, -1, -1, -1)
 
     @torch.no_grad()
     def batches(
@@ -150,13 +191,18 @@ class TrainedGenerator:
         labels: Labels | None = None,
         truncation: float | None = None,
         batch_size: int = 64,
+        **sources: Tensor,
     ) -> Iterator[Tensor]:
-        """The images of ``sample`` in parts of ``batch_size``, float32 in [-1, 1], still on the generator's device."""
+        """Yields the images of ``sample`` in batches of ``batch_size``, float32 in [-1, 1], on the generator's
+        device."""
+        self._source_count(sources)
+        whole = {name: self._source(name, images, n) for name, images in sources.items()}
         batch_size = _whole("batch_size", batch_size, least=1)
         latent, numbers = self.latent(n, seed, truncation), self.labels(n, labels)
         for start in range(0, n, batch_size):
             part = slice(start, start + batch_size)
-            yield self.generate(latent[part], None if numbers is None else numbers[part])
+            some = {name: images[part] for name, images in whole.items()}
+            yield self.generate(latent[part], None if numbers is None else numbers[part], **some)
 
     def sample(
         self,
@@ -166,19 +212,21 @@ class TrainedGenerator:
         truncation: float | None = None,
         batch_size: int = 64,
         output: Literal["auto", "uint8", "float"] = "auto",
+        **sources: Tensor,
     ) -> Tensor:
         """``n`` images (n, C, H, W) on the CPU: ``uint8`` 0 … 255, or ``float``, float32 in [-1, 1]; auto is uint8, and
         float for points of the plane.
 
         The same seed, labels and truncation give the same images, to rounding, at any ``batch_size`` and on any device,
-        and the first of more are those of fewer. Raises UserError.
+        and the first of more are those of fewer. ``sources`` are the images to translate, as in ``generate``. Raises
+        UserError.
         """
         if output not in ("auto", "uint8", "float"):
             raise UserError(f"output={output}: need uint8 or float")
         if output == "uint8" and self.is_of_points:
             raise UserError("output=uint8: points of the plane are no pixels; type output='float'")
         whole = output != "float" and not self.is_of_points
-        parts = self.batches(n, seed, labels, truncation, batch_size)
+        parts = self.batches(n, seed, labels, truncation, batch_size, **sources)
         return torch.cat([(pixels(part) if whole else part).cpu() for part in parts])
 
     def _number(self, label: int | str) -> int:

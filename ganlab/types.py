@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 Condition = Mapping[str, Tensor]
-"""The condition of each image, by name: {} without a condition, or ``labels`` (N,) of integers."""
+"""The condition of each image, by name: {} without a condition, ``labels`` (N,) of integers, or aligned images
+(N, C, H, W) in [-1, 1], such as ``source``."""
 
 RandomStreams = Callable[[str], torch.Generator]
 """Maps the name of a random stream to its generator for the current update. Its seed depends on (seed, stream, update)
@@ -74,13 +75,21 @@ class Wiring:
 @dataclass(frozen=True)
 class Shapes:
     """The shapes that a network is built for: the image (C, H, W), the latent's length, the number of classes (0
-    without labels), how labels enter, and ``pack``, the number of images that D takes together as one sample."""
+    without labels), how labels enter, ``pack``, the number of images that D takes together as one sample, and the
+    shapes (C, H, W) of the images that are its condition, by name."""
 
     image: tuple[int, int, int]
     latent: int
     classes: int = 0
     pack: int = 1
     wiring: Wiring = Wiring()
+    sources: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+
+    def example_condition(self, count: int) -> dict[str, Tensor]:
+        """Returns a condition of ``count`` images with zeros of the right shapes and types: this is the one description
+        of the inputs besides the latent and the images, in the order in which exported files name them."""
+        labels = {"labels": torch.zeros(count, dtype=torch.long)} if self.classes else {}
+        return {**labels, **{name: torch.zeros(count, *shape) for name, shape in self.sources.items()}}
 
 
 class Network(Protocol):
@@ -195,6 +204,11 @@ class Conditioning:
     """Whether the data must have classes."""
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the aligned images that the data must provide with each image."""
+        return ()
+
+    @property
     def wiring(self) -> Wiring:
         """How the networks take labels as input."""
         return Wiring()
@@ -277,6 +291,8 @@ class Regularizer:
     """Whether it uses target probabilities, which ``Update.targets`` may smooth."""
     trains_head: ClassVar[str | None] = None
     """The head of D that it trains, such as ``class``; it needs a condition that gives D this head."""
+    needs_sources: ClassVar[bool] = False
+    """Whether it compares each generated image with the real image of the same source (image conditions)."""
     penalizes_weights: ClassVar[bool] = False
     """Whether it penalizes the size of D's weights, so that it needs weights whose size matters."""
     per_sample: ClassVar[bool] = False

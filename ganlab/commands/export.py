@@ -110,6 +110,8 @@ def description(generator: TrainedGenerator) -> dict[str, Any]:
     inputs: dict[str, Any] = {"latent": {"shape": ["batch", generator.latent_dim], "type": "float32"}}
     if generator.classes:
         inputs["labels"] = {"shape": ["batch"], "type": "int64", "range": [0, len(generator.classes) - 1]}
+    for name, shape in generator.sources.items():
+        inputs[name] = {"shape": ["batch", *shape], "type": "float32", "range": [-1, 1]}
     latent = _without_places(dict(generator.settings)).get("latent")
     return {
         "ganlab": __version__,
@@ -140,7 +142,8 @@ def _without_places(node: Any) -> Any:
 
 
 class Images(nn.Module):
-    """The generator as others call it: latents (n, dim) and, where it has classes, labels (n,) to images (n, C, H, W).
+    """The generator as others call it: latents (n, dim) and its condition, in the order of ``Shapes.example_condition``
+    (labels (n,), then images (n, C, H, W) to translate), to images (n, C, H, W).
 
     A copy whose weights are those that the layers apply: nothing is left to compute from the stored ones.
     """
@@ -148,25 +151,28 @@ class Images(nn.Module):
     def __init__(self, generator: TrainedGenerator) -> None:
         super().__init__()
         self.network = copy.deepcopy(generator.network)
+        self.names = tuple(generator.shapes.example_condition(1))
         fold(self.network)
 
-    def forward(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
-        images: Tensor = self.network(latent, {} if labels is None else {"labels": labels}).images
+    def forward(self, latent: Tensor, *condition: Tensor) -> Tensor:
+        images: Tensor = self.network(latent, dict(zip(self.names, condition, strict=True))).images
         return images
 
 
 def _example(generator: TrainedGenerator) -> tuple[Tensor, ...]:
     # More than one, and not as many as anything else has: a size that occurs twice might be taken for the other.
-    latent = generator.latent(5)
-    labels = generator.labels(5)
-    return (latent,) if labels is None else (latent, labels)
+    return generator.latent(5), *generator.shapes.example_condition(5).values()
+
+
+def _dynamic(example: tuple[Tensor, ...], batch: Any) -> tuple[Any, ...]:
+    """Returns the dynamic shapes of ``Images.forward(latent, *condition)``: the first axis of each input."""
+    return {0: batch}, tuple({0: batch} for _ in example[1:])
 
 
 def _traced(generator: TrainedGenerator) -> torch.export.ExportedProgram:
     example = _example(generator)
     batch = torch.export.Dim("batch", min=1)
-    shapes = [{0: batch}] * len(example)
-    return torch.export.export(Images(generator).eval(), example, dynamic_shapes=tuple(shapes))
+    return torch.export.export(Images(generator).eval(), example, dynamic_shapes=_dynamic(example, batch))
 
 
 def _write_safetensors(generator: TrainedGenerator, described: Mapping[str, Any], path: Path) -> None:
@@ -181,7 +187,7 @@ def _write_safetensors(generator: TrainedGenerator, described: Mapping[str, Any]
 
 def _write_onnx(generator: TrainedGenerator, described: Mapping[str, Any], path: Path) -> None:
     example = _example(generator)
-    names = ["latent", "labels"][: len(example)]
+    names = ["latent", *generator.shapes.example_condition(1)]
     batch = torch.export.Dim("batch", min=1)
     with _quiet():
         program = torch.onnx.export(
@@ -189,7 +195,7 @@ def _write_onnx(generator: TrainedGenerator, described: Mapping[str, Any], path:
             example,
             input_names=names,
             output_names=["images"],
-            dynamic_shapes=tuple({0: batch} for _ in example),
+            dynamic_shapes=_dynamic(example, batch),
             dynamo=True,
             verbose=False,
         )

@@ -45,6 +45,7 @@ def _use(generator: TrainedGenerator, file: str, format: str) -> str:
     numpy, torch = DRAWN.get(distribution, DRAWN["normal"])
     if format == "safetensors":
         labels = f", labels=[{json.dumps(classes[0])}]" if classes else ""
+        labels += "".join(f", {name}=images" for name in generator.sources)
         kind = "float32" if generator.is_of_points else "uint8"
         code = [
             "import ganlab",
@@ -53,6 +54,8 @@ def _use(generator: TrainedGenerator, file: str, format: str) -> str:
         ]
     elif format == "onnx":
         labels = ', "labels": np.zeros(64, np.int64)' if classes else ""
+        for name, size in generator.sources.items():
+            labels += f', "{name}": np.zeros((64, {", ".join(map(str, size))}), np.float32)'
         code = [
             "import numpy as np, onnxruntime",
             f"latent = {numpy.format(dim=dim)}.astype(np.float32)",
@@ -60,12 +63,15 @@ def _use(generator: TrainedGenerator, file: str, format: str) -> str:
         ]
     else:
         labels = ", torch.zeros(64, dtype=torch.int64)" if classes else ""
+        labels += "".join(f", torch.zeros(64, {', '.join(map(str, size))})" for size in generator.sources.values())
         code = [
             "import torch",
             f'generator = torch.export.load("{file}").module()',
             f"images = generator({torch.format(dim=dim)}{labels})",
         ]
     told = f" and labels (batch,) int64 from 0 to {len(classes) - 1}" if classes else ""
+    for name, size in generator.sources.items():
+        told += f" and {name} (batch, {', '.join(map(str, size))}) float32 in [-1, 1]"
     text = [
         f"It takes latents (batch, {dim}) float32{told}, at any batch size, and gives images (batch, {shape}) float32 "
         f"in [-1, 1]{', x and y of points of the plane' if generator.is_of_points else ''}.",

@@ -1,5 +1,6 @@
 """What G and D are told besides the latent and the images, one condition a class."""
 
+from ganlab.conditions.image import ImageCondition
 from ganlab.conditions.labels import AuxiliaryCondition, ConcatCondition, EmbeddingCondition, ProjectionCondition
 from ganlab.conditions.unconditional import Unconditional
 from ganlab.table import Table
@@ -13,5 +14,6 @@ CONDITIONS = Table[Conditioning](
         "embedding": EmbeddingCondition,
         "projection": ProjectionCondition,
         "auxiliary": AuxiliaryCondition,
+        "image": ImageCondition,
     },
 )

@@ -44,9 +44,15 @@ def build_generator(settings: Settings, shapes: Shapes | None = None) -> Generat
     parts do not fit the images."""
     norm = settings.norm.generator
     assert norm.layer != "auto", "resolved by the configuration"
+    shapes = shapes or shapes_of(settings)
+    if shapes.sources and not getattr(settings.generator, "takes_sources", False):
+        raise ValueError(
+            f"it makes images from a latent alone and takes no {' or '.join(shapes.sources)} image; type "
+            "generator=unet, or condition=none"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(random_streams.derive(settings.seed, "build/generator"))
-        return settings.generator.build(shapes or shapes_of(settings), norm.layer)
+        return settings.generator.build(shapes, norm.layer)
 
 
 def build_discriminator(settings: Settings) -> DiscriminatorModule:

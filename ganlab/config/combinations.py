@@ -148,6 +148,19 @@ def conditions_need_labels_and_listeners(
             f"condition={name} needs labels, and these images have none; type condition=none, or for your own images "
             "put those of each class into a folder of its own"
         )
+    missing = [name for name in condition.sources if name not in settings.data.aligned_shapes]
+    if missing:
+        provided = ", ".join(settings.data.aligned_shapes) or "none"
+        findings.refusals.append(
+            f"condition={name} needs an aligned image '{missing[0]}' with each image, and this data provides "
+            f"{provided}; type data=digit_pairs, condition.source=… for another name, or condition=none"
+        )
+    paired = [key for key, one in settings.regularizer.items() if one.needs_sources]
+    if paired and not condition.sources:
+        findings.refusals.append(
+            f"regularizer={paired[0]} with condition={name}: it compares a generated image with the real image of the "
+            "same source, and there are no sources; type condition=image"
+        )
     if condition.by_norm and not _layer(settings, "generator").conditional:
         findings.refusals.append(
             f"condition={name} gives G the class by its norm, and "

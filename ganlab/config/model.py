@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
@@ -14,8 +15,8 @@ from ganlab.types import Shapes, Wiring
 class Model:
     """What networks were built for and trained on: a checkpoint says it, so that nobody needs the data to know.
 
-    ``classes`` is how many the networks are told (0: none), ``class_names`` those of the data; ``images`` and
-    ``fingerprint`` are what the data was.
+    ``classes`` is the number of classes of the condition (0: none), ``class_names`` names those of the data; ``images``
+    and ``fingerprint`` describe the data; ``sources`` holds the shapes (C, H, W) of the condition's images, by name.
     """
 
     image_shape: tuple[PositiveInt, PositiveInt, PositiveInt]  # (C, H, W)
@@ -23,17 +24,25 @@ class Model:
     class_names: tuple[str, ...] = ()
     images: NonNegativeInt = 0
     fingerprint: str = ""
+    sources: Mapping[str, tuple[PositiveInt, PositiveInt, PositiveInt]] = field(default_factory=dict)
 
 
 def model_of(settings: Settings, image_set: ImageSet) -> Model:
     """What the networks of these settings are built for, with the data at hand."""
     shapes = shapes_of(settings)
-    return Model(shapes.image, shapes.classes, image_set.classes, len(image_set), image_set.fingerprint)
+    return Model(
+        shapes.image, shapes.classes, image_set.classes, len(image_set), image_set.fingerprint, dict(shapes.sources)
+    )
 
 
 def shapes_of(settings: Settings, model: Model | None = None) -> Shapes:
     """What both networks are built for; with ``model`` without a look at the data."""
     condition = settings.condition
+    if model:
+        sources = model.sources
+    else:
+        provided = settings.data.aligned_shapes
+        sources = {name: provided[name] for name in condition.sources if name in provided}
     classes = model.classes if model else settings.data.class_count if condition.needs_labels else 0
     return Shapes(
         image=model.image_shape if model else settings.data.image_shape,
@@ -41,4 +50,5 @@ def shapes_of(settings: Settings, model: Model | None = None) -> Shapes:
         classes=classes,
         pack=getattr(settings.discriminator, "pack", 1),
         wiring=condition.wiring if classes else Wiring(),
+        sources=sources,
     )

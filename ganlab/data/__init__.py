@@ -2,6 +2,7 @@
 
 from ganlab.data.archives import Tar, Zip
 from ganlab.data.arrays import Arrays
+from ganlab.data.digit_pairs import DigitPairs
 from ganlab.data.digits import Digits
 from ganlab.data.fonts import Fonts
 from ganlab.data.huggingface import HuggingFace
@@ -18,6 +19,7 @@ SOURCES = Table[Source](
     "data",
     {
         "digits": Digits,
+        "digit_pairs": DigitPairs,
         "image_folder": ImageFolder,
         "zip": Zip,
         "tar": Tar,

@@ -53,8 +53,10 @@ class Feed:
         self.batch_size, self.seed, self.device, self.memory_format = batch_size, seed, device, memory_format
         self.shard = shard
         images = image_set.images
-        fits = image_set.images.nbytes <= resident * memory_of(device)
-        self.pixels: Pixels = Resident(images, device) if fits else Ahead(images, device)
+        size = images.nbytes + sum(one.nbytes for one in image_set.aligned.values())
+        place = Resident if size <= resident * memory_of(device) else Ahead
+        self.pixels: Pixels = place(images, device)
+        self.aligned: dict[str, Pixels] = {name: place(one, device) for name, one in image_set.aligned.items()}
         self.labels = torch.from_numpy(image_set.labels).to(device) if image_set.labels is not None else None
         self.drawn = 0
         self._orders: dict[int, Tensor] = {}  # of the epoch that ends and of the one that begins
@@ -70,10 +72,12 @@ class Feed:
             rng = random_streams.generator(self.seed, "data/flip", self.drawn, device=self.device)
             mirrored = self.shard.of(torch.rand(needed, generator=rng, device=self.device) < 0.5)
         self.drawn += needed
-        pixels = self.pixels.take(rows)
+        batch = self._batch(rows, mirrored)
         if not self.pixels.resident:
-            self.pixels.prepare(self._rows(self.drawn, needed))  # most often the next batch is as large
-        return self._batch(pixels, rows, mirrored)
+            following = self._rows(self.drawn, needed)  # most often the next batch is as large
+            for pixels in (self.pixels, *self.aligned.values()):
+                pixels.prepare(following)
+        return batch
 
     def position(self) -> dict[str, Any]:
         """What ``drawn`` comes to, in words for a checkpoint that has it: the epoch, the offset in it, and what tells
@@ -139,19 +143,25 @@ class Feed:
         return self._given(rows[order[:count]])
 
     def _given(self, rows: Tensor) -> Batch:
-        rows = rows.to(self.pixels.rows_on)
-        return self._batch(self.pixels.take(rows), rows, None)
+        return self._batch(rows.to(self.pixels.rows_on), None)
 
     # ----------------------------------------------------------------------------------------------------- of one batch
 
-    def _batch(self, pixels: Tensor, rows: Tensor, mirrored: Tensor | None) -> Batch:
+    def _batch(self, rows: Tensor, mirrored: Tensor | None) -> Batch:
+        """Returns the images of these rows with their labels and aligned images, those ``mirrored`` (n,) alike."""
+        condition = {"labels": self.labels[rows.to(self.device)]} if self.labels is not None else {}
+        for name, aligned in self.aligned.items():
+            condition[name] = self._images(aligned, rows, mirrored)
+        return Batch(self._images(self.pixels, rows, mirrored), condition)
+
+    def _images(self, stored: Pixels, rows: Tensor, mirrored: Tensor | None) -> Tensor:
+        pixels = stored.take(rows)
         if mirrored is not None:
             pixels = mirror(pixels, mirrored)
         images = pixels.permute(0, 3, 1, 2)  # stored channels last, which is how convolutions like them
         if images.dtype == torch.uint8:
             images = images.float().div_(127.5).sub_(1.0)
-        images = images.contiguous(memory_format=self.memory_format)
-        return Batch(images, {"labels": self.labels[rows.to(self.device)]} if self.labels is not None else {})
+        return images.contiguous(memory_format=self.memory_format)
 
 
 def mirror(pixels: Tensor, which: Tensor) -> Tensor:

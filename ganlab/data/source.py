@@ -5,7 +5,7 @@ Nothing in ``ganlab.data`` but the feed imports PyTorch, so that the processes t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +31,8 @@ class ImageSet:
 
     ``rows`` are those to train with, ``held_out`` those that are kept out of it. ``flip``: a mirrored image is as good
     as the image. ``fingerprint`` tells these images from others. ``notes`` are for the person: what was left out, and
-    where the images are.
+    where the images are. ``aligned`` holds further images of each item by name, such as its outline, each (N, H', W',
+    C') like ``images``: they are taken, mirrored and augmented together with it.
     """
 
     images: np.ndarray
@@ -43,6 +44,7 @@ class ImageSet:
     fingerprint: str = ""
     place: str = ""
     notes: tuple[str, ...] = ()
+    aligned: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.rows is None:
@@ -79,6 +81,11 @@ class Source:
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of the images that ``open`` gives; known before anything is read."""
         raise TypeError(f"{type(self).__name__} does not say what shape its images have")
+
+    @property
+    def aligned_shapes(self) -> Mapping[str, tuple[int, int, int]]:
+        """The shapes (C, H, W) of the aligned images that ``open`` provides, by name; known before anything is read."""
+        return {}
 
     @property
     def class_count(self) -> int:

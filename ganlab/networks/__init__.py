@@ -13,6 +13,7 @@ from ganlab.networks.norms import NORMS, Norm
 from ganlab.networks.parametrizations import PARAMETRIZATIONS, WeightSetting
 from ganlab.networks.patch import PatchDiscriminator
 from ganlab.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from ganlab.networks.unet import UNetGenerator
 from ganlab.table import Table
 from ganlab.types import Shapes
 
@@ -37,7 +38,8 @@ class DiscriminatorArchitecture(Protocol):
 
 
 GENERATORS = Table[GeneratorArchitecture](
-    "generator", {"dcgan": DCGANGenerator, "mlp": MLPGenerator, "resnet": ResNetGenerator}
+    "generator",
+    {"dcgan": DCGANGenerator, "mlp": MLPGenerator, "resnet": ResNetGenerator, "unet": UNetGenerator},
 )
 DISCRIMINATORS = Table[DiscriminatorArchitecture](
     "discriminator",

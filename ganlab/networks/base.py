@@ -126,6 +126,13 @@ class TrunkDiscriminator(DiscriminatorModule):
         wired = shapes.wiring.discriminator
         self.plane = Embedding(shapes.classes, height * width) if wired == "plane" else None
         planes = shapes.classes if wired == "one_hot" else int(self.plane is not None)
+        for name, shape in shapes.sources.items():
+            if shape[1:] != (height, width):
+                raise ValueError(
+                    f"it concatenates {name} to the image, and images of {shape[1]}×{shape[2]} do not fit to "
+                    f"{height}×{width}; type the same data.size for both"
+                )
+            planes += shape[0]
         self.inputs = ((channels + planes) * shapes.pack, height, width)
 
     def finish(self, *shape: int) -> None:
@@ -169,6 +176,8 @@ class TrunkDiscriminator(DiscriminatorModule):
         elif self.shapes.wiring.discriminator == "one_hot":
             one_hot = F.one_hot(batch.condition["labels"], self.shapes.classes).to(x.dtype)
             x = torch.cat([x, one_hot[:, :, None, None].expand(-1, -1, *x.shape[2:])], dim=1)
+        if self.shapes.sources:
+            x = torch.cat([x, *(batch.condition[name].to(x.dtype) for name in self.shapes.sources)], dim=1)
         # m images that are judged together are stacked along the channels (Lin et al. 2018, PacGAN, section 3).
         return x if self.shapes.pack == 1 else x.unflatten(0, (-1, self.shapes.pack)).flatten(1, 2)
 
@@ -198,12 +207,12 @@ def does_mix_samples(discriminator: DiscriminatorModule, shapes: Shapes) -> bool
     images = torch.rand(2 * shapes.pack, *shapes.image, generator=rng) * 2 - 1
     changed = images.clone()
     changed[shapes.pack :] = 4 * torch.randn(shapes.pack, *shapes.image, generator=rng)
-    labels = {"labels": torch.zeros(2 * shapes.pack, dtype=torch.long)} if shapes.classes else {}
+    condition = shapes.example_condition(2 * shapes.pack)
     dropouts = [module for module in discriminator.modules() if isinstance(module, nn.Dropout) and module.training]
     for dropout in dropouts:
         dropout.eval()
     with apart(), discriminator.statistics_frozen():
-        before, after = (discriminator(Batch(x, labels)).logits for x in (images, changed))
+        before, after = (discriminator(Batch(x, condition)).logits for x in (images, changed))
     for dropout in dropouts:
         dropout.train()
     moved = (after - before).abs().flatten(1).amax(dim=1) if after.dim() > 1 else (after - before).abs()
@@ -213,9 +222,9 @@ def does_mix_samples(discriminator: DiscriminatorModule, shapes: Shapes) -> bool
 def ends_in_sigmoid(discriminator: DiscriminatorModule, shapes: Shapes) -> bool:
     """Whether the logits are a sigmoid's output: read off the graph of one judgement."""
     images = torch.zeros(2 * shapes.pack, *shapes.image)
-    labels = {"labels": torch.zeros(2 * shapes.pack, dtype=torch.long)} if shapes.classes else {}
+    condition = shapes.example_condition(2 * shapes.pack)
     with apart(), discriminator.statistics_frozen(), torch.enable_grad():
-        node = discriminator(Batch(images, labels)).logits.grad_fn
+        node = discriminator(Batch(images, condition)).logits.grad_fn
     reshaping = ("Squeeze", "View", "Reshape", "Select", "Unsqueeze", "Alias", "Mean")
     while node is not None and node.name().startswith(reshaping):
         node = node.next_functions[0][0]

@@ -1,4 +1,4 @@
-"""Extra terms of D's or G's loss, one a file where they are not of a kind."""
+"""Regularizers: additional terms of D's or G's loss."""
 
 from ganlab.regularizers.auxiliary_classifier import AuxiliaryClassifier
 from ganlab.regularizers.consistency import Consistency
@@ -7,6 +7,7 @@ from ganlab.regularizers.feature_matching import FeatureMatching
 from ganlab.regularizers.gradient_penalty import GradientPenalty
 from ganlab.regularizers.orthogonal import OrthogonalRegularizer
 from ganlab.regularizers.r1_r2 import R1, R2
+from ganlab.regularizers.reconstruction import Reconstruction
 from ganlab.regularizers.weight_penalty import WeightPenalty
 from ganlab.table import Table
 from ganlab.types import Regularizer
@@ -23,5 +24,6 @@ REGULARIZERS = Table[Regularizer](
         "drift": Drift,
         "feature_matching": FeatureMatching,
         "auxiliary_classifier": AuxiliaryClassifier,
+        "reconstruction": Reconstruction,
     },
 )

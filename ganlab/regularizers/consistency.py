@@ -38,7 +38,7 @@ class Consistency(Regularizer):
         if self.images == "both":
             pairs.append((update.augmented_fake, update.fake_output))
         draw = update.rngs("consistency")
-        changed = [Batch(self._changed(seen.images.detach(), draw), seen.condition) for seen, _ in pairs]
+        changed = [self._changed(seen, draw) for seen, _ in pairs]
         again = update.discriminator.forward_all(*changed)
         errors = [
             (judged.logits.float() - other.logits.float()).square().mean()
@@ -46,8 +46,15 @@ class Consistency(Regularizer):
         ]
         return torch.stack(errors).sum()
 
-    def _changed(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """T of images (N, C, H, W), each with its own draws."""
+    def _changed(self, batch: Batch, rng: torch.Generator) -> Batch:
+        """Returns T of a batch: of its images and, alike, of the images of its condition."""
+        aligned = {key: value for key, value in batch.condition.items() if value.dim() == 4}
+        together = [batch.images.detach(), *aligned.values()]
+        changed = self._moved(torch.cat(together, dim=1), rng).split([one.shape[1] for one in together], dim=1)
+        return Batch(changed[0], {**batch.condition, **dict(zip(aligned, changed[1:], strict=True))})
+
+    def _moved(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """Returns T of images (N, C, H, W), each with random numbers of its own."""
         count = len(images)
         for axis in (2, 3):
             side = images.shape[axis]

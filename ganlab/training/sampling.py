@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -83,6 +83,9 @@ class Sampler:
         for name, network in networks.items():
             with _evaluating(network):
                 images[name] = network(latent.to(self.device), condition).images.float().cpu()
+        sources = [value.float().cpu() for value in condition.values() if value.dim() == 4]
+        if sources:
+            images["comparison"] = beside_each_other([*sources, images[[*networks][-1]], shown.images.float().cpu()])
         return Samples(images, columns, self._levels() if points and not condition else None)
 
     def _levels(self) -> Tensor | None:
@@ -101,6 +104,14 @@ class Sampler:
             if (among[:4] - alone).abs().max() > 1e-3 * (among.max() - among.min()):
                 return None
             return judge(lattice).reshape(LATTICE, LATTICE).cpu()
+
+
+def beside_each_other(columns: Sequence[Tensor]) -> Tensor:
+    """Returns images (N, C, H, k * W) that show k aligned images (N, C or 1, H, W) beside each other, such as source,
+    generated image and real image."""
+    channels = max(one.shape[1] for one in columns)
+    count = min(len(one) for one in columns)
+    return torch.cat([one[:count].expand(-1, channels, -1, -1) for one in columns], dim=3)
 
 
 @contextmanager

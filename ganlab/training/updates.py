@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -148,13 +148,24 @@ def mean_logit(gan: GAN, real: Batch, context: UpdateContext) -> Tensor:
     """Returns D's mean logit, a scalar, on reals, augmented and normalized as in D's update, which changes no state.
     Images that do not fill a pack are left out."""
     count = len(real.images) - len(real.images) % gan.pack
-    images = real.images[:count]
-    for name, augment in gan.augmentations.items():
-        images = augment(images, context.rngs(f"{name}/real"), context.progress)
     condition = gan.condition.real_condition({key: value[:count] for key, value in real.condition.items()})
+    batch = augmented(gan, Batch(real.images[:count], condition), "real", context.rngs, context.progress)
     with gan.autocast(), gan.discriminator.statistics_frozen():
-        (output,) = gan.discriminator.forward_all(Batch(images, condition))
+        (output,) = gan.discriminator.forward_all(batch)
     return output.logits.float().mean()
+
+
+def augmented(gan: GAN, batch: Batch, view: str, rngs: RandomStreams, progress: float | Tensor) -> Batch:
+    """Returns the batch as D receives it, with the random numbers of a ``view``. Images of the condition are augmented
+    with the same numbers as the image that they belong to."""
+
+    def through(images: Tensor) -> Tensor:
+        for name, augmentation in gan.augmentations.items():
+            images = augmentation(images, rngs(f"{name}/{view}"), progress)
+        return images
+
+    condition = {key: through(value) if value.dim() == 4 else value for key, value in batch.condition.items()}
+    return Batch(through(batch.images), condition)
 
 
 def needs_real(gan: GAN, due: frozenset[str]) -> bool:
@@ -205,12 +216,10 @@ def _forward(
     """Augments reals and fakes, runs D on them, and returns all that the regularizers of the update use."""
 
     def augment(batch: Batch, view: str) -> Batch:
-        images = batch.images
-        for name, augment in gan.augmentations.items():
-            images = augment(images, microbatch.rngs(f"{name}/{view}"), context.progress)
+        batch = augmented(gan, batch, view, microbatch.rngs, context.progress)
         # A leaf if a regularizer differentiates D by its input, so that no second forward pass is needed.
-        leaf = f"{view}_gradient" in needs and not images.requires_grad
-        return Batch(images.detach().requires_grad_() if leaf else images, batch.condition)
+        leaf = f"{view}_gradient" in needs and not batch.images.requires_grad
+        return replace(batch, images=batch.images.detach().requires_grad_()) if leaf else batch
 
     fake = Batch(generated.images.float(), microbatch.condition)
     real = Batch(microbatch.real.images, gan.condition.real_condition(microbatch.real.condition))
