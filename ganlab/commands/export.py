@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlab import __version__, run_folder, tree_file
+from ganlab.atomic_write import replacing
 from ganlab.commands.arguments import Help, run_command
 from ganlab.commands.model_card import model_card
 from ganlab.config.model import Model
@@ -197,13 +198,13 @@ def _write_onnx(generator: TrainedGenerator, described: Mapping[str, Any], path:
     for key in ("ganlab", "step", "weights", "classes", "latent"):
         value = described[key]
         program.model.metadata_props[f"ganlab.{key}"] = value if isinstance(value, str) else json.dumps(value)
-    _whole(path, lambda partial: program.save(partial, external_data=False))
+    _replace(path, lambda partial: program.save(partial, external_data=False))
 
 
 def _write_torch_export(generator: TrainedGenerator, described: Mapping[str, Any], path: Path) -> None:
     program = _traced(generator)
     notes = {"ganlab.json": json.dumps({key: described[key] for key in described if key != "settings"})}
-    _whole(path, lambda partial: torch.export.save(program, partial, extra_files=notes))
+    _replace(path, lambda partial: torch.export.save(program, partial, extra_files=notes))
 
 
 WRITERS: dict[str, Callable[[TrainedGenerator, Mapping[str, Any], Path], None]] = {
@@ -213,14 +214,10 @@ WRITERS: dict[str, Callable[[TrainedGenerator, Mapping[str, Any], Path], None]] 
 }
 
 
-def _whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes a file beside its place and renames it: a stop leaves no part that looks like the file."""
-    partial = path.with_name(f".partial-{path.name}")
-    try:
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Lets ``write`` make the file, which gets its name when it is complete. The exporters need its suffix before."""
+    with replacing(path, f".partial-{path.name}") as partial:
         write(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager

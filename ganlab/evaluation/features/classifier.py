@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlab import random_streams
+from ganlab.atomic_write import replacing
 from ganlab.errors import UserError
 from ganlab.evaluation.features.base import Extracted, Features, Opened, Reals, as_images, hash_of
 from ganlab.table import PositiveInt
@@ -163,14 +163,9 @@ def _read(file: Path, channels: int, classes: int) -> tuple[SmallNet, float] | N
 
 
 def _write(file: Path, network: SmallNet, accuracy: float) -> None:
-    """Keeps a network for later; where that cannot be done, it is trained again then."""
+    """Stores a network in the cache. Where that fails, the next run trains its own."""
+    state = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
     with contextlib.suppress(OSError, safetensors.SafetensorError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        number, partial = tempfile.mkstemp(dir=file.parent, suffix=".partial")
-        os.close(number)
-        state = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-        try:
+        with replacing(file, f".{file.name}.{os.getpid()}.partial") as partial:  # other runs may write it too
             safetensors.torch.save_file(state, partial, {"ganlab": json.dumps({"accuracy": accuracy})})
-            os.replace(partial, file)
-        finally:
-            Path(partial).unlink(missing_ok=True)
