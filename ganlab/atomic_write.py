@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole: after a kill at any instant a file is complete, as it was before or as it is now."""
+"""Files that are replaced as a whole: a kill at any instant leaves either the old file or the new one."""
 
 from __future__ import annotations
 

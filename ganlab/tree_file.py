@@ -26,8 +26,8 @@ BROKEN = (
 
 
 def write(path: Path, tree: dict[str, Any]) -> None:
-    """Writes a tree of dicts, lists, numbers, strings and tensors, and flushes it to the disk. A reader sees the old file
-    or the new one, never a part of it. Raises OSError; the old file is as it was before then."""
+    """Writes a tree of dicts, lists, numbers, strings and tensors, and flushes it to the disk. A reader sees the old
+    file or the new one, never a part of it. Raises OSError; the old file is as it was before then."""
     tensors: dict[str, Tensor] = {}
     plain = _take_tensors(tree, "", tensors)
     header = {MARK: json.dumps({"format": FORMAT, "tree": plain})}

@@ -25,9 +25,14 @@ def test_the_new_content_takes_the_place_of_the_old(tmp_path: Path) -> None:
 def test_an_error_leaves_the_old_file_and_nothing_else(durable: bool, tmp_path: Path) -> None:
     file = tmp_path / "words.txt"
     write_atomically(file, "old")
-    with pytest.raises(KeyboardInterrupt), replacing(file, durable=durable) as partial:
-        partial.write_text("half of the n")
-        raise KeyboardInterrupt
+
+    def stopped() -> None:
+        with replacing(file, durable=durable) as partial:
+            partial.write_text("half of the n")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
     assert (file.read_text(), os.listdir(tmp_path)) == ("old", ["words.txt"])
 
 

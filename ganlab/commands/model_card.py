@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ganlab.monitor.scores_file import read_scores
 from ganlab.trained import TrainedGenerator
 
 SHOWN = (  # of the settings, in the order of their importance to somebody who has the weights
@@ -115,19 +116,8 @@ def _component(plain: Any) -> str:
 
 
 def _scores(generator: TrainedGenerator, run: Path | None) -> str:
-    """What ``scores.jsonl`` in the run's folder says, each number with what it means; its rows may hold more."""
-    rows = []
-    try:
-        lines = (run / "scores.jsonl").read_text(encoding="utf-8").splitlines() if run is not None else []
-    except (OSError, UnicodeDecodeError):
-        lines = []
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):  # a row that a kill left unfinished, or that nobody here wrote
-            continue
-        if isinstance(row, dict) and isinstance(row.get("scores"), dict) and row["scores"]:
-            rows.append(row)
+    """The rows of the run's ``scores.jsonl``, each number with everything on which it depends."""
+    rows = read_scores(run) if run is not None else []
     if not rows:
         return "None were taken."
     mine = [row for row in rows if row.get("step") == generator.step and _weights(row) in (None, generator.weights)]

@@ -126,8 +126,8 @@ def train(
     tested, learned = np.split(order, [min(MOST_TESTED, max(1, round(TEST * len(rows))))])
     rng = random_streams.generator(0, "classifier/batches")
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(random_streams.derive(0, "classifier/weights"))
-        network = SmallNet(images.shape[3], classes).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        torch.manual_seed(random_streams.derive(0, "classifier/weights")) network = SmallNet(images.shape[3],
+        classes).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=steps)
     with torch.enable_grad():
