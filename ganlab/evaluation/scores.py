@@ -118,8 +118,8 @@ class Evaluator:
         report: Report = silent,
         count: int | None = None,
     ) -> Scored:
-        """Scores batches of images (n, C, H, W) in [-1, 1] of a generator with these ``weights`` (its ``average`` or its
-        ``network``'s own); None if no generator made them. ``report`` reports the progress of each part, with the time
+        """Scores batches of images (n, C, H, W) in [-1, 1] of a generator with these ``weights`` (``average`` or
+        ``network``); None if no generator made them. ``report`` reports the progress of each part, with the time
         that is left where the ``count`` of images is given. Raises UserError for fewer than 10 samples, and for samples
         that are not finite."""
         with report("Generating samples and computing their features", count) as advance:

@@ -137,7 +137,7 @@ def test_a_run_of_an_earlier_version_goes_on(run: Path, capsys: pytest.CaptureFi
     tree_file.write(run / "checkpoints" / "final.safetensors", state)
     assert main(["resume=run", "steps=3"]) == 0
     assert "divergence" not in capsys.readouterr().out
-    assert config(run)["divergence"] == {"name": "stop", "patience": 10}
+    assert config(run)["divergence"] == {"name": "stop", "patience": 10, "loss_limit": 2.0**24}
 
 
 def test_a_log_that_cannot_be_written_to(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
