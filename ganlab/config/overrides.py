@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString
 from hydra.errors import HydraException
 
+from ganlab.config import hydra_plugins
 from ganlab.config.parse import hints, is_mapping, keys, table_of
 from ganlab.config.settings import Settings
 from ganlab.config.synonyms import also_called, meant
@@ -70,7 +71,7 @@ class Overrides:
         if group.startswith("hydra/"):
             known = self.loader.get_group_options(group)
             missing = [value for value in values if isinstance(value, str) and value not in known]
-            return [f"{group}={value}: not installed; there are {', '.join(known)}" for value in missing]
+            return [hydra_plugins.missing(group, value, known) for value in missing]
         if group not in self.options or override.is_delete():
             return []
         options, several = self.options[group], group in LISTS

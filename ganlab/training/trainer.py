@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from ganlab.errors import TrainingFailed, UserError
+from ganlab.errors import Diverged, TrainingFailed, UserError
 from ganlab.ranks import RankLost, is_loss_of_a_rank, reason_of_loss
 from ganlab.table import PositiveInt, Range
 from ganlab.training.checkpoint import Checkpoints
@@ -182,6 +182,10 @@ class Trainer:
             raise self.divergence_monitor.failed(problem, learners, self.step)
         self._roll_back(problem.sentence)
         return True
+
+    def diverged(self) -> Diverged | None:
+        """Returns the reason why a training that has done all its steps diverged, or None."""
+        return self.divergence_monitor.diverged((self.generator, self.discriminator), self.step)
 
     def _roll_back(self, reason: str) -> None:
         """To the last checkpoint before which all updates were finite, with lower rates. After a kill at any instant

@@ -62,6 +62,7 @@ def test_a_run_folder_has_all_that_later_commands_need() -> None:
         "checkpoints",
         "train.log",
         "status.json",
+        "provenance.yaml",
         "events.out",
         ".lock",
     }
