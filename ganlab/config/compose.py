@@ -92,6 +92,8 @@ class Composer(Overrides):
 
     def _problems_beside(self, good: Sequence[Override], bad_groups: Sequence[str]) -> list[str]:
         """What is wrong with the values that were typed beside a choice that does not exist, that choice left out."""
+        if "hydra/sweeper" in bad_groups:  # intervals are for the sweeper that is not there
+            good = [one for one in good if not one.is_sweep_override() or one.is_discrete_sweep()]
         jobs = self.jobs(self.rewrite(good))[:32]
         problems = [problem for job in jobs for problem in self._problems_in(job)]
         # Settings of an option that could not be chosen cannot be known either.

@@ -179,9 +179,8 @@ class Overrides:
         parsed = OverridesParser.create(config_loader=self.loader).parse_overrides(list(rewritten))
         endless = [one for one in parsed if one.is_sweep_override() and not one.is_discrete_sweep()]
         if endless and not any(one.key_or_group == "hydra/sweeper" for one in parsed):
-            lines = [
-                f"{one.input_line}: an interval needs a sweeper that chooses; type hydra/sweeper=…" for one in endless
-            ]
+            instead = "an interval needs a sweeper that chooses; type hydra/sweeper=optuna evaluation=scores"
+            lines = [f"{(one.input_line or '').lstrip('+')}: {instead}" for one in endless]
             raise Refused(lines)
         countable = [one for one in parsed if not one.is_hydra_override() and one not in endless]
         try:
