@@ -6,12 +6,13 @@ import copy
 import json
 import logging
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
@@ -114,6 +115,7 @@ def description(generator: TrainedGenerator) -> dict[str, Any]:
     latent = _without_places(dict(generator.settings)).get("latent")
     return {
         "ganlab": __version__,
+        "versions": dict(generator.versions),
         "inputs": inputs,
         "outputs": {"images": {"shape": ["batch", *generator.image_shape], "type": "float32", "range": [-1, 1]}},
         "latent": latent,
@@ -126,15 +128,23 @@ def description(generator: TrainedGenerator) -> dict[str, Any]:
     }
 
 
-def _without_places(node: Any) -> Any:
-    """Plain settings in which a file or folder is called by its name, not by where it was on this machine."""
+def _without_places(node: Any, key: str = "") -> Any:
+    """Returns plain settings in which a file or folder has its name only, and not the folders that it is in. The name
+    of a public data set, ``owner/name``, is kept."""
     if isinstance(node, dict):
-        return {key: _without_places(value) for key, value in node.items()}
+        return {name: _without_places(value, name) for name, value in node.items()}
     if isinstance(node, list):
-        return [_without_places(value) for value in node]
-    if isinstance(node, str) and (PurePath(node).is_absolute() or node.startswith("~")):
-        return PurePath(node).name
-    return node
+        return [_without_places(value, key) for value in node]
+    if not isinstance(node, str) or not re.search(r"[/\\]|^~", node):
+        return node
+    if (
+        key == "dataset"
+        and re.fullmatch(r"[\w.-]+/[\w.-]+", node)
+        and not node.startswith(".")
+        and not Path(node).exists()
+    ):
+        return node
+    return re.split(r"[/\\]", node.rstrip("/\\"))[-1]
 
 
 # ---------------------------------------------------------------------------------------------------------- the formats
@@ -167,7 +177,11 @@ def _traced(generator: TrainedGenerator) -> torch.export.ExportedProgram:
     example = _example(generator)
     batch = torch.export.Dim("batch", min=1)
     shapes = [{0: batch}] * len(example)
-    return torch.export.export(Images(generator).eval(), example, dynamic_shapes=tuple(shapes))
+    program = torch.export.export(Images(generator).eval(), example, dynamic_shapes=tuple(shapes))
+    for module in program.graph_module.modules():
+        for node in module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ():
+            node.meta.pop("stack_trace", None)  # lines of code with the folders of this machine
+    return program
 
 
 def _write_safetensors(generator: TrainedGenerator, described: Mapping[str, Any], path: Path) -> None:
@@ -175,6 +189,7 @@ def _write_safetensors(generator: TrainedGenerator, described: Mapping[str, Any]
         "settings": described["settings"],
         "model": described["model"],
         "step": generator.step,
+        "versions": described["versions"],
         "generator": {generator.weights: generator.network.state_dict()},
     }
     tree_file.write(path, tree)
@@ -198,6 +213,10 @@ def _write_onnx(generator: TrainedGenerator, described: Mapping[str, Any], path:
     for key in ("ganlab", "step", "weights", "classes", "latent"):
         value = described[key]
         program.model.metadata_props[f"ganlab.{key}"] = value if isinstance(value, str) else json.dumps(value)
+    for nodes in (program.model.graph, *program.model.functions.values()):
+        for node in nodes:
+            for key in [key for key in node.metadata_props if "stack_trace" in key]:
+                del node.metadata_props[key]  # lines of code with the folders of this machine
     _replace(path, lambda partial: program.save(partial, external_data=False))
 
 
