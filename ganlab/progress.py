@@ -29,7 +29,11 @@ def progress(work: str, total: int | None = None) -> Iterator[Advance]:
     """
     if sys.stderr.isatty():
         with tqdm(total=total, desc=work, unit="", unit_scale=True, leave=False, dynamic_ncols=True) as bar:
-            yield bar.update
+
+            def update(units: int) -> None:
+                bar.update(units)
+
+            yield update
         return
     done, ended, began = 0, threading.Event(), time.monotonic()
 

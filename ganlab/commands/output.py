@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 
 def write_out_odd_letters() -> None:
-    """Makes stdout and stderr write letters that their encoding lacks as escapes (``\\xd7`` for ×, ``\\udcff`` for a byte
-    that is no letter). Python would end the command with a traceback."""
+    """Makes stdout and stderr write letters that their encoding lacks as escapes (``\\xd7`` for ×, ``\\udcff`` for a
+    byte that is no letter). Python would end the command with a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -6,9 +6,13 @@ import argparse
 import logging
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -50,12 +54,13 @@ def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> i
     processes they train one run together, and the first of them speaks and writes for all."""
     write_out_odd_letters()
     try:
-        ranks = join()
-        if not ranks.first:
-            _speak_of_errors_alone(ranks)
-        code = _main(list(sys.argv[1:] if arguments is None else arguments), program, ranks)
-        leave(wait=code not in (1, 2))
-        return code
+        with _stopped_by_sigterm():
+            ranks = join()
+            if not ranks.first:
+                _speak_of_errors_alone(ranks)
+            code = _main(list(sys.argv[1:] if arguments is None else arguments), program, ranks)
+            leave(wait=code not in (1, 2))
+            return code
     except UserError as error:
         if here().first:
             print(error, file=sys.stderr)
@@ -69,6 +74,23 @@ def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> i
             raise
         print(f"rank {here().rank}: another rank ended before training had begun, or after it", file=sys.stderr)
         return 1
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Inside, SIGTERM stops the command as Ctrl-C does, with exit code 143, so that the status of a run is written."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(128 + number)
+
+    main_thread = threading.current_thread() is threading.main_thread()
+    if ours := main_thread and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        if ours and signal.getsignal(signal.SIGTERM) is stop:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _speak_of_errors_alone(ranks: Ranks) -> None:

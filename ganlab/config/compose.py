@@ -242,7 +242,8 @@ class Composer(Overrides):
 
         def found(hydra: DictConfig) -> tuple[str, dict[str, Any]]:
             settings = OmegaConf.to_container(hydra.sweeper, resolve=False, enum_to_str=True)
-            return hydra.runtime.choices["hydra/sweeper"], settings if isinstance(settings, dict) else {}
+            plain = {str(key): value for key, value in settings.items()} if isinstance(settings, dict) else {}
+            return str(hydra.runtime.choices["hydra/sweeper"]), plain
 
         return self._of_hydra(read, found)
 

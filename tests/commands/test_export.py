@@ -160,7 +160,7 @@ def test_the_cards_three_lines_run(name: str, format: str, trained_run: Callable
     names: dict[str, Any] = {}
     exec(code, names)  # what the reader of a card would do
     assert tuple(names["images"].shape) == (64, 1, 16, 16)
-    assert ("Draw yours so" in card) == (name == "sphere" and format != "safetensors")
+    assert ("Use this distribution instead" in card) == (name == "sphere" and format != "safetensors")
 
 
 def test_the_card_says_on_what_and_how(tmp_path: Path) -> None:
