@@ -42,13 +42,13 @@ def run_name(overrides: Sequence[str], longest: int = LONGEST_NAME) -> str:
     and Hydra itself can read: ``[A-Za-z0-9.+_-]``. Of a path only its last part is used.
 
     Where the whole text is too long, ``optimizer.generator.lr`` becomes ``o.g.lr`` and then ``lr``, and values are cut
-    to 12 and 8 letters. Where that is too long too, the last overrides are counted: ``init-he+seed-1+4-more``. The full
+    to 12 letters. Where that is too long too, the last overrides are counted: ``init-he+seed-1+4-more``. The full
     text is in the run's provenance.yaml.
     """
     pairs = [override.lstrip("+~").partition("=") for override in overrides]
     whole = [(key, equals, _without_folders(value)) for key, equals, value in pairs]
     short = [(_initials(key), equals, _letters(value)[:12]) for key, equals, value in whole]
-    shortest = [(key.rpartition(".")[2], equals, _letters(value)[:8]) for key, equals, value in whole]
+    shortest = [(key.rpartition(".")[2], equals, _letters(value)[:12]) for key, equals, value in whole]
     for parts in (whole, short, shortest):
         names = [name for name in map(_letters, map("".join, parts)) if name]
         if len("+".join(names)) <= longest:

@@ -52,8 +52,8 @@ def test_a_long_name_is_shortened_by_whole_settings() -> None:
     typed = [f"optimizer.generator.setting{number}=a-value-of-many-letters" for number in range(3)]
     assert run_name(typed, 200) == "+".join(f"optimizer.generator.setting{n}-a-value-of-many-letters" for n in range(3))
     assert run_name(typed, 100) == "+".join(f"o.g.setting{n}-a-value-of-m" for n in range(3))
-    assert run_name(typed, 60) == "+".join(f"setting{n}-a-value" for n in range(3))
-    assert run_name(typed, 49) == "setting0-a-value+setting1-a-value+1-more"
+    assert run_name(typed, 65) == "+".join(f"setting{n}-a-value-of-m" for n in range(3))
+    assert run_name(typed, 64) == "setting0-a-value-of-m+setting1-a-value-of-m+1-more"
     assert run_name(typed, 20) == "3-more"
     assert run_name(typed, 3) == ""
 
