@@ -1,19 +1,45 @@
-"""Small text files that are there as they were or as they are to be, at whatever instant the process is killed."""
+"""Files that are replaced as a whole: a kill at any instant leaves either the old file or the new one."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Writes ``text`` beside its place and renames it. Raises OSError; the file is as it was then."""
-    partial = path.with_name(f".{path.name}.partial")
+@contextlib.contextmanager
+def replacing(path: Path, name: str | None = None, durable: bool = False) -> Iterator[Path]:
+    """Yields a temporary path in the folder of ``path``. The file that the body of the ``with`` statement writes there
+    takes the place of ``path`` when the body ends, and is deleted where the body raises.
+
+    ``name`` is the name of the temporary file, ``.NAME.partial`` by default; processes that may write one file at the
+    same time need different names. ``durable`` flushes the file and its folder to the disk before and after it is
+    renamed, so that a power cut leaves a complete file too. Raises OSError; ``path`` is as it was before then.
+    """
+    partial = path.with_name(name or f".{path.name}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
+        yield partial
+        if durable:
+            _flush(partial)
         os.replace(partial, path)
-    except OSError:
+        if durable:
+            with contextlib.suppress(OSError):  # not every file system can flush a folder
+                _flush(path.parent)
+    finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replaces a file by ``text`` in UTF-8. Raises OSError; the file is as it was before then."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def _flush(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -22,6 +22,14 @@ class TrainingFailed(UserError):
     """Training began and could not go on; what had been saved is intact."""
 
 
+class Diverged(TrainingFailed):
+    """The numbers of a training grew out of range, after ``step``."""
+
+    def __init__(self, sentence: str, step: int) -> None:
+        super().__init__(sentence)
+        self.step = step
+
+
 # What PyYAML stumbles over besides its own errors where a value is not of its tag: 2026-99-99, `!!bool x`, `!!int ''`.
 BAD_VALUE = (ValueError, LookupError, AttributeError, TypeError)
 

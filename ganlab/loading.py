@@ -78,7 +78,14 @@ def load(
         step=step if isinstance(step, int) else 0,
         weights=kept,
         settings=tree["settings"],
+        versions=_versions(tree.get("versions")),
     )
+
+
+def _versions(saved: Any) -> dict[str, str]:
+    """Returns the saved versions, of which a file from somebody else may hold anything."""
+    pairs = list(saved.items())[:20] if isinstance(saved, dict) else []
+    return {printable(str(name))[:40]: printable(str(version))[:80] for name, version in pairs}
 
 
 def _read(source: str | Path, chosen: int | str | None) -> tuple[Path, dict[str, Any]]:

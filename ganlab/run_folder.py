@@ -1,12 +1,13 @@
-"""A run's folder: its name, and what later commands find in it.
+"""The folder of a run: its name, and the files in it.
 
 config.yaml        the resolved configuration
 samples/           real.png, step-0000250-generator.png, …
 metrics.jsonl      one row of numbers per log point
 events…            the same for TensorBoard
 checkpoints/       step-0000500.safetensors, …, final.safetensors
-train.log          what was said
-status.json        how it ended
+train.log          all messages
+status.json        how the run ended
+provenance.yaml    each start of the run: the command, versions, machine, and times
 .lock              held by the process that trains here
 """
 
@@ -32,37 +33,70 @@ LONGEST_NAME = 100
 
 
 def as_yaml(plain: Mapping[str, Any]) -> str:
+    """Returns a plain configuration as YAML."""
     return yaml.safe_dump(dict(plain), sort_keys=False, default_flow_style=None, allow_unicode=True)
 
 
-def run_name(overrides: Sequence[str]) -> str:
-    """What was overridden, in letters that every shell, file system and Hydra itself can read back:
-    ``[A-Za-z0-9.+_-]``."""
-    parts = [re.sub(r"[^A-Za-z0-9._]+", "-", override.lstrip("+~")).strip("-") for override in overrides]
-    return "+".join(part for part in parts if part)
+def run_name(overrides: Sequence[str], longest: int = LONGEST_NAME) -> str:
+    """Returns a name of at most ``longest`` letters that lists the overrides, in letters that every shell, file system
+    and Hydra itself can read: ``[A-Za-z0-9.+_-]``. Of a path only its last part is used.
+
+    Where the whole text is too long, ``optimizer.generator.lr`` becomes ``o.g.lr`` and then ``lr``, and values are cut
+    to 12 letters. Where that is too long too, the last overrides are counted: ``init-he+seed-1+4-more``. The full
+    text is in the run's provenance.yaml.
+    """
+    pairs = [override.lstrip("+~").partition("=") for override in overrides]
+    whole = [(key, equals, _without_folders(value)) for key, equals, value in pairs]
+    short = [(_initials(key), equals, _letters(value)[:12]) for key, equals, value in whole]
+    shortest = [(key.rpartition(".")[2], equals, _letters(value)[:12]) for key, equals, value in whole]
+    for parts in (whole, short, shortest):
+        names = [name for name in map(_letters, map("".join, parts)) if name]
+        if len("+".join(names)) <= longest:
+            return "+".join(names)
+    for count in range(len(names) - 1, -1, -1):
+        name = "+".join([*names[:count], f"{len(names) - count}-more"])
+        if len(name) <= longest:
+            return name
+    return ""
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-")
+
+
+def _without_folders(value: str) -> str:
+    """The last part of a path; any other value as it is."""
+    inner = value.strip("'\"")
+    return re.split(r"[/\\]", inner.rstrip("/\\"))[-1] if re.search(r"[/\\]", inner) else value
+
+
+def _initials(key: str) -> str:
+    *groups, name = key.split(".")
+    return ".".join([*(group[:1] for group in groups), name])
 
 
 def make(overrides: Sequence[str], root: Path = OUTPUTS) -> Path:
-    """A new folder ``<root>/<date>/<time>-<what was overridden>``, made exclusively: two runs in one second get two."""
+    """Makes a new folder ``<root>/<date>/<time>-<overrides>``. Two runs in one second get two folders."""
     now = datetime.now()
-    name = "-".join(part for part in (f"{now:%H-%M-%S}", run_name(overrides)) if part)
+    name = "-".join(part for part in (f"{now:%H-%M-%S}", run_name(overrides, LONGEST_NAME - 14)) if part)
     return make_exclusively(root / f"{now:%Y-%m-%d}", name)
 
 
 def make_sweep(root: Path = OUTPUTS) -> Path:
-    """A new folder ``<root>/multirun/<date>/<time>`` for the runs of a sweep, made exclusively."""
+    """Makes a new folder ``<root>/multirun/<date>/<time>`` for the runs of a sweep."""
     now = datetime.now()
     return make_exclusively(root / "multirun" / f"{now:%Y-%m-%d}", f"{now:%H-%M-%S}")
 
 
 def job_name(override_dirname: str) -> str:
-    """What a sweep's job overrides, from Hydra's own text for it, as the end of a folder's name."""
-    name = run_name(override_dirname.split(","))
-    return f"-{name[: LONGEST_NAME - 10].rstrip('-+.')}" if name else ""
+    """Returns the end of the name of a sweep's run, from Hydra's text of the overrides of its job."""
+    name = run_name(override_dirname.split(","), LONGEST_NAME - 10)
+    return f"-{name}" if name else ""
 
 
 def make_exclusively(parent: Path, name: str) -> Path:
-    """The folder ``parent/name``, cut to 100 characters, or with a number behind it where there is one already."""
+    """Makes the folder ``parent/name``, cut to 100 characters, or with a number after it if there is one already.
+    Raises UserError."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
         for number in range(1, 10_000):
@@ -79,7 +113,7 @@ def make_exclusively(parent: Path, name: str) -> Path:
 
 
 def unused(path: Path) -> Path:
-    """The path, or one with a number behind its name where there is something already: nothing is overwritten."""
+    """Returns the path, or one with a number after its name if something is there already."""
     for number in range(2, 10_000):
         if not path.exists():
             break
@@ -88,15 +122,22 @@ def unused(path: Path) -> Path:
 
 
 class Plain(yaml.SafeLoader):
-    """YAML's safe loader without references (``&a``, ``*a``): a few lines of them unfold to more values than any memory
-    holds, and no run writes them."""
+    """YAML's safe loader without references (``&a``, ``*a``): a few lines of them can expand to more values than fit
+    into memory, and no run writes them."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             event = self.peek_event()
-            problem = "a reference to another place; write out what it stands for"
+            problem = "a reference to another place; write out the value"
             raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
         return super().compose_node(parent, index)
+
+
+class _Written(yaml.SafeDumper):
+    """YAML's safe dumper without references, which ``Plain`` refuses."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 class InUse(UserError):
@@ -104,6 +145,8 @@ class InUse(UserError):
 
 
 class RunFolder:
+    """Reads and writes the files of a run folder."""
+
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
 
@@ -112,47 +155,58 @@ class RunFolder:
         return self.path / "checkpoints"
 
     def save_config(self, plain: Mapping[str, Any]) -> None:
+        """Writes config.yaml. Raises OSError."""
         write_atomically(self.path / "config.yaml", f"# The resolved configuration of this run.\n{as_yaml(plain)}")
 
     def load_config(self) -> dict[str, Any]:
-        """The plain configuration. Raises UserError where it is missing or no YAML. Nothing in it is interpolated."""
+        """Returns the plain configuration. Raises UserError where it is missing or not YAML. Nothing in it is
+        interpolated."""
         file = self.path / "config.yaml"
         try:
-            plain = Plain(file.read_text(encoding="utf-8")).get_single_data()
+            plain = _read_yaml(file)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise UserError(f"{self.path} is no run folder: it has no config.yaml") from None
         except OSError as error:
             raise UserError(f"{file}: it may not be read ({error.strerror})") from error
-        except RecursionError:
-            raise UserError(f"{file}: its values are nested too deep for settings") from None
-        except (yaml.YAMLError, *BAD_VALUE) as error:  # also of bytes that are no UTF-8
-            mark = getattr(error, "problem_mark", None)
-            line = f", line {mark.line + 1}" if mark else ""
-            reason = getattr(error, "problem", None) or in_one_line(error)
-            raise UserError(f"{file}{line}: not YAML ({reason})") from error
         if not isinstance(plain, dict):
             raise UserError(f"{file} holds no settings")
         return plain
 
+    def save_provenance(self, starts: Sequence[Mapping[str, Any]]) -> None:
+        """Writes provenance.yaml: an entry for each start of the run, the oldest first. Raises OSError."""
+        text = yaml.dump(
+            [dict(one) for one in starts], Dumper=_Written, sort_keys=False, allow_unicode=True, width=1000
+        )
+        write_atomically(self.path / "provenance.yaml", f"# Each start of this run, the oldest first.\n{text}")
+
+    def provenance(self) -> list[dict[str, Any]]:
+        """Returns the entries of provenance.yaml, the oldest first; none where it is missing or cannot be read."""
+        try:
+            starts = _read_yaml(self.path / "provenance.yaml")
+        except (OSError, UserError):
+            return []
+        return [one for one in starts if isinstance(one, dict)] if isinstance(starts, list) else []
+
     def save_status(self, status: str, reason: str = "", **facts: Any) -> None:
-        """How the run ended: ``finished``, ``stopped``, ``refused`` or ``failed``; ``running`` until then."""
+        """Writes status.json: ``finished``, ``stopped``, ``diverged``, ``refused`` or ``failed``, and ``running`` until
+        the end. Raises OSError."""
         text = json.dumps({"status": status, "reason": reason, **facts}, indent=2)
         write_atomically(self.path / "status.json", f"{text}\n")
 
     def status(self) -> dict[str, Any]:
-        """What ``save_status`` wrote; ``{"status": "unknown"}`` where nothing did."""
+        """Returns the content of status.json; ``{"status": "unknown", …}`` where there is none."""
         try:
             status = json.loads((self.path / "status.json").read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             status = None
         if not isinstance(status, dict) or not {"status", "reason"} <= status.keys():
-            return {"status": "unknown", "reason": "it ended without a word"}
+            return {"status": "unknown", "reason": "it was killed, or it is no run"}
         return status
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """The folder for this process alone, until it leaves the context or is killed. Raises InUse where another one
-        has it. Where the file system has no locks, or may not be written to, nothing is held."""
+        """Locks the folder for this process until the context is left or the process killed. Raises InUse where another
+        process has locked it. Nothing is locked where the file system has no locks or may not be written to."""
         lock = FileLock(self.path / ".lock")
         try:
             lock.acquire(timeout=0)
@@ -175,23 +229,38 @@ class RunFolder:
 
 
 def shown(path: Path) -> Path:
-    """The path as a person would type it: relative where it is under the current folder."""
+    """Returns the path relative to the current folder if it lies in it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def find(named: str, root: Path = OUTPUTS) -> RunFolder:
-    """The run folder that a person named, ``latest`` being the last one with a checkpoint. Raises UserError."""
+    """Returns the named run folder; ``latest`` is the one with the newest checkpoint. Raises UserError."""
     if named == "latest":
         checkpoints = []
         for path in root.rglob("checkpoints/*.safetensors"):
-            with contextlib.suppress(OSError):  # a link to nowhere, or one that another run has just taken away
+            with contextlib.suppress(OSError):  # a broken link, or a file that another run has just deleted
                 checkpoints.append((path.stat().st_mtime, path))
         if not checkpoints:
             raise UserError(f"latest: no run under {root}/ has saved a checkpoint")
         return RunFolder(max(checkpoints)[1].parent.parent)
     folder = Path(named)
-    if not os.path.isdir(folder):  # which a name too long for a file is not either; Path raises
+    if not os.path.isdir(folder):  # False for a name that is too long; Path.is_dir raises
         raise UserError(
             f"{named}: there is no such folder; name a run folder such as {root}/<date>/<time>-…, or latest"
         )
     return RunFolder(folder)
+
+
+def _read_yaml(file: Path) -> Any:
+    """Reads a YAML file without references. Raises OSError, and UserError where it is not YAML."""
+    try:
+        return Plain(file.read_text(encoding="utf-8")).get_single_data()
+    except OSError:
+        raise
+    except RecursionError:
+        raise UserError(f"{file}: its values are nested too deep for settings") from None
+    except (yaml.YAMLError, *BAD_VALUE) as error:  # also of bytes that are not UTF-8
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or in_one_line(error)
+        raise UserError(f"{file}{line}: not YAML ({reason})") from error

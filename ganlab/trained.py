@@ -30,7 +30,8 @@ class TrainedGenerator:
     ``image_shape`` is (C, H, W), (2, 1, 1) for points of the plane; ``classes`` are the names of the classes that it
     can generate, () if it was trained without; ``sources`` are the shapes (C, H, W) of the images that it translates,
     by name, {} if it takes none; ``step`` is the number of G's updates; ``weights`` is ``average`` or ``network``;
-    ``settings`` are those of the run, plain, and ``model`` what its data was; ``path`` is the file.
+    ``settings`` are those of the run, plain, and ``model`` what its data was; ``path`` is the file;
+    ``versions`` are those of ganlab, PyTorch and other packages that trained it, if the file has them.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class TrainedGenerator:
         step: int,
         weights: Literal["average", "network"],
         settings: Mapping[str, Any],
+        versions: Mapping[str, str] | None = None,
     ) -> None:
         self.network = network.eval().requires_grad_(False)
         self.distribution, self.shapes, self.model = latent, shapes, model
         self.path, self.step, self.settings = path, step, settings
+        self.versions = dict(versions or {})
         self.weights: Literal["average", "network"] = weights
         numbers = tuple(map(str, range(shapes.classes)))
         self.classes = model.class_names if len(model.class_names) == shapes.classes else numbers

@@ -3,9 +3,7 @@ nothing in it could run when it is opened. Checkpoints and exported generators a
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
+from ganlab.atomic_write import replacing
 from ganlab.errors import UserError, in_one_line
 
 FORMAT = 1
@@ -27,31 +26,20 @@ BROKEN = (
 
 
 def write(path: Path, tree: dict[str, Any]) -> None:
-    """Writes a tree of dicts, lists, numbers, strings and tensors. A reader sees the old file or the new one, never a
-    part: it is written beside its place, flushed to the disk, and renamed. Raises OSError where it cannot be written;
-    the old file is as it was then."""
+    """Writes a tree of dicts, lists, numbers, strings and tensors, and flushes it to the disk. A reader sees the old
+    file or the new one, never a part of it. Raises OSError; the old file is as it was before then."""
     tensors: dict[str, Tensor] = {}
     plain = _take_tensors(tree, "", tensors)
     header = {MARK: json.dumps({"format": FORMAT, "tree": plain})}
-    path.parent.mkdir(exist_ok=True)  # but not what it lies in: a folder that was moved away is not made anew
-    partial = path.with_name(f".{path.name}.partial")
+    path.parent.mkdir(exist_ok=True)  # the folder alone: where the run folder was moved away, it is not made again
     try:
-        partial.touch()
-        mode = partial.stat().st_mode  # what this person's files may be; safetensors lets nobody else read its own
-        safetensors.torch.save_file(tensors, partial, metadata=header)
-        partial.chmod(mode)
-        with open(partial, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-        with contextlib.suppress(OSError):  # not every file system can flush a folder
-            folder = os.open(path.parent, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
-    except safetensors.SafetensorError as error:  # its own wrapping of what the system said
+        with replacing(path, durable=True) as partial:
+            partial.touch()
+            mode = partial.stat().st_mode  # the rights that this person's files get; safetensors gives its files fewer
+            safetensors.torch.save_file(tensors, partial, metadata=header)
+            partial.chmod(mode)
+    except safetensors.SafetensorError as error:  # the library wraps the system's error
         raise OSError(in_one_line(error)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def read(path: Path, part: str = "") -> dict[str, Any]:

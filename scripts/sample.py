@@ -3,6 +3,9 @@
 import sys
 
 if __name__ == "__main__":
-    from ganlab.commands.sample import main
+    from ganlab.commands.output import reported_when_slow
+
+    with reported_when_slow("Loading PyTorch"):
+        from ganlab.commands.sample import main
 
     sys.exit(main(program="sample.py"))

@@ -300,6 +300,11 @@ ELSEWHERE = {
     "resume": "test_train.test_resume_goes_on_in_the_same_folder",
     "resume_override": "test_resume.test_learning_rates_go_on_with_the_override",
     "checkpoint.retries": "test_checkpoint.test_a_write_may_fail_so_often_in_a_row",
+    "checkpoint.minutes": "test_checkpoint.test_minutes_count_from_the_last_checkpoint",
+    **{
+        f"divergence.{policy}.loss_limit": "test_divergence.test_a_loss_beyond_float32s_whole_numbers_is_told"
+        for policy in ("stop", "skip", "rollback")
+    },
     **{f"divergence.rollback.{field}": "test_divergence" for field in ("patience", "rate", "times")},
     "divergence.stop.patience": "test_divergence",
     "runtime.cache": "test_cache.test_where_the_cache_is",

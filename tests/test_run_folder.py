@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ganlab.errors import UserError
-from ganlab.run_folder import InUse, RunFolder, find
+from ganlab.run_folder import InUse, RunFolder, find, run_name
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:
@@ -35,3 +35,38 @@ def test_latest_is_the_run_that_saved_last(tmp_path: Path) -> None:
         os.utime(checkpoints / "step-0000001.safetensors", (1000 - age, 1000 - age))
     (tmp_path / "older" / "checkpoints" / "final.safetensors").symlink_to("nowhere")
     assert find("latest", tmp_path).path == tmp_path / "newer"
+
+
+def test_a_name_lists_what_was_typed() -> None:
+    assert (
+        run_name(["init=orthogonal", "tricks=[ema,ttur]", "~regularizer.r1"])
+        == "init-orthogonal+tricks-ema-ttur+regularizer.r1"
+    )
+    assert run_name([]) == ""
+    # a folder's name tells nothing of where it is
+    for typed in ("data.root=/home/me/secret/pets", "data.root='~/secret/pets/'", 'data.root="C:\\secret\\pets"'):
+        assert run_name([typed]) == "data.root-pets"
+
+
+def test_a_long_name_is_shortened_by_whole_settings() -> None:
+    typed = [f"optimizer.generator.setting{number}=a-value-of-many-letters" for number in range(3)]
+    assert run_name(typed, 200) == "+".join(f"optimizer.generator.setting{n}-a-value-of-many-letters" for n in range(3))
+    assert run_name(typed, 100) == "+".join(f"o.g.setting{n}-a-value-of-m" for n in range(3))
+    assert run_name(typed, 65) == "+".join(f"setting{n}-a-value-of-m" for n in range(3))
+    assert run_name(typed, 64) == "setting0-a-value-of-m+setting1-a-value-of-m+1-more"
+    assert run_name(typed, 20) == "3-more"
+    assert run_name(typed, 3) == ""
+
+
+def test_provenance_is_read_back_and_may_be_missing_or_damaged(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    assert folder.provenance() == []
+    starts = [
+        {"command": "train.py 'data.root=ä b'", "overrides": ["seed=1", "tricks=[ema]"], "threads": 2},
+        {"command": "x"},
+    ]
+    folder.save_provenance(starts)
+    assert folder.provenance() == starts
+    for damaged in ("- &a [1]\n- *a\n", "[", "{}", "- 3\n"):
+        (tmp_path / "provenance.yaml").write_text(damaged)
+        assert folder.provenance() == []

@@ -5,36 +5,43 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from ganlab.commands.output import write_out_odd_letters
+from ganlab.commands.output import reported_when_slow, write_out_odd_letters
 from ganlab.errors import nearest
+
+LOADING = "Loading PyTorch"
 
 
 def _train(arguments: list[str]) -> int:
-    from ganlab.commands import train  # imports PyTorch, which `ganlab --help` does without
+    with reported_when_slow(LOADING):
+        from ganlab.commands import train  # imports PyTorch, which `ganlab --help` does without
 
     return train.main(arguments, "ganlab train")
 
 
 def _data(arguments: list[str]) -> int:
-    from ganlab.commands import data
+    with reported_when_slow(LOADING):
+        from ganlab.commands import data
 
     return data.main(arguments, "ganlab data")
 
 
 def _evaluate(arguments: list[str]) -> int:
-    from ganlab.commands import evaluate
+    with reported_when_slow(LOADING):
+        from ganlab.commands import evaluate
 
     return evaluate.main(arguments, "ganlab evaluate")
 
 
 def _sample(arguments: list[str]) -> int:
-    from ganlab.commands import sample
+    with reported_when_slow(LOADING):
+        from ganlab.commands import sample
 
     return sample.main(arguments, "ganlab sample")
 
 
 def _export(arguments: list[str]) -> int:
-    from ganlab.commands import export
+    with reported_when_slow(LOADING):
+        from ganlab.commands import export
 
     return export.main(arguments, "ganlab export")
 

@@ -1,14 +1,12 @@
-"""`ganlab evaluate`, `python scripts/evaluate.py`: how good a trained generator's samples are, by numbers that say what
-they mean."""
+"""`ganlab evaluate`, `python scripts/evaluate.py`: scores of the samples of a trained generator."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -27,18 +25,20 @@ from ganlab.evaluation import FEATURES, Features
 from ganlab.evaluation.scores import BATCH, Evaluator, Scored
 from ganlab.loading import load
 from ganlab.monitor.neighbours import neighbours
+from ganlab.monitor.scores_file import ScoresFile, read_scores
+from ganlab.progress import progress
 from ganlab.run_folder import unused
 from ganlab.table import PositiveInt, Range
 from ganlab.trained import TrainedGenerator
 
-SUMMARY = """how good a trained generator's samples are
+SUMMARY = """scores of a trained generator: FID, KID, precision, recall and others
 
-  {program} run=latest                              FID, KID, precision, recall, … of the newest checkpoint
-  {program} run=RUN checkpoint=best n=50000         of the best one that the run kept
+  {program} run=latest                              the newest checkpoint of the last run
+  {program} run=RUN checkpoint=best n=50000         the checkpoint with the best score
   {program} run=RUN features=inception              by the network of the published FID figures
-  {program} run=RUN baselines=true                  beside them what real images, noise and the like get
+  {program} run=RUN baselines=true                  also scores real images, noise and others, to compare with
 
-Scores are printed, and kept with all that they depend on in the run's scores.jsonl."""
+Scores are printed, and appended to the run's scores.jsonl with everything on which they depend."""
 
 ORDER = ("fid", "kid", "precision", "recall", "density", "coverage", "inception_score", "modes", "good_share",
          "class_entropy", "reverse_kl", "memorised", "closer")  # fmt: skip
@@ -47,41 +47,39 @@ SHOWN = 32  # samples beside their nearest reals
 
 @dataclass(frozen=True)
 class Evaluate:
-    """What can be typed."""
+    """The settings of the command."""
 
     run: Annotated[str, Help("a run folder, or latest")]
     n: Annotated[int, Range(least=10), Help("samples")] = 10_000
-    reals: Annotated[int, Range(least=10), Help("real images that they are compared with, at most")] = 50_000
+    reals: Annotated[int, Range(least=10), Help("the largest number of real images to compare with")] = 50_000
     features: Annotated[
         Literal["auto"] | Annotated[Features, FEATURES],
         Help(
-            "what images are compared by: classifier (learns the data's labels), inception, pixels, or file with "
+            "the features to compare: classifier (trained on the labels of the data), inception, pixels, or file with "
             "features.path=…; auto is pixels for points, classifier for labelled data, otherwise inception"
         ),
     ] = "auto"
-    split: Annotated[Split, Help("train, held_out or test: the real images")] = "train"
-    baselines: Annotated[bool, Help("also score real images against others, half of the classes, one image, noise")] = (
-        False
-    )
-    seed: Annotated[int, Help("which samples")] = 0
+    split: Annotated[Split, Help("the real images: train, held_out or test")] = "train"
+    baselines: Annotated[bool, Help("also score real images, half of the classes, one image, and noise")] = False
+    seed: Annotated[int, Help("the seed of the samples")] = 0
     weights: Annotated[
         Literal["auto", "average", "network"], Help("average, network, or auto: the average where one is kept")
     ] = "auto"
-    checkpoint: Annotated[int | str | None, Help("its step, best or final; otherwise the newest")] = None
-    root: Annotated[str | None, Help("where the data is, if not where it was trained")] = None
+    checkpoint: Annotated[int | str | None, Help("a step, best or final; otherwise the newest")] = None
+    root: Annotated[str | None, Help("the folder of the data, if it has moved since training")] = None
     cache: Annotated[str | None, Help("folder for decoded images and classifiers; null for the usual one")] = None
-    batch_size: Annotated[PositiveInt, Help("how many are generated at once")] = 64
+    batch_size: Annotated[PositiveInt, Help("samples per batch")] = 64
     device: Annotated[str, Help("auto, cpu, mps, cuda, cuda:1")] = "auto"
-    plugins: Annotated[tuple[str, ...], Help("your own modules to import, for components of yours")] = ()
+    plugins: Annotated[tuple[str, ...], Help("your own modules, which are imported")] = ()
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "evaluate.py") -> int:
-    """Runs the command and returns its exit code: 0 done, 2 refused."""
+    """Runs the command. Returns its exit code: 0 done, 2 refused."""
     return run_command(Evaluate, evaluate, arguments, program, SUMMARY)
 
 
 def evaluate(asked: Evaluate) -> None:
-    """Scores a run's samples, prints and keeps them. Raises UserError."""
+    """Scores samples of a run, prints the scores and stores them. Raises UserError."""
     folder = run_folder.find(asked.run)
     generator = load(folder.path, asked.weights, asked.device, asked.plugins, asked.checkpoint)
     settings = _settings(generator, asked)
@@ -97,29 +95,30 @@ def evaluate(asked: Evaluate) -> None:
         print(f"note: {note}")
     labels = _labels(generator, image_set, asked)
     fakes = generator.batches(asked.n, asked.seed, labels, batch_size=asked.batch_size)
-    scored = evaluator.score(fakes, asked.seed, generator.weights)
+    scored = evaluator.score(fakes, asked.seed, generator.weights, progress, asked.n)
     columns = {"generator": scored}
     if asked.baselines:
         columns |= dict(_baselines(settings, image_set, evaluator, rows, asked))
     print(generator.description)
     print(meaning(scored))
     print(table(columns))
-    _tell_best(folder.path)
-    row = {"step": generator.step, **scored.row(), "checkpoint": generator.path.name, "seed": asked.seed}
+    if best := best_while_training(read_scores(folder.path)):
+        print(best)
     try:
-        with (folder.path / "scores.jsonl").open("a", encoding="utf-8") as kept:
-            kept.write(json.dumps(row) + "\n")
+        file = ScoresFile(folder.path)
+        file.add_scores(generator.step, scored, checkpoint=generator.path.name, seed=asked.seed)
+        file.close()
         if not generator.is_of_points:
             _picture(generator, evaluator, labels, folder.path, asked)
     except OSError as error:
-        raise UserError(f"{folder.path}: the scores cannot be kept there ({error.strerror})") from error
+        raise UserError(f"{folder.path}: the scores cannot be written there ({error.strerror})") from error
 
 
-# ----------------------------------------------------------------------------------------------------- what is compared
+# ---------------------------------------------------------------------------------------------------- what is compared
 
 
 def _settings(generator: TrainedGenerator, asked: Evaluate) -> Settings:
-    """The run's settings, with what was typed of its data. The saved plugins are not imported."""
+    """Returns the settings of the run, with the folders that were typed. Saved plugins are not imported."""
     plain = dict(generator.settings)
     data = {**plain["data"]} if isinstance(plain.get("data"), dict) else {"name": plain.get("data")}
     if asked.root is not None:
@@ -137,7 +136,7 @@ def _cache(settings: Settings) -> Path | None:
 
 
 def _of_split(settings: Settings, trained_on: ImageSet, split: Split) -> ImageSet:
-    """The set whose rows are compared with. Raises UserError where the data has no such part."""
+    """Returns the images to compare with. Raises UserError where the data has no such part."""
     if split == "held_out" and not len(trained_on.held_out):
         raise UserError("split=held_out: this run held none out; type split=train, or train with data.held_out=0.1")
     if split != "test":
@@ -155,7 +154,7 @@ def _features(settings: Settings, asked: Evaluate) -> Features:
 
 
 def _labels(generator: TrainedGenerator, image_set: ImageSet, asked: Evaluate) -> Tensor | None:
-    """Classes as often as the data has them, where the generator is told some."""
+    """Returns labels (n,) with the frequencies of the data, or None for a generator without classes."""
     if not generator.classes or image_set.labels is None:
         return None
     rng = random_streams.generator(asked.seed, "evaluate/labels")
@@ -166,36 +165,40 @@ def _labels(generator: TrainedGenerator, image_set: ImageSet, asked: Evaluate) -
 def _baselines(
     settings: Settings, image_set: ImageSet, evaluator: Evaluator, rows: np.ndarray, asked: Evaluate
 ) -> Iterator[tuple[str, Scored]]:
-    """What others get from the same judge: reals that are not among those compared with are the floor."""
+    """Yields the scores of other images by the same evaluator. Real images that are not among those compared with give
+    the best score that can be expected."""
     count = min(asked.n, len(rows) // 2)
     order = np.random.default_rng(random_streams.derive(asked.seed, "evaluate/halves")).permutation(rows)
     own, others = np.sort(order[: len(rows) // 2]), order[len(rows) // 2 :][:count]
     half = build_evaluator(
         settings, image_set, _features(settings, asked), own, evaluator.device, asked.split, learned=image_set
     )
-    yield "real, other half", half.score(_real(settings, image_set, others, evaluator), asked.seed)
+    yield "real, other half", half.score(_real(settings, image_set, others, evaluator), asked.seed, report=progress)
     classes = len(image_set.classes)
     if image_set.labels is not None and classes > 1:
         some = order[image_set.labels[order] < classes // 2][: asked.n]
         if len(some) >= 10:
-            yield "half the classes", evaluator.score(_real(settings, image_set, some, evaluator), asked.seed)
+            yield (
+                "half the classes",
+                evaluator.score(_real(settings, image_set, some, evaluator), asked.seed, report=progress),
+            )
     one = np.repeat(order[:1], count)
-    yield "one image", evaluator.score(_real(settings, image_set, one, evaluator), asked.seed)
+    yield "one image", evaluator.score(_real(settings, image_set, one, evaluator), asked.seed, report=progress)
     rng = random_streams.generator(asked.seed, "evaluate/noise")
     shape = image_set.image_shape
     noise = (torch.rand(BATCH, *shape, generator=rng) * 2 - 1 for _ in range(-(-count // BATCH)))
-    yield "noise", evaluator.score(noise, asked.seed)
+    yield "noise", evaluator.score(noise, asked.seed, report=progress)
 
 
 def _real(settings: Settings, image_set: ImageSet, rows: np.ndarray, evaluator: Evaluator) -> Iterator[Tensor]:
     return reals_of(settings, image_set, rows).batches(BATCH, evaluator.device)
 
 
-# --------------------------------------------------------------------------------------------------------- what is told
+# --------------------------------------------------------------------------------------------------------- the output
 
 
 def meaning(scored: Scored) -> str:
-    """One line: what the numbers compare, without which they say nothing."""
+    """Returns one line with everything on which the scores depend."""
     facts = scored.fingerprint
     accuracy = f" ({facts['accuracy']:.1%} right)" if "accuracy" in facts else ""
     return (
@@ -205,7 +208,7 @@ def meaning(scored: Scored) -> str:
 
 
 def table(columns: Mapping[str, Scored]) -> str:
-    """The scores, a row each; a column for each set of samples, with how many they are and are compared with."""
+    """Returns the scores as text: a row for each score, a column for each set of samples, with their numbers."""
     names = [name for name in ORDER if any(name in one.values for one in columns.values())]
     facts = [one.fingerprint for one in columns.values()]
     cells = [["", *columns]]
@@ -226,27 +229,18 @@ def _cell(values: Mapping[str, float], name: str) -> str:
     return text if spread is None else f"{text} ± {spread:.2g}"
 
 
-def _tell_best(folder: Path) -> None:
-    """Best and last score of the training, where it was scored meanwhile."""
-    for line in reversed(_lines(folder / "scores.jsonl")):
-        # A row that a kill cut short, or that nobody here wrote.
-        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            row = json.loads(line)
-            print(best_and_last(row["best"], row["step"]))
-            return
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        return file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
+def best_while_training(rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """Returns a sentence on the best and the last score during training, from the newest row that has them."""
+    for row in reversed(rows):
+        with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError):  # a row of another program
+            return best_and_last(row["best"], row["step"])
+    return None
 
 
 def _picture(
     generator: TrainedGenerator, evaluator: Evaluator, labels: Tensor | None, folder: Path, asked: Evaluate
 ) -> None:
-    """Samples beside their nearest reals."""
+    """Saves a picture of samples beside their nearest real images."""
     some = None if labels is None else labels[:SHOWN]
     fakes = torch.cat(list(generator.batches(min(SHOWN, asked.n), asked.seed, some))).cpu()
     reals, distances = evaluator.nearest(fakes)

@@ -6,18 +6,20 @@ import copy
 import json
 import logging
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from ganlab import __version__, run_folder, tree_file
+from ganlab.atomic_write import replacing
 from ganlab.commands.arguments import Help, run_command
 from ganlab.commands.model_card import model_card
 from ganlab.config.model import Model
@@ -115,6 +117,7 @@ def description(generator: TrainedGenerator) -> dict[str, Any]:
     latent = _without_places(dict(generator.settings)).get("latent")
     return {
         "ganlab": __version__,
+        "versions": dict(generator.versions),
         "inputs": inputs,
         "outputs": {"images": {"shape": ["batch", *generator.image_shape], "type": "float32", "range": [-1, 1]}},
         "latent": latent,
@@ -127,15 +130,23 @@ def description(generator: TrainedGenerator) -> dict[str, Any]:
     }
 
 
-def _without_places(node: Any) -> Any:
-    """Plain settings in which a file or folder is called by its name, not by where it was on this machine."""
+def _without_places(node: Any, key: str = "") -> Any:
+    """Returns plain settings in which a file or folder has its name only, and not the folders that it is in. The name
+    of a public data set, ``owner/name``, is kept."""
     if isinstance(node, dict):
-        return {key: _without_places(value) for key, value in node.items()}
+        return {name: _without_places(value, name) for name, value in node.items()}
     if isinstance(node, list):
-        return [_without_places(value) for value in node]
-    if isinstance(node, str) and (PurePath(node).is_absolute() or node.startswith("~")):
-        return PurePath(node).name
-    return node
+        return [_without_places(value, key) for value in node]
+    if not isinstance(node, str) or not re.search(r"[/\\]|^~", node):
+        return node
+    if (
+        key == "dataset"
+        and re.fullmatch(r"[\w.-]+/[\w.-]+", node)
+        and not node.startswith(".")
+        and not Path(node).exists()
+    ):
+        return node
+    return re.split(r"[/\\]", node.rstrip("/\\"))[-1]
 
 
 # ---------------------------------------------------------------------------------------------------------- the formats
@@ -172,7 +183,11 @@ def _dynamic(example: tuple[Tensor, ...], batch: Any) -> tuple[Any, ...]:
 def _traced(generator: TrainedGenerator) -> torch.export.ExportedProgram:
     example = _example(generator)
     batch = torch.export.Dim("batch", min=1)
-    return torch.export.export(Images(generator).eval(), example, dynamic_shapes=_dynamic(example, batch))
+    program = torch.export.export(Images(generator).eval(), example, dynamic_shapes=_dynamic(example, batch))
+    for module in program.graph_module.modules():
+        for node in module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ():
+            node.meta.pop("stack_trace", None)  # lines of code with the folders of this machine
+    return program
 
 
 def _write_safetensors(generator: TrainedGenerator, described: Mapping[str, Any], path: Path) -> None:
@@ -180,6 +195,7 @@ def _write_safetensors(generator: TrainedGenerator, described: Mapping[str, Any]
         "settings": described["settings"],
         "model": described["model"],
         "step": generator.step,
+        "versions": described["versions"],
         "generator": {generator.weights: generator.network.state_dict()},
     }
     tree_file.write(path, tree)
@@ -203,13 +219,17 @@ def _write_onnx(generator: TrainedGenerator, described: Mapping[str, Any], path:
     for key in ("ganlab", "step", "weights", "classes", "latent"):
         value = described[key]
         program.model.metadata_props[f"ganlab.{key}"] = value if isinstance(value, str) else json.dumps(value)
-    _whole(path, lambda partial: program.save(partial, external_data=False))
+    for nodes in (program.model.graph, *program.model.functions.values()):
+        for node in nodes:
+            for key in [key for key in node.metadata_props if "stack_trace" in key]:
+                del node.metadata_props[key]  # lines of code with the folders of this machine
+    _replace(path, lambda partial: program.save(partial, external_data=False))
 
 
 def _write_torch_export(generator: TrainedGenerator, described: Mapping[str, Any], path: Path) -> None:
     program = _traced(generator)
     notes = {"ganlab.json": json.dumps({key: described[key] for key in described if key != "settings"})}
-    _whole(path, lambda partial: torch.export.save(program, partial, extra_files=notes))
+    _replace(path, lambda partial: torch.export.save(program, partial, extra_files=notes))
 
 
 WRITERS: dict[str, Callable[[TrainedGenerator, Mapping[str, Any], Path], None]] = {
@@ -219,14 +239,10 @@ WRITERS: dict[str, Callable[[TrainedGenerator, Mapping[str, Any], Path], None]] 
 }
 
 
-def _whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes a file beside its place and renames it: a stop leaves no part that looks like the file."""
-    partial = path.with_name(f".partial-{path.name}")
-    try:
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Lets ``write`` make the file, which gets its name when it is complete. The exporters need its suffix before."""
+    with replacing(path, f".partial-{path.name}") as partial:
         write(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager

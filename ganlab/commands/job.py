@@ -1,10 +1,13 @@
-"""One job, as Hydra runs it: its configuration, its folder, how it ended, and what exit code that is."""
+"""One job that Hydra runs: its configuration, its folder, how it ends, its score for a sweeper, and its exit code."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import math
+import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,143 +17,230 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from ganlab import run_folder
+from ganlab.commands.provenance import Provenance
 from ganlab.commands.training_run import Outcome, train
 from ganlab.config import configure
 from ganlab.config.compose import Composer, import_plugins, plugins_in
 from ganlab.config.programs import refuse_saved_programs
-from ganlab.config.resume import Change, resumed, table
-from ganlab.errors import Refused, TrainingFailed, UserError, in_one_line
+from ganlab.config.resume import AUTO, Change, resumed, table, typed_again
+from ganlab.errors import Diverged, Refused, TrainingFailed, UserError, in_one_line
 from ganlab.ranks import RankLost, here, is_loss_of_a_rank
 from ganlab.run_folder import InUse, RunFolder
+from ganlab.training import checkpoint
 
 log = logging.getLogger("ganlab")
 
 OmegaConf.register_new_resolver("ganlab_job_name", run_folder.job_name, replace=True)
 
-_ended: list[RunFolder] = []  # by this process: a launcher may run jobs in others
-_outcomes: list[Outcome] = []  # the same; what is kept where the disk is full
+WORST = math.inf
+"""The score that a sweeper gets for a run without one, since it diverged, failed or was refused: lower is better."""
 
 
-def resumed_folder(read: Sequence[Override]) -> RunFolder | None:
-    """The run to go on with, where one was typed. Raises UserError where there is none of that name."""
-    named = [one.value() for one in read if one.key_or_group == "resume"]
-    return run_folder.find(str(named[-1])) if named and named[-1] is not None else None
+@dataclass(frozen=True)
+class Command:
+    """What was typed: the ``program``, all ``arguments``, and those of them that are ``overrides``."""
+
+    program: str
+    arguments: tuple[str, ...]
+    overrides: tuple[str, ...]
+
+    def __str__(self) -> str:
+        start = ["python", self.program] if self.program.endswith(".py") else self.program.split()
+        return shlex.join([*start, *self.arguments])
+
+
+@dataclass(frozen=True)
+class Resume:
+    """The run to go on with. ``auto``: the whole command that began it was typed again (``resume=auto``)."""
+
+    folder: RunFolder
+    auto: bool = False
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job that ended, in this process: some launchers run jobs in others."""
+
+    folder: RunFolder
+    outcome: Outcome
+
+
+def resume_of(read: Sequence[Override], folder: Path | None = None) -> Resume | None:
+    """Returns the run to go on with, if one was typed. With ``resume=auto`` that is the run in ``folder``, or None if
+    it has none yet. Raises UserError where there is no run of the typed name."""
+    typed = [one.value() for one in read if one.key_or_group == "resume"]
+    if not typed or typed[-1] is None:
+        return None
+    if typed[-1] != AUTO:
+        return Resume(run_folder.find(str(typed[-1])))
+    if folder is None:
+        raise Refused(["resume=auto goes on with the run in a folder, or begins it; type hydra.run.dir=FOLDER too"])
+    return Resume(RunFolder(folder), auto=True) if (folder / "config.yaml").exists() else None
 
 
 def plain_configuration(
-    composing: Composer, read: Sequence[Override], overrides: Sequence[str], resume: RunFolder | None
+    composing: Composer, read: Sequence[Override], overrides: Sequence[str], resume: Resume | None
 ) -> tuple[dict[str, Any], list[Change]]:
-    """The plain configuration of one job, and what it changes of the run that it resumes; a recipe's plugins are
-    imported. Raises Refused."""
-    changes: list[Change] = []
+    """Returns the plain configuration of one job, and its changes to the run that it resumes. The plugins of a recipe
+    are imported. Raises Refused."""
     plain = composing.plain(overrides)
     import_plugins(plugins_in(plain))
-    if resume is not None:
-        saved = resume.load_config()
-        refuse_saved_programs(saved, read)
-        plain, changes = resumed(composing, read, saved)
-    elif plain.get("resume_override"):
-        raise Refused(["resume_override=true goes with resume=…; leave it out, or name the run to go on with"])
-    return plain, changes
+    if resume is None:
+        if plain.get("resume_override"):
+            raise Refused(["resume_override=true goes with resume=…; leave it out, or name the run to go on with"])
+        return {**plain, "resume": None}, []
+    saved, began = resume.folder.load_config(), checkpoint.exists(resume.folder.checkpoints)
+    if resume.auto:
+        return typed_again(composing, read, plain, saved, began)
+    refuse_saved_programs(saved, read)
+    return resumed(composing, read, saved, began)
 
 
-def hydra_job(composed: DictConfig) -> None:
-    """What Hydra runs, once or for each job of a sweep. Its folder tells how it ended; nothing is raised, so that the
-    next job runs too, and nothing of this one stays in memory."""
-    logging.raiseExceptions = False  # train.log on a full disk: its lines are lost, and no traceback takes their place
-    outcome = _attempt()
-    _outcomes.append(outcome)
-    if outcome.status == "stopped" and HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise KeyboardInterrupt(outcome.facts["exit_code"])
+def hydra_job(command: Command, resume: Resume | None, ended: list[Ended]) -> Callable[[DictConfig], float | None]:
+    """Returns the function that Hydra runs, once or for each job of a sweep. It appends to ``ended`` how the job ended,
+    and returns the score for a sweeper that searches: the best one of the run (FID or KID, lower is better), infinity
+    for a run without one. It raises nothing but KeyboardInterrupt, so that the next job runs too."""
+
+    def run_job(composed: DictConfig) -> float | None:
+        logging.raiseExceptions = False  # on a full disk the lines of train.log are lost, without a traceback for each
+        hydra = HydraConfig.get()
+        folder = RunFolder(run_folder.shown(Path(hydra.runtime.output_dir)))
+        several = hydra.mode == RunMode.MULTIRUN
+        overrides = list(hydra.overrides.task)
+        typed = [one.lstrip("+") for one in overrides] if several else command.overrides
+        outcome = _in_folder(folder, several, lambda: run(Composer, overrides, folder, resume, str(command), typed))
+        ended.append(Ended(folder, outcome))
+        if outcome.status == "stopped" and several:
+            raise KeyboardInterrupt(outcome.facts["exit_code"])
+        return score_of(outcome)
+
+    return run_job
 
 
-def _attempt() -> Outcome:
-    hydra = HydraConfig.get()
-    folder = RunFolder(run_folder.shown(Path(hydra.runtime.output_dir)))
-    _ended.append(folder)
-    if (folder.path / "config.yaml").exists() and hydra.mode == RunMode.MULTIRUN:
+def score_of(outcome: Outcome) -> float:
+    """Returns the best score of a run that finished, and infinity otherwise."""
+    best = outcome.facts.get("best") if outcome.status == "finished" else None
+    return float(best["score"]) if best else WORST
+
+
+def _in_folder(folder: RunFolder, several: bool, job: Callable[[], Outcome]) -> Outcome:
+    """Runs a job with its folder locked, and saves its status there."""
+    if (folder.path / "config.yaml").exists() and several:
         log.error("%s: there is a run already; leave hydra.sweep.subdir to ganlab", folder.path)
-        return Outcome("refused")
+        return Outcome("refused", "there is a run in its folder already")
     try:
         with folder.held():
-            here().gathered(str(folder.path))  # the others wait for its name
-            outcome = run(Composer, list(hydra.overrides.task), folder)
-            _save_status(folder, outcome)
+            here().gathered(str(folder.path))  # the other ranks wait for its name
+            outcome = job()
+            try:
+                folder.save_status(outcome.status, outcome.reason, **outcome.facts)
+            except OSError as error:
+                log.error("%s: its status could not be written (%s)", folder.path, in_one_line(error))
             return outcome
-    except InUse as error:  # since this was looked at before Hydra began; the folder's status is the other's
+    except InUse as error:  # begun since it was checked; the status in the folder is that of the other process
         here().gathered(None)
         log.error("%s", error)
         return Outcome("refused", str(error))
 
 
-def _save_status(folder: RunFolder, outcome: Outcome) -> None:
-    try:
-        folder.save_status(outcome.status, outcome.reason, **outcome.facts)
-    except OSError as error:
-        log.error("%s: how it ended could not be written (%s)", folder.path, in_one_line(error))
-
-
-def run(composed: Callable[[], Composer], overrides: list[str], folder: RunFolder) -> Outcome:
-    """Trains in ``folder`` what is composed of ``overrides``, and says how that ended."""
+def run(
+    composed: Callable[[], Composer],
+    overrides: Sequence[str],
+    folder: RunFolder,
+    resume: Resume | None = None,
+    command: str = "",
+    typed: Sequence[str] = (),
+) -> Outcome:
+    """Trains the configuration of ``overrides`` in ``folder``, and returns how it ended. ``command`` and the ``typed``
+    overrides are for its provenance. Raises KeyboardInterrupt where it was stopped without saving."""
+    provenance = None
     try:
         composing = composed()
         read = composing.read(overrides)
-        resume = resumed_folder(read)
+        if here().first:
+            options = {one.key_or_group: one.value() for one in read if composing.is_group_choice(one)}
+            provenance = Provenance(folder, command, typed, options)
         plain, changes = plain_configuration(composing, read, overrides, resume)
         if resume is None and here().first:
             folder.save_config(plain)  # what was asked for, also where it is refused
         configuration = configure(plain, composing.suggestions)
         if changes:
             log.info("Changed on resume:\n%s", table(changes))
-        outcome = train(configuration, folder, resume)
-    except TrainingFailed as error:
-        outcome = Outcome("failed", str(error))
-        # All ranks find the same; where it was the first one that was lost, the second tells.
-        if here().first or (here().rank == 1 and isinstance(error, RankLost)):
-            log.error("%s", error)
-    except UserError as error:
-        outcome = Outcome("refused", str(error))
-        log.error("%s", error)
-    except OSError as error:  # a full disk, a folder that was taken away or may not be written to
-        where = f"{error.filename}: " if error.filename else ""
-        outcome = Outcome("failed", f"{where}{error.strerror or in_one_line(error)}")
-        log.error("%s. Nothing of what was saved before is lost; see to the disk or the folder", outcome.reason)
-    except KeyboardInterrupt:  # the second one, which does not wait for the step and its checkpoint
-        if here().first:
-            with contextlib.suppress(OSError):
-                folder.save_status("stopped", "left at once, after its last checkpoint", exit_code=130)
-        raise
+        outcome = train(configuration, folder, resume.folder if resume else None, provenance)
+    except KeyboardInterrupt as stop:
+        code = int(stop.args[0]) if stop.args else 130
+        _stopped_at_once(folder, provenance, code)
+        raise KeyboardInterrupt(code) from None
     except Exception as error:
-        if is_loss_of_a_rank(error):
-            log.error("Another rank ended while this one made itself ready.")
-            return Outcome("failed", "another rank ended before training began")
-        # Ours, not the person's: all of it goes into the log, and a sweep goes on.
-        outcome = Outcome("failed", f"{type(error).__name__}: {error}")
-        log.exception("This run failed.")
+        outcome = _outcome_of(error)
+    if provenance is not None:
+        facts = {key: value for key, value in outcome.facts.items() if key in ("steps", "seconds")}
+        provenance.end(outcome.status, outcome.reason, **facts)
     return outcome
 
 
+def _stopped_at_once(folder: RunFolder, provenance: Provenance | None, code: int) -> None:
+    """Saves the status of a run that was stopped before its first step, or by a second signal."""
+    if not here().first:
+        return
+    saved = checkpoint.exists(folder.checkpoints)
+    reason = "left at once, after its last checkpoint" if saved else "stopped before its first checkpoint"
+    with contextlib.suppress(OSError):
+        folder.save_status("stopped", reason, exit_code=code)
+    if provenance is not None:
+        provenance.end("stopped", reason)
+    again = "Go on from the last checkpoint" if saved else "Nothing was saved yet. Begin again"
+    log.info("%s with: resume=%s", again, folder.path)
+
+
+def _outcome_of(error: Exception) -> Outcome:
+    """Returns the outcome of a run that ended with an error, which is logged."""
+    if isinstance(error, TrainingFailed):
+        # All ranks find the same error; where rank 0 was lost, the second one reports it.
+        if here().first or (here().rank == 1 and isinstance(error, RankLost)):
+            log.error("%s", error)
+        if isinstance(error, Diverged):
+            return Outcome("diverged", str(error), {"steps": error.step})
+        return Outcome("failed", str(error))
+    if isinstance(error, UserError):
+        log.error("%s", error)
+        return Outcome("refused", str(error))
+    if isinstance(error, OSError):  # a full disk, or a folder that was deleted or may not be written to
+        where = f"{error.filename}: " if error.filename else ""
+        reason = f"{where}{error.strerror or in_one_line(error)}"
+        log.error("%s. Nothing of what was saved before is lost; see to the disk or the folder", reason)
+        return Outcome("failed", reason)
+    if is_loss_of_a_rank(error):
+        log.error("Another rank ended while this one was being built.")
+        return Outcome("failed", "another rank ended before training began")
+    # A fault of ganlab or of a plugin: all of it goes into the log, and a sweep goes on.
+    log.error("This run failed.", exc_info=error)
+    return Outcome("failed", f"{type(error).__name__}: {error}")
+
+
 def exit_code_of(outcome: Outcome) -> int:
+    """Returns 0 for a finished run, 2 for a refused one, 128 plus the signal for a stopped one, otherwise 1."""
     exits = {"finished": 0, "refused": 2, "stopped": int(outcome.facts.get("exit_code", 130))}
     return exits.get(outcome.status, 1)
 
 
-def exit_code(sweep: str | None) -> int:
-    """The exit code of the jobs that ran; of a sweep with a summary, since it may be long past."""
+def exit_code(ended: Sequence[Ended], sweep: str | None) -> int:
+    """Returns the exit code of the jobs that ended. For a sweep, ``hydra.sweep.dir="…"``, it prints a summary of all
+    runs in its folder."""
     if sweep is None:
-        return exit_code_of(_outcomes[-1])
+        return exit_code_of(ended[-1].outcome)
     folder = Path(sweep.partition("=")[2].strip('"'))
     found = sorted(folder.glob("*/status.json"), key=lambda path: (len(path.parent.name.split("-")[0]), path))
-    folders = [RunFolder(path.parent) for path in found] or _ended
-    ended = {one.path.name: one.status() for one in folders}
-    for status in ended.values():
+    folders = [RunFolder(path.parent) for path in found] or [one.folder for one in ended]
+    statuses = {one.path.name: one.status() for one in folders}
+    for status in statuses.values():
         if status["status"] == "running":  # none is any more
             status["status"] = "killed"
-    words = ("finished", "refused", "failed", "stopped", "killed")
-    counts = {word: sum(status["status"] == word for status in ended.values()) for word in words}
+    words = ("finished", "refused", "diverged", "failed", "stopped", "killed")
+    counts = {word: sum(status["status"] == word for status in statuses.values()) for word in words}
     print(f"\n{', '.join(f'{count} {word}' for word, count in counts.items() if count)} in {folder}")
-    for name, status in ended.items():
+    for name, status in statuses.items():
         if status["status"] != "finished":
             print(f"  {name}: {status['status']}: {' '.join(status['reason'].split())}")
     print("Look at them side by side: tensorboard --logdir", folder)
-    return 1 if counts["failed"] else 0 if counts["finished"] else 2
+    return 1 if counts["failed"] or counts["diverged"] else 0 if counts["finished"] else 2

@@ -1,4 +1,4 @@
-"""The page that goes with an exported generator: what it was trained on and how, its scores, how to use it."""
+"""The model card of an exported generator: its use, training data, training, scores, and limits."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ganlab.monitor.scores_file import read_scores
+from ganlab.run_folder import RunFolder
 from ganlab.trained import TrainedGenerator
 
-SHOWN = (  # of the settings, in the order of their importance to somebody who has the weights
+SHOWN = (  # settings, the most important to a user of the weights first
     "loss", "regularizer", "generator", "discriminator", "condition", "latent", "norm", "init", "targets", "augment",
     "schedule", "optimizer", "constraint", "averaging", "batch_size", "seed",
 )  # fmt: skip
-MOST_NAMED = 100  # classes
-DRAWN = {  # 64 latents, for whoever has no ganlab
+MOST_NAMED = 100  # the largest number of classes that are listed
+DRAWN = {  # expressions for 64 latents without ganlab
     "normal": ("np.random.randn(64, {dim})", "torch.randn(64, {dim})"),
     "uniform": ("np.random.uniform(-1, 1, (64, {dim}))", "torch.rand(64, {dim}) * 2 - 1"),
 }
@@ -23,7 +25,8 @@ DRAWN = {  # 64 latents, for whoever has no ganlab
 def model_card(
     generator: TrainedGenerator, described: Mapping[str, Any], file: str, format: str, run: Path | None
 ) -> str:
-    """The card as Markdown. ``run`` is the folder whose scores it shows, None where there is none."""
+    """Returns the card as Markdown. ``run`` is the folder of the run, None where there is none: the card shows its
+    scores and the date, and not its name, which may hold names of folders."""
     settings: Mapping[str, Any] = described["settings"]
     sections = {
         "Use": _use(generator, file, format),
@@ -69,16 +72,16 @@ def _use(generator: TrainedGenerator, file: str, format: str) -> str:
             f'generator = torch.export.load("{file}").module()',
             f"images = generator({torch.format(dim=dim)}{labels})",
         ]
-    told = f" and labels (batch,) int64 from 0 to {len(classes) - 1}" if classes else ""
+    labels_text = f" and labels (batch,) int64 from 0 to {len(classes) - 1}" if classes else ""
     for name, size in generator.sources.items():
-        told += f" and {name} (batch, {', '.join(map(str, size))}) float32 in [-1, 1]"
+        labels_text += f" and {name} (batch, {', '.join(map(str, size))}) float32 in [-1, 1]"
     text = [
-        f"It takes latents (batch, {dim}) float32{told}, at any batch size, and gives images (batch, {shape}) float32 "
-        f"in [-1, 1]{', x and y of points of the plane' if generator.is_of_points else ''}.",
+        f"It takes latents (batch, {dim}) float32{labels_text}, at any batch size, and gives images (batch, {shape}) "
+        f"float32 in [-1, 1]{', x and y of points of the plane' if generator.is_of_points else ''}.",
         f"Latents were drawn from: {_component(generator.settings.get('latent'))}.",
     ]
     if distribution not in DRAWN and format != "safetensors":
-        text.append("Draw yours so, and not as in the lines above.")
+        text.append("Use this distribution instead of the one in the lines above.")
     if classes != tuple(map(str, range(len(classes)))):
         named = ", ".join(f"{number} {name}" for number, name in enumerate(classes[:MOST_NAMED]))
         text.append(f"Classes: {named}{', …' if len(classes) > MOST_NAMED else ''}.")
@@ -91,15 +94,18 @@ def _data(generator: TrainedGenerator, settings: Mapping[str, Any]) -> str:
     if model.images:
         lines.append(f"- images: {model.images:,}, of shape {'×'.join(map(str, generator.image_shape))}")
     if model.class_names:
-        lines.append(
-            f"- classes: {len(model.class_names):,}" + ("" if generator.classes else ", which it was not told")
-        )
-    lines.append(f"- fingerprint of the images: {model.fingerprint or 'not kept'}")
+        unused = "" if generator.classes else ", which are no input of the generator"
+        lines.append(f"- classes: {len(model.class_names):,}{unused}")
+    lines.append(f"- fingerprint of the images: {model.fingerprint or 'unknown'}")
     return "\n".join(lines)
 
 
 def _training(generator: TrainedGenerator, settings: Mapping[str, Any], run: Path | None) -> str:
-    lines = [f"- run: {run.resolve().name}"] if run is not None else []
+    starts = RunFolder(run).provenance() if run is not None else []
+    days = [str(day)[:10] for one in starts[-1:] if (day := one.get("ended") or one.get("started"))]
+    lines = [f"- date: {day}" for day in days]
+    if generator.versions:
+        lines.append(f"- made with: {', '.join(f'{name} {version}' for name, version in generator.versions.items())}")
     lines.append(f"- steps: {generator.step:,} updates of the generator, of {settings.get('steps', '?')} planned")
     lines.append(f"- weights: {'their average' if generator.weights == 'average' else 'the last'}")
     lines += [f"- {key}: {text}" for key in SHOWN if (text := _component(settings.get(key)))]
@@ -107,7 +113,7 @@ def _training(generator: TrainedGenerator, settings: Mapping[str, Any], run: Pat
 
 
 def _component(plain: Any) -> str:
-    """Plain settings in a line: ``adam (lr=0.0002, betas=[0.5, 0.999])``."""
+    """Returns plain settings in one line: ``adam (lr=0.0002, betas=[0.5, 0.999])``."""
     if not isinstance(plain, Mapping):
         return "" if plain is None else str(plain)
     texts = {key: (value, _component(value)) for key, value in plain.items() if key != "name"}
@@ -121,32 +127,22 @@ def _component(plain: Any) -> str:
 
 
 def _scores(generator: TrainedGenerator, run: Path | None) -> str:
-    """What ``scores.jsonl`` in the run's folder says, each number with what it means; its rows may hold more."""
-    rows = []
-    try:
-        lines = (run / "scores.jsonl").read_text(encoding="utf-8").splitlines() if run is not None else []
-    except (OSError, UnicodeDecodeError):
-        lines = []
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):  # a row that a kill left unfinished, or that nobody here wrote
-            continue
-        if isinstance(row, dict) and isinstance(row.get("scores"), dict) and row["scores"]:
-            rows.append(row)
+    """The rows of the run's ``scores.jsonl``, each number with everything on which it depends."""
+    rows = read_scores(run) if run is not None else []
     if not rows:
-        return "None were taken."
+        return "No scores were computed."
     mine = [row for row in rows if row.get("step") == generator.step and _weights(row) in (None, generator.weights)]
     head = (
         ""
         if mine
-        else f"None were taken of these weights at step {generator.step:,}; these are others of this run.\n\n"
+        else f"No scores were computed for these weights at step {generator.step:,}; these are other scores of the run."
+        "\n\n"
     )
     return head + "\n".join(map(_score, mine or rows))
 
 
 def _weights(row: Mapping[str, Any]) -> Any:
-    """Which weights a row is of; None where it does not say."""
+    """Returns the weights that a row is of, or None if it does not tell."""
     fingerprint = row.get("fingerprint")
     return fingerprint.get("weights") if isinstance(fingerprint, Mapping) else None
 
@@ -157,17 +153,17 @@ def _score(row: Mapping[str, Any]) -> str:
         for name, value in row["scores"].items()
     )
     meaning = _component(row.get("fingerprint"))
-    return f"- step {row.get('step', '?')}: {numbers} ({meaning or 'nothing is kept of what these compare'})"
+    return f"- step {row.get('step', '?')}: {numbers} ({meaning or 'unknown settings'})"
 
 
 def _limits(generator: TrainedGenerator) -> str:
     lines = [
-        "- It makes what its training images show and nothing else, in one size; what was rare there is rarer here, "
-        "and some of it may be missing.",
-        "- It may repeat training images: a score can make that look unlikely, and none rules it out.",
-        "- Who may use it, and for what, depends on the training images: see to their licence, and to the consent of "
-        "whoever is shown in them.",
+        "- It generates images like its training images, in one size. What is rare among those is rarer here, and some "
+        "of it may be missing.",
+        "- It may repeat training images. A score can make that unlikely; none rules it out.",
+        "- Who may use it, and for what, depends on the training images: see their licence, and the consent of the "
+        "people in them.",
     ]
     if not generator.is_of_points and generator.weights == "average":
-        lines.append("- These are averaged weights: going on with training needs the run's own checkpoint.")
+        lines.append("- These are averaged weights. To go on with training, use a checkpoint of the run.")
     return "\n".join(lines)

@@ -6,18 +6,34 @@ import argparse
 import logging
 import os
 import re
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig
 
 from ganlab import run_folder
-from ganlab.commands.job import exit_code, exit_code_of, hydra_job, plain_configuration, resumed_folder, run
+from ganlab.commands.job import (
+    Command,
+    Ended,
+    Resume,
+    exit_code,
+    exit_code_of,
+    hydra_job,
+    plain_configuration,
+    resume_of,
+    run,
+)
 from ganlab.commands.output import write_out_odd_letters
-from ganlab.commands.training_run import ready
+from ganlab.commands.sweeper import sweeper_of
+from ganlab.commands.training_run import AlreadyDone, ready
 from ganlab.config import CannotCombine, Configuration, configure
 from ganlab.config.compose import CONFIG_NAME, Composer, composer, config_folder
 from ganlab.errors import Refused, TrainingFailed, UserError
@@ -38,12 +54,13 @@ def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> i
     processes they train one run together, and the first of them speaks and writes for all."""
     write_out_odd_letters()
     try:
-        ranks = join()
-        if not ranks.first:
-            _speak_of_errors_alone(ranks)
-        code = _main(list(sys.argv[1:] if arguments is None else arguments), program, ranks)
-        leave(wait=code not in (1, 2))
-        return code
+        with _stopped_by_sigterm():
+            ranks = join()
+            if not ranks.first:
+                _speak_of_errors_alone(ranks)
+            code = _main(list(sys.argv[1:] if arguments is None else arguments), program, ranks)
+            leave(wait=code not in (1, 2))
+            return code
     except UserError as error:
         if here().first:
             print(error, file=sys.stderr)
@@ -57,6 +74,23 @@ def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> i
             raise
         print(f"rank {here().rank}: another rank ended before training had begun, or after it", file=sys.stderr)
         return 1
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Inside, SIGTERM stops the command as Ctrl-C does, with exit code 143, so that the status of a run is written."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(128 + number)
+
+    main_thread = threading.current_thread() is threading.main_thread()
+    if ours := main_thread and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        if ours and signal.getsignal(signal.SIGTERM) is stop:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _speak_of_errors_alone(ranks: Ranks) -> None:
@@ -73,7 +107,7 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
     flags = [argument for argument in arguments if argument not in args.overrides]
     if args.help or args.hydra_help:
         if ranks.first:
-            _hand_to_hydra(program, flags)
+            _hand_to_hydra(program, flags, _no_job)
         return 0
     _refuse_flags(args)
     multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
@@ -88,12 +122,16 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
             overrides.append(f"hydra.job.config.override_dirname.exclude_keys=[{','.join(fixed)}]")
             resume = None
         else:
-            resume = resumed_folder(read)
+            resume = resume_of(read, _typed_folder(composing, read))
             if resume is not None and ranks.first:
-                resume.need_free()
-            if resume is not None:  # from here on this very folder, whatever `latest` may mean by then
-                overrides.append(f"++resume={_quoted(str(resume.path))}")
-            configuration = _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
+                resume.folder.need_free()
+            try:
+                configuration = _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
+            except AlreadyDone as done:
+                if resume is None or not resume.auto:
+                    raise
+                print(str(done).partition(";")[0])  # a cluster's job that was requeued has nothing left to do
+                return 0
     shows = args.cfg or args.info
     if shows and not ranks.first:
         return 0
@@ -107,9 +145,11 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
     if not ranks.first:  # Hydra would make folders and logs of its own
         with composer(args.config_dir) as composing:
             folder = ranks.gathered(None)[0]
-            return exit_code_of(run(lambda: composing, overrides, RunFolder(folder))) if folder else 2
-    _hand_to_hydra(program, [*flags, *overrides])
-    return 0 if shows else exit_code(overrides[-1] if multirun else None)
+            return exit_code_of(run(lambda: composing, overrides, RunFolder(folder), resume)) if folder else 2
+    ended: list[Ended] = []
+    command = Command(program, tuple(arguments), tuple(args.overrides))
+    _hand_to_hydra(program, [*flags, *overrides], hydra_job(command, resume, ended))
+    return 0 if shows else exit_code(ended, overrides[-1] if multirun else None)
 
 
 def _refuse_what_is_no_text(arguments: Sequence[str]) -> None:
@@ -156,9 +196,22 @@ def _refuse_flags(args: argparse.Namespace) -> None:
         raise Refused(problems)
 
 
-def _hand_to_hydra(program: str, arguments: list[str]) -> None:
+def _hand_to_hydra(program: str, arguments: list[str], job: Callable[[DictConfig], float | None]) -> None:
+    """Lets Hydra run ``job``: once, or for each job of a sweep."""
     sys.argv = [program, *arguments]
-    hydra.main(config_path=str(config_folder()), config_name=CONFIG_NAME, version_base="1.3")(hydra_job)()
+    hydra.main(config_path=str(config_folder()), config_name=CONFIG_NAME, version_base="1.3")(job)()
+
+
+def _no_job(composed: DictConfig) -> None:
+    """The job of ``--help``, which is not run."""
+
+
+def _typed_folder(composing: Composer, read: Sequence[Override]) -> Path | None:
+    """Returns the folder that was typed as hydra.run.dir, with its ``${…}`` resolved, or None."""
+    typed = [one.value() for one in read if one.key_or_group == "hydra.run.dir"]
+    if not typed or not isinstance(typed[-1], str) or not typed[-1]:
+        return None
+    return Path(composing.run_folder(read) if "${" in typed[-1] else typed[-1])
 
 
 # ---------------------------------------------------------------------------------------------- before a folder is made
@@ -168,7 +221,7 @@ def _check_job(
     composing: Composer,
     read: Sequence[Override],
     overrides: Sequence[str],
-    resume: RunFolder | None,
+    resume: Resume | None,
     look_at_data: bool,
 ) -> Configuration:
     several = [one.input_line for one in read if one.is_sweep_override()]
@@ -179,7 +232,7 @@ def _check_job(
     plain, _ = plain_configuration(composing, read, overrides, resume)
     configuration = configure(plain, composing.suggestions)
     if look_at_data:
-        ready(configuration.settings, resume)
+        ready(configuration.settings, resume.folder if resume else None)
     return configuration
 
 
@@ -188,13 +241,15 @@ def _check_sweep(composing: Composer, read: Sequence[Override], overrides: Seque
     their jobs refused when their turn comes, unless no job is left."""
     if any(one.key_or_group == "resume" for one in read):
         raise Refused(["resume=… goes on with one run; leave -m out"])
+    sweeper = sweeper_of(composing, read)
     jobs = composing.jobs(overrides)
-    problems: list[str] = []
+    problems = sweeper.problems()
     refused: dict[str, CannotCombine] = {}
     for number, job in enumerate(jobs[:MOST_CHECKED]):
         try:
             plain, _ = plain_configuration(composing, composing.read(job), job, None)
             settings = configure(plain, composing.suggestions).settings
+            problems += sweeper.problems_with(settings)
             try:
                 ready(settings, None)
             except UserError as error:
@@ -211,23 +266,23 @@ def _check_sweep(composing: Composer, read: Sequence[Override], overrides: Seque
         print(f"{name} will be refused: {'; '.join(refusal.problems)}", file=sys.stderr)
 
 
-def _folder_override(read: Sequence[Override], resume: RunFolder | None, multirun: bool) -> str:
+def _folder_override(read: Sequence[Override], resume: Resume | None, multirun: bool) -> str:
     """Makes the folder of a run, or of a sweep, and returns the override that tells Hydra of it."""
     key = f"hydra.{'sweep' if multirun else 'run'}.dir"
     typed = next((one.value() for one in reversed(read) if one.key_or_group == key), None)
     if resume is not None:
-        if typed is not None:
+        if typed is not None and not resume.auto:
             raise Refused([f"{key}={typed}: resume=… goes on in the run's own folder; leave it out"])
-        if (said := resume.path / "train.log").exists() and not (said.is_file() and os.access(said, os.W_OK)):
+        if (said := resume.folder.path / "train.log").exists() and not (said.is_file() and os.access(said, os.W_OK)):
             raise Refused([f"{said}: nothing can be written there; make it writable, or take it away"])
-        return f"{key}={_quoted(str(resume.path))}"
+        return f"{key}={_quoted(str(resume.folder.path))}"
     if typed is None:
         folder = run_folder.make_sweep() if multirun else run_folder.make([one.input_line or "" for one in read])
         return f"{key}={_quoted(str(folder))}"
     if not isinstance(typed, str) or not typed:
         raise Refused([f"{key}={typed}: need a folder"])
     if list(Path(typed).glob("config.yaml")) or list(Path(typed).glob("*/config.yaml")):
-        hint = "choose another folder" if multirun else f"type resume={typed} to go on with it, or another folder"
+        hint = "choose another folder" if multirun else "type resume=auto too to go on with it, or another folder"
         raise Refused([f"{key}={typed}: there is a run already; {hint}"])
     if "${" not in typed:  # otherwise Hydra knows what it will be
         try:

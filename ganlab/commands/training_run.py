@@ -1,4 +1,4 @@
-"""One training run, from a configuration to a folder full of samples."""
+"""One training run, from a configuration to a run folder."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import torch
+
+from ganlab.commands.provenance import Provenance, versions
 from ganlab.config import Configuration, Settings
 from ganlab.config.build import build_discriminator, build_generator, build_trainer
 from ganlab.config.model import Model, model_of
@@ -32,30 +35,35 @@ from ganlab.training.trainer import Trainer
 
 log = logging.getLogger("ganlab")
 
-# What a second signal does. Not what was there before: a job in the background of a script inherits that Ctrl-C does
-# nothing.
+# The handlers for a second signal. The handlers from before training are no use: a job in the background of a script
+# inherits that Ctrl-C is ignored.
 AT_ONCE: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-ECHO = 3.0  # seconds in which another signal to one of several ranks counts as the same
+ECHO = 3.0  # seconds in which another signal to one of several ranks counts as the same signal
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: ``finished``, ``stopped``, ``refused`` or ``failed``, why, and what else is worth keeping."""
+    """How a run ended: its ``status`` (``finished``, ``stopped``, ``diverged``, ``refused`` or ``failed``), the
+    ``reason``, and more ``facts`` for status.json."""
 
     status: str
     reason: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+class AlreadyDone(UserError):
+    """The run to go on with has done all its steps."""
+
+
 @lru_cache(maxsize=1)
 def open_data(source: Source, cache: str | None = None) -> ImageSet:
-    """The images of a source; kept from the check to the run, and from job to job of a sweep."""
+    """Opens the images of a source. The last set is kept from the check to the run, and between the jobs of a sweep."""
     return source.open(Path(cache) if cache else None)
 
 
 def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None:
-    """Looks at what only files can tell: that there are images enough, and the state to resume from. Raises
-    UserError."""
+    """Checks everything that depends on files: the data, and the state of the run to go on with, which is returned.
+    None if there is no such run, or if it has no checkpoint yet and begins again. Raises UserError."""
     image_set = open_data(settings.data, settings.runtime.cache)
     need_a_batch(image_set, settings.batch_size)
     if settings.condition.needs_labels and len(image_set.classes) != (count := settings.data.class_count):
@@ -63,28 +71,21 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
             f"data: {count} classes were found at first, and {len(image_set.classes)} when the images were listed; are "
             "they being copied just now?"
         )
-    if resume is None:
+    if resume is not None and not os.access(resume.path, os.W_OK):
+        raise UserError(f"{resume.path}: nothing can be written there; copy the folder and resume the copy")
+    if resume is None or not checkpoint.exists(resume.checkpoints):
         for initializer in (settings.init.generator, settings.init.discriminator):
             assert initializer != "auto", "resolved by the configuration"
             initializer.check()
         return None
-    if not os.access(resume.path, os.W_OK):
-        raise UserError(f"{resume.path}: nothing can be written there; copy the folder and resume the copy")
     path, state = checkpoint.newest(resume.checkpoints)
-    if not _whole(state):
-        raise UserError(f"{path} lacks a part of what a run needs to go on; take it away and resume again")
+    if not _is_complete(state):
+        raise UserError(f"{path} lacks a part of what a run needs to go on; delete it and resume again")
     if state["step"] >= settings.steps:
-        raise UserError(
+        raise AlreadyDone(
             f"{resume.path} has done {state['step']:,} steps; type steps={2 * state['step']} to go on to twice as many"
         )
-    model = state.get("model")
-    trained_on = model.get("class_names") if isinstance(model, dict) else None
-    trained_on = trained_on if isinstance(trained_on, list) else []
-    if settings.condition.needs_labels and trained_on and trained_on != list(image_set.classes):
-        raise UserError(
-            f"{resume.path} was trained on the classes {', '.join(map(str, trained_on[:12]))}, and now there are "
-            f"{', '.join(image_set.classes[:12])}; type data.root=… for the data as it was"
-        )
+    _need_the_same_classes(settings, image_set, state, resume)
     try:
         for name, build in (("generator", build_generator), ("discriminator", build_discriminator)):
             network = build(settings)
@@ -95,8 +96,22 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
     return state
 
 
-def _whole(state: dict[str, Any]) -> bool:
-    """Whether a checkpoint's tree has the form that a trainer saves."""
+def _need_the_same_classes(
+    settings: Settings, image_set: ImageSet, state: Mapping[str, Any], resume: RunFolder
+) -> None:
+    """Raises UserError where a conditional run was trained on other classes than the data has now."""
+    model = state.get("model")
+    trained_on = model.get("class_names") if isinstance(model, dict) else None
+    trained_on = trained_on if isinstance(trained_on, list) else []
+    if settings.condition.needs_labels and trained_on and trained_on != list(image_set.classes):
+        raise UserError(
+            f"{resume.path} was trained on the classes {', '.join(map(str, trained_on[:12]))}, and now there are "
+            f"{', '.join(image_set.classes[:12])}; type data.root=… for the data as it was"
+        )
+
+
+def _is_complete(state: dict[str, Any]) -> bool:
+    """Whether the content of a checkpoint has the form that a trainer saves."""
     counts = [state.get("step"), state.get("drawn")]
     learners = [state.get("generator"), state.get("discriminator")]
     return (
@@ -112,12 +127,55 @@ def _whole(state: dict[str, Any]) -> bool:
     )
 
 
-def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | None = None) -> Outcome:
-    """Trains in ``folder``, from the start or from ``resume``'s last checkpoint. Raises UserError, and
-    TrainingFailed. Of several ranks all call it, and the first writes."""
-    settings, plain, ranks = configuration.settings, configuration.plain(), here()
-    with ranks.together():
-        state = ready(settings, resume)
+def train(
+    configuration: Configuration,
+    folder: RunFolder,
+    resume: RunFolder | None = None,
+    provenance: Provenance | None = None,
+) -> Outcome:
+    """Trains in ``folder``, from the start or from the last checkpoint of ``resume``. Raises UserError, TrainingFailed,
+    and KeyboardInterrupt with the exit code where it is stopped before the first step. With several ranks all call it,
+    and rank 0 writes the files."""
+    settings, ranks = configuration.settings, here()
+    with _stopping(ranks) as signals:
+        with ranks.together():
+            state = ready(settings, resume)
+        going_on = f", going on after step {state['step']}" if state else ", which begins again" if resume else ""
+        log.info("Run folder: %s%s", folder.path, going_on)
+        if ranks.first:
+            folder.save_status("running", pid=os.getpid(), host=socket.gethostname())
+        trainer, image_set = _build(configuration, folder, state, ranks)
+        if ranks.first:
+            folder.save_config(configuration.plain())
+        if provenance is not None:
+            provenance.add(
+                device=str(trainer.machine), threads=torch.get_num_threads(), ranks=ranks.count, from_step=trainer.step
+            )
+        _announce(configuration, trainer, image_set)
+        began, first = time.perf_counter(), trainer.step
+        signals.trainer = trainer
+        trainer.run()
+    seconds = time.perf_counter() - began
+    facts: dict[str, Any] = {"steps": trainer.step, "images": trainer.feed.drawn, "seconds": round(seconds, 1)}
+    if trainer.scorer.best:
+        facts["best"] = trainer.scorer.best
+    if trainer.step < settings.steps:
+        log.info("Stopped and saved after step %d. Go on with: resume=%s", trainer.step, folder.path)
+        number = ranks.most(signals.number)
+        return Outcome("stopped", f"stopped after step {trainer.step}", {**facts, "exit_code": 128 + number})
+    _announce_end(trainer, folder, trainer.step - first, seconds)
+    if diverged := trainer.diverged():
+        if ranks.first:
+            log.error("%s", diverged)
+        return Outcome("diverged", str(diverged), facts)
+    return Outcome("finished", "", facts)
+
+
+def _build(
+    configuration: Configuration, folder: RunFolder, state: dict[str, Any] | None, ranks: Ranks
+) -> tuple[Trainer, ImageSet]:
+    """Builds the trainer, and restores ``state`` if there is one. Raises UserError."""
+    settings, plain = configuration.settings, configuration.plain()
     machine = settings.runtime.resolve()
     machine.prepare()
     image_set = open_data(settings.data, settings.runtime.cache)
@@ -129,7 +187,7 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
         image_set,
         folder.path,
         [*observers, Progress()] if settings.logging.progress and ranks.first else observers,
-        header={"settings": plain, "model": dump(Model, model_of(settings, image_set))},
+        header={"settings": plain, "model": dump(Model, model_of(settings, image_set)), "versions": dict(versions())},
         initialize=state is None,
     )
     if state is not None:
@@ -140,37 +198,27 @@ def train(configuration: Configuration, folder: RunFolder, resume: RunFolder | N
         _need_the_same_state(trainer, folder)
         _keep_typed_rates(trainer, settings, state)
         _compare_data(state, image_set, folder)
-    if ranks.first:
-        folder.save_config(plain)
-        folder.save_status("running", pid=os.getpid(), host=socket.gethostname())
-    _announce(configuration, trainer, image_set, folder)
-    began, first = time.perf_counter(), trainer.step
-    with _stopping(trainer) as stopped_by:
-        trainer.run()
-    seconds = time.perf_counter() - began
-    facts: dict[str, Any] = {"steps": trainer.step, "images": trainer.feed.drawn, "seconds": round(seconds, 1)}
-    if trainer.step < settings.steps:
-        log.info("Stopped and saved after step %d. Go on with: resume=%s", trainer.step, folder.path)
-        number = ranks.most(stopped_by[0])
-        return Outcome("stopped", f"stopped after step {trainer.step}", {**facts, "exit_code": 128 + number})
-    if not ranks.first:
-        return Outcome("finished", "", facts)
+    return trainer, image_set
+
+
+def _announce_end(trainer: Trainer, folder: RunFolder, steps: int, seconds: float) -> None:
+    """Logs the scores, the time, and where the samples are."""
+    if not trainer.ranks.first:
+        return
     if trainer.scorer.best:
         log.info("%s", best_and_last(trainer.scorer.best, trainer.step))
-        facts["best"] = trainer.scorer.best
     log.info(
         "%s steps in %.0f s.\nSamples: %s\nLook at it: tensorboard --logdir %s",
-        f"{trainer.step - first:,}",
+        f"{steps:,}",
         seconds,
-        # The average before G itself; the folder alone where the disk took no picture.
+        # The average before G itself; the folder alone where no picture could be written.
         next(iter(sorted((folder.path / "samples").glob(f"step-{trainer.step:07d}-*.png"))), folder.path / "samples"),
         OUTPUTS if folder.path.is_relative_to(OUTPUTS) else folder.path,
     )
-    return Outcome("finished", "", facts)
 
 
 def _keep_typed_rates(trainer: Trainer, settings: Settings, state: Mapping[str, Any]) -> None:
-    """A rate that was typed on resume is taken as it stands, whatever factor going back had put on the one before."""
+    """Removes the factor of earlier rollbacks from a learning rate that was typed on resume."""
     before = ((state.get("settings") or {}).get("optimizer")) or {}
     for learner in (trainer.generator, trainer.discriminator):
         rate = getattr(settings.optimizer, learner.name).lr
@@ -179,7 +227,7 @@ def _keep_typed_rates(trainer: Trainer, settings: Settings, state: Mapping[str, 
 
 
 def best_and_last(best: Mapping[str, Any], step: int) -> str:
-    """A sentence on the best and the last score of a training that has done ``step`` steps."""
+    """Returns a sentence on the best and the last score of a training that has done ``step`` steps."""
     left = f"; it was worse by more than the set factor from step {best['left']:,} on" if best.get("left") else ""
     return (
         f"scored while training ({best['id']}): best {best['score']:.4g} at step {best['step']:,} "
@@ -211,10 +259,10 @@ def _need_the_same_images(image_set: ImageSet, ranks: Ranks) -> None:
 
 
 def _compare_data(state: dict[str, Any], image_set: ImageSet, folder: RunFolder) -> None:
-    """Says so where the saved run counted its position in other images than there are now."""
+    """Logs a note where the images are not those in which the saved run counted its position."""
     saved = state.get("data")
     if not isinstance(saved, dict):
-        return  # of a version that did not keep it
+        return  # of a version that did not save it
     if (saved.get("images"), saved.get("fingerprint")) != (len(image_set), image_set.fingerprint):
         log.warning(
             "note: these are not the images that %s was trained on (%s then, %s now, or others of them); it goes on "
@@ -225,7 +273,8 @@ def _compare_data(state: dict[str, Any], image_set: ImageSet, folder: RunFolder)
         )
 
 
-def _announce(configuration: Configuration, trainer: Trainer, image_set: ImageSet, folder: RunFolder) -> None:
+def _announce(configuration: Configuration, trainer: Trainer, image_set: ImageSet) -> None:
+    """Logs what is trained, on which images and which device, and all notes."""
     settings = configuration.settings
     sizes = [sum(p.numel() for p in learner.parameters) for learner in (trainer.generator, trainer.discriminator)]
     log.info(
@@ -243,28 +292,37 @@ def _announce(configuration: Configuration, trainer: Trainer, image_set: ImageSe
         log.info("auto: %s", " ".join(f"{key}={value}" for key, value in configuration.chosen.items()))
     for warning in (*configuration.warnings, *image_set.notes, *(() if trainer.step else trainer.notes)):
         log.warning("note: %s", warning)
-    going_on = f", going on after step {trainer.step}" if trainer.step else ""
-    log.info("Run folder: %s%s", folder.path, going_on)
+
+
+class _Signals:
+    """The signals during a run: the ``number`` of the last one (0: none), and the ``trainer`` to stop, None while it is
+    being built."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.trainer: Trainer | None = None
 
 
 @contextmanager
-def _stopping(trainer: Trainer) -> Iterator[list[int]]:
-    """Ctrl-C and SIGTERM finish the step and save; a second one leaves at once. Yields the signals that came."""
-    came: list[int] = [0]
+def _stopping(ranks: Ranks) -> Iterator[_Signals]:
+    """Handles Ctrl-C and SIGTERM: while a trainer trains it finishes its step and saves, and a second signal ends the
+    process at once. Before that nothing is lost: KeyboardInterrupt is raised, with the exit code."""
+    signals, several, first = _Signals(), ranks.count > 1, 0.0
     if threading.current_thread() is not threading.main_thread():
-        yield came
+        yield signals
         return
-    several, first = trainer.ranks.count > 1, 0.0
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal first
-        again = came[0] != 0
-        came[0] = number
-        with suppress(OSError):  # not print: it may be that which was interrupted
+        again = signals.number != 0
+        signals.number = number
+        if signals.trainer is None:
+            raise KeyboardInterrupt(128 + number)
+        with suppress(OSError):  # not print: the signal may have interrupted a print
             os.write(2, b"\nStopping after this step, once it is saved; Ctrl-C again leaves at once.\n")
-        trainer.stop_requested = True
+        signals.trainer.stop_requested = True
         if several:
-            # Slurm tells torchrun and the ranks at once, and torchrun tells the ranks again: that is one signal.
+            # Slurm signals torchrun and the ranks at once, and torchrun signals the ranks again: that is one signal.
             first = first or time.monotonic()
             if not again or time.monotonic() - first < ECHO:
                 return
@@ -275,9 +333,9 @@ def _stopping(trainer: Trainer) -> Iterator[list[int]]:
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield came
+        yield signals
     finally:
         for number, handler in before.items():
-            # torchrun ends all ranks as soon as it sees one end; the first still has to write how it came.
+            # torchrun ends all ranks as soon as one ends; rank 0 still has to write how the run ended.
             keeps_on = several and number == signal.SIGTERM
             signal.signal(number, signal.SIG_IGN if keeps_on else handler)

@@ -144,7 +144,7 @@ def build_trainer(
     return Trainer(
         stepper,
         logging=settings.logging,
-        checkpoints=Checkpoints(folder / "checkpoints", settings.checkpoint),
+        checkpoints=Checkpoints(folder / "checkpoints", settings.checkpoint, settings.divergence.spare_checkpoints),
         divergence=settings.divergence,
         observers=observers,
         header=header,

@@ -9,10 +9,10 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from hydra import compose as hydra_compose
@@ -30,6 +30,8 @@ from ganlab.config.parse import hints, parse, table_of
 from ganlab.config.plain import assign, leaves, lookup
 from ganlab.config.settings import Settings
 from ganlab.errors import BAD_VALUE, Refused, UserError, in_one_line, nearest
+
+T = TypeVar("T")
 
 CONFIG_NAME = "train"
 LONGEST_KEY = 200  # bytes; a file has a name of at most 255 on most systems
@@ -90,6 +92,8 @@ class Composer(Overrides):
 
     def _problems_beside(self, good: Sequence[Override], bad_groups: Sequence[str]) -> list[str]:
         """What is wrong with the values that were typed beside a choice that does not exist, that choice left out."""
+        if "hydra/sweeper" in bad_groups:  # intervals are for the sweeper that is not there
+            good = [one for one in good if not one.is_sweep_override() or one.is_discrete_sweep()]
         jobs = self.jobs(self.rewrite(good))[:32]
         problems = [problem for job in jobs for problem in self._problems_in(job)]
         # Settings of an option that could not be chosen cannot be known either.
@@ -228,6 +232,28 @@ class Composer(Overrides):
                     key: value for key, value in content.items() if key in known or f"{group}.{key}" in typed
                 }
         return plain
+
+    def run_folder(self, read: Sequence[Override]) -> str:
+        """Returns ``hydra.run.dir`` with its ``${…}`` resolved. Raises Refused where that cannot be done."""
+        return str(self._of_hydra(read, lambda hydra: hydra.run.dir))
+
+    def sweeper(self, read: Sequence[Override]) -> tuple[str, dict[str, Any]]:
+        """Returns the name of the chosen sweeper and its plain settings. Raises Refused."""
+
+        def found(hydra: DictConfig) -> tuple[str, dict[str, Any]]:
+            settings = OmegaConf.to_container(hydra.sweeper, resolve=False, enum_to_str=True)
+            plain = {str(key): value for key, value in settings.items()} if isinstance(settings, dict) else {}
+            return str(hydra.runtime.choices["hydra/sweeper"]), plain
+
+        return self._of_hydra(read, found)
+
+    def _of_hydra(self, read: Sequence[Override], find: Callable[[DictConfig], T]) -> T:
+        """Returns what ``find`` finds in Hydra's own settings."""
+        fixed = self.rewrite([one for one in read if not one.is_sweep_override()])
+        try:
+            return find(hydra_compose(CONFIG_NAME, fixed, return_hydra_config=True).hydra)
+        except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+            raise Refused([self._explain(error)]) from None
 
     def _problems_in(self, rewritten: Sequence[str]) -> list[str]:
         try:

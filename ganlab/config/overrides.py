@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString
 from hydra.errors import HydraException
 
+from ganlab.config import hydra_plugins
 from ganlab.config.parse import hints, is_mapping, keys, table_of
 from ganlab.config.settings import Settings
 from ganlab.config.synonyms import also_called, meant
@@ -70,7 +71,7 @@ class Overrides:
         if group.startswith("hydra/"):
             known = self.loader.get_group_options(group)
             missing = [value for value in values if isinstance(value, str) and value not in known]
-            return [f"{group}={value}: not installed; there are {', '.join(known)}" for value in missing]
+            return [hydra_plugins.missing(group, value, known) for value in missing]
         if group not in self.options or override.is_delete():
             return []
         options, several = self.options[group], group in LISTS
@@ -178,9 +179,8 @@ class Overrides:
         parsed = OverridesParser.create(config_loader=self.loader).parse_overrides(list(rewritten))
         endless = [one for one in parsed if one.is_sweep_override() and not one.is_discrete_sweep()]
         if endless and not any(one.key_or_group == "hydra/sweeper" for one in parsed):
-            lines = [
-                f"{one.input_line}: an interval needs a sweeper that chooses; type hydra/sweeper=…" for one in endless
-            ]
+            instead = "an interval needs a sweeper that chooses; type hydra/sweeper=optuna evaluation=scores"
+            lines = [f"{(one.input_line or '').lstrip('+')}: {instead}" for one in endless]
             raise Refused(lines)
         countable = [one for one in parsed if not one.is_hydra_override() and one not in endless]
         try:

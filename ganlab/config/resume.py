@@ -1,7 +1,8 @@
-"""Going on with a saved run: its configuration plus only what was typed."""
+"""The configuration of a run that is resumed: the saved one, with the settings that were typed."""
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,13 +16,17 @@ from ganlab.config.parse import dump
 from ganlab.config.plain import assign, leaves, lookup
 from ganlab.errors import Refused
 
+AUTO = "auto"
+"""``resume=auto``: goes on with the run in ``hydra.run.dir``, or begins it, by one and the same command."""
+
 FREE = ("steps", "logging", "checkpoint", "divergence", "evaluation", "runtime", "data.root", "data.download")
-"""What a running training takes up just so."""
+"""Settings that may change when a run goes on."""
 
 OVERRIDABLE = ("optimizer", "regularizer", "targets", "augment", "schedule", "averaging", "constraint")
-"""What it takes up with ``resume_override=true``: how it learns from here on, with the saved state meaning the same."""
+"""Settings that may change with ``resume_override=true``: how the run learns from here on. The saved state stays
+valid."""
 
-REASONS = {  # of what cannot change, the most special first
+REASONS = {  # why a setting cannot change; settings inside another one come before it
     "optimizer.generator.name": "the saved moments are those of the other optimizer",
     "optimizer.discriminator.name": "the saved moments are those of the other optimizer",
     "averaging.name": "the saved average is of the other kind",
@@ -41,7 +46,7 @@ REASONS = {  # of what cannot change, the most special first
 
 @dataclass(frozen=True)
 class Change:
-    """One setting that is not as it was saved."""
+    """A setting whose value differs from the saved one."""
 
     key: str
     before: Any
@@ -49,13 +54,14 @@ class Change:
 
 
 def resumed(
-    composing: Composer, read: Sequence[Override], saved: dict[str, Any]
+    composing: Composer, read: Sequence[Override], saved: dict[str, Any], began: bool = True
 ) -> tuple[dict[str, Any], list[Change]]:
-    """The saved plain configuration with what was typed, and each setting that differs by it. Raises Refused, with
-    every change that the saved state does not allow and why.
+    """Returns the saved plain configuration with the settings that were typed, and each setting that differs by them.
+    ``began``: the run has a checkpoint; without one every setting may change. Raises Refused with all changes that the
+    saved state does not allow, and the reasons.
 
-    What is typed as it was saved changes nothing, so that the command which began a run may be typed again. The saved
-    ``plugins`` are not imported: whoever resumes a run from somebody else types those that they trust.
+    A setting that is typed as it was saved changes nothing, so that the command that began a run may be typed again.
+    The saved ``plugins`` are not imported: the user types those that are trusted.
     """
     own = ("resume", "resume_override", "plugins")
     typed = [one for one in read if one.key_or_group not in own and not one.is_hydra_override()]
@@ -65,20 +71,17 @@ def resumed(
         key = one.key_or_group
         if key in ("experiment", "tricks"):
             raise Refused([f"{one.input_line}: a saved run has its recipe and tricks; type the settings that change"])
-        # A value goes onto the saved ones, whatever they are; an option brings all of its group.
+        # A value changes one saved setting; an option replaces its whole group.
         assign(resumed, key, fresh[key] if composing.is_group_choice(one) else one.value())
-    plugins, override = ([one.value() for one in read if one.key_or_group == key] for key in ("plugins", own[1]))
+    plugins = [one.value() for one in read if one.key_or_group == "plugins"]
     resumed |= {"plugins": plugins[-1] if plugins else [], "resume": None, "resume_override": False}
-    allowed = override[-1] if override else False
-    if not isinstance(allowed, bool):
-        raise Refused([f"resume_override: found {allowed!r}, need true or false"])
     try:
         unresolved = dump(Settings, parse(Settings, resumed, composing.suggestions))
         try:
             after = configure(resumed, composing.suggestions).plain()
         except CannotCombine:
-            # How they would go together is of no interest where something cannot change at all.
-            if problems := _problems(_changes(saved, unresolved, typed), typed, True):
+            # Whether the settings combine does not matter where one of them cannot change at all.
+            if began and (problems := _problems(_changes(saved, unresolved, typed), typed, True)):
                 raise Refused(problems) from None
             raise
     except Refused as error:
@@ -86,22 +89,51 @@ def resumed(
         if saved.get("plugins"):
             problems.append(f"it was trained with plugins={saved['plugins']}: type them too if you trust them")
         raise Refused(problems) from None
+    return resumed, _allowed_changes(saved, after, typed, _override(read), began)
+
+
+def typed_again(
+    composing: Composer, read: Sequence[Override], plain: dict[str, Any], saved: dict[str, Any], began: bool
+) -> tuple[dict[str, Any], list[Change]]:
+    """Returns ``plain``, the configuration of a whole command that was typed again, and each setting that differs from
+    the saved run. Raises Refused as ``resumed`` does."""
+    typed = [one for one in read if one.key_or_group not in ("resume", "resume_override")]
+    again = {**plain, "resume": None, "resume_override": False}
+    after = configure(again, composing.suggestions).plain()
+    return again, _allowed_changes(saved, after, typed, _override(read), began)
+
+
+def _override(read: Sequence[Override]) -> bool:
+    """Whether resume_override=true was typed. Raises Refused for other values than true and false."""
+    typed = [one.value() for one in read if one.key_or_group == "resume_override"]
+    if typed and not isinstance(typed[-1], bool):
+        raise Refused([f"resume_override: found {typed[-1]!r}, need true or false"])
+    return bool(typed and typed[-1])
+
+
+def _allowed_changes(
+    saved: dict[str, Any], after: dict[str, Any], typed: Sequence[Override], allowed: bool, began: bool
+) -> list[Change]:
+    """Returns the changes. Raises Refused where the state of a run that ``began`` does not allow one."""
+    if not began:  # saved as it was typed, before ``auto`` was resolved
+        with contextlib.suppress(Refused):
+            saved = configure(saved).plain()
     changes = _changes(saved, after, typed)
-    if problems := _problems(changes, typed, allowed):
+    if began and (problems := _problems(changes, typed, allowed)):
         raise Refused(problems)
-    return resumed, changes
+    return changes
 
 
 def table(changes: Sequence[Change]) -> str:
-    """The changes as lines of text: setting, before, now."""
+    """Returns the changes as lines of text with the columns setting, before, and now."""
     rows = [("setting", "before", "now"), *((one.key, _shown(one.before), _shown(one.now)) for one in changes)]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     return "\n".join(f"  {key:<{widths[0]}}  {before:<{widths[1]}}  {now}" for key, before, now in rows)
 
 
 def _changes(saved: dict[str, Any], after: dict[str, Any], typed: Sequence[Override]) -> list[Change]:
-    """Each value that was typed, or follows from what was, and is not as it was saved. What the saved configuration
-    does not know, because it is older, is no change."""
+    """Returns each setting whose value differs from the saved one. A setting that a saved configuration of an earlier
+    version does not have counts only where it was typed."""
     changes = []
     for group, now in after.items():
         if group in ("plugins", "resume", "resume_override"):
@@ -118,7 +150,7 @@ def _changes(saved: dict[str, Any], after: dict[str, Any], typed: Sequence[Overr
 
 
 def _problems(changes: Sequence[Change], typed: Sequence[Override], allowed: bool) -> list[str]:
-    """Why they cannot be, one line for each thing that was typed; with ``allowed`` of what cannot be in any case."""
+    """Returns one line for each override whose changes are refused. ``allowed``: resume_override=true was typed."""
     problems: dict[str, str] = {}
     for change in sorted(changes, key=lambda change: _within(change.key, REASONS) not in REASONS):
         key = change.key
@@ -144,7 +176,7 @@ def _typed_for(key: str, typed: Sequence[Override]) -> Override | None:
 
 
 def _within(key: str, groups: Iterable[str]) -> str | None:
-    """The first of ``groups`` in which the setting is."""
+    """Returns the first of ``groups`` that contains the setting."""
     return next((group for group in groups if key == group or key.startswith(f"{group}.")), None)
 
 

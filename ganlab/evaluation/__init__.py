@@ -1,4 +1,4 @@
-"""How a run is scored while it trains and afterwards."""
+"""Scores of generated samples, during training and afterwards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ganlab.table import PositiveInt, Range, Table
 
 
 class Evaluation:
-    """Subclasses are dataclasses: their fields are settings."""
+    """How a run is scored during training. Subclasses are dataclasses whose fields are settings."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class NoEvaluation(Evaluation):
 
 @dataclass(frozen=True)
 class Scoring(Evaluation):
-    """Scores of ``images`` samples against ``reals`` training images every so many steps, of the average where one is
-    kept. The checkpoint with the ``best`` score stays; a run whose score gets worse than ``diverged`` times its best is
-    said to have left it.
+    """Every so many steps ``images`` samples are compared with ``reals`` training images. The samples are those of the
+    averaged generator where an average is kept. The checkpoint with the ``best`` score is kept, and the step is noted
+    from which the score is worse than ``diverged`` times the best.
 
     ``features: auto`` is ``pixels`` for points of the plane, ``classifier`` for labelled data, ``inception`` otherwise.
     """

@@ -1,4 +1,4 @@
-"""What the scores share: checked features, a mean with its spread, and distances between two sets, tile by tile."""
+"""Functions that several scores use: a check of features, a mean with its spread, and pairwise distances in tiles."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ import torch
 from torch import Tensor
 
 from ganlab.errors import UserError
+from ganlab.progress import Advance
 
 TILE = 2048
-"""Rows of each set in one tile of distances: a tile holds 32 MiB in float64."""
+"""Rows of each set in one tile of distances: a tile takes 32 MiB in float64."""
 
 _CANCELLED = 1e-6
 _DIFFERENCES = 4_194_304  # numbers: 32 MiB in float64
 TIE = 1e-6
-"""Squared distances whose relative difference is smaller count as equal: rounding leaves both sure to a tenth of it."""
+"""Squared distances with a smaller relative difference count as equal. Their rounding errors are a tenth of it."""
+
+
+def ignore(pairs: int) -> None:
+    """An ``Advance`` that reports nothing; its units are pairs of samples that were compared."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ class Spread:
 
 
 def checked(features: Tensor, whose: str, least: int = 1) -> Tensor:
-    """``features`` (n, d) detached, where float64 exists. ``whose`` names them in a sentence, as in "the real images".
+    """Returns ``features`` (n, d) detached, on a device that has float64. ``whose`` names them in error messages, as in
+    "the real images".
 
     Raises ValueError for another shape, and UserError for fewer than ``least`` rows or numbers that are not finite.
     """
@@ -50,7 +56,7 @@ def checked(features: Tensor, whose: str, least: int = 1) -> Tensor:
 
 
 def matched(a: Tensor, b: Tensor) -> None:
-    """Raises UserError where two sets of features have different dimensions."""
+    """Raises UserError where the last dimensions of two sets of features differ."""
     if a.shape[-1] != b.shape[-1]:
         raise UserError(
             f"The two sets have {a.shape[-1]} and {b.shape[-1]} features: they come from different extractors. "
@@ -59,11 +65,11 @@ def matched(a: Tensor, b: Tensor) -> None:
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """‖a_i - b_j‖² of every pair, (n, m); ``a`` (n, d) and ``b`` (m, d) are float64. The relative error is about 1e-8
-    (2e-7 at worst, for d = 2,048), and rows that are equal are at exactly 0.
+    """Returns ‖a_i - b_j‖² of every pair, (n, m), for ``a`` (n, d) and ``b`` (m, d) in float64. The relative error is
+    about 1e-8 (2e-7 at worst, for d = 2,048), and the distance of equal rows is exactly 0.
 
-    ‖a‖² + ‖b‖² - 2a·b is one matrix product, but it loses the digits that ‖a‖² and ‖b‖² have in common: pairs that are
-    a thousand times closer than they are long are subtracted number by number.
+    ‖a‖² + ‖b‖² - 2a·b is one matrix product, but it loses the digits that ‖a‖² and ‖b‖² have in common. Where two rows
+    are a thousand times closer to each other than to the origin, their difference is computed number by number.
     """
     lengths = (a * a).sum(1)[:, None] + (b * b).sum(1)[None, :]
     squared = torch.addmm(lengths, a, b.T, alpha=-2)
@@ -74,9 +80,10 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
 
 
 def tiles(a: Tensor, b: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Squared distances between rows of ``a`` (n, d) and of ``b`` (m, d), a tile at a time with its rows and columns;
-    for each slice of ``a``, all of ``b`` in order. A pass needs about 0.5 GiB at d = 2,048, whatever n and m are."""
-    # Distances do not depend on the origin, but their rounding does: any point among the features will do.
+    """Yields the squared distances between rows of ``a`` (n, d) and ``b`` (m, d) in tiles: slices of ``a`` and ``b``,
+    and the distances between them. For each slice of ``a`` all slices of ``b`` come in order. A pass takes about 0.5
+    GiB at d = 2,048, whatever n and m are."""
+    # Distances do not depend on the origin, but their rounding errors do. A point among the features is a good origin.
     origin = b[:TILE].double().mean(0)
     for rows in _parts(len(a)):
         left = a[rows].double() - origin
@@ -84,10 +91,10 @@ def tiles(a: Tensor, b: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
             yield rows, columns, squared_distances(left, b[columns].double() - origin)
 
 
-def nearest_squared(a: Tensor, b: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
-    """Squared distances from each row of ``a`` to the ``count`` nearest rows of ``b``, ascending, and which these are:
-    (n, count) float64 and int64. Where ``b`` is None, to the other rows of ``a``: a row is told from itself by its
-    index, so another row with the same numbers is a neighbour, at distance 0."""
+def nearest_squared(a: Tensor, b: Tensor | None, count: int, advance: Advance = ignore) -> tuple[Tensor, Tensor]:
+    """Returns the squared distances from each row of ``a`` to its ``count`` nearest rows of ``b``, ascending, and the
+    indices of those rows: (n, count) float64 and int64. Where ``b`` is None the neighbours are the other rows of ``a``;
+    a row is excluded from its own neighbours by its index, so that an equal row is a neighbour at distance 0."""
     distances = torch.full((len(a), count), torch.inf, dtype=torch.float64, device=a.device)
     indices = torch.zeros((len(a), count), dtype=torch.int64, device=a.device)
     for rows, columns, squared in tiles(a, a if b is None else b):
@@ -97,6 +104,7 @@ def nearest_squared(a: Tensor, b: Tensor | None, count: int) -> tuple[Tensor, Te
         nearest = torch.cat([distances[rows], here.values], 1).topk(count, largest=False)
         distances[rows] = nearest.values
         indices[rows] = torch.cat([indices[rows], here.indices + columns.start], 1).gather(1, nearest.indices)
+        advance(squared.numel())
     return distances, indices
 
 

@@ -1,4 +1,4 @@
-"""Inception score of predicted class probabilities."""
+"""The Inception score of predicted class probabilities."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from ganlab.evaluation.arithmetic import Spread, checked
 
 
 def inception_score(probabilities: Tensor, splits: int = 10) -> Spread:
-    """exp(E_x KL(p(y|x) ‖ p(y))), with p(y) the mean of p(y|x): mean and standard deviation over consecutive ``splits``
-    of the samples. Salimans et al. 2016, Section 4. Between 1 and the number of classes.
+    """Returns exp(E_x KL(p(y|x) ‖ p(y))), where p(y) is the mean of p(y|x): the mean and standard deviation over
+    ``splits`` consecutive parts of the samples. Salimans et al. 2016, Section 4. The range is 1 to the number of
+    classes.
 
-    ``probabilities`` (n, classes) are a softmax's: none negative, each row with sum 1. The arithmetic is in float64.
-    p(y) is each split's own, so fewer samples in a split give a lower score. The result's ``size`` is the smallest
-    split's. Raises UserError for fewer samples than splits.
+    ``probabilities`` (n, classes) are the output of a softmax: not negative, each row with sum 1. The arithmetic is in
+    float64. p(y) is computed in each part, so that smaller parts give lower scores. The result's ``size`` is the number
+    of samples in the smallest part. Raises UserError for fewer samples than splits.
     """
     probabilities = checked(probabilities, "the generated images")
     if splits < 1:

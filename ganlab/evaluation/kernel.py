@@ -1,24 +1,31 @@
-"""Kernel distance between two sets of features (KID, where they are Inception's)."""
+"""The kernel distance between two sets of features (KID for features of Inception)."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from ganlab.evaluation.arithmetic import Spread, checked, matched
+from ganlab.evaluation.arithmetic import Spread, checked, ignore, matched
+from ganlab.progress import Advance
 
 
 def kernel_distance(
-    real: Tensor, fake: Tensor, subsets: int = 100, subset_size: int = 1000, *, rng: torch.Generator
+    real: Tensor,
+    fake: Tensor,
+    subsets: int = 100,
+    subset_size: int = 1000,
+    *,
+    rng: torch.Generator,
+    advance: Advance = ignore,
 ) -> Spread:
-    """Unbiased MMD² with the kernel (xᵀy/d + 1)³: its mean and standard deviation over random subsets. Bińkowski et al.
-    2018, Section 4. ``real`` is (n, d), ``fake`` (m, d); equal distributions have mean 0, so values below 0
-    occur.
+    """Returns the unbiased MMD² with the kernel (xᵀy/d + 1)³: its mean and standard deviation over random subsets.
+    Bińkowski et al. 2018, Section 4. ``real`` is (n, d), ``fake`` (m, d). For equal distributions the mean is 0, so
+    that negative values occur.
 
-    Each subset is drawn without replacement from either set, from ``draw``. A set with fewer than ``subset_size`` rows
-    reduces the subsets' size to what it has; where that is all of both sets, all subsets are the same one and it is
-    computed once. The result's ``count`` and ``size`` tell what was used. Raises UserError for fewer than two rows, or
-    for different numbers of features.
+    ``rng`` draws each subset from both sets, without replacement. A set with fewer than ``subset_size`` rows reduces
+    the size of the subsets to its own; where a subset is all of both sets, all subsets are equal and one is computed.
+    The result's ``count`` and ``size`` are the number of subsets and their size. Raises UserError for fewer than two
+    rows, or for different numbers of features.
     """
     if subsets < 1 or subset_size < 2:
         raise ValueError("there is at least 1 subset, of at least 2 samples")
@@ -26,7 +33,11 @@ def kernel_distance(
     matched(real, fake)
     size = min(subset_size, len(real), len(fake))
     count = 1 if size == len(real) == len(fake) else subsets
-    return Spread.of([_mmd2(_drawn(real, size, rng), _drawn(fake, size, rng)) for _ in range(count)], size)
+    values = []
+    for _ in range(count):
+        values.append(_mmd2(_drawn(real, size, rng), _drawn(fake, size, rng)))
+        advance(subsets // count)
+    return Spread.of(values, size)
 
 
 def _drawn(features: Tensor, size: int, rng: torch.Generator) -> Tensor:
@@ -35,7 +46,7 @@ def _drawn(features: Tensor, size: int, rng: torch.Generator) -> Tensor:
 
 
 def _mmd2(x: Tensor, y: Tensor) -> float:
-    """The unbiased estimate, for ``x`` and ``y`` of one size m: pairs of a sample with itself do not count."""
+    """Returns the unbiased estimate for ``x`` and ``y`` (m, d): pairs of a sample with itself are left out."""
     m = len(x)
     within = sum(kernel.sum() - kernel.diagonal().sum() for kernel in (_kernel(x, x), _kernel(y, y)))
     return float(within / (m * (m - 1)) - 2 * _kernel(x, y).mean())

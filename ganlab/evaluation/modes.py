@@ -1,4 +1,4 @@
-"""Which modes of the data a generator reaches, where the modes are known: centres in the plane, or classes."""
+"""The modes of the data that a generator covers, where the modes are known: centres in the plane, or classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from ganlab.errors import UserError
 
 @dataclass(frozen=True)
 class PointModes:
-    """``found`` modes, the ``good_share`` of samples that are good, and the good samples of each mode, (m,) int64."""
+    """The number of ``found`` modes, the ``good_share`` of good samples in [0, 1], and the number of good samples of
+    each mode, ``counts`` (m,) int64."""
 
     found: int
     good_share: float
@@ -21,8 +22,8 @@ class PointModes:
 
 @dataclass(frozen=True)
 class LabelModes:
-    """``found`` classes, samples of each class, (classes,) int64, and in nats the ``entropy`` of the generated classes
-    and their ``reverse_kl``, KL(generated ‖ reference)."""
+    """The number of ``found`` classes, the samples of each class, ``counts`` (classes,) int64, and in nats the
+    ``entropy`` of the generated classes and their ``reverse_kl``, KL(generated ‖ reference)."""
 
     found: int
     counts: Tensor
@@ -31,12 +32,13 @@ class LabelModes:
 
 
 def modes_of_points(points: Tensor, centres: Tensor, std: float) -> PointModes:
-    """Modes of a mixture of Gaussians with equal ``std`` that ``points`` (n, 2) reach; ``centres`` are (m, 2).
+    """Returns the modes of a mixture of Gaussians with equal ``std`` and ``centres`` (m, 2) that ``points`` (n, 2)
+    cover.
 
-    A sample belongs to the nearest centre, and is good ("high quality") if it lies within three standard deviations of
-    it, in Euclidean distance. A mode is found if at least one good sample belongs to it. Srivastava et al. 2017
-    (VEEGAN), Section 4.1, and Lin et al. 2018 (PacGAN), Section 4.1, whose published code counts so. A sample that is
-    NaN or infinite is not good. Raises UserError for no samples.
+    A sample belongs to the nearest centre, and is good ("high quality") if its Euclidean distance to it is at most
+    three standard deviations. A mode is found if at least one good sample belongs to it. Srivastava et al. 2017
+    (VEEGAN), Section 4.1, and Lin et al. 2018 (PacGAN), Section 4.1, whose published code uses this rule. A sample that
+    is NaN or infinite is not good. Raises UserError for no samples.
     """
     if points.ndim != 2 or centres.ndim != 2 or points.shape[1] != centres.shape[1] or not len(centres) or std <= 0:
         raise ValueError("points are (n, 2), centres (m, 2) with m of at least 1, and std is above 0")
@@ -52,12 +54,13 @@ def modes_of_points(points: Tensor, centres: Tensor, std: float) -> PointModes:
 
 
 def modes_of_labels(labels: Tensor, classes: int, reference: Tensor | None = None) -> LabelModes:
-    """Classes that a classifier recognises among generated samples. ``labels`` (n,) are whole numbers in [0, classes).
+    """Returns the classes that a classifier recognises among generated samples; ``labels`` (n,) are integers in
+    [0, classes).
 
-    ``reference`` (classes,) are the data's counts, or shares; uniform where it is not given. For 1,000 stacked digits,
-    26,000 samples are customary: Metz et al. 2017 (unrolled GAN), Srivastava et al. 2017 (VEEGAN) and Lin et al. 2018
-    (PacGAN), Section 4.2, who give the number of classes and the reverse KL. Raises UserError for no samples, or for
-    labels that are no classes.
+    ``reference`` (classes,) are the counts or shares of the data, uniform where it is not given. For 1,000 stacked
+    digits papers use 26,000 samples: Metz et al. 2017 (unrolled GAN), Srivastava et al. 2017 (VEEGAN) and Lin et al.
+    2018 (PacGAN), Section 4.2, who report the number of classes and the reverse KL. Raises UserError for no samples, or
+    for labels that are no classes.
     """
     if labels.ndim != 1 or labels.is_floating_point():
         raise ValueError(f"labels are whole numbers (n,); got {labels.dtype} {tuple(labels.shape)}")
@@ -80,8 +83,9 @@ def modes_of_labels(labels: Tensor, classes: int, reference: Tensor | None = Non
 
 
 def reverse_kl(counts: Tensor, reference: Tensor | None = None) -> float:
-    """KL(generated ‖ reference) in nats, of counts or shares (classes,); ``reference`` is uniform where not given. 0
-    where the two are proportional; infinite where a class was generated that the reference does not have."""
+    """Returns KL(generated ‖ reference) in nats, of counts or shares (classes,); ``reference`` is uniform where it is
+    not given. It is 0 where the two are proportional, and infinite where a class was generated that the reference
+    lacks."""
     reference = torch.ones(len(counts)) if reference is None else reference
     if reference.shape != counts.shape or min(counts.min(), reference.min()) < 0 or reference.sum() <= 0:
         raise ValueError("counts and reference are (classes,), none negative, and not all of them 0")

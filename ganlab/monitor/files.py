@@ -10,6 +10,7 @@ from PIL import Image
 
 from ganlab.monitor.pictures import pictures
 from ganlab.monitor.rows import Rows
+from ganlab.monitor.scores_file import ScoresFile
 from ganlab.training.observer import Observer, Samples, Scores
 
 
@@ -18,7 +19,7 @@ class Files(Observer):
     samples."""
 
     def __init__(self, folder: Path) -> None:
-        self.metrics, self.scores = Rows(folder / "metrics.jsonl"), Rows(folder / "scores.jsonl")
+        self.metrics, self.scores = Rows(folder / "metrics.jsonl"), ScoresFile(folder)
         self.samples = folder / "samples"
 
     def started(self, step: int, steps: int) -> None:
@@ -36,7 +37,7 @@ class Files(Observer):
             Image.fromarray(picture.permute(1, 2, 0).numpy()).save(self.samples / file)
 
     def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
-        self.scores.add({"step": step, **scores.row(), "best": dict(best)})
+        self.scores.add_scores(step, scores, best=dict(best))
 
     def rolled_back(self, step: int) -> None:
         for picture in self.samples.glob("step-*-*.png"):

@@ -1,4 +1,4 @@
-"""Which checkpoints of a run there are: when one is written, which of the old ones stay, and which is the newest."""
+"""The checkpoints of a run: when one is written, which are kept, and which is the newest."""
 
 from __future__ import annotations
 
@@ -13,42 +13,55 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.errors import TrainingFailed, UserError, in_one_line
-from ganlab.table import NonNegativeInt, PositiveInt
+from ganlab.table import NonNegativeInt, Positive, PositiveInt
 from ganlab.tree_file import SUFFIX, head, read, step_of, write
 
 log = logging.getLogger("ganlab")
 
-PAUSE = 1.0  # seconds between the tries to write the last checkpoint of a run, after which no other comes
+PAUSE = 1.0  # seconds between the attempts to write the last checkpoint of a run
 
 
 @dataclass(frozen=True)
 class CheckpointSettings:
-    """A checkpoint ``every`` so many steps, of which the newest ``keep`` stay; the last step's is ``final`` and stays.
-    ``retries`` of them in a row may fail to be written; with the next failure the run ends."""
+    """A checkpoint is written ``every`` so many steps, and so many ``minutes`` after the one before (None: by steps
+    only). The newest ``keep`` are kept, and that of the last step, ``final``. ``retries`` of them in a row may fail to
+    be written; the next failure ends the run."""
 
     every: PositiveInt = 500  # steps
+    minutes: Positive | None = None  # since the checkpoint before; null: by steps only
     keep: PositiveInt = 2  # files
     retries: NonNegativeInt = 3  # writes that may fail in a row; the next one ends the run
 
 
 class Checkpoints:
-    """The checkpoints of one run folder: ``step-0000500.safetensors``, …, and ``final.safetensors`` when it is done."""
+    """The checkpoints of one run folder: ``step-0000500.safetensors``, …, and ``final.safetensors`` of the last step.
 
-    def __init__(self, folder: Path, settings: CheckpointSettings) -> None:
-        self.folder, self.settings = folder, settings
-        self.spare = 0  # so many of the newest before which all updates were finite stay beside those
+    ``spare`` is the number of checkpoints before which all updates were finite that are kept beside the newest ones.
+    """
+
+    def __init__(self, folder: Path, settings: CheckpointSettings, spare: int = 0) -> None:
+        self.folder, self.settings, self.spare = folder, settings, spare
         self.failures = 0
+        self._saved = time.monotonic()
 
     def begin(self) -> None:
-        """Makes the folder, and takes away the partial files that a kill left there. Raises OSError."""
+        """Makes the folder, and deletes the partial files that a kill left there. Raises OSError."""
+        self._saved = time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(OSError):
             for partial in self.folder.glob(".*.partial"):
                 partial.unlink(missing_ok=True)
 
+    def due_by_time(self) -> bool:
+        """Whether ``minutes`` have passed since the last checkpoint, or since training began."""
+        minutes = self.settings.minutes
+        return minutes is not None and time.monotonic() - self._saved >= 60 * minutes
+
     def save(self, step: int, state: dict[str, Any], final: bool = False, last: bool = False) -> Path | None:
-        """The file that was written. None where it could not be, with a note; raises TrainingFailed after more
-        failures in a row than ``retries``. Of a ``last`` one, after which no other comes, these tries are made here."""
+        """Writes a checkpoint and returns its path; logs a note and returns None where it cannot be written. Raises
+        TrainingFailed after more failures in a row than ``retries``. The ``last`` checkpoint of a run is retried at
+        once."""
+        self._saved = time.monotonic()
         path = self.folder / (f"final{SUFFIX}" if final else f"step-{step:07d}{SUFFIX}")
         while not self._written(path, state):
             if self.failures > self.settings.retries:
@@ -56,8 +69,8 @@ class Checkpoints:
             if not last:
                 return None
             time.sleep(PAUSE)
-        # Older ones go only when the new one is safely there. Later ones, which a resumed run has stepped over because
-        # they are damaged, do not count.
+        # Older checkpoints are deleted after the new one is complete. Later ones, which a resumed run has passed over
+        # because they are damaged, do not count.
         older = [one for one in numbered(self.folder) if _named_step(one) <= step]
         good = (path for path in reversed(older) if head(path).get("finite", True))
         spared = list(islice(good, self.spare))
@@ -89,7 +102,7 @@ class Checkpoints:
         )
 
     def save_best(self, state: dict[str, Any]) -> None:
-        """The checkpoint with the best score so far, which replaces the one before; a note where it cannot."""
+        """Replaces the checkpoint with the best score; logs a note where it cannot be written."""
         path = self.folder / f"best{SUFFIX}"
         try:
             write(path, state)
@@ -97,18 +110,18 @@ class Checkpoints:
             log.warning("note: %s could not be written (%s); it is as it was before", path, in_one_line(error))
 
     def last_finite(self, tried: int | None = None) -> dict[str, Any]:
-        """What is in the newest checkpoint before which all updates were finite; in an older one where there is one
-        and this is of the step that was ``tried`` before. Raises UserError where there is none."""
+        """Returns the newest checkpoint before which all updates were finite. If that is of the step that was ``tried``
+        before, returns an older one where there is one. Raises UserError where there is none."""
         every = [path for path in reversed(self._by_step()) if head(path).get("finite", True)]
         if every and head(every[0]).get("step") == tried:
             every = [path for path in every if head(path).get("step") != tried] + every
         for path in every:
-            with contextlib.suppress(UserError):  # damaged: an older one may be whole
+            with contextlib.suppress(UserError):  # damaged: an older one may be complete
                 return read(path)
         raise UserError(f"{self.folder} holds no checkpoint before which all updates were finite")
 
     def drop_after(self, step: int) -> None:
-        """Takes away the checkpoints of later steps than ``step``, which will be gone through again."""
+        """Deletes the checkpoints of later steps than ``step``, which will be repeated."""
         for path in self._by_step():
             if step_of(path) > step:
                 with contextlib.suppress(OSError):
@@ -121,7 +134,7 @@ class Checkpoints:
 
 
 def numbered(folder: Path) -> list[Path]:
-    """The numbered checkpoints, oldest first."""
+    """Returns the paths of the numbered checkpoints, oldest first."""
     named = [path for path in folder.glob(f"step-*{SUFFIX}") if path.stem.removeprefix("step-").isdecimal()]
     return sorted(named, key=_named_step)
 
@@ -130,14 +143,19 @@ def _named_step(path: Path) -> int:
     return int(path.stem.removeprefix("step-"))
 
 
+def exists(folder: Path) -> bool:
+    """Whether there is a checkpoint to go on from, damaged ones included; ``best`` is none."""
+    return bool(numbered(folder)) or os.path.exists(folder / f"final{SUFFIX}")
+
+
 def newest(folder: Path, part: str = "") -> tuple[Path, dict[str, Any]]:
-    """The checkpoint with the most steps that is whole, and what is in it, tensors as ``read`` gives them. Raises
-    UserError where there is none."""
+    """Reads the complete checkpoint with the most steps; returns its path and content, with tensors as in ``read``.
+    Raises UserError where there is none."""
     final = folder / f"final{SUFFIX}"
     # A run that was resumed with more steps has numbered checkpoints that are newer than its old final one.
     candidates = [(_named_step(path), path) for path in numbered(folder)]
-    if os.path.exists(final):  # False where the folder may not be entered; Path raises there
-        # As late as can be where its step cannot be read, so that it is told.
+    if os.path.exists(final):  # False where the folder may not be entered; Path.exists raises there
+        # The last step of all where it cannot be read, so that the damage is reported.
         candidates.append((step_of(final, sys.maxsize), final))
     if not candidates:
         raise UserError(f"{folder} holds no checkpoint; name a run that has saved one")

@@ -1,4 +1,5 @@
-"""Policies for updates that are not finite. Whatever the policy, no such update reaches the weights."""
+"""Policies for training that diverges: updates that are not finite, and losses that are too large for float32. Whatever
+the policy, no update that is not finite reaches the weights."""
 
 from __future__ import annotations
 
@@ -8,22 +9,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from ganlab.errors import TrainingFailed
-from ganlab.table import PositiveInt, Range, Table
+from ganlab.errors import Diverged
+from ganlab.table import Positive, PositiveInt, Range, Table
 from ganlab.training.learner import Learner
 
 log = logging.getLogger("ganlab")
 
 Action = Literal["go on", "stop", "go back"]
 
+LOSS_LIMIT = 2.0**24
+"""About 1.7e7. Above it, neighbouring float32 numbers differ by more than 1: a loss of that size does not change with a
+logit that changes by 1, and the targets of every loss are of size 1."""
+LARGE_WEIGHT = 1e3
+"""Weights of networks that train are smaller: they start at 0.02 to 1, and scales of norm layers at 1."""
+
 
 class Divergence:
     """A divergence policy. Subclasses are dataclasses whose fields are settings."""
 
+    patience: int = 10
+    """The number of steps without a finite update after which a network counts as diverged."""
+    loss_limit: float = LOSS_LIMIT
+    """A mean loss with a larger absolute value is reported, and a run that ends with it has diverged."""
     rate: float = 1.0
     """The factor of both learning rates when training goes back to a checkpoint."""
     rolls_back: bool = False
     """Whether training may go back, so that a checkpoint is needed from the first step on."""
+    spare_checkpoints: int = 0
+    """The number of checkpoints to go back to that are kept beside the newest ones."""
 
     def action(self, stuck: int, rollbacks: int) -> Action:
         """Returns the action for a network whose updates were all left out for ``stuck`` steps, in a training that has
@@ -33,9 +46,10 @@ class Divergence:
 
 @dataclass(frozen=True)
 class Stop(Divergence):
-    """Training ends, with its last finite weights saved, after ``patience`` steps without a finite update."""
+    """Training ends after ``patience`` steps without a finite update. Its last finite weights are saved."""
 
-    patience: PositiveInt = 10  # steps; looked at when numbers are logged
+    patience: PositiveInt = 10  # steps; checked when numbers are logged
+    loss_limit: Positive = LOSS_LIMIT
 
     def action(self, stuck: int, rollbacks: int) -> Action:
         return "stop" if stuck >= self.patience else "go on"
@@ -43,7 +57,9 @@ class Stop(Divergence):
 
 @dataclass(frozen=True)
 class Skip(Divergence):
-    """Updates that are not finite are left out, and training goes on to its end."""
+    """Updates that are not finite are left out, and training goes on to its last step."""
+
+    loss_limit: Positive = LOSS_LIMIT
 
     def action(self, stuck: int, rollbacks: int) -> Action:
         return "go on"
@@ -52,16 +68,18 @@ class Skip(Divergence):
 @dataclass(frozen=True)
 class Rollback(Divergence):
     """After ``patience`` steps without a finite update, training goes back to the last checkpoint before which all
-    were finite, with both learning rates times ``rate``; at most ``times`` in a run, and then it ends. Where it ran
-    away again from there, the weights of that checkpoint were lost already, and it goes back to the one before.
+    updates were finite, and multiplies both learning rates by ``rate``. It does so at most ``times`` in a run, and ends
+    after that. If it diverges again from the same checkpoint, it goes back to the one before.
 
-    It then meets the same images and random numbers again: what changes is due to the rate alone.
+    The steps are repeated with the same images and random numbers, so that only the rate differs.
     """
 
-    patience: PositiveInt = 10  # steps; looked at when numbers are logged
+    patience: PositiveInt = 10  # steps; checked when numbers are logged
     rate: Annotated[float, Range(above=0, below=1)] = 0.5  # factor of both learning rates, each time
     times: PositiveInt = 3
+    loss_limit: Positive = LOSS_LIMIT
     rolls_back = True
+    spare_checkpoints = 2  # the weights in the newest may be lost already
 
     def action(self, stuck: int, rollbacks: int) -> Action:
         if stuck < self.patience:
@@ -71,7 +89,7 @@ class Rollback(Divergence):
 
 @dataclass(frozen=True)
 class NonFiniteUpdates:
-    """What a network's updates came to, and what the policy says to it."""
+    """A network whose updates are not finite, the action of the policy, and a sentence for the user."""
 
     learner: Learner
     action: Action
@@ -79,14 +97,23 @@ class NonFiniteUpdates:
 
 
 class DivergenceMonitor:
-    """What is known of a training's updates: for how many steps each network has taken none, how often it has gone
-    back, and whether all were finite at the last log point."""
+    """Counts the updates of a training that were left out, and notices losses that are too large.
+
+    ``stuck`` is the number of steps since the last finite update of each network, ``left_out`` the number of its
+    updates that were left out in the run, and ``updates`` its number of updates, all at the last log point. ``large``
+    are the losses that were too large there, and ``too_large`` counts the ``reports`` in which a network's loss was.
+    ``finite`` tells whether all updates since the log point before were finite.
+    """
 
     def __init__(self, policy: Divergence) -> None:
         self.policy = policy
         self.stuck: dict[str, int] = {}
+        self.left_out: dict[str, int] = {}
+        self.updates: dict[str, int] = {}
+        self.large: dict[str, float] = {}
+        self.too_large: dict[str, int] = {}
         self.rollbacks = 0
-        self.rollback_step: int | None = None  # the step to which it last went back
+        self.rollback_step: int | None = None  # the step to which training went back last
         self.finite = True
 
     def check(
@@ -97,16 +124,16 @@ class DivergenceMonitor:
         step: int,
         steps: int,
     ) -> NonFiniteUpdates | None:
-        """What must be done after ``step``, whose log point gives ``values`` for the last ``steps``: None where
-        training goes on. A note tells of updates that were left out, when that begins."""
-        was_finite = self.finite
-        blocked = {learner: values[f"{learner.name}/blocked"] for learner in learners}
-        self.finite = not any(blocked.values())
-        problems = []
-        for learner, share in blocked.items():
-            self.stuck[learner.name] = stuck = self.stuck.get(learner.name, 0) + steps if share == 1 else 0
+        """Returns the problem for which the policy acts after ``step``, or None. ``values`` are the means over the last
+        ``steps`` steps. Logs a note when updates begin to be left out, and when a loss gets too large."""
+        was_finite, problems = self.finite, []
+        self.finite = True
+        for learner in learners:
+            share = values.get(f"{learner.name}/blocked", 0.0)
+            self._count(learner, share, steps)
             if not share:
                 continue
+            self.finite = False
             what = culprit(learner, regularizers, values)
             learner.clear_norms()
             if was_finite:
@@ -114,49 +141,121 @@ class DivergenceMonitor:
                     "note: at step %s %.3g %% of the %s's updates since the last report were not finite and left out: "
                     "%s", f"{step:,}", 100 * share, learner.name, what,
                 )  # fmt: skip
+            stuck = self.stuck[learner.name]
             action = self.policy.action(stuck, self.rollbacks)
-            # float16's loss scale is found by overflowing now and then; only below 1 is that the training's failure.
-            if action != "go on" and (learner.scaler is None or learner.scaler.get_scale() < 1):
+            if action != "go on" and not _scale_is_sought(learner):
                 sentence = (
                     f"At step {step} the gradients of the {learner.name} had been infinite or not a number for {stuck} "
                     f"steps: {what}."
                 )
                 problems.append(NonFiniteUpdates(learner, action, sentence))
+        self._check_losses(learners, values, step, steps)
+        responsible = at_fault(learners) if problems else []
+        # The network at fault first, then the one that has failed for longer; in a step D is updated before G.
+        problems.sort(key=lambda one: (one.learner not in responsible, -self.stuck[one.learner.name], one.learner.name))
         return problems[0] if problems else None
 
-    def failed(self, problem: NonFiniteUpdates) -> TrainingFailed:
-        """Why training ends, and what helps."""
-        back = f" Training had gone back {self.rollbacks} times." if self.rollbacks else ""
-        name = problem.learner.name
-        return TrainingFailed(
-            f"{problem.sentence}{back} Its weights were kept as they were, and saved. A lower rate often helps: "
-            f"optimizer.{name}.lr={problem.learner.learning_rate / 2:g}, beside resume=… with resume_override=true"
+    def _count(self, learner: Learner, share: float, steps: int) -> None:
+        """Counts the updates since the last log point, of which ``share`` were left out."""
+        name = learner.name
+        since = learner.updates - self.updates.get(name, 0)
+        self.updates[name] = learner.updates
+        self.left_out[name] = self.left_out.get(name, 0) + round(share * since)
+        if share == 1:
+            self.stuck[name] = self.stuck.get(name, 0) + steps
+        else:  # the last updates of these, in steps
+            self.stuck[name] = learner.left_out_in_a_row() * steps // max(since, 1) if share else 0
+
+    def _check_losses(self, learners: Sequence[Learner], values: Mapping[str, float], step: int, steps: int) -> None:
+        """Counts the steps whose mean loss is larger than the limit. Logs a note at the first of each network."""
+        self.large = {}
+        for learner in learners:
+            loss = values.get(f"{learner.name}/loss", 0.0)
+            if math.isfinite(loss) and abs(loss) > self.policy.loss_limit:
+                self.large[learner.name] = loss
+                before = self.too_large.get(learner.name, 0)
+                self.too_large[learner.name] = before + steps
+                if not before:
+                    log.warning(
+                        "note: at step %s the mean loss of the %s is %.3g, %s %s",
+                        f"{step:,}", learner.name, loss, self._beyond(), advice(learners),
+                    )  # fmt: skip
+
+    def _beyond(self) -> str:
+        return (
+            f"beyond divergence.loss_limit={self.policy.loss_limit:.3g}: float32 numbers of that size are so far apart "
+            "that the logits of single images no longer count."
         )
 
+    def failed(self, problem: NonFiniteUpdates, learners: Sequence[Learner], step: int) -> Diverged:
+        """Returns the error that ends training after ``step``, with advice."""
+        back = f" Training had gone back {self.rollbacks} times." if self.rollbacks else ""
+        kept = " Its weights were kept as they were, and saved."
+        return Diverged(f"{problem.sentence}{back}{kept} {advice(learners, problem.learner)}", step)
+
+    def diverged(self, learners: Sequence[Learner], step: int) -> Diverged | None:
+        """Returns the reason why a training that did all its steps has diverged nevertheless, or None: a network took
+        no finite update in its last steps (as many as the policy's patience), more than half of all its updates were
+        left out, or the mean loss was too large at the end or for more than half of the steps."""
+        for learner in sorted(learners, key=lambda one: one not in at_fault(learners)):
+            name = learner.name
+            count, left_out = learner.updates, self.left_out.get(name, 0)
+            if _scale_is_sought(learner) or not left_out:
+                continue
+            stuck = self.stuck.get(name, 0)
+            if stuck >= self.policy.patience or 2 * left_out > count:
+                end = f", those of the last {stuck:,} steps among them" if stuck else ""
+                return Diverged(
+                    f"The training diverged: {left_out:,} of the {name}'s {count:,} updates until step {step:,} were "
+                    f"not finite and left out{end}. {advice(learners, learner)}",
+                    step,
+                )
+        for name, count in self.too_large.items():
+            if name in self.large or 2 * count > step:
+                end = f"for {count:,} of {step:,} steps the mean loss of the {name} was"
+                return Diverged(f"The training diverged: {end} {self._beyond()} {advice(learners)}", step)
+        return None
+
     def reset_patience(self) -> None:
-        """The steps without an update count anew."""
+        """Starts counting the steps without an update at 0."""
         self.stuck = {}
 
     def rolled_back(self, step: int, rollbacks: int) -> None:
-        """Training is at ``step`` again, for the ``rollbacks``-th time that it went back."""
+        """Records that training went back to ``step``, for the ``rollbacks``-th time."""
         self.rollback_step, self.rollbacks = step, rollbacks
 
     def state(self) -> dict[str, Any]:
+        """Returns the counts for a checkpoint."""
         return {
             "stuck": dict(self.stuck),
+            "left_out": dict(self.left_out),
+            "updates": dict(self.updates),
+            "large": dict(self.large),
+            "too_large": dict(self.too_large),
             "rollbacks": self.rollbacks,
             "returned": self.rollback_step,
             "finite": self.finite,
         }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any], updates: Mapping[str, int]) -> None:
+        """Loads a saved ``state``. ``updates`` are the networks' numbers of updates, which earlier versions did not
+        store here."""
         self.stuck, self.finite = dict(state["stuck"]), state["finite"]
         self.rollbacks, self.rollback_step = state["rollbacks"], state["returned"]
+        self.left_out, self.large = dict(state.get("left_out", {})), dict(state.get("large", {}))
+        self.too_large = dict(state.get("too_large", {}))
+        self.updates = dict(state.get("updates", updates))
+
+
+def _scale_is_sought(learner: Learner) -> bool:
+    """Whether updates may be left out because float16's loss scale is still being found by overflows. A scale below 1
+    cannot be the reason."""
+    return learner.scaler is not None and learner.scaler.get_scale() >= 1
 
 
 def culprit(learner: Learner, regularizers: Sequence[str], values: Mapping[str, float]) -> str:
-    """What was not finite since it was last asked, as a part of a sentence: terms of the loss, and the layer of whose
-    gradient that is told first on the way back from the loss. Reads from the device, so only where it happened."""
+    """Returns the parts of the loss that were not finite since the last call, and the layer whose gradient was the
+    first that was not finite in the backward pass, as a part of a sentence. Reads from the device."""
     bad_regularizers = [
         regularizer
         for regularizer in regularizers
@@ -168,9 +267,38 @@ def culprit(learner: Learner, regularizers: Sequence[str], values: Mapping[str, 
         parts.append(f"in its loss {' and '.join(bad_regularizers)}")
     # A loss that is not finite marks the first parameter, whatever its gradient (Learner.apply).
     if bad and not (bad_regularizers and bad == [learner.names[0]]):
-        # Gradients flow backwards: the last of them in the network is the first that was reached.
+        # The backward pass starts at the last layer, so the last of them in the network was reached first.
         parts.append(f"its gradient first in {bad[-1]} ({len(bad)} of {len(learner.names)} parameters)")
     return ", ".join(parts) or "its gradient's norm"
+
+
+def at_fault(learners: Sequence[Learner]) -> list[Learner]:
+    """Returns the networks whose weights have grown so large that they explain a divergence: larger than
+    ``LARGE_WEIGHT``, and at least a thousandth of the larger network's. Once one network has such weights the outputs
+    and gradients of both are infinite, so that the updates that are left out do not tell which it was. Reads from the
+    device."""
+    largest = {learner: largest_weight(learner) for learner in learners}
+    limit = max(LARGE_WEIGHT, max(largest.values()) / 1000)
+    return [learner for learner, weight in largest.items() if weight >= limit]
+
+
+def largest_weight(learner: Learner) -> float:
+    """Returns the largest absolute value among the parameters. Reads from the device."""
+    return max(float(parameter.detach().abs().max()) for parameter in learner.parameters if parameter.numel())
+
+
+def advice(learners: Sequence[Learner], failing: Learner | None = None) -> str:
+    """Returns a sentence with the learning rates to try: lower ones of the networks at fault, from the start, since
+    their weights are lost; otherwise a lower one of the ``failing`` network, from the last checkpoint. Reads from the
+    device."""
+    if responsible := at_fault(learners):
+        rates = " ".join(f"optimizer.{one.name}.lr={min(one.learning_rate / 10, 2e-4):.3g}" for one in responsible)
+        grown = " and ".join(f"{largest_weight(one):.2g} ({one.name})" for one in responsible)
+        return f"Weights have grown to {grown}, too far to go on from: begin a new run with {rates}"
+    if failing is None:
+        return "A lower learning rate often helps"
+    rate = f"optimizer.{failing.name}.lr={failing.learning_rate / 2:g}"
+    return f"A lower rate often helps: {rate}, beside resume=… with resume_override=true"
 
 
 DIVERGENCES = Table[Divergence]("divergence", {"stop": Stop, "skip": Skip, "rollback": Rollback})

@@ -47,6 +47,7 @@ class Learner:
         self._learning = [parameter for parameter in self.parameters if parameter.requires_grad]
         # Each gradient's norm, summed: where one was not finite, the sum is not, until it is asked for.
         self._norms = torch.zeros(len(self._learning), device=self.parameters[0].device)
+        self._left_out_in_a_row = torch.zeros((), device=self.parameters[0].device)
         self._loss: Tensor | None = None
         # float16's range ends at 65,504 and begins at 6e-8: losses are scaled up, by a factor that finds itself.
         device = self.parameters[0].device
@@ -134,6 +135,7 @@ class Learner:
             for i, one in zip(taken, norms, strict=True):
                 self._norms[i].add_(one)
         blocked = (~torch.isfinite(norm)).float()
+        self._left_out_in_a_row.add_(1).mul_(blocked)
         # After the gate's verdict: clipping makes finite numbers of infinite ones.
         if self.setting.clip_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(self.parameters, self.setting.clip_norm, norm)
@@ -165,6 +167,10 @@ class Learner:
         cleared. Reads from the device."""
         finite = torch.isfinite(self._norms).tolist()
         return [name for name, one in zip(self.names, finite, strict=True) if not one]
+
+    def left_out_in_a_row(self) -> int:
+        """Returns the number of updates since the last finite one. Reads from the device."""
+        return int(self._left_out_in_a_row)
 
     def clear_norms(self) -> None:
         """From here on ``not_finite`` counts anew."""
@@ -207,6 +213,7 @@ class Learner:
             "average": self.average.network.state_dict() if self.average else {},
             "scaler": self.scaler.state_dict() if self.scaler else {},
             "norms": self._norms,
+            "left_out_in_a_row": self._left_out_in_a_row,
             "slowed": self.rate_factor,
         }
 
@@ -216,6 +223,8 @@ class Learner:
         self.network.load_state_dict(state["network"])
         if "norms" in state:  # earlier versions kept none
             self._norms.copy_(state["norms"])
+        if "left_out_in_a_row" in state:
+            self._left_out_in_a_row.copy_(state["left_out_in_a_row"])
         for buffer, kept in zip(self._buffers, self._kept, strict=True):
             kept.copy_(buffer)
         for name, parameter in self.network.named_parameters():

@@ -1,4 +1,4 @@
-"""How good samples are by now, and which checkpoint had the best ones."""
+"""Scores during training, and the best one so far."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ log = logging.getLogger("ganlab")
 
 
 class Evaluator(Protocol):
-    """Scores batches of images (n, C, H, W) in [-1, 1] of G with these ``weights``: its ``average``, or the
-    ``network``'s own. Raises UserError."""
+    """Computes scores of generated images."""
 
-    def score(self, fakes: Iterable[Tensor], *, weights: str) -> Scores: ...
+    def score(self, fakes: Iterable[Tensor], *, weights: str) -> Scores:
+        """Returns the scores of batches of images (n, C, H, W) in [-1, 1] of G with these ``weights``, ``average`` or
+        ``network``. Raises UserError."""
 
 
 class ScoreSettings(Protocol):
-    """How often a run is scored, on how many images, by which score (the lower, the better) its best checkpoint is
-    kept, and how many times worse than its best it may get before that is told."""
+    """The number of steps between scores, the number of images, the score by which the best checkpoint is kept (lower
+    is better), and the factor of the best score from which on a run counts as having left it."""
 
     @property
     def every(self) -> int: ...
@@ -36,11 +37,11 @@ class ScoreSettings(Protocol):
 
 
 class Scorer:
-    """Has samples judged when it is time, and remembers the best score. Without ``settings`` it is never time; what an
-    earlier part of the run remembered stays. Of several ranks the first alone has a ``judge``.
+    """Scores samples at its steps, and keeps the best score. Without ``settings`` no step is scored, and the best score
+    of an earlier part of the run is kept. With several ranks only rank 0 has an ``evaluator``.
 
-    ``best`` is what a checkpoint keeps: the leading ``score``, its ``step`` and its fingerprint's ``id``, the ``last``
-    score, and the step where the best one was ``left``; None before the first score.
+    ``best`` is stored in checkpoints: the best ``score``, its ``step``, the ``id`` of its fingerprint, the ``last``
+    score, and the step at which the run had ``left`` its best; None before the first score.
     """
 
     def __init__(self, evaluator: Evaluator | None = None, settings: ScoreSettings | None = None) -> None:
@@ -48,17 +49,17 @@ class Scorer:
         self.best: dict[str, Any] | None = None
 
     def due(self, step: int, done: bool) -> bool:
-        """Whether to score after ``step``, of which ``done`` says that it is the last."""
+        """Whether to score after ``step``; ``done``: it is the last one."""
         return self.settings is not None and (done or step % self.settings.every == 0)
 
     def score(self, step: int, fakes: Callable[[int], Iterable[Tensor]], weights: str) -> Scores | None:
-        """Scores of as many ``fakes`` as the settings ask for, by these weights; None, with a note, where they are no
-        numbers."""
+        """Returns the scores of the number of ``fakes`` in the settings, from these ``weights``. Logs a note and
+        returns None where the images are not finite."""
         assert self.evaluator is not None
         assert self.settings is not None
         try:
             scores = self.evaluator.score(fakes(self.settings.images), weights=weights)
-        except UserError as error:  # whether training can go on shows elsewhere
+        except UserError as error:  # whether training can go on is checked elsewhere
             log.warning("note: step %d was not scored: %s", step, error)
             return None
         value = scores.values[self.settings.best]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from ganlab.errors import TrainingFailed, UserError
+from ganlab.errors import Diverged, TrainingFailed, UserError
 from ganlab.ranks import RankLost, is_loss_of_a_rank, reason_of_loss
 from ganlab.table import PositiveInt, Range
 from ganlab.training.checkpoint import Checkpoints
@@ -24,6 +24,8 @@ from ganlab.training.step import Stepper
 from ganlab.training.updates import GAN
 
 log = logging.getLogger("ganlab")
+
+GO_ON, SAVE, STOP = range(3)  # what is to be done before the next step, the most urgent last
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,6 @@ class Trainer:
         self.checkpoints, self.header = checkpoints, dict(header or {})
         self.observers = Observers(observers)
         self.divergence_monitor = DivergenceMonitor(divergence or Stop())
-        # One more than it goes back to: the weights in that may be lost already.
-        self.checkpoints.spare = 2 if self.divergence_monitor.policy.rolls_back else 0
         self.step = self.reported = 0
         self.meter = Meter()
         self.stop_requested = False
@@ -118,8 +118,8 @@ class Trainer:
             self._report_samples(with_real=True)
             if self.divergence_monitor.policy.rolls_back:
                 self.save()
-        began, images, stopping = time.perf_counter(), self.feed.drawn, False
-        while self.step < self.steps and not (stopping := self._stopping()):
+        began, images, request = time.perf_counter(), self.feed.drawn, GO_ON
+        while self.step < self.steps and (request := self._request()) != STOP:
             self.train_step()
             self.observers.notify(lambda observer: observer.stepped(self.step))
             done = self.step == self.steps
@@ -138,16 +138,18 @@ class Trainer:
                 self._report_samples()
             if self.scorer.due(self.step, done):
                 self._score()
-            if save:
+            if save or request == SAVE:
                 self.save()
             if report:  # what samples and checkpoints take is not counted as training
                 began, images = time.perf_counter(), self.feed.drawn
-        if stopping and self.saved_step != self.step:
+        if request == STOP and self.saved_step != self.step:
             self.save(last=True)
 
-    def _stopping(self) -> bool:
-        """Whether some rank was asked to stop: all learn of it before the same step."""
-        return self.ranks.most(int(self.stop_requested)) > 0
+    def _request(self) -> int:
+        """Returns STOP if some rank was asked to stop, SAVE if a checkpoint is due by rank 0's clock, otherwise GO_ON.
+        All ranks call it before the same step, and get the same answer."""
+        due = self.ranks.first and self.checkpoints.due_by_time()
+        return self.ranks.most(STOP if self.stop_requested else SAVE if due else GO_ON)
 
     def _report_values(self, values: dict[str, float], images_per_second: float) -> None:
         learners = (self.generator, self.discriminator)
@@ -177,9 +179,13 @@ class Trainer:
                 self.save(last=True)
             except TrainingFailed as error:
                 raise TrainingFailed(f"{problem.sentence} {error}") from error
-            raise self.divergence_monitor.failed(problem)
+            raise self.divergence_monitor.failed(problem, learners, self.step)
         self._roll_back(problem.sentence)
         return True
+
+    def diverged(self) -> Diverged | None:
+        """Returns the reason why a training that has done all its steps diverged, or None."""
+        return self.divergence_monitor.diverged((self.generator, self.discriminator), self.step)
 
     def _roll_back(self, reason: str) -> None:
         """To the last checkpoint before which all updates were finite, with lower rates. After a kill at any instant
@@ -272,7 +278,8 @@ class Trainer:
         self.scorer.best = state.get("best")
         self.reported = state.get("reported", self.step)
         if "watch" in state:  # earlier versions kept none
-            self.divergence_monitor.restore(state["watch"])
+            updates = {name: state[name]["updates"] for name in ("generator", "discriminator")}
+            self.divergence_monitor.restore(state["watch"], updates)
         self.meter.restore(state["meter"], self.machine.device)
         self.generator.restore(state["generator"])
         self.discriminator.restore(state["discriminator"])

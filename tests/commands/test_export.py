@@ -160,7 +160,7 @@ def test_the_cards_three_lines_run(name: str, format: str, trained_run: Callable
     names: dict[str, Any] = {}
     exec(code, names)  # what the reader of a card would do
     assert tuple(names["images"].shape) == (64, 1, 16, 16)
-    assert ("Draw yours so" in card) == (name == "sphere" and format != "safetensors")
+    assert ("Use this distribution instead" in card) == (name == "sphere" and format != "safetensors")
 
 
 def test_the_card_says_on_what_and_how(tmp_path: Path) -> None:
@@ -180,18 +180,21 @@ def test_the_card_says_on_what_and_how(tmp_path: Path) -> None:
         "- data: digits (size=16, limit=64",
         "- images: 64, of shape 1×16×16",
         f"- fingerprint of the images: {generator.model.fingerprint}",
-        "- run: the-run",
+        "- made with: ganlab 0.1.0, python 3.",
+        f", torch {torch.__version__}",
         "- steps: 2 updates of the generator, of 2 planned",
         "- loss: hinge",
         "- augment: instance_noise=(std=0.25, until=1.0)",
         "discriminator=(layer=layer (epsilon=1e-05), weight=none)",
         "betas=[0.0, 0.9]",
         "averaging: ema (decay=0.5",
-        "## Scores\n\nNone were taken.",
+        "## Scores\n\nNo scores were computed.",
         "It may repeat training images",
     ):
         assert said in card, said
     assert str(tmp_path) not in card
+    assert "the-run" not in card  # a folder's name may tell where data is
+    assert ganlab.load(Path("mine.safetensors")).versions == generator.versions
 
 
 def test_the_cards_scores_are_the_steps_with_what_they_mean(tmp_path: Path) -> None:
@@ -217,13 +220,13 @@ def test_the_cards_scores_are_the_steps_with_what_they_mean(tmp_path: Path) -> N
 
     assert told(*rows) == (
         "- step 2: fid 12.3457, precision 0.5 (features=pixels, images=64, weights=network)\n"
-        "- step 2: fid 2 (nothing is kept of what these compare)"
+        "- step 2: fid 2 (unknown settings)"
     )
     assert told(rows[0]) == (
-        "None were taken of these weights at step 2; these are others of this run.\n\n"
+        "No scores were computed for these weights at step 2; these are other scores of the run.\n\n"
         "- step 1: fid 300.5 (features=inception, images=50000)"
     )
-    assert told() == "None were taken."
+    assert told() == "No scores were computed."
 
 
 def test_no_folder_of_this_machine_is_told(tmp_path: Path) -> None:
@@ -237,6 +240,36 @@ def test_no_folder_of_this_machine_is_told(tmp_path: Path) -> None:
         assert b"secret" not in content, path
         assert b"cats" in content, path
     assert ganlab.load("mine.safetensors").image_shape == (3, 16, 16)
+
+
+@pytest.mark.parametrize("format", ["torch_export", "onnx"])
+def test_no_file_holds_the_folder_of_the_code(format: str, trained_run: Callable[..., Path]) -> None:
+    """The exporters of PyTorch note for each operation which lines of which files it is from."""
+    if format == "onnx":
+        pytest.importorskip("onnxscript")
+    content = export(trained_run(), format).read_bytes()
+    assert len(content) > 1000
+    assert str(Path(ganlab.__file__).parent).encode() not in content
+    assert str(Path(torch.__file__).parent).encode() not in content
+
+
+@pytest.mark.parametrize(
+    ("plain", "told"),
+    [
+        ({"root": "/home/me/secret/cats"}, {"root": "cats"}),
+        ({"root": "../secret/cats/"}, {"root": "cats"}),
+        ({"root": "secret/cats"}, {"root": "cats"}),
+        ({"root": "~me"}, {"root": "~me"}),
+        ({"path": "C:\\secret\\w.pt"}, {"path": "w.pt"}),
+        ({"dataset": "owner/cats"}, {"dataset": "owner/cats"}),
+        ({"dataset": "./secret/cats"}, {"dataset": "cats"}),
+        ({"dataset": "there/cats"}, {"dataset": "cats"}),  # a folder
+        ({"a": [{"b": "/x/y"}], "n": 1, "t": "bce"}, {"a": [{"b": "y"}], "n": 1, "t": "bce"}),
+    ],
+)
+def test_settings_without_places(plain: Any, told: Any) -> None:
+    Path("there/cats").mkdir(parents=True)
+    assert module._without_places(plain) == told
 
 
 # ------------------------------------------------------------------------------------------------------ where it goes

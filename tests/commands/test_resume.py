@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from ganlab.commands.training_run import open_data
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.config.compose import composer, config_folder
+from ganlab.evaluation.features import classifier
+from ganlab.run_folder import RunFolder
 from tests.conftest import TINY_OVERRIDES
 from tests.training.test_trainer import assert_same_state
 
@@ -137,7 +141,7 @@ def test_a_run_of_an_earlier_version_goes_on(run: Path, capsys: pytest.CaptureFi
     tree_file.write(run / "checkpoints" / "final.safetensors", state)
     assert main(["resume=run", "steps=3"]) == 0
     assert "divergence" not in capsys.readouterr().out
-    assert config(run)["divergence"] == {"name": "stop", "patience": 10}
+    assert config(run)["divergence"] == {"name": "stop", "patience": 10, "loss_limit": 2.0**24}
 
 
 def test_a_log_that_cannot_be_written_to(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,6 +170,99 @@ def test_a_rate_that_is_typed_is_not_slowed(run: Path) -> None:
     )
     row = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert (row["generator/learning_rate"], row["discriminator/learning_rate"]) == (1e-5, 1e-4)
+
+
+# ------------------------------------------------------------------------------------------ before the first checkpoint
+
+
+SCORED = [
+    "evaluation=scores",
+    "evaluation.features.name=classifier",
+    "evaluation.features.steps=1",
+    "evaluation.images=20",
+]
+
+
+def status(run: Path) -> dict[str, Any]:
+    return json.loads((run / "status.json").read_text())  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_while_the_classifier_trains(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ends in a word, and ``resume=RUN`` begins again with what had been typed, recipe and tricks included."""
+    typed = [*TINY_OVERRIDES, *SCORED, "data.limit=60", "loss=wgan_gp", "tricks=[ema]"]
+
+    def stop(*images: object) -> None:
+        signal.raise_signal(number)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier, "train", stop)
+        patch.setattr(classifier, "_read", lambda *words: None)
+        assert main([*typed, "hydra.run.dir=run"]) == 128 + number
+    said = capsys.readouterr()
+    assert "Nothing was saved yet. Begin again with: resume=run\n" in said.out
+    assert "Traceback" not in said.out + said.err
+    assert status(Path("run")) == {
+        "status": "stopped",
+        "reason": "stopped before its first checkpoint",
+        "exit_code": 128 + number,
+    }
+    assert main(["resume=run"]) == 0
+    assert "Changed on resume" not in capsys.readouterr().out
+    assert main([*typed, "hydra.run.dir=whole"]) == 0
+    ours, theirs = (tree_file.read(Path(run) / "checkpoints" / "final.safetensors") for run in ("run", "whole"))
+    for name, tensor in ours["generator"]["network"].items():
+        assert torch.equal(tensor, theirs["generator"]["network"][name])
+    assert config(Path("run")) == config(Path("whole"))
+
+
+def test_a_run_without_a_checkpoint_may_change_all_it_is(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(run / "checkpoints")
+    assert main(["resume=run", "seed=5", "generator.width=8"]) == 0
+    said = capsys.readouterr().out
+    assert "Run folder: run, which begins again" in said
+    table = said[said.index("Changed on resume:") :].splitlines()[1:4]
+    assert [line.split() for line in table[1:]] == [["seed", "0", "5"], ["generator.width", "4", "8"]]
+    assert [row["step"] for row in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())] == [2]
+    assert len(RunFolder(run).provenance()) == 2
+
+
+def test_damaged_checkpoints_alone_are_no_beginning(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "checkpoints" / "final.safetensors").write_bytes(b"cut off")
+    assert main(["resume=run", "steps=3"]) == 2
+    assert "is not a whole ganlab checkpoint" in capsys.readouterr().err
+
+
+def test_one_command_begins_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """A cluster's job that is requeued types the same again: recipe, tricks and plugins of its own included."""
+    small = [one for one in TINY_OVERRIDES if not one.startswith("steps")]
+    same = ["experiment=dcgan_digits", "tricks=[ttur]", *small, "hydra.run.dir=jobs/${oc.env:JOB}", "resume=auto"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JOB", "seven")
+        run = Path("jobs/seven")
+        assert main([*same, "steps=2"]) == 0
+        assert main([*same, "steps=2"]) == 0
+        assert "jobs/seven has done 2 steps\n" in capsys.readouterr().out
+        assert main([*same, "steps=4"]) == 0
+        said = capsys.readouterr().out
+        assert "Run folder: jobs/seven, going on after step 2" in said
+        assert [line.split() for line in said[said.index("Changed on") :].splitlines()[2:3]] == [["steps", "2", "4"]]
+        assert (status(run)["steps"], config(run)["steps"], config(run)["resume"]) == (4, 4, None)
+        assert main([*same, "steps=5", "seed=1"]) == 2
+        assert (
+            "seed=1: the run has seed=0, and its random numbers so far came from that seed" in capsys.readouterr().err
+        )
+        shutil.rmtree(run / "checkpoints")
+        assert main([*same, "steps=2", "seed=1"]) == 0
+        assert "jobs/seven, which begins again" in capsys.readouterr().out
+        starts = RunFolder(run).provenance()
+        assert [one["status"] for one in starts] == ["finished"] * 3
+        assert starts[0]["options"] == {"experiment": "dcgan_digits", "tricks": ["ttur"]}
+        assert [one["from_step"] for one in starts] == [0, 2, 0]
+    assert main([*small, "resume=auto"]) == 2
+    assert "type hydra.run.dir=FOLDER too" in capsys.readouterr().err
 
 
 # --------------------------------------------------------------------------------------------------------- every recipe

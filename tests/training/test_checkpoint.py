@@ -124,8 +124,7 @@ def test_partial_files_of_a_kill_are_taken_away(tmp_path: Path) -> None:
 
 def test_the_newest_checkpoints_without_divergence_stay(tmp_path: Path) -> None:
     """Where training may go back to them."""
-    checkpoints = Checkpoints(tmp_path, CheckpointSettings(every=1, keep=1))
-    checkpoints.spare = 2
+    checkpoints = Checkpoints(tmp_path, CheckpointSettings(every=1, keep=1), spare=2)
 
     def steps() -> list[int]:
         return [tree_file.head(path)["step"] for path in checkpoint.numbered(tmp_path)]
@@ -143,3 +142,30 @@ def test_the_newest_checkpoints_without_divergence_stay(tmp_path: Path) -> None:
     assert checkpoints.last_finite(1)["step"] == 1  # there is no other
     checkpoints.save(5, {"step": 5, "finite": True})
     assert steps() == [1, 5]
+
+
+def test_minutes_count_from_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now)
+    checkpoints = Checkpoints(tmp_path, CheckpointSettings(minutes=2))
+    never = Checkpoints(tmp_path / "other", CheckpointSettings())
+    checkpoints.begin()
+    for seconds, due in ((119, False), (120, True), (130, True)):
+        now = 100.0 + seconds
+        assert checkpoints.due_by_time() is due
+    checkpoints.save(1, {"step": 1})
+    for seconds, due in ((119, False), (120, True)):
+        now = 230.0 + seconds
+        assert checkpoints.due_by_time() is due
+    now = 1e9
+    assert not never.due_by_time()
+
+
+def test_only_checkpoints_to_go_on_from_count(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path / "checkpoints", CheckpointSettings())
+    checkpoints.begin()
+    checkpoints.save_best({"step": 1})
+    assert not checkpoint.exists(checkpoints.folder)
+    checkpoints.save(1, {"step": 1})
+    assert checkpoint.exists(checkpoints.folder)
+    assert not checkpoint.exists(tmp_path / "nowhere")

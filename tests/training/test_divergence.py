@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from ganlab import tree_file
-from ganlab.errors import TrainingFailed
+from ganlab.errors import Diverged, TrainingFailed
 from ganlab.monitor import Files, TensorBoard
 from ganlab.training import checkpoint
-from ganlab.training.divergence import DivergenceMonitor, Rollback, Skip, Stop
+from ganlab.training.divergence import LOSS_LIMIT, DivergenceMonitor, Rollback, Skip, Stop, advice
 from ganlab.training.learner import Learner
 from ganlab.training.observer import Observer
 from ganlab.training.optimizers import Adam
@@ -266,3 +266,112 @@ def test_a_stop_anywhere_around_going_back_changes_nothing(make_trainer: Make, t
             if "per_second" not in tag:
                 expected = [(event.step, event.value) for event in ours.Scalars(tag)]
                 assert str([(event.step, event.value) for event in theirs.Scalars(tag)]) == str(expected), tag
+
+
+# ------------------------------------------------------------------------------------------- runs that learned nothing
+
+
+def explode(trainer: Trainer, **weights: float) -> None:
+    """Makes the largest weight of a network as large as that."""
+    for name, weight in weights.items():
+        with torch.no_grad():
+            getattr(trainer, name).parameters[0].view(-1)[0] = weight
+
+
+def verdict(trainer: Trainer) -> str:
+    """What a run that did all its steps is found to be."""
+    diverged = trainer.divergence_monitor.diverged((trainer.generator, trainer.discriminator), trainer.step)
+    return str(diverged or "")
+
+
+@pytest.mark.parametrize(
+    ("at", "steps", "told"),
+    [
+        ((), 30, ""),
+        ((29,), 30, ""),  # a single one, be it the last
+        (range(21, 30), 30, ""),  # the last 9
+        (range(20, 30), 30, "10 of the discriminator's 30 updates until step 30"),  # the last 10
+        (range(16), 30, "16 of the discriminator's 30 updates until step 30"),  # more than half
+        (range(15), 30, ""),
+        (range(3, 6), 6, ""),
+        (range(2, 6), 6, "those of the last 4 steps among them"),
+    ],
+)
+@pytest.mark.parametrize("every", [1, 7, 50])
+def test_a_run_whose_updates_are_left_out_has_diverged(
+    at: Any, steps: int, told: str, every: int, make_trainer: Make
+) -> None:
+    """However often numbers are logged."""
+    trainer = breaking(make_trainer, tuple(at), steps=steps, logging={"every": every}, divergence="skip")
+    trainer.run()
+    assert trainer.step == steps
+    assert told in verdict(trainer) if told else verdict(trainer) == ""
+
+
+def test_the_counts_survive_a_resume(make_trainer: Make, tmp_path: Path) -> None:
+    """Half of a log interval is in each part."""
+    changes = {"steps": 14, "logging": {"every": 5}, "divergence": "skip", "checkpoint": {"every": 7}}
+    whole = breaking(make_trainer, tuple(range(3, 13)), folder=tmp_path / "whole", **changes)
+    whole.run()
+    part = breaking(make_trainer, tuple(range(3, 13)), folder=tmp_path / "part", **changes)
+    part.restore(tree_file.read(tmp_path / "whole" / "checkpoints" / "step-0000007.safetensors"))
+    part.run()
+    assert part.divergence_monitor.state() == whole.divergence_monitor.state()
+    assert part.divergence_monitor.left_out == {"generator": 0, "discriminator": 10}
+    assert verdict(part) == verdict(whole) != ""
+
+
+def test_patience_counts_steps_and_not_log_intervals(make_trainer: Make) -> None:
+    """One finite update at the start of an interval does not hide those that are left out after it."""
+    trainer = breaking(make_trainer, tuple(range(1, 40)), steps=40, logging={"every": 40})
+    with pytest.raises(Diverged, match=r"At step 40 .* for 39 steps") as error:
+        trainer.run()
+    assert error.value.step == 40
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        (
+            {"loss": "lsgan", "norm": {"discriminator": {"layer": "none"}},
+             "optimizer": {"discriminator": {"name": "adam", "lr": 1e6}}},
+            "discriminator",
+        ),
+        ({"optimizer": {"generator": {"name": "adam", "lr": 1e38}}}, "generator"),
+    ],
+)  # fmt: skip
+def test_the_advice_names_the_network_at_fault(changes: dict[str, Any], fault: str, make_trainer: Make) -> None:
+    """Both networks' updates are left out: the weights tell which one began it."""
+    with pytest.raises(Diverged) as error:
+        make_trainer(steps=40, logging={"every": 20}, **changes).run()
+    said = str(error.value)
+    assert f"the gradients of the {fault} had been" in said
+    assert f"begin a new run with optimizer.{fault}.lr=0.0002" in said
+    assert said.count("optimizer.") == 1
+
+
+def test_both_networks_at_fault(make_trainer: Make) -> None:
+    trainer = make_trainer()
+    learners = (trainer.generator, trainer.discriminator)
+    assert "resume_override=true" in advice(learners, trainer.discriminator)
+    explode(trainer, generator=5e3, discriminator=1e4)
+    assert advice(learners).endswith("optimizer.generator.lr=2e-05 optimizer.discriminator.lr=2e-05")
+    explode(trainer, discriminator=1e8)
+    assert "optimizer.generator" not in advice(learners)
+
+
+def test_a_loss_beyond_float32s_whole_numbers_is_told(make_trainer: Make, caplog: pytest.LogCaptureFixture) -> None:
+    optimizer = {name: {"name": "adam", "lr": 1e10} for name in ("generator", "discriminator")}
+    trainer = make_trainer(steps=6, logging={"every": 2}, optimizer=optimizer)
+    trainer.run()
+    notes = [message for message in caplog.messages if "divergence.loss_limit=1.68e+07" in message]
+    assert 1 <= len(notes) <= 2  # once for each network
+    assert "begin a new run with optimizer.discriminator.lr=0.0002" in notes[0]
+    assert "for 4 of 6 steps the mean loss of the generator was beyond" in verdict(trainer)
+    # 2^24 + 1 is no float32: the reason for the limit
+    assert torch.tensor(LOSS_LIMIT) + 1 == torch.tensor(LOSS_LIMIT) != torch.tensor(LOSS_LIMIT) - 1
+    quiet = make_trainer(
+        steps=6, logging={"every": 2}, optimizer=optimizer, divergence={"name": "stop", "loss_limit": 1e38}
+    )
+    quiet.run()
+    assert verdict(quiet) == ""

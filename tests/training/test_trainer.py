@@ -255,3 +255,18 @@ def test_a_checkpoint_says_where_in_which_images_it_is(make_trainer: Make) -> No
     saved = state["data"]
     assert (state["drawn"], saved["epoch"], saved["offset"], saved["images"]) == (72, 1, 8, 64)
     assert saved["fingerprint"] == trainer.feed.image_set.fingerprint != ""  # type: ignore[attr-defined]
+
+
+def test_a_checkpoint_by_time_changes_nothing_else(
+    make_trainer: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At whatever steps the minutes have passed; the steps of ``every`` stay."""
+    settings = {"every": 4, "minutes": 1, "keep": 9}
+    whole = make_trainer(folder=tmp_path / "whole", steps=6, checkpoint=settings)
+    whole.run()
+    timed = make_trainer(folder=tmp_path / "timed", steps=6, checkpoint=settings)
+    monkeypatch.setattr(timed.checkpoints, "due_by_time", lambda: timed.step in (1, 4))
+    timed.run()
+    names = [path.name for path in sorted((tmp_path / "timed" / "checkpoints").iterdir())]
+    assert names == ["final.safetensors", *(f"step-000000{step}.safetensors" for step in (2, 4, 5))]
+    assert_same_state(whole, timed)

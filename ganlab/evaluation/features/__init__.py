@@ -1,4 +1,4 @@
-"""What images are compared by, one extractor a file."""
+"""Feature extractors: the networks by whose output images are compared, one in each file."""
 
 from ganlab.evaluation.features.base import Extracted, Features, Opened, Reals, as_images
 from ganlab.evaluation.features.classifier import Classifier

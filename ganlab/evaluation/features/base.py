@@ -1,4 +1,4 @@
-"""What images are compared by: the contract of a feature extractor."""
+"""The interface of feature extractors."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, eq=False)
 class Reals:
-    """The ``rows`` (n,) of real images (N, H, W, C), uint8 or already float32 in [-1, 1], perhaps in a memory-mapped
-    file; their labels (N,) int64 or None, and the classes' names. ``fingerprint`` tells the data set from others.
-    ``stacked``: each channel is a picture of its own, and the label's decimals are theirs (three digits make one of
-    1,000 classes)."""
+    """A set of real images: the ``rows`` (n,) of ``images`` (N, H, W, C), uint8 or float32 in [-1, 1], which may be a
+    memory-mapped file; ``labels`` (N,) int64 or None, and the names of the ``classes``. ``fingerprint`` identifies the
+    data set. ``stacked``: each channel is an image of its own, with one decimal of the label as its class (three digits
+    make one of 1,000 classes)."""
 
     images: np.ndarray
     labels: np.ndarray | None = None
@@ -35,21 +35,21 @@ class Reals:
         return len(self.rows)
 
     def batches(self, size: int, device: torch.device) -> Iterator[Tensor]:
-        """Images (n, C, H, W) in [-1, 1] on the device, in order."""
+        """Yields batches of images (n, C, H, W) in [-1, 1] on the device, in order."""
         for start in range(0, len(self), size):
             yield as_images(self.images[self.rows[start : start + size]], device)
 
 
 def as_images(pixels: np.ndarray, device: torch.device) -> Tensor:
-    """Pixels (n, H, W, C) as images (n, C, H, W) in [-1, 1]."""
+    """Converts pixels (n, H, W, C), uint8 or float32 in [-1, 1], to images (n, C, H, W) in [-1, 1]."""
     images = torch.from_numpy(np.ascontiguousarray(pixels)).to(device).permute(0, 3, 1, 2)
     return images.float().div_(127.5).sub_(1.0) if images.dtype == torch.uint8 else images
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """``features`` (n, d) and, where the extractor is a classifier, what it takes the images for: ``probabilities``
-    (n, classes)."""
+    """The ``features`` (n, d) of images and, if the extractor is a classifier, the ``probabilities`` (n, classes) of
+    their classes."""
 
     features: Tensor
     probabilities: Tensor | None = None
@@ -57,8 +57,8 @@ class Extracted:
 
 @dataclass(frozen=True)
 class Opened:
-    """An extractor that is ready: ``extract`` maps images (n, C, H, W) in [-1, 1]; ``facts`` are what a score must say
-    of it, its ``hash`` among them; ``notes`` are for the person."""
+    """An extractor that is ready for use: ``extract`` takes images (n, C, H, W) in [-1, 1]; ``facts`` identify it in
+    the fingerprint of scores and include its ``hash``; ``notes`` are messages for the user."""
 
     extract: Callable[[Tensor], Extracted]
     facts: Mapping[str, Any]
@@ -66,18 +66,20 @@ class Opened:
 
 
 class Features:
-    """Subclasses are dataclasses: their fields are settings."""
+    """A feature extractor. Subclasses are dataclasses whose fields are settings."""
 
     def check(self, labelled: bool) -> None:
-        """Looks whether what it needs is there; ``labelled``: the data has classes. Raises UserError."""
+        """Raises UserError if packages or files that the extractor needs are missing, or if it needs classes and the
+        data has none (``labelled``: it has)."""
 
     def open(self, real: Reals, device: torch.device, cache: Path) -> Opened:
-        """The extractor for data like ``real``; what takes time to make is kept under ``cache``. Raises UserError."""
-        raise TypeError(f"{type(self).__name__} opens nothing")
+        """Returns the extractor for the data set ``real``. Files that take time to make are stored in the folder
+        ``cache``. Raises UserError."""
+        raise TypeError(f"{type(self).__name__} defines no open()")
 
 
 def hash_of(network: nn.Module) -> str:
-    """A hash of a network's weights and buffers."""
+    """Returns a hash of the weights and buffers of a network."""
     digest = hashlib.blake2b(digest_size=6)
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode())

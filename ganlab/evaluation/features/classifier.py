@@ -1,11 +1,10 @@
-"""A small network that learns the data set's own labels; its last layer but one is what images are compared by."""
+"""A small classifier of the classes of a data set. Its last hidden layer gives the features."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,19 +16,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlab import random_streams
+from ganlab.atomic_write import replacing
 from ganlab.errors import UserError
 from ganlab.evaluation.features.base import Extracted, Features, Opened, Reals, as_images, hash_of
+from ganlab.progress import progress
 from ganlab.table import PositiveInt
 
-FORMAT = 1  # another one where the same data would give another network
-LARGEST = 32  # pixels a side: larger images are shrunk to it
+FORMAT = 1  # part of the file's name: changes when the same data would give another network
+LARGEST = 32  # pixels a side: larger images are resized to it
 BATCH = 128
-TEST = 0.1  # share of the images that tell the accuracy
+TEST = 0.1  # share of the images on which the accuracy is measured
 MOST_TESTED = 10_000
 
 
 class SmallNet(nn.Module):
-    """Images (n, channels, H, W) -> features (n, 96) and logits (n, classes)."""
+    """Maps images (n, channels, H, W) to features (n, 96) and logits (n, classes)."""
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
@@ -51,11 +52,12 @@ class SmallNet(nn.Module):
 @dataclass(frozen=True)
 class Classifier(Features):
     """A network of five convolutions (3×3, 32 to 96 channels, batch norm), trained for ``steps`` on nine tenths of the
-    real images and tested on the rest; features are the 96 numbers before its last layer, probabilities its softmax.
+    real images and tested on the rest. The features are the 96 inputs of its last layer, the probabilities its softmax.
 
-    It knows what tells the classes of this data set apart, and little else: scores by it compare runs on this data
-    set, not with anybody's Inception figures. Trained once, then kept beside the decoded images with its accuracy.
-    Where each channel is a picture of its own it is trained on single channels, and a class is what they make together.
+    Its features separate the classes of this data set. Scores by it compare runs on one data set; they do not compare
+    with published scores, which use Inception. It is trained once, and stored beside the decoded images with its
+    accuracy. Where each channel is an image of its own (``Reals.stacked``) it is trained on single channels, and the
+    probabilities of the channels are multiplied.
     """
 
     steps: PositiveInt = 600  # of 128 images
@@ -87,18 +89,18 @@ class Classifier(Features):
                     return Extracted(features, logits.softmax(1))
                 parts = [network(shrunk(channel)) for channel in shown.split(1, dim=1)]
             together = parts[0][1].softmax(1)
-            for _, logits in parts[1:]:  # the channels are judged apart, so their probabilities multiply
+            for _, logits in parts[1:]:  # the channels are independent images
                 together = (together[:, :, None] * logits.softmax(1)[:, None, :]).flatten(1)
             return Extracted(torch.cat([features for features, _ in parts], dim=1), together)
 
         facts = {"features": "classifier", "hash": hash_of(network), "resize": f"antialiased to at most {LARGEST}"}
         tested = min(MOST_TESTED, max(1, round(TEST * len(rows))))
-        note = f"features=classifier: it names {accuracy:.1%} of {tested:,} unseen images right"
+        note = f"features=classifier: its accuracy on {tested:,} images that it was not trained on is {accuracy:.1%}"
         return Opened(extract, {**facts, "accuracy": round(accuracy, 4)}, (note,))
 
 
 def shrunk(images: Tensor) -> Tensor:
-    """At most 32 pixels a side, with antialiasing."""
+    """Resizes images to at most 32 pixels a side, with antialiasing."""
     if max(images.shape[2:]) <= LARGEST:
         return images
     size = tuple(min(LARGEST, length) for length in images.shape[2:])
@@ -106,11 +108,11 @@ def shrunk(images: Tensor) -> Tensor:
 
 
 def _unstacked(real: Reals) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Each channel as an image of its own, with its decimal of the label; all rows, and the number of classes."""
+    """Returns each channel as an image with its decimal of the label, all rows, and the number of classes."""
     assert real.labels is not None
     channels = real.images.shape[3]
     base = round(len(real.classes) ** (1 / channels))
-    kept = real.rows[: 60_000 // channels]  # as many pictures as MNIST has
+    kept = real.rows[: 60_000 // channels]  # 60,000 images, as in MNIST
     images = np.moveaxis(real.images[kept], 3, 1).reshape(-1, *real.images.shape[1:3], 1)
     places = base ** np.arange(channels - 1, -1, -1)
     return images, (real.labels[kept, None] // places % base).reshape(-1), np.arange(len(images)), base
@@ -119,18 +121,20 @@ def _unstacked(real: Reals) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
 def train(
     images: np.ndarray, labels: np.ndarray, rows: np.ndarray, classes: int, steps: int, device: torch.device
 ) -> tuple[SmallNet, float]:
-    """A network trained on nine tenths of the ``rows`` of images (N, H, W, C) with labels (N,), and its accuracy on the
-    rest, 0 to 1.
-    The same every time on the same machine: nothing is drawn from PyTorch's global stream."""
+    """Trains a network on nine tenths of the ``rows`` of images (N, H, W, C) with labels (N,); returns it and its
+    accuracy in [0, 1] on the rest. The result is the same every time on one machine, and PyTorch's global random
+    generator is not used. Progress is reported."""
     order = np.random.default_rng(random_streams.derive(0, "classifier/split")).permutation(rows)
     tested, learned = np.split(order, [min(MOST_TESTED, max(1, round(TEST * len(rows))))])
     rng = random_streams.generator(0, "classifier/batches")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(random_streams.derive(0, "classifier/weights"))
-        network = SmallNet(images.shape[3], classes).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = SmallNet(images.shape[3], classes)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=steps)
-    with torch.enable_grad():
+    work = "Training the classifier that compares images (once for this data set)"
+    with torch.enable_grad(), progress(work, steps) as advance:
         for _ in range(steps):
             batch = learned[torch.randint(len(learned), (BATCH,), generator=rng).numpy()]
             _, logits = network(shrunk(as_images(images[batch], device)))
@@ -139,6 +143,7 @@ def train(
             loss.backward()
             optimizer.step()
             schedule.step()
+            advance(1)
     network.eval()
     right = 0
     with torch.no_grad():
@@ -150,7 +155,7 @@ def train(
 
 
 def _read(file: Path, channels: int, classes: int) -> tuple[SmallNet, float] | None:
-    """What was trained before; None where nothing was, or it cannot be used."""
+    """Returns a stored network and its accuracy, or None if there is none that can be used."""
     try:
         with safetensors.safe_open(file, framework="pt") as opened:
             accuracy = float(json.loads(opened.metadata()["ganlab"])["accuracy"])
@@ -163,14 +168,9 @@ def _read(file: Path, channels: int, classes: int) -> tuple[SmallNet, float] | N
 
 
 def _write(file: Path, network: SmallNet, accuracy: float) -> None:
-    """Keeps a network for later; where that cannot be done, it is trained again then."""
+    """Stores a network in the cache. Where that fails, the next run trains its own."""
+    state = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
     with contextlib.suppress(OSError, safetensors.SafetensorError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        number, partial = tempfile.mkstemp(dir=file.parent, suffix=".partial")
-        os.close(number)
-        state = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-        try:
+        with replacing(file, f".{file.name}.{os.getpid()}.partial") as partial:  # other runs may write it too
             safetensors.torch.save_file(state, partial, {"ganlab": json.dumps({"accuracy": accuracy})})
-            os.replace(partial, file)
-        finally:
-            Path(partial).unlink(missing_ok=True)

@@ -17,9 +17,9 @@ from ganlab.table import PositiveInt
 
 @dataclass(frozen=True)
 class File(Features):
-    """A network of your own in a file: TorchScript (``torch.jit.save``) or exported (``torch.export.save``, ``.pt2``),
-    from images (n, C, H, W) in [-1, 1] to features (n, d). Images are resized to ``size`` pixels a side, with
-    antialiasing, where one is given. Such a file is a program: name only one that you trust."""
+    """A network in a file, TorchScript (``torch.jit.save``) or exported (``torch.export.save``, ``.pt2``), that maps
+    images (n, C, H, W) in [-1, 1] to features (n, d). If ``size`` is given, images are resized to it with antialiasing,
+    in pixels a side. Such a file is a program, which is run: use only files that you trust."""
 
     path: str = "features.pt"
     size: PositiveInt | None = None
@@ -35,10 +35,10 @@ class File(Features):
                 network = torch.export.load(self.path).module()
             else:
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", FutureWarning)  # PyTorch would like it exported
+                    warnings.simplefilter("ignore", FutureWarning)  # PyTorch recommends torch.export
                     network = torch.jit.load(self.path, map_location=device).eval()
             network.to(device)
-        except Exception as error:  # a file of anything else
+        except Exception as error:  # any other file
             raise UserError(
                 f"features.path={self.path}: neither TorchScript nor an exported program ({in_one_line(error)[:200]})"
             ) from error

@@ -15,14 +15,14 @@ from ganlab.errors import UserError, in_one_line
 from ganlab.evaluation.features.base import Extracted, Features, Opened, Reals
 
 NEEDED = "features=inception needs torch-fidelity; type pip install 'ganlab[inception]', or features=pixels"
-PUBLISHED = "6726825d"  # how the published file's SHA-256 begins, by its own name
+PUBLISHED = "6726825d"  # the first digits of the file's SHA-256, which are in its published name
 
 
 @dataclass(frozen=True)
 class Inception(Features):
-    """The Inception network of the published FID figures (Heusel et al. 2017), as torch-fidelity has it: 2,048 features
-    and 1,008 probabilities, images resized to 299×299 as TensorFlow 1 did. Its weights (91 MB) are downloaded once by
-    torch-fidelity, or read from the file ``weights``. On a CPU it takes about a second for ten images."""
+    """The Inception network of published FID scores (Heusel et al. 2017), from the package torch-fidelity: 2,048
+    features and 1,008 probabilities. Images are resized to 299×299 as in TensorFlow 1. torch-fidelity downloads the
+    weights (91 MB) once, or they are read from the file ``weights``. A CPU takes about a second for ten images."""
 
     weights: str | None = None
 
@@ -53,10 +53,10 @@ class Inception(Features):
 
         make: Callable[..., Any] = FeatureExtractorInceptionV3
         try:
-            if self.weights:  # torch-fidelity would run what is in it
+            if self.weights:  # torch-fidelity would run code in it
                 torch.load(self.weights, map_location="cpu", weights_only=True)
             return make("inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=self.weights)
-        except Exception as error:  # a download that fails in any of urllib's ways, or a file of something else
+        except Exception as error:  # any error of the download, or another kind of file
             where = f"read from {self.weights}" if self.weights else "downloaded"
             raise UserError(
                 f"features=inception: its weights could not be {where} ({in_one_line(error)[:200]}); type "

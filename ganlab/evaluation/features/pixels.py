@@ -13,11 +13,10 @@ from ganlab.table import PositiveInt
 
 @dataclass(frozen=True)
 class Pixels(Features):
-    """The images themselves, no network: shrunk with antialiasing to ``side`` pixels where they are larger, then one
-    number a pixel and channel, in [-1, 1].
+    """The pixels themselves, without a network: one number in [-1, 1] per pixel and channel. Images that are larger
+    than ``side`` pixels are resized to it with antialiasing.
 
-    Needs nothing and sees no meaning: good for points of the plane, where it is exact, and as the crudest of measures
-    for pictures.
+    For points of the plane these features are exact. For images they measure colours and coarse shapes only.
     """
 
     side: PositiveInt = 16  # pixels

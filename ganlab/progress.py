@@ -1,0 +1,77 @@
+"""Reports of work that takes longer than a few seconds: a bar on a terminal, lines on stderr elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from tqdm import tqdm
+
+QUIET = 3.0  # seconds before the first line
+LONGEST = 60.0  # seconds between two lines, at most
+
+Advance = Callable[[int], None]
+"""Is called with the number of units that were done since the last call."""
+Report = Callable[[str, int | None], AbstractContextManager[Advance]]
+"""``progress``, or ``silent``."""
+
+
+@contextmanager
+def progress(work: str, total: int | None = None) -> Iterator[Advance]:
+    """Reports ``work`` of ``total`` units (None: unknown) on stderr while the body of the ``with`` statement runs.
+
+    On a terminal that is a bar, which disappears at the end. Elsewhere a line names the work after 3 seconds and tells
+    how long it will take; more lines follow after twice the time each, at most a minute apart. Work that ends before
+    that is not reported. The lines come from a thread, so that a single long call is reported too.
+    """
+    if sys.stderr.isatty():
+        with tqdm(total=total, desc=work, unit="", unit_scale=True, leave=False, dynamic_ncols=True) as bar:
+
+            def update(units: int) -> None:
+                bar.update(units)
+
+            yield update
+        return
+    done, ended, began = 0, threading.Event(), time.monotonic()
+
+    def advance(units: int) -> None:
+        nonlocal done
+        done += units
+
+    def tell() -> None:
+        pause = QUIET
+        while not ended.wait(pause):
+            print(line(work, done, total, time.monotonic() - began), file=sys.stderr, flush=True)
+            pause = min(time.monotonic() - began, LONGEST)
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield advance
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
+def silent(work: str, total: int | None = None) -> Iterator[Advance]:
+    """Reports nothing: for work that another bar or line stands for already."""
+    yield lambda units: None
+
+
+def line(work: str, done: int, total: int | None, seconds: float) -> str:
+    """The report of ``done`` units of ``total`` after so many seconds, with the time that is left at this rate."""
+    if not total or not done:
+        return f"{work} …" if seconds < LONGEST else f"{work} … ({duration(seconds)} so far)"
+    left = seconds * max(total - done, 0) / done
+    return f"{work}: {min(done / total, 1):.0%}, about {duration(left)} left"
+
+
+def duration(seconds: float) -> str:
+    """A duration in words that are as exact as an estimate is: ``12 s``, ``4 min``, ``2.5 h``."""
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"

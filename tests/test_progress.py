@@ -1,0 +1,55 @@
+"""Long work is reported in time, with how long it will take; short work is not."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ganlab import progress
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "seconds", "told"),
+    [
+        (25, 100, 10.0, "work: 25%, about 30 s left"),
+        (1, 100, 5.0, "work: 1%, about 8 min left"),
+        (1, 1000, 20.0, "work: 0%, about 5.5 h left"),
+        (100, 100, 5.0, "work: 100%, about 1 s left"),
+        (0, 100, 5.0, "work …"),
+        (7, None, 5.0, "work …"),
+        (7, None, 120.0, "work … (2 min so far)"),
+    ],
+)
+def test_the_time_that_is_left_follows_from_the_rate(done: int, total: int | None, seconds: float, told: str) -> None:
+    assert progress.line("work", done, total, seconds) == told
+
+
+def test_a_single_long_call_is_reported(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(progress, "QUIET", 0.05)
+    with progress.progress("hashing", 4) as advance:
+        advance(1)
+        time.sleep(0.2)
+    said = capsys.readouterr().err
+    assert said.startswith("hashing: 25%, about 1 s left\n")
+    assert said.count("\n") <= 3  # after 0.05, 0.1 and 0.2 s
+
+
+def test_short_work_and_silent_work_are_not_reported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress.progress("hashing", 4) as advance:
+        advance(4)
+    monkeypatch.setattr(progress, "QUIET", 0.01)
+    with progress.silent("hashing", 4) as advance:
+        advance(4)
+        time.sleep(0.1)
+    assert capsys.readouterr().err == ""
+
+
+def test_an_error_ends_the_report(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(progress, "QUIET", 0.05)
+    with pytest.raises(KeyboardInterrupt), progress.progress("hashing", 4):
+        raise KeyboardInterrupt
+    time.sleep(0.1)
+    assert capsys.readouterr().err == ""
