@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 from ganlab.scalars import Scheduled
 
@@ -93,6 +93,6 @@ Positive = Annotated[float, Range(above=0)]
 NonNegative = Annotated[float, Range(least=0)]
 Fraction = Annotated[float, Range(least=0, most=1)]
 
-Moving = N | Scheduled
+Moving: TypeAlias = N | Scheduled
 """A number, or a schedule of it over the training whose ends both lie in the number's range: ``Moving[Positive]``. A
 component reads it with ``ganlab.scalars.at(value, progress)``."""

@@ -127,6 +127,9 @@ class _Parser:
         members = get_args(annotation)
         if Scheduled in members and isinstance(found, Mapping):
             return self.schedule(annotation, found, key)
+        listed = next((member for member in members if get_origin(member) is tuple), None)
+        if listed is not None and isinstance(found, list) and any(isinstance(item, Mapping) for item in found):
+            return self.value(listed, found, key)  # the problem of a schedule among the items, not of the list
         for member in members:
             attempt = _Parser(self.root, self.suggestions)
             try:
