@@ -32,7 +32,7 @@ class Targets:
         real, fake = hard = at(self.real, progress), at(self.fake, progress)
         # A schedule draws where its value is 0 too: the random streams of an update do not depend on the progress.
         if self.flip:
-            flip_real, flip_fake = _uniform(judged, rngs("targets/flip")) < at(self.flip, progress)
+            flip_real, flip_fake = (_uniform(judged, rngs("targets/flip")) < at(self.flip, progress)).float()
             real, fake = hard[0] + (hard[1] - hard[0]) * flip_real, hard[1] + (hard[0] - hard[1]) * flip_fake
         if self.noise:
             on_real, on_fake = at(self.noise, progress) * (2 * _uniform(judged, rngs("targets/noise")) - 1)

@@ -49,7 +49,9 @@ class EMA(Averaging):
         if update <= self.start:
             return 1.0
         decay, ramp, half_life = self.decay, self.ramp, self.half_life
-        assert not any(isinstance(one, Scheduled) for one in (decay, ramp, half_life)), "resolved by the average"
+        assert not isinstance(decay, Scheduled), "resolved by the average"
+        assert not isinstance(ramp, Scheduled), "resolved by the average"
+        assert not isinstance(half_life, Scheduled), "resolved by the average"
         if ramp is not None:
             decay = min(decay, 0.5 ** (1 / (ramp * (update - self.start))))
         if half_life is not None:

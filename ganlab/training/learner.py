@@ -159,7 +159,7 @@ class Learner:
         return {f"{self.name}/gradient_norm": norm, f"{self.name}/blocked": blocked}
 
     @torch.no_grad()
-    def _clip(self, gradients: Sequence[Tensor], norm: Tensor, progress: float | Tensor) -> None:
+    def _clip(self, gradients: list[Tensor], norm: Tensor, progress: float | Tensor) -> None:
         """Clips the gradients by their norm, then by value, with the limits at ``progress``."""
         if self.setting.clip_norm is not None:
             longest = at(self.setting.clip_norm, progress)

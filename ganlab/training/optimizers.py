@@ -124,10 +124,14 @@ class SGD(OptimizerSetting):
             )
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        assert self.lr != "auto", "resolved by the configuration"
+        lr, momentum, weight_decay = self.lr, self.momentum, self.weight_decay
+        assert lr != "auto", "resolved by the configuration"
+        assert not isinstance(lr, Scheduled), "resolved by the learner"
+        assert not isinstance(momentum, Scheduled), "resolved by the learner"
+        assert not isinstance(weight_decay, Scheduled), "resolved by the learner"
         every = list(parameters)
-        optimizer = torch.optim.SGD(every, self.lr, self.momentum, weight_decay=self.weight_decay, fused=True)
-        if self.momentum:
+        optimizer = torch.optim.SGD(every, lr, momentum, weight_decay=weight_decay, fused=True)
+        if momentum:
             # PyTorch allocates these in the first update, and leaves them unwritten where that one is skipped.
             for parameter in every:
                 optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter, requires_grad=False)
