@@ -219,7 +219,7 @@ RECIPE_MISTAKES = {
     ),
     "a value": (
         "optimizer: {generator: {lr: fast}}\n",
-        ["optimizer.generator.lr: found 'fast', need auto or a number above 0"],
+        ["optimizer.generator.lr: found 'fast', need auto or a number above 0, or a schedule {start: …, end: …}"],
     ),
     "a group": (
         "defaults: [override /nrom: batch]\n",
