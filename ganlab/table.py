@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
+
+from ganlab.scalars import Scheduled
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
+N = TypeVar("N")
 
 
 class Table(Mapping[str, type[T]], Generic[T]):
@@ -89,3 +92,7 @@ NonNegativeInt = Annotated[int, Range(least=0)]
 Positive = Annotated[float, Range(above=0)]
 NonNegative = Annotated[float, Range(least=0)]
 Fraction = Annotated[float, Range(least=0, most=1)]
+
+Moving: TypeAlias = N | Scheduled
+"""A number, or a schedule of it over the training whose ends both lie in the number's range: ``Moving[Positive]``. A
+component reads it with ``ganlab.scalars.at(value, progress)``."""

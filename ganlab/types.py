@@ -15,6 +15,8 @@ from typing import ClassVar, Literal, Protocol
 import torch
 from torch import Tensor
 
+from ganlab.table import Moving
+
 Condition = Mapping[str, Tensor]
 """The condition of each image, by name: {} without a condition, ``labels`` (N,) of integers, or aligned images
 (N, C, H, W) in [-1, 1], such as ``source``."""
@@ -285,7 +287,7 @@ class Regularizer:
     regularization, Karras et al. 2020, StyleGAN2, appendix B). The trainer does that in one place.
     """
 
-    weight: float
+    weight: Moving[float]
     interval: int
     has_targets: ClassVar[bool] = False
     """Whether it uses target probabilities, which ``Update.targets`` may smooth."""

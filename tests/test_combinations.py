@@ -282,7 +282,7 @@ def slots(chosen: dict[str, list[str]], draw: random.Random) -> list[str]:
 
 VALUES = {  # of settings that are numbers or words, each beside what it needs
     "schedule.n_critic": (2, 3), "schedule.accumulation": (2,), "schedule.top_k": (0.5,), "schedule.generator_batch_factor": (2,),
-    "targets.real": (0.9,), "targets.fake": (0.1,), "targets.flip": (0.1,), "runtime.precision": ("fp32", "bf16"),
+    "targets.real": (0.9, "{start: 1, end: 0.8, until: 0.5}"), "targets.fake": (0.1,), "targets.flip": (0.1,), "runtime.precision": ("fp32", "bf16"),
     "runtime.fast": ("false",), "runtime.channels_last": ("false", "true"), "data.held_out": (8, 0.25), "latent.truncation": (0.7,),
     "discriminator.dropout": (0.2,), "discriminator.pack": (2,), "generator.depth": (2,), "discriminator.depth": (2,),
     "optimizer.generator.clip_norm": (1.0,), "optimizer.discriminator.clip_value": (0.1,), "condition.generator": ("concat", "norm"),

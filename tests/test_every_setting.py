@@ -217,6 +217,7 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
     ({"averaging": {"name": "ema", "ramp": None}}, "averaging.decay", 0.1),
     ({"averaging": {"name": "ema", "decay": 0.9}}, "averaging.start", 2),
     ({"averaging": "ema"}, "averaging.ramp", None),
+    ({"averaging": {"name": "ema", "ramp": None}}, "averaging.half_life", 1.0),
     ({"averaging": "uniform", "steps": 3}, "averaging.start", 2),
     *(
         ({"condition": "auxiliary", **CLASSIFIER}, f"condition.{field}", value)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from ganlab.random_numbers import normal
-from ganlab.table import Fraction, NonNegative
+from ganlab.scalars import Scheduled, scale
+from ganlab.table import Fraction, Moving, NonNegative
 from ganlab.types import Augmentation
 
 
@@ -15,20 +16,25 @@ class InstanceNoise(Augmentation):
     """Adds N(0, std²) to every pixel that D sees, real and fake alike. Sønderby et al. 2017, section 4; Arjovsky &
     Bottou 2017, section 3.
 
-    ``std`` is in the images' unit, whose range is [-1, 1]; it falls linearly to 0 over the share ``until`` of training.
+    ``std`` is in the images' unit, whose range is [-1, 1]. A number falls linearly to 0 over the share ``until`` of
+    training; a schedule is used as it is, and ``until`` must be 1 then (ValueError).
     """
 
-    std: NonNegative = 0.1
+    std: Moving[NonNegative] = 0.1
     until: Fraction = 1.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.std, Scheduled) and self.until != 1:
+            raise ValueError(
+                f"found until={self.until:g} with std={self.std}, which has an end of its own; leave until out"
+            )
 
     def __call__(self, images: Tensor, rng: torch.Generator, progress: float | Tensor) -> Tensor:
         # Drawn in the order of (N, C, H, W), so that the memory layout of the images does not decide the noise.
         noise = normal(images.shape, rng, dtype=images.dtype)
-        return images + self._std(progress) * noise
+        return images + scale(noise, self._std(progress))
 
     def _std(self, progress: float | Tensor) -> float | Tensor:
-        if not self.until:
-            return 0.0
-        if isinstance(progress, Tensor):  # divided by a tensor: GPUs multiply by a number's rounded inverse
-            return self.std * (1 - progress / torch.full_like(progress, self.until)).clamp_min(0.0)
-        return self.std * max(0.0, 1 - progress / self.until)
+        if isinstance(self.std, Scheduled):
+            return self.std.at(progress)
+        return self.std * Scheduled(1.0, 0.0, until=self.until).at(progress)

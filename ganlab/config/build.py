@@ -11,6 +11,7 @@ import torch
 from ganlab import random_streams
 from ganlab.config.evaluators import build_evaluator, rows_of
 from ganlab.config.model import shapes_of
+from ganlab.config.parse import schedules
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
 from ganlab.data.feed import Feed
@@ -26,6 +27,7 @@ from ganlab.networks import (
 from ganlab.networks.base import NetworkModule
 from ganlab.random_numbers import Shard
 from ganlab.ranks import Ranks, here
+from ganlab.scalars import resolved
 from ganlab.training.averaging import Average
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import Machine
@@ -140,6 +142,7 @@ def build_trainer(
         steps=settings.steps,
         seed=settings.seed,
         ranks=ranks,
+        moving=dict(schedules(settings)),
     )
     return Trainer(
         stepper,
@@ -224,7 +227,7 @@ def _learners(
     settings: Settings, machine: Machine, generator: GeneratorModule, discriminator: DiscriminatorModule, ranks: Ranks
 ) -> tuple[Learner, Learner]:
     """Builds the learners of G and of D."""
-    averages = settings.averaging.share(1) is not None
+    averages = resolved(settings.averaging, 0.0).share(1) is not None
     return (
         Learner(
             "generator",

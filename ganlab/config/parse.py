@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from ganlab.config.synonyms import meant
 from ganlab.errors import Refused, nearest
-from ganlab.table import Range, Table
+from ganlab.scalars import Scheduled, Shape
+from ganlab.table import Fraction, Range, Table
 
 T = TypeVar("T")
 
@@ -124,6 +125,11 @@ class _Parser:
 
     def union(self, annotation: Any, found: Any, key: str) -> Any:
         members = get_args(annotation)
+        if Scheduled in members and isinstance(found, Mapping):
+            return self.schedule(annotation, found, key)
+        listed = next((member for member in members if get_origin(member) is tuple), None)
+        if listed is not None and isinstance(found, list) and any(isinstance(item, Mapping) for item in found):
+            return self.value(listed, found, key)  # the problem of a schedule among the items, not of the list
         for member in members:
             attempt = _Parser(self.root, self.suggestions)
             try:
@@ -137,6 +143,33 @@ class _Parser:
         if isinstance(found, str) and len(words) > 1:
             raise self.fail(_no_option(key, found, words))
         raise self.fail(f"{key}: found {_show(found)}, need {describe(annotation)}")
+
+    def schedule(self, annotation: Any, found: Mapping[Any, Any], key: str) -> Scheduled:
+        """A number that changes during training; both its ends are in the range of the number."""
+        number = next(member for member in get_args(annotation) if _base(member) in (int, float))
+        kinds = {"start": number, "end": number, "shape": Shape, "from": Fraction, "until": Fraction}
+        if found.get("shape") == "constant" and "start" in found:
+            found = {"end": found["start"], **found}
+        failed = False
+        for name in found:
+            if name not in kinds:
+                self.problems.append(self.unknown(str(name), key, list(kinds), "", {}))
+                failed = True
+        for name in ("start", "end"):
+            if name not in found and not failed:  # a misspelt key is the one that is missing
+                self.problems.append(f"{_join(key, name)}: missing, need {describe(number)}; a schedule has both ends")
+        failed = failed or not {"start", "end"} <= found.keys()
+        given = [name for name in kinds if name in found]
+        try:
+            values = self.all((kinds[name], found[name], _join(key, name)) for name in given)
+        except _Failed:
+            failed = True
+        if failed:
+            raise _Failed
+        try:
+            return Scheduled(**{"since" if n == "from" else n: v for n, v in zip(given, values, strict=True)})
+        except ValueError as error:
+            raise self.fail(f"{key}: {error}") from None
 
     def sequence(self, annotation: Any, found: Any, key: str) -> tuple[Any, ...]:
         kinds = get_args(annotation)
@@ -274,6 +307,8 @@ def keys(kind: type, prefix: str = "") -> Iterator[str]:
 def dump(annotation: Any, value: Any) -> Any:
     """The plain form of a parsed value: what ``parse`` reads back to the same."""
     table = table_of(annotation)
+    if isinstance(value, Scheduled):
+        return value.plain()
     if table is not None and is_mapping(annotation):
         return {name: _dump_fields(component) for name, component in value.items()}
     if table is not None and is_dataclass(value):
@@ -282,11 +317,26 @@ def dump(annotation: Any, value: Any) -> Any:
         return _dump_fields(value)
     if isinstance(value, Mapping):
         return dict(value)
-    return list(value) if isinstance(value, tuple) else value
+    return [dump(Any, item) for item in value] if isinstance(value, tuple) else value
 
 
 def _dump_fields(component: Any) -> dict[str, Any]:
     return {name: dump(hint, getattr(component, name)) for name, hint in hints(type(component)).items()}
+
+
+def schedules(value: Any, key: str = "") -> Iterator[tuple[str, Scheduled]]:
+    """Yields every schedule in a tree of settings, with its full key; an item of a list has its index in the key."""
+    if isinstance(value, Scheduled):
+        yield key, value
+    elif is_dataclass(value):
+        for name in _names(type(value)):
+            yield from schedules(getattr(value, name), _join(key, name))
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from schedules(inner, _join(key, str(name)))
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from schedules(item, _join(key, str(index)))
 
 
 def describe(annotation: Any) -> str:
@@ -294,7 +344,9 @@ def describe(annotation: Any) -> str:
     origin = get_origin(annotation)
     words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
     if origin in (Union, types.UnionType):
-        return " or ".join(describe(member) for member in get_args(annotation))
+        members = [member for member in get_args(annotation) if member is not Scheduled]
+        end = ", or a schedule {start: …, end: …}" if Scheduled in get_args(annotation) else ""
+        return " or ".join(map(describe, members)) + end
     if origin is Annotated:
         base, *marks = get_args(annotation)
         table = table_of(annotation)
@@ -310,6 +362,11 @@ def describe(annotation: Any) -> str:
     if origin is Mapping:
         return f"names with values such as {{a: b}}, each {describe(get_args(annotation)[1])}"
     return words.get(annotation, "settings")
+
+
+def _base(annotation: Any) -> Any:
+    """The type of an annotation without its marks."""
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
 def _words(annotation: Any) -> list[str]:

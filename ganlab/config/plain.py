@@ -24,9 +24,14 @@ def assign(plain: dict[str, Any], key: str, value: Any) -> None:
     plain[last] = value
 
 
+def is_schedule(node: Any) -> bool:
+    """Whether ``node`` is the schedule of one number over the training rather than a group of settings."""
+    return isinstance(node, dict) and {"start", "end"} <= node.keys() <= {"start", "end", "shape", "from", "until"}
+
+
 def leaves(node: Any, key: str) -> Iterator[tuple[str, Any]]:
-    """The full keys under ``node``, which stands under ``key``, with their values."""
-    if isinstance(node, dict):
+    """Yields the full keys under ``node``, which stands under ``key``, with their values. A schedule is one value."""
+    if isinstance(node, dict) and not is_schedule(node):
         for name, inner in node.items():
             yield from leaves(inner, f"{key}.{name}")
     else:

@@ -13,7 +13,7 @@ from hydra.core.override_parser.types import Override
 from ganlab.config import CannotCombine, Settings, configure, parse
 from ganlab.config.compose import Composer
 from ganlab.config.parse import dump
-from ganlab.config.plain import assign, leaves, lookup
+from ganlab.config.plain import assign, is_schedule, leaves, lookup
 from ganlab.errors import Refused
 
 AUTO = "auto"
@@ -144,7 +144,7 @@ def _changes(saved: dict[str, Any], after: dict[str, Any], typed: Sequence[Overr
             parts = key.split(".")
             if any(lookup(after, ".".join(parts[:count])) == "auto" for count in range(1, len(parts) + 1)):
                 continue
-            if known and not isinstance(value, dict) and _listed(before) != _listed(value):
+            if known and (not isinstance(value, dict) or is_schedule(value)) and _listed(before) != _listed(value):
                 changes.append(Change(key, before, value))
     return changes
 
@@ -191,6 +191,8 @@ def _listed(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
+    if is_schedule(value):
+        return "{" + ", ".join(f"{name}: {one}" for name, one in value.items()) + "}"
     return "nothing" if value is None else str(value)
 
 

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganlab.table import NonNegative, Positive, PositiveInt
+from ganlab.scalars import at, scale
+from ganlab.table import Moving, NonNegative, Positive, PositiveInt
 from ganlab.types import Batch, DiscriminatorOutput, Regularizer, Update
 
 
@@ -24,9 +25,9 @@ class AuxiliaryClassifier(Regularizer):
 
     has_targets: ClassVar[bool] = True
     trains_head: ClassVar[str | None] = "class"
-    weight: Positive = 1.0
+    weight: Moving[Positive] = 1.0
     interval: PositiveInt = 1  # updates of either network
-    generator_weight: NonNegative = 1.0
+    generator_weight: Moving[NonNegative] = 1.0
     on_fake: bool = True  # in D's update
 
     def discriminator(self, update: Update) -> Tensor:
@@ -41,7 +42,8 @@ class AuxiliaryClassifier(Regularizer):
     def generator(self, update: Update) -> Tensor | None:
         if not self.generator_weight:
             return None
-        return self.generator_weight / self.weight * _cross_entropy(update.fake_output, update.augmented_fake, 1.0)
+        share = at(self.generator_weight, update.progress) / at(self.weight, update.progress)
+        return scale(_cross_entropy(update.fake_output, update.augmented_fake, 1.0), share)
 
 
 def _cross_entropy(judged: DiscriminatorOutput, seen: Batch, probability: Tensor | float) -> Tensor:

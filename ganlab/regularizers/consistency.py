@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ganlab.random_numbers import integers, uniform
-from ganlab.table import NonNegativeInt, Positive, PositiveInt
+from ganlab.table import Moving, NonNegativeInt, Positive, PositiveInt
 from ganlab.types import Batch, DiscriminatorOutput, Regularizer, Update
 
 
@@ -22,7 +22,7 @@ class Consistency(Regularizer):
     and the term is 0.
     """
 
-    weight: Positive = 10.0
+    weight: Moving[Positive] = 10.0
     interval: PositiveInt = 1  # D updates
     images: Literal["real", "both"] = "real"
     shift: NonNegativeInt = 4  # pixels

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ganlab.table import Positive, PositiveInt
+from ganlab.table import Moving, Positive, PositiveInt
 from ganlab.types import Regularizer, Update
 
 
@@ -13,7 +13,7 @@ class Drift(Regularizer):
     """E D(x)² on reals, which keeps a critic's output near 0, where the Wasserstein loss leaves its level free. Karras
     et al. 2018, appendix A.1: 0.001."""
 
-    weight: Positive = 0.001
+    weight: Moving[Positive] = 0.001
     interval: PositiveInt = 1  # D updates
 
     def discriminator(self, update: Update) -> Tensor:

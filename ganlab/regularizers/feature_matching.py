@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ganlab.ranks import mean_over_batch
-from ganlab.table import Positive, PositiveInt
+from ganlab.table import Moving, Positive, PositiveInt
 from ganlab.types import Need, Regularizer, Update
 
 
@@ -19,7 +19,7 @@ class FeatureMatching(Regularizer):
     The means are over the batch, and the square is summed over all features: it grows with D's width.
     """
 
-    weight: Positive = 1.0
+    weight: Moving[Positive] = 1.0
     interval: PositiveInt = 1  # G updates
     features: Literal["last", "all"] = "last"
     generator_needs: ClassVar[frozenset[Need]] = frozenset({"features", "real"})

@@ -9,7 +9,8 @@ from torch import Tensor
 from ganlab.input_gradient import input_gradient, without_float16
 from ganlab.random_numbers import uniform
 from ganlab.ranks import std_of_batch
-from ganlab.table import NonNegative, Positive, PositiveInt
+from ganlab.scalars import at, scale
+from ganlab.table import Moving, NonNegative, Positive, PositiveInt
 from ganlab.types import Batch, Regularizer, Update
 
 KODALI = 0.5
@@ -28,12 +29,12 @@ class GradientPenalty(Regularizer):
     section 4; Petzka et al. 2018).
     """
 
-    weight: Positive = 10.0
+    weight: Moving[Positive] = 10.0
     interval: PositiveInt = 1  # D updates
-    center: NonNegative = 1.0
+    center: Moving[NonNegative] = 1.0
     one_sided: bool = False
     at: Literal["interpolates", "real", "fake", "neighbourhood"] = "interpolates"
-    spread: Positive = KODALI  # of the neighbourhood, in standard deviations of the reals
+    spread: Moving[Positive] = KODALI  # of the neighbourhood, in standard deviations of the reals
     per_sample: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -54,7 +55,7 @@ class GradientPenalty(Regularizer):
         with without_float16(x_hat.device.type):
             (judgement,) = update.discriminator.forward_all(Batch(x_hat, condition))
             norm = input_gradient(judgement.logits, x_hat).norm(2, dim=1)
-        above = norm - self.center
+        above = norm - at(self.center, update.progress)
         penalty: Tensor = ((above.relu() if self.one_sided else above) ** 2).mean()
         return penalty
 
@@ -72,4 +73,4 @@ class GradientPenalty(Regularizer):
         if self.at == "interpolates":
             return torch.lerp(real, fake, position)
         noise = uniform(real.shape, draw, dtype=real.dtype)
-        return real + position * noise * (self.spread * std_of_batch(real))
+        return real + position * noise * scale(std_of_batch(real), at(self.spread, update.progress))

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ganlab.table import Positive, PositiveInt
+from ganlab.table import Moving, Positive, PositiveInt
 from ganlab.types import Regularizer, Update
 
 
@@ -20,7 +20,7 @@ class OrthogonalRegularizer(Regularizer):
     than columns cannot come to 0.
     """
 
-    weight: Positive = 1e-4
+    weight: Moving[Positive] = 1e-4
     interval: PositiveInt = 1  # updates of either network
     form: Literal["off_diagonal", "strict"] = "off_diagonal"
     networks: Literal["generator", "discriminator", "both"] = "generator"

@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from ganlab.input_gradient import input_gradient, without_float16
-from ganlab.table import Positive, PositiveInt
+from ganlab.table import Moving, Positive, PositiveInt
 from ganlab.types import Batch, DiscriminatorOutput, Need, Regularizer, Update
 
 
@@ -23,7 +23,7 @@ def half_squared_slope(judged: DiscriminatorOutput, seen: Batch) -> Tensor:
 class R1(Regularizer):
     """½ E‖∇D(x)‖² at the reals that D saw; ``weight`` is the paper's γ. Mescheder et al. 2018, Eq. 9: 10."""
 
-    weight: Positive = 10.0
+    weight: Moving[Positive] = 10.0
     interval: PositiveInt = 1  # D updates; Karras et al. 2020 (StyleGAN2): 16
     per_sample: ClassVar[bool] = True
     discriminator_needs: ClassVar[frozenset[Need]] = frozenset({"real_gradient"})
@@ -37,7 +37,7 @@ class R1(Regularizer):
 class R2(Regularizer):
     """½ E‖∇D(G(z))‖² at the fakes that D saw; ``weight`` is the paper's γ. Mescheder et al. 2018, Eq. 10: 10."""
 
-    weight: Positive = 10.0
+    weight: Moving[Positive] = 10.0
     interval: PositiveInt = 1  # D updates
     per_sample: ClassVar[bool] = True
     discriminator_needs: ClassVar[frozenset[Need]] = frozenset({"fake_gradient"})

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ganlab.table import Positive, PositiveInt
+from ganlab.table import Moving, Positive, PositiveInt
 from ganlab.types import Regularizer, Update
 
 
@@ -18,7 +18,7 @@ class WeightPenalty(Regularizer):
     normalized weight that is penalized."""
 
     penalizes_weights: ClassVar[bool] = True
-    weight: Positive = 1e-4
+    weight: Moving[Positive] = 1e-4
     interval: PositiveInt = 1  # D updates
 
     def discriminator(self, update: Update) -> Tensor:

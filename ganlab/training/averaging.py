@@ -9,14 +9,17 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from ganlab.table import NonNegativeInt, Positive, Range, Table
+from ganlab.scalars import Scheduled, resolved
+from ganlab.table import Moving, NonNegative, NonNegativeInt, Positive, Range, Table
 
 
 class Averaging:
-    """Subclasses are dataclasses: their fields are settings."""
+    """An average of G's weights. Subclasses are dataclasses whose fields are settings; ``share`` finds the current
+    number in a field that is a schedule."""
 
     def share(self, update: int) -> float | None:
-        """The newest weights' share in the average after ``update`` (1, 2, …), in [0, 1]; None keeps no average."""
+        """Returns the newest weights' share in the average after ``update`` (1, 2, …), in [0, 1], or None if there is
+        no average."""
         return None
 
 
@@ -29,21 +32,30 @@ class NoAveraging(Averaging):
 class EMA(Averaging):
     """Exponential moving average, w̄ ← decay · w̄ + (1 - decay) · w. Yazici et al. 2019, section 2.2.
 
-    Until ``start`` G updates are done the average is a copy of G, so that it does not carry early noise along. ``ramp``
-    keeps its half-life below that share of the updates since, as Karras et al. 2020 (StyleGAN2-ADA) do with 0.05 in
-    their published code: at 0.999 a short run would still show its first weights. null is the plain average.
+    Until ``start`` G updates are done the average is a copy of G, so that early noise does not stay in it.
+    ``half_life`` bounds the half-life, in G updates; with ``decay`` near 1 it alone decides, and a schedule from 0 lets
+    the average become slower as training becomes steadier (Huang et al. 2024, published code). ``ramp`` bounds the
+    half-life by that share of the updates since ``start``, as Karras et al. 2020 (StyleGAN2-ADA) do with 0.05 in their
+    published code: at 0.999 a short run would still show its first weights. The shortest of the three half-lives is
+    used; null sets no bound.
     """
 
-    decay: Annotated[float, Range(least=0, below=1)] = 0.999  # per G update
+    decay: Moving[Annotated[float, Range(least=0, below=1)]] = 0.999  # per G update
     start: NonNegativeInt = 0  # G updates
-    ramp: Positive | None = 0.05  # half-life per update done
+    ramp: Moving[Positive] | None = 0.05  # half-life per update done
+    half_life: Moving[NonNegative] | None = None  # G updates
 
     def share(self, update: int) -> float:
         if update <= self.start:
             return 1.0
-        decay = self.decay
-        if self.ramp is not None:
-            decay = min(decay, 0.5 ** (1 / (self.ramp * (update - self.start))))
+        decay, ramp, half_life = self.decay, self.ramp, self.half_life
+        assert not isinstance(decay, Scheduled), "resolved by the average"
+        assert not isinstance(ramp, Scheduled), "resolved by the average"
+        assert not isinstance(half_life, Scheduled), "resolved by the average"
+        if ramp is not None:
+            decay = min(decay, 0.5 ** (1 / (ramp * (update - self.start))))
+        if half_life is not None:
+            decay = min(decay, 0.5 ** (1 / half_life) if half_life else 0.0)
         return 1.0 - decay
 
 
@@ -82,9 +94,9 @@ class Average:
         if not isinstance(self._share, Tensor):
             self._share = torch.full((), self._share, device=device)
 
-    def prepare(self, update: int) -> None:
-        """The share with which the weights after the ``update``-th update will be taken in."""
-        share = self.averaging.share(update)
+    def prepare(self, update: int, progress: float = 0.0) -> None:
+        """Sets the share of the weights after the ``update``-th update, which is made at ``progress`` of training."""
+        share = resolved(self.averaging, progress).share(update)
         assert share is not None
         if isinstance(self._share, Tensor):
             self._share.fill_(share)

@@ -8,11 +8,13 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from ganlab.table import Positive, Table
+from ganlab.scalars import Scheduled
+from ganlab.table import Moving, Positive, Table
 
 
 class Constraint:
-    """A constraint on D's weights. Subclasses are dataclasses whose fields are settings."""
+    """A constraint on D's weights. Subclasses are dataclasses whose fields are settings; ``apply`` finds the current
+    number in a field that is a schedule, or a scalar tensor in a CUDA graph."""
 
     bounds_weights: ClassVar[bool] = True
     """Whether it bounds the stored weights, which bounds D's slope only if D applies the weights as they are stored."""
@@ -32,12 +34,14 @@ class Unconstrained(Constraint):
 class WeightClipping(Constraint):
     """Every parameter is clipped to [-bound, bound]. Arjovsky et al. 2017, Algorithm 1: 0.01."""
 
-    bound: Positive = 0.01
+    bound: Moving[Positive] = 0.01
 
     @torch.no_grad()
     def apply(self, network: nn.Module) -> None:
+        bound = self.bound
+        assert not isinstance(bound, Scheduled), "resolved by the learner"
         for parameter in network.parameters():
-            parameter.clamp_(-self.bound, self.bound)
+            parameter.clamp_(-bound, bound)
 
 
 CONSTRAINTS = Table[Constraint]("constraint", {"none": Unconstrained, "weight_clipping": WeightClipping})

@@ -85,6 +85,11 @@ def graphs(discriminator: Learner, generator: Learner, machine: Machine) -> tupl
             obstacle = (
                 f"optimizer.{learner.name} reads a number back in every update; type optimizer.{learner.name}=adam"
             )
+        if moving := learner.setting.moving_options:
+            obstacle = (
+                f"optimizer.{learner.name}.{moving[0]} is a schedule, and PyTorch's optimizers take its value as a "
+                "number that a graph would repeat; type a number"
+            )
     if obstacle is None:
         return Graphs(discriminator, generator, CudaRecorder(machine.device), machine.device), []
     if machine.cuda_graph == "on":

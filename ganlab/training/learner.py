@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ganlab.errors import TrainingFailed
 from ganlab.ranks import ALONE, Ranks
+from ganlab.scalars import Scheduled, at, resolved
 from ganlab.training.averaging import Average
 from ganlab.training.constraints import Constraint
 from ganlab.training.optimizers import OptimizerSetting
@@ -37,8 +38,9 @@ class Learner:
         self.parameters = list(network.parameters())
         self.names = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
         self.setting = optimizer
-        self.optimizer = optimizer.build(self.parameters)
-        self._rates, self._factor = [group["lr"] for group in self.optimizer.param_groups], 1.0
+        self.optimizer = resolved(optimizer, 0.0).build(self.parameters)
+        self._rates = [group["lr"] for group in self.optimizer.param_groups]
+        self._applied, self._moving = list(self._rates), optimizer.moving_options
         self.rate_factor = 1.0  # factor of the rates after going back from a divergence
         self.constraint, self.average = constraint, average
         self.updates = 0
@@ -92,18 +94,25 @@ class Learner:
         self._loss = None
 
     def prepare(self, progress: float, updates: int = 1) -> None:
-        """What the host decides of the next ``updates``: their rate, that of ``progress``, the share of the training
-        that is done before them, and the newest weights' share in the average after the last of them."""
-        factor = self.setting.decay.factor(progress) * self.rate_factor
-        for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+        """Sets the numbers that the host decides for the next ``updates``: the learning rate and the optimizer's other
+        options at ``progress``, the share of the training that is done before them, and the newest weights' share in
+        the average after the last of them."""
+        setting = self.setting
+        if isinstance(setting.lr, Scheduled):
+            self._rates = [setting.lr.at(progress)] * len(self._rates)
+        factor = setting.decay.factor(progress) * self.rate_factor
+        options = {name: getattr(resolved(setting, progress), name) for name in self._moving}
+        applied = [rate * factor for rate in self._rates]
+        for group, rate, before in zip(self.optimizer.param_groups, applied, self._applied, strict=True):
+            group.update(options)
             if not isinstance(group["lr"], Tensor):
-                group["lr"] = rate * factor
-            elif factor != self._factor:
-                group["lr"].fill_(rate * factor)
-        self._factor = factor
+                group["lr"] = rate
+            elif rate != before:
+                group["lr"].fill_(rate)
+        self._applied = applied
         self.updates += updates
         if self.average:
-            self.average.prepare(self.updates)
+            self.average.prepare(self.updates, progress)
 
     def apply(self, progress: float | Tensor = 0.0) -> Values:
         """Rate → mean over ranks → unscale → finite gate → clip → step → constraint → average; then the gradients are
@@ -137,10 +146,7 @@ class Learner:
         blocked = (~torch.isfinite(norm)).float()
         self._left_out_in_a_row.add_(1).mul_(blocked)
         # After the gate's verdict: clipping makes finite numbers of infinite ones.
-        if self.setting.clip_norm is not None:
-            torch.nn.utils.clip_grads_with_norm_(self.parameters, self.setting.clip_norm, norm)
-        if self.setting.clip_value is not None:
-            torch.nn.utils.clip_grad_value_(self.parameters, self.setting.clip_value)
+        self._clip(gradients, norm, progress)
         if self.scaler:
             self.scaler.step(self.optimizer)
             self.scaler.update()
@@ -149,10 +155,27 @@ class Learner:
         self.drop_gradients()
         self._restore_buffers_where(blocked)
         if self.constraint:
-            self.constraint.apply(self.network)
+            resolved(self.constraint, progress).apply(self.network)
         if self.average:
             self.average.follow()
         return {f"{self.name}/gradient_norm": norm, f"{self.name}/blocked": blocked}
+
+    @torch.no_grad()
+    def _clip(self, gradients: list[Tensor], norm: Tensor, progress: float | Tensor) -> None:
+        """Clips the gradients by their norm, then by value, with the limits at ``progress``."""
+        if self.setting.clip_norm is not None:
+            longest = at(self.setting.clip_norm, progress)
+            if isinstance(longest, Tensor):  # PyTorch's function would read it back
+                torch._foreach_mul_(gradients, (longest.to(norm.dtype) / (norm + 1e-6)).clamp(max=1.0))
+            else:
+                torch.nn.utils.clip_grads_with_norm_(self.parameters, longest, norm)
+        if self.setting.clip_value is not None:
+            largest = at(self.setting.clip_value, progress)
+            if isinstance(largest, Tensor):
+                for gradient in gradients:
+                    gradient.clamp_(-largest, largest)
+            else:
+                torch.nn.utils.clip_grad_value_(self.parameters, largest)
 
     @torch.no_grad()
     def _restore_buffers_where(self, blocked: Tensor) -> None:
@@ -194,7 +217,7 @@ class Learner:
     @property
     def learning_rate(self) -> float:
         """The rate of the last update."""
-        return float(self._rates[0] * self._factor)
+        return float(self._applied[0])
 
     def fingerprint(self) -> str:
         """A hash of the network's parameters, bit for bit."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from ganlab.table import NonNegative, Positive, Range, Table
+from ganlab.scalars import Scheduled, moving_fields
+from ganlab.table import Moving, NonNegative, Positive, Range, Table
 from ganlab.training.decays import DECAYS, Decay, NoDecay
 
 Beta = Annotated[float, Range(least=0, below=1)]
@@ -17,21 +18,39 @@ Beta = Annotated[float, Range(least=0, below=1)]
 
 @dataclass(frozen=True)
 class OptimizerSetting:
-    """What all optimizers share. Subclasses are dataclasses that add their own settings.
+    """The settings that all optimizers share. Subclasses are dataclasses that add their own.
 
     ``clip_norm`` scales the gradient of all parameters together down to that norm where it is longer (Pascanu et al.
     2013, Algorithm 1); ``clip_value`` then limits each of its numbers to ± that. Both come before weight decay.
+
+    Raises ValueError if both ``lr`` is a schedule and ``decay`` changes it.
     """
 
     moments: ClassVar[frozenset[str]] = frozenset()
-    """What it keeps of each parameter from update to update, without which a saved one is not whole."""
+    """The names of its state of each parameter, all of which a checkpoint must have."""
 
-    lr: Literal["auto"] | Positive = "auto"
+    lr: Literal["auto"] | Moving[Positive] = "auto"
     decay: Annotated[Decay, DECAYS] = field(default_factory=NoDecay, kw_only=True)
-    clip_norm: Positive | None = field(default=None, kw_only=True)
-    clip_value: Positive | None = field(default=None, kw_only=True)
+    clip_norm: Moving[Positive] | None = field(default=None, kw_only=True)
+    clip_value: Moving[Positive] | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.lr, Scheduled) and not isinstance(self.decay, NoDecay):
+            raise ValueError(
+                f"found lr={self.lr} with decay={DECAYS.name_of(self.decay)}, and both change the rate; type "
+                "decay=none, or a number for lr"
+            )
+
+    @property
+    def moving_options(self) -> list[str]:
+        """The names of the settings that are schedules of an option of PyTorch's optimizer besides ``lr``. Its kernels
+        take these as numbers on the host in each update, so that a CUDA graph would repeat the recorded ones."""
+        shared = {one.name for one in fields(OptimizerSetting)}
+        return [name for name in moving_fields(self) if name not in shared]
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Builds the optimizer of ``parameters``. No field is a schedule here: the learner has put in its first
+        value."""
         raise TypeError(f"{type(self).__name__} builds no optimizer")
 
 
@@ -41,9 +60,9 @@ class Adam(OptimizerSetting):
 
     moments: ClassVar[frozenset[str]] = frozenset({"step", "exp_avg", "exp_avg_sq"})
     algorithm: ClassVar[type[torch.optim.Optimizer]] = torch.optim.Adam
-    betas: Literal["auto"] | tuple[Beta, Beta] = "auto"
+    betas: Literal["auto"] | tuple[Moving[Beta], Moving[Beta]] = "auto"
     epsilon: Positive = 1e-8
-    weight_decay: NonNegative = 0.0  # L2, added to the gradient
+    weight_decay: Moving[NonNegative] = 0.0  # L2, added to the gradient
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         assert self.lr != "auto", "resolved by the configuration"
@@ -65,7 +84,7 @@ class AdamW(Adam):
     2019, Algorithm 2."""
 
     algorithm: ClassVar[type[torch.optim.Optimizer]] = torch.optim.AdamW
-    weight_decay: NonNegative = 0.01  # share of each weight, times the rate
+    weight_decay: Moving[NonNegative] = 0.01  # share of each weight, times the rate
 
 
 @dataclass(frozen=True)
@@ -75,9 +94,9 @@ class RMSprop(OptimizerSetting):
 
     moments: ClassVar[frozenset[str]] = frozenset({"square_average"})
 
-    alpha: Beta = 0.99  # the mean square's decay per update
+    alpha: Moving[Beta] = 0.99  # the mean square's decay per update
     epsilon: Positive = 1e-8
-    weight_decay: NonNegative = 0.0  # L2, added to the gradient
+    weight_decay: Moving[NonNegative] = 0.0  # L2, added to the gradient
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         assert self.lr != "auto", "resolved by the configuration"
@@ -89,16 +108,30 @@ class RMSprop(OptimizerSetting):
 
 @dataclass(frozen=True)
 class SGD(OptimizerSetting):
-    """Gradient descent with momentum: b ← momentum · b + g, w ← w - lr · b. Polyak 1964, in PyTorch's form."""
+    """Gradient descent with momentum: b ← momentum · b + g, w ← w - lr · b. Polyak 1964, in PyTorch's form.
 
-    momentum: Beta = 0.9
-    weight_decay: NonNegative = 0.0  # L2, added to the gradient
+    Raises ValueError for a schedule of ``momentum`` with an end at 0.
+    """
+
+    momentum: Moving[Beta] = 0.9
+    weight_decay: Moving[NonNegative] = 0.0  # L2, added to the gradient
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.momentum, Scheduled) and not (self.momentum.start and self.momentum.end):
+            raise ValueError(
+                f"found momentum={self.momentum}, but at 0 PyTorch's SGD does not update b; type 0.001 instead of 0"
+            )
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        assert self.lr != "auto", "resolved by the configuration"
+        lr, momentum, weight_decay = self.lr, self.momentum, self.weight_decay
+        assert lr != "auto", "resolved by the configuration"
+        assert not isinstance(lr, Scheduled), "resolved by the learner"
+        assert not isinstance(momentum, Scheduled), "resolved by the learner"
+        assert not isinstance(weight_decay, Scheduled), "resolved by the learner"
         every = list(parameters)
-        optimizer = torch.optim.SGD(every, self.lr, self.momentum, weight_decay=self.weight_decay, fused=True)
-        if self.momentum:
+        optimizer = torch.optim.SGD(every, lr, momentum, weight_decay=weight_decay, fused=True)
+        if momentum:
             # PyTorch allocates these in the first update, and leaves them unwritten where that one is skipped.
             for parameter in every:
                 optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter, requires_grad=False)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from ganlab.table import Fraction, NonNegativeInt, PositiveInt, Range, Table
+from ganlab.scalars import Scheduled
+from ganlab.table import Fraction, Moving, NonNegativeInt, PositiveInt, Range, Table
 from ganlab.types import Regularizer
 
 
@@ -47,15 +48,23 @@ class Alternating(Schedule):
     parts, one after the other, and sums their gradients (what compares images, such as batch norm, sees a part alone).
     ``generator_batch_factor`` times ``batch_size`` is the number of images in G's update (Miyato et al. 2018: twice
     D's). ``top_k`` is the least share of them that G learns from: it falls from 1 to ``top_k`` over the share
-    ``top_k_until`` of training (Sinha et al. 2020, section 3; they lower it by 1 % an epoch).
+    ``top_k_until`` of training (Sinha et al. 2020, section 3; they lower it by 1 % an epoch). A schedule of ``top_k``
+    is used as it is, and ``top_k_until`` must be left alone then (ValueError).
     """
 
     n_critic: Literal["auto"] | PositiveInt = "auto"
     pretrain_discriminator: NonNegativeInt = 0  # D updates
     accumulation: PositiveInt = 1  # parts of a batch
     generator_batch_factor: PositiveInt = 1  # times batch_size
-    top_k: Annotated[float, Range(above=0, most=1)] = 1.0
+    top_k: Moving[Annotated[float, Range(above=0, most=1)]] = 1.0
     top_k_until: Fraction = 0.5
+
+    def __post_init__(self) -> None:
+        if isinstance(self.top_k, Scheduled) and self.top_k_until != 0.5:
+            raise ValueError(
+                f"found top_k_until={self.top_k_until:g} with top_k={self.top_k}, which has an end of its own; leave "
+                "top_k_until out"
+            )
 
     @property
     def microbatches(self) -> int:
@@ -74,8 +83,9 @@ class Alternating(Schedule):
         )
 
     def top_share(self, progress: float) -> float:
-        fallen = min(progress / self.top_k_until, 1.0) if self.top_k_until else 1.0
-        return 1.0 - (1.0 - self.top_k) * fallen
+        if isinstance(self.top_k, Scheduled):
+            return self.top_k.at(progress)
+        return Scheduled(1.0, self.top_k, until=self.top_k_until).at(progress)
 
 
 def _due(update: int, regularizers: Mapping[str, Regularizer]) -> frozenset[str]:

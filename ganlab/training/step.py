@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from ganlab import random_numbers, random_streams
 from ganlab.random_numbers import Shard
 from ganlab.ranks import ALONE, Ranks
+from ganlab.scalars import Scheduled
 from ganlab.training.cuda_graph import StepInputs, graphs
 from ganlab.training.device import Machine
 from ganlab.training.feed import Feed
@@ -20,7 +22,8 @@ from ganlab.types import Batch, Values
 
 class Stepper:
     """Runs single steps of a training of ``steps`` steps. A step depends on (seed, step) and the weights alone.
-    ``obstacles`` holds notes that explain why CUDA graphs are not used."""
+    ``moving`` holds the settings that are schedules, by key. ``obstacles`` holds notes that explain why CUDA graphs are
+    not used."""
 
     def __init__(
         self,
@@ -34,16 +37,21 @@ class Stepper:
         steps: int,
         seed: int,
         ranks: Ranks = ALONE,
+        moving: Mapping[str, Scheduled] | None = None,
     ) -> None:
         self.gan, self.generator, self.discriminator = gan, generator, discriminator
         self.schedule, self.feed, self.machine = schedule, feed, machine
-        self.steps, self.seed = steps, seed
+        self.steps, self.seed, self.moving = steps, seed, dict(moving or {})
         self.ranks, self.shard = ranks, Shard(ranks.rank, ranks.count, gan.pack)
         self.graphs, self.obstacles = graphs(discriminator, generator, machine)
 
     def plan(self, step: int) -> Plan:
         """Returns the plan of a step."""
         return self.schedule.plan(step, self.gan.regularizers)
+
+    def scheduled_values(self, step: int) -> dict[str, float]:
+        """Returns the value in a step of each setting that is a schedule, by tag."""
+        return {f"schedule/{key}": value.at(step / self.steps) for key, value in self.moving.items()}
 
     def run(self, step: int) -> list[Values]:
         """Runs one step, and returns what each of its updates reports. On a GPU the step is recorded once for each

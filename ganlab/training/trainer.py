@@ -161,6 +161,7 @@ class Trainer:
             self.gan, self.feed, self.step, self.feed.batch_size // microbatches, apart, self.ranks
         )
         values |= {f"{learner.name}/learning_rate": learner.learning_rate for learner in learners}
+        values |= self.stepper.scheduled_values(self.step - 1)
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
         self.observers.notify(lambda observer: observer.logged(self.step, values))
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganlab.input_gradient import without_float16
 from ganlab.ranks import global_batch
+from ganlab.scalars import at, scale
 from ganlab.training.learner import Learner
 from ganlab.types import (
     Augmentation,
@@ -34,7 +35,7 @@ from ganlab.types import (
 
 
 class TargetSetting(Protocol):
-    def draw(self, judged: int, rngs: RandomStreams) -> TargetPair: ...
+    def draw(self, judged: int, rngs: RandomStreams, progress: float | Tensor = 0.0) -> TargetPair: ...
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: Updat
                 adversarial,
                 regularizers,
                 {name: regularizer.discriminator(update) for name, regularizer in regularizers.items()},
+                context.progress,
             )
         learner.backward(total / context.microbatches)
         reports.append(
@@ -137,6 +139,7 @@ def update_generator(
                     adversarial,
                     regularizers,
                     {name: regularizer.generator(update) for name, regularizer in regularizers.items()},
+                    context.progress,
                 )
             learner.backward(total / context.microbatches)
             reports.append({"adversarial": adversarial, "loss": total, **extra})
@@ -242,7 +245,9 @@ def _forward(
         real_output=outputs[0] if use_real else None,
         fake_output=fake_output,
         augment=augment,
-        targets=gan.targets.draw(len(fake_output.logits), microbatch.rngs) if smoothed else TargetPair(),
+        targets=gan.targets.draw(len(fake_output.logits), microbatch.rngs, context.progress)
+        if smoothed
+        else TargetPair(),
         rngs=lambda stream: microbatch.rngs(f"term/{stream}"),  # never a stream of the fakes themselves
         progress=context.progress,
     )
@@ -273,14 +278,17 @@ def per_sample(values: Tensor) -> Tensor:
 
 
 def _add(
-    adversarial: Tensor, regularizers: Mapping[str, Regularizer], values: Mapping[str, Tensor | None]
+    adversarial: Tensor,
+    regularizers: Mapping[str, Regularizer],
+    values: Mapping[str, Tensor | None],
+    progress: float | Tensor,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Returns the total loss, with each regularizer times weight × interval (lazy regularization), and the
-    regularizers' unweighted values."""
+    """Returns the total loss, with each regularizer times weight × interval (lazy regularization), the weight being
+    that at ``progress``, and the regularizers' unweighted values."""
     counted = {name: value for name, value in values.items() if value is not None}
     total = adversarial
     for name, value in counted.items():
-        total = total + regularizers[name].weight * regularizers[name].interval * value
+        total = total + scale(value, at(regularizers[name].weight, progress) * regularizers[name].interval)
     return total, counted
 
 

@@ -66,6 +66,24 @@ def test_what_changes_is_a_table(run: Path, capsys: pytest.CaptureFixture[str]) 
     assert config(run)["optimizer"]["generator"]["lr"] == 1e-5
 
 
+def test_a_schedule_is_one_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    """Typed again it changes nothing; another one, or a number, is one line of the table."""
+    typed = "targets.real={start: 1, end: 0.8, shape: cosine}"
+    assert main([*TINY_OVERRIDES, typed, "hydra.run.dir=run"]) == 0
+    assert main(["resume=run", "steps=3", typed]) == 0
+    assert main(["resume=run", "steps=4", "targets.real=0.9"]) == 2
+    was = "{start: 1.0, end: 0.8, shape: cosine, from: 0.0, until: 1.0}"
+    assert f"targets.real=0.9: the run has targets.real={was}; type resume_override=true" in capsys.readouterr().err
+    assert main(["resume=run", "steps=4", "targets.real=0.9", "resume_override=true"]) == 0
+    said = capsys.readouterr().out
+    rows = [line.split(maxsplit=1) for line in said[said.index("Changed on resume:") :].splitlines()[2:4]]
+    assert [(row[0], row[1].startswith(was) or row[1].split() == ["3", "4"]) for row in rows] == [
+        ("steps", True),
+        ("targets.real", True),
+    ]
+    assert config(Path("run"))["targets"]["real"] == 0.9
+
+
 def test_learning_rates_go_on_with_the_override(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for typed in ("optimizer.generator.lr=1e-5", "targets.real=0.9", "schedule.n_critic=2", "+tricks=[]"):
         assert main(["resume=run", "steps=3", typed]) == 2

@@ -220,7 +220,7 @@ RECIPE_MISTAKES = {
     ),
     "a value": (
         "optimizer: {generator: {lr: fast}}\n",
-        ["optimizer.generator.lr: found 'fast', need auto or a number above 0"],
+        ["optimizer.generator.lr: found 'fast', need auto or a number above 0, or a schedule {start: …, end: …}"],
     ),
     "a group": (
         "defaults: [override /nrom: batch]\n",
@@ -392,7 +392,7 @@ def test_a_run_that_is_being_trained_is_left_alone(capsys: pytest.CaptureFixture
         (["experiment=ring", "loss=bce"], "regularizer", {}),
         (["experiment=ring", "loss=bce", "regularizer.r1.weight=2"], "regularizer.r1.weight", 2),
         (["experiment=ring"], "regularizer.gradient_penalty.weight", 0.1),
-        (["experiment=rpgan_r1_r2_cifar10", "data=digits", "regularizer=[r2]"], "regularizer.r2.weight", 0.05),
+        (["experiment=rpgan_r1_r2_cifar10", "data=digits", "regularizer=[r2]"], "regularizer.r2.weight.end", 0.005),
         (["experiment=dcgan_digits", "augment=[diff_augment]"], "augment.instance_noise", None),
         (["experiment=wgan64", "data=digits", "loss=hinge"], "constraint", {"name": "none"}),
         (["experiment=rpgan_r1_r2_cifar10", "data=digits", "tricks=[]"], "averaging", {"name": "none"}),

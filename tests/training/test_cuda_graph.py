@@ -18,16 +18,22 @@ from torch.utils._pytree import tree_leaves
 
 from ganlab import tree_file
 from ganlab.errors import UserError
+from ganlab.scalars import Scheduled
 from ganlab.training.cuda_graph import EAGER, Graphs, graphs
 from ganlab.training.device import Machine, Runtime
 from ganlab.training.learner import Learner
-from ganlab.training.optimizers import OptimizerSetting
+from ganlab.training.optimizers import Adam, AdamW, OptimizerSetting
 from ganlab.training.trainer import Trainer
 from ganlab.types import Augmentation, Values
 from tests.training.test_trainer import assert_same_state
 
 Make = Callable[..., Trainer]
 CPU = torch.device("cpu")
+
+
+def moving(start: float, end: float, shape: str = "cosine") -> dict[str, Any]:
+    return {"start": start, "end": end, "shape": shape, "from": 0.0, "until": 0.7}
+
 
 DECAYING = {
     network: {"name": "adam", "decay": decay}
@@ -63,6 +69,20 @@ RUNS: dict[str, dict[str, Any]] = {
     "sgd, packed, minibatch": {
         "optimizer": {"generator": {"name": "sgd", "lr": 0.01, "decay": "linear"}, "discriminator": {"name": "rmsprop", "decay": "cosine"}},
         "discriminator": {"pack": 2, "minibatch": "stddev"}, "norm": {"discriminator": {"layer": "none", "weight": "weight"}},
+    },
+    "scalars that move": {
+        "norm": {"discriminator": {"layer": "layer"}}, "condition": "auxiliary", "constraint": {"name": "weight_clipping", "bound": moving(0.1, 0.02)},
+        "regularizer": {
+            "r1": {"weight": moving(2.0, 0.2)}, "gradient_penalty": {"at": "neighbourhood", "center": moving(1.0, 0.2), "spread": moving(0.1, 1.0)},
+            "auxiliary_classifier": {"weight": moving(1.0, 2.0, "exponential"), "generator_weight": moving(0.0, 1.0, "step")},
+        },
+        "targets": {name: moving(start, 0.2) for name, start in (("real", 1.0), ("fake", 0.0), ("noise", 0.1), ("flip", 0.0))},
+        "augment": {"instance_noise": {"std": moving(0.0, 0.5, "linear")}},
+        "optimizer": {
+            "generator": {"name": "adam", "lr": moving(1e-3, 1e-2), "clip_norm": moving(0.1, 1.0)},
+            "discriminator": {"name": "rmsprop", "lr": moving(1e-3, 1e-4, "exponential"), "clip_value": moving(1e-2, 1e-3)},
+        },
+        "averaging": {"name": "ema", "decay": moving(0.0, 0.99)},
     },
     "terms of g": {
         "norm": {"discriminator": {"layer": "layer"}, "generator": {"weight": "equalized"}},
@@ -399,7 +419,16 @@ class Plain(OptimizerSetting):
 
 @pytest.mark.parametrize(
     ("dtype", "setting", "reason"),
-    [(torch.float16, None, "runtime.precision=bf16"), (torch.float32, Plain(lr=0.1), "optimizer.generator=adam")],
+    [
+        (torch.float16, None, "runtime.precision=bf16"),
+        (torch.float32, Plain(lr=0.1), "optimizer.generator=adam"),
+        (torch.float32, Adam(lr=0.1, betas=(0.0, Scheduled(0.9, 0.99))), "optimizer.generator.betas is a schedule"),
+        (
+            torch.float32,
+            AdamW(lr=0.1, betas=(0.0, 0.9), weight_decay=Scheduled(0.1, 0.2)),
+            "weight_decay is a schedule",
+        ),
+    ],
 )
 def test_what_stays_as_it_is_and_why(
     make_trainer: Make, dtype: torch.dtype, setting: OptimizerSetting | None, reason: str

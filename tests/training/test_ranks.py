@@ -64,6 +64,15 @@ CASES: dict[str, dict[str, Any]] = {
         "regularizer": {"gradient_penalty": {"at": "neighbourhood"}, "feature_matching": {}, "consistency": {}},
         "schedule": {"name": "alternating", "top_k": 0.4, "top_k_until": 0.1},
     },
+    "scalars that move": {
+        "norm": LAYER, "regularizer": {"drift": {"weight": {"start": 0.5, "end": 0.1}}},
+        "optimizer": {
+            **SGD,
+            "generator": {"name": "sgd", "lr": {"start": 0.05, "end": 0.01, "shape": "cosine"}, "momentum": {"start": 0.9, "end": 0.1}},
+        },
+        "targets": {"flip": {"start": 0.5, "end": 0.1}, "real": {"start": 1.0, "end": 0.8}},
+        "averaging": {"name": "ema", "half_life": {"start": 0, "end": 3}},
+    },
     "gradients are clipped": {
         "norm": LAYER,
         "optimizer": {name: {**SGD[name], "clip_norm": 0.05} for name in SGD},
