@@ -86,6 +86,13 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
     ),
     ({"schedule": "alternating"}, "schedule.pretrain_discriminator", 1),
     ({"schedule": "alternating"}, "schedule.accumulation", 2),
+    ({"schedule": "alternating"}, "schedule.generator_updates", 2),
+    ({"schedule": "alternating"}, "schedule.discriminator_every", 2),
+    ({"schedule": "alternating"}, "schedule.burst", {"first": 1, "every": 10, "updates": 2}),
+    *(
+        ({"schedule": {"name": "alternating", "burst": {"first": 1, "every": 10, "updates": 3}}}, f"schedule.burst.{field}", value)
+        for field, value in (("first", 2), ("every", 1), ("updates", 2))
+    ),
     ({"schedule": "alternating"}, "schedule.generator_batch_factor", 2),
     ({"schedule": {"name": "alternating", "top_k_until": 0.0}}, "schedule.top_k", 0.5),
     ({"schedule": {"name": "alternating", "top_k": 0.5}}, "schedule.top_k_until", 0.0),

@@ -131,8 +131,9 @@ class _Parser:
             except _Failed:
                 continue
         # A component that is described but wrong is told as such; so is a word among words.
-        if isinstance(found, Mapping) and table_of(annotation) is not None:
-            return self.value(next(member for member in members if table_of(member)), found, key)
+        described = [member for member in members if table_of(member) is not None or is_dataclass(member)]
+        if isinstance(found, Mapping) and described:
+            return self.value(described[0], found, key)
         words = [word for member in members for word in _words(member)]
         if isinstance(found, str) and len(words) > 1:
             raise self.fail(_no_option(key, found, words))

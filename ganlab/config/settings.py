@@ -77,7 +77,8 @@ class OptimizerSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """One run. ``steps`` counts G updates; ``batch_size`` is the number of reals in every update."""
+    """The settings of one run. A step is the D updates of the schedule's plan, then its G updates (one, with the default
+    schedule); ``steps`` is their number. ``batch_size`` is the number of reals in every update."""
 
     steps: PositiveInt = 2000
     batch_size: PositiveInt = 64

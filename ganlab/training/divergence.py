@@ -100,7 +100,8 @@ class DivergenceMonitor:
         """What must be done after ``step``, whose log point gives ``values`` for the last ``steps``: None where
         training goes on. A note tells of updates that were left out, when that begins."""
         was_finite = self.finite
-        blocked = {learner: values[f"{learner.name}/blocked"] for learner in learners}
+        # A network that had no update in this interval reports nothing, and its count stays.
+        blocked = {one: values[f"{one.name}/blocked"] for one in learners if f"{one.name}/blocked" in values}
         self.finite = not any(blocked.values())
         problems = []
         for learner, share in blocked.items():

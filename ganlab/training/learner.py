@@ -66,7 +66,7 @@ class Learner:
             if "capturable" in group:
                 group["capturable"] = device.type == "cuda"
         if self.average:
-            self.average.hold_share(device)
+            self.average.hold_shares(device)
 
     @contextmanager
     def parameters_frozen(self) -> Iterator[None]:
@@ -90,9 +90,15 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         self._loss = None
 
+    def begin_recording(self, updates: int) -> None:
+        """Makes room for the numbers that the host writes before each replay of a step with ``updates`` updates."""
+        if self.average:
+            self.average.hold_shares(self.parameters[0].device, updates)
+
     def prepare(self, progress: float, updates: int = 1) -> None:
-        """What the host decides of the next ``updates``: their rate, that of ``progress``, the share of the training
-        that is done before them, and the newest weights' share in the average after the last of them."""
+        """Sets the numbers that the host decides for the next ``updates``: their learning rate, which follows from
+        ``progress``, the share of training that is done before them, and the weights' share in the average after each
+        of them."""
         factor = self.setting.decay.factor(progress) * self.rate_factor
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
             if not isinstance(group["lr"], Tensor):
@@ -100,9 +106,9 @@ class Learner:
             elif factor != self._factor:
                 group["lr"].fill_(rate * factor)
         self._factor = factor
-        self.updates += updates
         if self.average:
-            self.average.prepare(self.updates)
+            self.average.prepare(self.updates + 1, updates)
+        self.updates += updates
 
     def apply(self, progress: float | Tensor = 0.0) -> Values:
         """Rate → mean over ranks → unscale → finite gate → clip → step → constraint → average; then the gradients are
