@@ -16,6 +16,7 @@ from ganlab.config.parse import hints, is_mapping, keys, table_of
 from ganlab.config.settings import Settings
 from ganlab.data import SOURCES
 from ganlab.errors import UserError
+from ganlab.monitor.settings import ProgressSetting
 from ganlab.training.observer import Observer, Samples
 from tests.conftest import TINY, merged
 
@@ -400,7 +401,7 @@ def test_threads_and_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     threads, bars = [], []
     monkeypatch.setattr(device.torch, "set_num_threads", threads.append)
-    monkeypatch.setattr(training_run, "Progress", lambda: bars.append(1) or Observer())
+    monkeypatch.setattr(ProgressSetting, "build", lambda self, run: bars.append(1) or Observer())
     for settings in ({"runtime": {"threads": 3}}, {"logging": {"progress": True}}):
         folder = tmp_path / str(len(bars))
         folder.mkdir(exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from typing import Any
@@ -123,7 +124,7 @@ class Overrides:
         component that is replaced by another (``init.generator=he``) loses the old one's settings, then takes those
         that were typed, before it or behind it.
         """
-        slots = dict(slot_tables(Settings))
+        slots, lists = dict(slot_tables(Settings)), set(mapping_slots(Settings))
         choices: list[str] = []
         components: list[tuple[int, list[str]]] = []
         values: list[str] = []
@@ -148,6 +149,10 @@ class Overrides:
                 has_settings = any(other.key_or_group.startswith(f"{key}.") for other in read)
                 named = [f"++{key}=null", f"++{key}.name={value}"] if has_settings else [f"++{key}={value}"]
                 components.append((key.count("."), named))
+            elif key in lists and all(isinstance(one, list) and all(map(_is_word, one)) for one in typed):
+                # Hydra cannot replace a mapping by a list: names become a mapping, and the old one goes first.
+                mappings = ("{" + ",".join(f"{name}:{{}}" for name in one) + "}" for one in typed)
+                components.append((key.count("."), [f"++{key}=null", f"++{key}={','.join(mappings)}"]))
             else:
                 values.append(f"++{key}={value}")
         # A component before the settings in it, an outer one before an inner one.
@@ -233,3 +238,17 @@ def slot_tables(kind: type, prefix: str = "") -> Iterator[tuple[str, Table[Any]]
                 yield from slot_tables(component, f"{full}.")
         elif is_dataclass(annotation):
             yield from slot_tables(annotation, f"{full}.")  # type: ignore[arg-type]
+
+
+def _is_word(name: Any) -> bool:
+    return re.fullmatch(r"\w+", str(name)) is not None
+
+
+def mapping_slots(kind: type, prefix: str = "") -> Iterator[str]:
+    """Yields the full keys that hold several named components."""
+    for name, annotation in hints(kind).items():
+        full = f"{prefix}{name}"
+        if is_mapping(annotation) and table_of(annotation) is not None:
+            yield full
+        elif table_of(annotation) is None and is_dataclass(annotation):
+            yield from mapping_slots(annotation, f"{full}.")  # type: ignore[arg-type]

@@ -184,8 +184,12 @@ class _Parser:
         return self.dataclass(table[name], {k: v for k, v in found.items() if k != "name"}, key, name, table)
 
     def mapping(self, table: Table[Any], found: Any, key: str) -> dict[str, Any]:
+        names = [found] if isinstance(found, str) else found
+        if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
+            found = {name: {} for name in names}  # names alone, with the default settings of each
         if not isinstance(found, Mapping):
-            raise self.fail(f"{key}: found {_show(found)}, need names of {table.kind}s with their settings")
+            example = f"a list of {table.kind}s such as [{', '.join(list(table)[:2])}]"
+            raise self.fail(f"{key}: found {_show(found)}, need {example}, or their names with settings")
         named, failed = {}, False
         for name, settings in found.items():
             try:
@@ -310,6 +314,8 @@ def describe(annotation: Any) -> str:
         return f"a list of {len(kinds)}, each {describe(kinds[0])}"
     if origin is Mapping:
         return f"names with values such as {{a: b}}, each {describe(get_args(annotation)[1])}"
+    if is_dataclass(annotation):
+        return f"settings such as {{{_names(annotation)[0]}: …}}" if _names(annotation) else "settings"  # type: ignore[arg-type]
     return words.get(annotation, "settings")
 
 

@@ -94,8 +94,7 @@ class Trainer:
         try:
             if self.ranks.first:
                 self.checkpoints.begin()
-            for observer in self.observers:
-                observer.started(self.step, self.steps)
+            self.observers.start(self.step, self.steps)
             self._loop()
         except RuntimeError as error:
             if name := without_deterministic_kernel(error):
