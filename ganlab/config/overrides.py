@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from typing import Any
@@ -149,10 +148,12 @@ class Overrides:
                 has_settings = any(other.key_or_group.startswith(f"{key}.") for other in read)
                 named = [f"++{key}=null", f"++{key}.name={value}"] if has_settings else [f"++{key}={value}"]
                 components.append((key.count("."), named))
-            elif key in lists and all(isinstance(one, list) and all(map(_is_word, one)) for one in typed):
-                # Hydra cannot replace a mapping by a list: names become a mapping, and the old one goes first.
-                mappings = ("{" + ",".join(f"{name}:{{}}" for name in one) + "}" for one in typed)
-                components.append((key.count("."), [f"++{key}=null", f"++{key}={','.join(mappings)}"]))
+            elif key in lists and all(isinstance(one, list) for one in typed):
+                # Hydra does not replace a mapping by a list. It does by text, which the parse reads as names.
+                has_settings = any(other.key_or_group.startswith(f"{key}.") for other in read)
+                names = ",".join(_encoded(",".join(map(str, one))) for one in typed)
+                mapping = [f"++{key}=null", *(f"++{key}.{name}={{}}" for name in typed[0])]
+                components.append((key.count("."), mapping if has_settings else [f"++{key}={names}"]))
             else:
                 values.append(f"++{key}={value}")
         # A component before the settings in it, an outer one before an inner one.
@@ -238,10 +239,6 @@ def slot_tables(kind: type, prefix: str = "") -> Iterator[tuple[str, Table[Any]]
                 yield from slot_tables(component, f"{full}.")
         elif is_dataclass(annotation):
             yield from slot_tables(annotation, f"{full}.")  # type: ignore[arg-type]
-
-
-def _is_word(name: Any) -> bool:
-    return re.fullmatch(r"\w+", str(name)) is not None
 
 
 def mapping_slots(kind: type, prefix: str = "") -> Iterator[str]:

@@ -184,7 +184,7 @@ class _Parser:
         return self.dataclass(table[name], {k: v for k, v in found.items() if k != "name"}, key, name, table)
 
     def mapping(self, table: Table[Any], found: Any, key: str) -> dict[str, Any]:
-        names = [found] if isinstance(found, str) else found
+        names = [name.strip() for name in found.split(",") if name.strip()] if isinstance(found, str) else found
         if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
             found = {name: {} for name in names}  # names alone, with the default settings of each
         if not isinstance(found, Mapping):

@@ -55,9 +55,9 @@ class Observer:
     steps, on rank 0 alone. An observer reads; it changes nothing of the training.
 
     ``started`` comes first and ``closed`` last. All other methods come in any order, each as often as training needs.
-    Steps only grow, except after ``rolled_back``. If a method raises OSError, for example on a full disk, a note reports
-    it once and the observer is called again at the next event. If it raises another error, a note reports it, and the
-    observer is left out from then on. Training goes on in both cases.
+    Steps only grow, except after ``rolled_back``. If a method raises OSError, for example on a full disk, a note
+    reports it once, and the observer is called again at the next event. If it raises another error, a note reports it,
+    and the observer is left out from then on. Training goes on in both cases.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -102,8 +102,8 @@ class Observer:
 
 @dataclass(frozen=True)
 class ObservedRun:
-    """The facts of a run from which observers are built: its ``folder``, all ``settings`` as plain values (dicts, lists,
-    numbers, strings) and as YAML ``text``, and the ``class_names`` of the data, in the order of the labels."""
+    """The facts of a run from which observers are built: its ``folder``, all ``settings`` as plain values (dicts,
+    lists, numbers, strings) and as YAML ``text``, and the ``class_names`` of the data, in the order of the labels."""
 
     folder: Path
     settings: Mapping[str, Any] = field(default_factory=dict)

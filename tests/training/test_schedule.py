@@ -62,10 +62,7 @@ def test_the_burst_is_that_of_wgans_published_code() -> None:
     """The loop of the authors' main.py, with the number of critic updates before each of G's."""
     schedule = Alternating(n_critic=5, burst=Burst(first=25, every=500, updates=100))
     for gen_iterations in range(1203):
-        if gen_iterations < 25 or gen_iterations % 500 == 0:
-            d_iters = 100
-        else:
-            d_iters = 5
+        d_iters = 100 if gen_iterations < 25 or gen_iterations % 500 == 0 else 5
         assert len(schedule.plan(gen_iterations, {}).discriminator) == d_iters
 
 
