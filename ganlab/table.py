@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
+from ganlab import deprecated
+
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
 
@@ -89,3 +91,5 @@ NonNegativeInt = Annotated[int, Range(least=0)]
 Positive = Annotated[float, Range(above=0)]
 NonNegative = Annotated[float, Range(least=0)]
 Fraction = Annotated[float, Range(least=0, most=1)]
+
+__getattr__ = deprecated.names(__name__)

@@ -12,9 +12,11 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Who may know whom. A room knows the floors below it and itself; rooms of one floor do not know each other.
 FLOORS = [
-    {"errors", "table", "deprecated", "random_streams", "input_gradient", "points", "atomic_write"},
+    {"deprecated"},
+    {"errors", "table", "random_streams", "input_gradient", "points", "atomic_write"},
     {"types", "layer", "random_numbers", "ranks", "tree_file"},
     {"networks", "initializers", "losses", "regularizers", "augment", "latents", "conditions", "data", "evaluation"},
+    {"draws", "streams", "derivatives"},  # the previous version's names of modules
     {"training"},
     {"monitor"},
     {"config", "run_folder"},

@@ -62,7 +62,7 @@ class Observer:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        deprecated.methods(cls, {"returned": "rolled_back"})
+        deprecated.methods(cls, "Observer")
 
     def started(self, step: int, steps: int) -> None:
         """Called once before the first step of this process, with ``step`` of ``steps`` steps done already. After a
@@ -98,6 +98,9 @@ class Observer:
 
     def closed(self) -> None:
         """Called once when training ends, also after an error."""
+
+
+deprecated.methods(Observer, "Observer")
 
 
 @dataclass(frozen=True)
