@@ -9,6 +9,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from ganlab import deprecated
+
 Kind = Literal["dense", "convolution", "transposed_convolution", "embedding", "norm"]
 Role = Literal["hidden", "output", "residual"]
 """The place of a layer in its network. ``residual`` is the last layer of a branch that is added to a shortcut."""
@@ -128,3 +130,7 @@ class Initializer:
         """Fills the weights, and returns notes for the user, such as layers that needed another initialization. Raises
         UserError if a file does not fit."""
         raise TypeError(f"{type(self).__name__} defines no initialization")
+
+
+deprecated.attributes(UninitializedNetwork)
+__getattr__ = deprecated.names(__name__)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
+from ganlab import deprecated
 from ganlab.scalars import Scheduled
 
 T = TypeVar("T")
@@ -96,3 +97,4 @@ Fraction = Annotated[float, Range(least=0, most=1)]
 Moving: TypeAlias = N | Scheduled
 """A number, or a schedule of it over the training whose ends both lie in the number's range: ``Moving[Positive]``. A
 component reads it with ``ganlab.scalars.at(value, progress)``."""
+__getattr__ = deprecated.names(__name__)

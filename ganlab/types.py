@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
 
+from ganlab import deprecated
 from ganlab.table import Moving
 
 Condition = Mapping[str, Tensor]
@@ -185,6 +186,10 @@ class Latent:
 
     dim: int
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        deprecated.methods(cls, "Latent")
+
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
         """Draws latents (count, dim) on the device of ``rng``."""
         raise TypeError(f"{type(self).__name__} defines no draw")
@@ -204,6 +209,10 @@ class Conditioning:
 
     needs_labels: ClassVar[bool] = False
     """Whether the data must have classes."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        deprecated.methods(cls, "Conditioning")
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -309,3 +318,11 @@ class Regularizer:
     def generator(self, update: Update) -> Tensor | None:
         """Returns the term of G's loss, an unweighted scalar, or None if there is none."""
         return None
+
+
+# ----------------------------------------------------------------------------------- the names of the previous version
+
+deprecated.methods(Latent, "Latent")
+deprecated.methods(Conditioning, "Conditioning")
+deprecated.attributes(Update)
+__getattr__ = deprecated.names(__name__)

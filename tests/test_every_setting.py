@@ -14,6 +14,7 @@ from ganlab.config.build import build_discriminator, build_generator, build_trai
 from ganlab.config.parse import hints, is_mapping, table_of
 from ganlab.config.settings import Settings
 from ganlab.errors import UserError
+from ganlab.monitor.settings import ProgressSetting
 from ganlab.training.observer import Observer, Samples
 from tests.conftest import TINY, merged
 
@@ -88,6 +89,13 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
     ),
     ({"schedule": "alternating"}, "schedule.pretrain_discriminator", 1),
     ({"schedule": "alternating"}, "schedule.accumulation", 2),
+    ({"schedule": "alternating"}, "schedule.generator_updates", 2),
+    ({"schedule": "alternating"}, "schedule.discriminator_every", 2),
+    ({"schedule": "alternating"}, "schedule.burst", {"first": 1, "every": 10, "updates": 2}),
+    *(
+        ({"schedule": {"name": "alternating", "burst": {"first": 1, "every": 10, "updates": 3}}}, f"schedule.burst.{field}", value)
+        for field, value in (("first", 2), ("every", 1), ("updates", 2))
+    ),
     ({"schedule": "alternating"}, "schedule.generator_batch_factor", 2),
     ({"schedule": {"name": "alternating", "top_k_until": 0.0}}, "schedule.top_k", 0.5),
     ({"schedule": {"name": "alternating", "top_k": 0.5}}, "schedule.top_k_until", 0.0),
@@ -472,7 +480,7 @@ def test_threads_and_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     threads, bars = [], []
     monkeypatch.setattr(device.torch, "set_num_threads", threads.append)
-    monkeypatch.setattr(training_run, "Progress", lambda: bars.append(1) or Observer())
+    monkeypatch.setattr(ProgressSetting, "build", lambda self, run: bars.append(1) or Observer())
     for settings in ({"runtime": {"threads": 3}}, {"logging": {"progress": True}}):
         folder = tmp_path / str(len(bars))
         folder.mkdir(exist_ok=True)

@@ -26,11 +26,11 @@ from ganlab.config.parse import dump
 from ganlab.data import ImageSet, Source
 from ganlab.data.feed import need_a_batch
 from ganlab.errors import UserError, in_one_line
-from ganlab.monitor import Files, Progress, TensorBoard
 from ganlab.networks import parametrize
 from ganlab.ranks import Ranks, here
 from ganlab.run_folder import OUTPUTS, RunFolder, as_yaml
 from ganlab.training import checkpoint
+from ganlab.training.observer import ObservedRun, build_observers
 from ganlab.training.trainer import Trainer
 
 log = logging.getLogger("ganlab")
@@ -180,13 +180,13 @@ def _build(
     machine.prepare()
     image_set = open_data(settings.data, settings.runtime.cache)
     _need_the_same_images(image_set, ranks)
-    observers = [Files(folder.path), TensorBoard(folder.path, as_yaml(plain))] if ranks.first else []
+    observed = ObservedRun(folder.path, plain, image_set.classes, as_yaml(plain))
     trainer = build_trainer(
         settings,
         machine,
         image_set,
         folder.path,
-        [*observers, Progress()] if settings.logging.progress and ranks.first else observers,
+        build_observers(settings.logging.chosen_observers, observed) if ranks.first else (),
         header={"settings": plain, "model": dump(Model, model_of(settings, image_set)), "versions": dict(versions())},
         initialize=state is None,
     )
@@ -207,14 +207,13 @@ def _announce_end(trainer: Trainer, folder: RunFolder, steps: int, seconds: floa
         return
     if trainer.scorer.best:
         log.info("%s", best_and_last(trainer.scorer.best, trainer.step))
-    log.info(
-        "%s steps in %.0f s.\nSamples: %s\nLook at it: tensorboard --logdir %s",
-        f"{steps:,}",
-        seconds,
-        # The average before G itself; the folder alone where no picture could be written.
-        next(iter(sorted((folder.path / "samples").glob(f"step-{trainer.step:07d}-*.png"))), folder.path / "samples"),
-        OUTPUTS if folder.path.is_relative_to(OUTPUTS) else folder.path,
-    )
+    log.info("%s steps in %.0f s.", f"{steps:,}", seconds)
+    samples = folder.path / "samples"
+    if samples.exists():  # the average's picture before that of G itself; the folder if the disk took no picture
+        pictures = sorted(samples.glob(f"step-{trainer.step:07d}-*.png"))
+        log.info("Samples: %s", pictures[0] if pictures else samples)
+    if any(folder.path.glob("events.out.tfevents.*")):
+        log.info("Look at it: tensorboard --logdir %s", OUTPUTS if folder.path.is_relative_to(OUTPUTS) else folder.path)
 
 
 def _keep_typed_rates(trainer: Trainer, settings: Settings, state: Mapping[str, Any]) -> None:

@@ -124,7 +124,7 @@ class Overrides:
         component that is replaced by another (``init.generator=he``) loses the old one's settings, then takes those
         that were typed, before it or behind it.
         """
-        slots = dict(slot_tables(Settings))
+        slots, lists = dict(slot_tables(Settings)), set(mapping_slots(Settings))
         choices: list[str] = []
         components: list[tuple[int, list[str]]] = []
         values: list[str] = []
@@ -149,6 +149,12 @@ class Overrides:
                 has_settings = any(other.key_or_group.startswith(f"{key}.") for other in read)
                 named = [f"++{key}=null", f"++{key}.name={value}"] if has_settings else [f"++{key}={value}"]
                 components.append((key.count("."), named))
+            elif key in lists and all(isinstance(one, list) for one in typed):
+                # Hydra does not replace a mapping by a list. It does by text, which the parse reads as names.
+                has_settings = any(other.key_or_group.startswith(f"{key}.") for other in read)
+                names = ",".join(_encoded(",".join(map(str, one))) for one in typed)
+                mapping = [f"++{key}=null", *(f"++{key}.{name}={{}}" for name in typed[0])]
+                components.append((key.count("."), mapping if has_settings else [f"++{key}={names}"]))
             else:
                 values.append(f"++{key}={value}")
         # A component before the settings in it, an outer one before an inner one.
@@ -233,3 +239,13 @@ def slot_tables(kind: type, prefix: str = "") -> Iterator[tuple[str, Table[Any]]
                 yield from slot_tables(component, f"{full}.")
         elif is_dataclass(annotation):
             yield from slot_tables(annotation, f"{full}.")  # type: ignore[arg-type]
+
+
+def mapping_slots(kind: type, prefix: str = "") -> Iterator[str]:
+    """Yields the full keys that hold several named components."""
+    for name, annotation in hints(kind).items():
+        full = f"{prefix}{name}"
+        if is_mapping(annotation) and table_of(annotation) is not None:
+            yield full
+        elif table_of(annotation) is None and is_dataclass(annotation):
+            yield from mapping_slots(annotation, f"{full}.")  # type: ignore[arg-type]

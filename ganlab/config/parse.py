@@ -137,8 +137,9 @@ class _Parser:
             except _Failed:
                 continue
         # A component that is described but wrong is told as such; so is a word among words.
-        if isinstance(found, Mapping) and table_of(annotation) is not None:
-            return self.value(next(member for member in members if table_of(member)), found, key)
+        described = [member for member in members if table_of(member) is not None or is_dataclass(member)]
+        if isinstance(found, Mapping) and described:
+            return self.value(described[0], found, key)
         words = [word for member in members for word in _words(member)]
         if isinstance(found, str) and len(words) > 1:
             raise self.fail(_no_option(key, found, words))
@@ -216,8 +217,12 @@ class _Parser:
         return self.dataclass(table[name], {k: v for k, v in found.items() if k != "name"}, key, name, table)
 
     def mapping(self, table: Table[Any], found: Any, key: str) -> dict[str, Any]:
+        names = [name.strip() for name in found.split(",") if name.strip()] if isinstance(found, str) else found
+        if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
+            found = {name: {} for name in names}  # names alone, with the default settings of each
         if not isinstance(found, Mapping):
-            raise self.fail(f"{key}: found {_show(found)}, need names of {table.kind}s with their settings")
+            example = f"a list of {table.kind}s such as [{', '.join(list(table)[:2])}]"
+            raise self.fail(f"{key}: found {_show(found)}, need {example}, or their names with settings")
         named, failed = {}, False
         for name, settings in found.items():
             try:
@@ -361,6 +366,8 @@ def describe(annotation: Any) -> str:
         return f"a list of {len(kinds)}, each {describe(kinds[0])}"
     if origin is Mapping:
         return f"names with values such as {{a: b}}, each {describe(get_args(annotation)[1])}"
+    if is_dataclass(annotation):
+        return f"settings such as {{{_names(annotation)[0]}: …}}" if _names(annotation) else "settings"  # type: ignore[arg-type]
     return words.get(annotation, "settings")
 
 

@@ -17,6 +17,7 @@ from ganlab.latents import LATENTS, NormalLatent
 from ganlab.layer import Initializer
 from ganlab.losses import LOSSES, Targets
 from ganlab.losses.bce import BCE
+from ganlab.monitor import OBSERVERS
 from ganlab.networks import (
     DISCRIMINATORS,
     GENERATORS,
@@ -35,6 +36,7 @@ from ganlab.training.checkpoint import CheckpointSettings
 from ganlab.training.constraints import CONSTRAINTS, Constraint, Unconstrained
 from ganlab.training.device import Runtime
 from ganlab.training.divergence import DIVERGENCES, Divergence, Stop
+from ganlab.training.observer import ObserverSetting
 from ganlab.training.optimizers import OPTIMIZERS, Adam, OptimizerSetting
 from ganlab.training.schedule import SCHEDULES, Alternating, Schedule
 from ganlab.training.trainer import Logging
@@ -75,9 +77,26 @@ class OptimizerSettings:
     discriminator: Annotated[OptimizerSetting, OPTIMIZERS] = field(default_factory=Adam)
 
 
+def _default_observers() -> Mapping[str, ObserverSetting]:
+    return {name: OBSERVERS[name]() for name in ("files", "tensorboard", "progress")}
+
+
+@dataclass(frozen=True)
+class LoggingSettings(Logging):
+    """How often a run reports, and to which observers. ``progress: false`` leaves the progress bar out."""
+
+    observers: Annotated[Mapping[str, ObserverSetting], OBSERVERS] = field(default_factory=_default_observers)
+
+    @property
+    def chosen_observers(self) -> Mapping[str, ObserverSetting]:
+        """The observers of the run, by name."""
+        return {name: one for name, one in self.observers.items() if name != "progress" or self.progress}
+
+
 @dataclass(frozen=True)
 class Settings:
-    """One run. ``steps`` counts G updates; ``batch_size`` is the number of reals in every update."""
+    """The settings of one run. A step is the D updates of the schedule's plan, then its G updates (one, with the
+    default schedule); ``steps`` is their number. ``batch_size`` is the number of reals in every update."""
 
     steps: PositiveInt = 2000
     batch_size: PositiveInt = 64
@@ -98,7 +117,7 @@ class Settings:
     constraint: Annotated[Constraint, CONSTRAINTS] = field(default_factory=Unconstrained)
     averaging: Annotated[Averaging, AVERAGINGS] = field(default_factory=NoAveraging)
     runtime: Runtime = field(default_factory=Runtime)
-    logging: Logging = field(default_factory=Logging)
+    logging: LoggingSettings = field(default_factory=LoggingSettings)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     divergence: Annotated[Divergence, DIVERGENCES] = field(default_factory=Stop)
     evaluation: Annotated[Evaluation, EVALUATIONS] = field(default_factory=NoEvaluation)

@@ -1,7 +1,19 @@
-"""Those who watch a training: TensorBoard, the progress bar, plain files."""
+"""Observers of a training run: plain files, TensorBoard, a progress bar, and those of plugins.
 
+A plugin registers the settings of its observer in ``OBSERVERS``.
+"""
+
+from ganlab.monitor.csv_file import CSV, CSVSetting
 from ganlab.monitor.files import Files
 from ganlab.monitor.progress import Progress
+from ganlab.monitor.settings import FilesSetting, ProgressSetting, TensorBoardSetting
 from ganlab.monitor.tensorboard import TensorBoard
+from ganlab.table import Table
+from ganlab.training.observer import ObserverSetting
 
-__all__ = ["Files", "Progress", "TensorBoard"]
+OBSERVERS = Table[ObserverSetting](
+    "observer",
+    {"files": FilesSetting, "tensorboard": TensorBoardSetting, "progress": ProgressSetting, "csv": CSVSetting},
+)
+
+__all__ = ["CSV", "OBSERVERS", "Files", "Progress", "TensorBoard"]

@@ -21,11 +21,10 @@ class Progress(Observer):
         self.bar.update()
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
-        self.bar.set_postfix_str(
-            f"D {values['discriminator/loss']:.3f}, G {values['generator/loss']:.3f}, "
-            f"{values['progress/images_per_second']:,.0f} images/s",
-            refresh=False,
-        )
+        losses = (("D", "discriminator/loss"), ("G", "generator/loss"))
+        parts = [f"{name} {values[tag]:.3f}" for name, tag in losses if tag in values]  # absent: no update
+        speed = f"{values['progress/images_per_second']:,.0f} images/s"
+        self.bar.set_postfix_str(", ".join([*parts, speed]), refresh=False)
 
     def rolled_back(self, step: int) -> None:
         self.bar.n = step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol
 
+from ganlab import deprecated
 from ganlab.networks.backbone import TorchvisionDiscriminator
 from ganlab.networks.base import DiscriminatorModule, GeneratorModule, does_mix_samples, ends_in_sigmoid
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
@@ -71,3 +72,5 @@ __all__ = [
     "use_fast_kernels",
     "walk",
 ]
+
+__getattr__ = deprecated.names(__name__)

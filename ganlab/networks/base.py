@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganlab import deprecated
 from ganlab.networks.layers import Convolution, Dense, Embedding, WeightLayer
 from ganlab.networks.minibatch import Minibatch, NoMinibatch
 from ganlab.networks.norms import BatchNormLayer
@@ -91,6 +92,10 @@ class DiscriminatorModule(NetworkModule):
 
     mixes_samples: bool = False
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        deprecated.methods(cls, "DiscriminatorModule")
+
     def forward(self, batch: Batch, features: bool = False) -> DiscriminatorOutput:
         raise TypeError(f"{type(self).__name__} does not judge")
 
@@ -104,6 +109,9 @@ class DiscriminatorModule(NetworkModule):
             {key: torch.cat([part.condition[key] for part in parts]) for key in parts[0].condition},
         )
         return _split(self(together, features), sizes)
+
+
+deprecated.methods(DiscriminatorModule, "DiscriminatorModule")
 
 
 class TrunkDiscriminator(DiscriminatorModule):

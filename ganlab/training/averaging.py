@@ -87,27 +87,41 @@ class Average:
         }
         self._averaged = [(own[name], theirs[name]) for name in own if name in averaged]
         self._copied = [(own[name], theirs[name]) for name in own if name not in averaged]
-        self._share: float | Tensor = 1.0
+        self._shares: list[float | Tensor] = [1.0]
+        self._next = 0
+        self._device: torch.device | None = None
 
-    def hold_share(self, device: torch.device) -> None:
-        """The share becomes a tensor, so that a CUDA graph reads from one place what ``prepare`` writes."""
-        if not isinstance(self._share, Tensor):
-            self._share = torch.full((), self._share, device=device)
+    def hold_shares(self, device: torch.device, updates: int = 1) -> None:
+        """Keeps the shares of a step's ``updates`` in tensors from now on, so that a CUDA graph reads what ``prepare``
+        writes. The next ``follow`` is that of the first update."""
+        self._device, self._next = device, 0
+        self._shares += [1.0] * (updates - len(self._shares))
+        self._shares = [
+            share if isinstance(share, Tensor) else torch.full((), share, device=device) for share in self._shares
+        ]
 
-    def prepare(self, update: int, progress: float = 0.0) -> None:
-        """Sets the share of the weights after the ``update``-th update, which is made at ``progress`` of training."""
-        share = resolved(self.averaging, progress).share(update)
-        assert share is not None
-        if isinstance(self._share, Tensor):
-            self._share.fill_(share)
-        else:
-            self._share = share
+    def prepare(self, first: int, updates: int = 1, progress: float = 0.0) -> None:
+        """Sets the shares of the weights after the updates ``first``, ``first`` + 1, … (1, 2, …) for the next
+        ``updates`` calls of ``follow``; all of them are made at ``progress`` of training."""
+        if self._device is not None:
+            self.hold_shares(self._device, updates)
+        self._next = 0
+        averaging = resolved(self.averaging, progress)
+        for number in range(updates):
+            share, place = averaging.share(first + number), self._shares[number]
+            assert share is not None
+            if isinstance(place, Tensor):
+                place.fill_(share)
+            else:
+                self._shares[number] = share
 
     @torch.no_grad()
     def follow(self) -> None:
-        """Takes in the source's weights, with the share that was prepared."""
+        """Updates the average by the source's weights, with the next of the shares that were prepared."""
+        share = self._shares[self._next]
+        self._next += 1
         for average, newest in self._averaged:
-            average.lerp_(newest, self._share)
+            average.lerp_(newest, share)
         for copied, newest in self._copied:
             copied.copy_(newest)
 

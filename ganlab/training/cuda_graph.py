@@ -152,6 +152,8 @@ class Graphs:
                     return updates(plan, asked.listening(inputs))
             reals = [inputs.real(count) for count in asked.reals]
             inputs = replace(inputs, real=_in_order(reals))
+            for learner, due in self._updates_of(plan):
+                learner.begin_recording(len(due))
             try:
                 self._graphs[key] = self._recorded(partial(updates, plan), asked.draws, reals, inputs)
             except Exception as error:  # whatever a component or the driver has against it: the step itself will tell
@@ -160,9 +162,14 @@ class Graphs:
         else:
             reals = [inputs.real(count) for count in self._asked[key].reals]
         # In the order of a step: the host's part, with nothing read back, then the device's.
-        self.discriminator.prepare(progress, len(plan.discriminator))
-        self.generator.prepare(progress)
+        for learner, due in self._updates_of(plan):
+            learner.prepare(progress, len(due))
         return self._graphs[key].replay(reals, inputs)
+
+    def _updates_of(self, plan: Plan) -> list[tuple[Learner, tuple[frozenset[str], ...]]]:
+        """Returns the networks that a step updates, in order, with the regularizers due in each of their updates."""
+        every = (self.discriminator, plan.discriminator), (self.generator, plan.generator)
+        return [(learner, due) for learner, due in every if due]
 
     def _recorded(
         self,

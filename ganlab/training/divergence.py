@@ -125,11 +125,14 @@ class DivergenceMonitor:
         steps: int,
     ) -> NonFiniteUpdates | None:
         """Returns the problem for which the policy acts after ``step``, or None. ``values`` are the means over the last
-        ``steps`` steps. Logs a note when updates begin to be left out, and when a loss gets too large."""
+        ``steps`` steps. Logs a note when updates begin to be left out, and when a loss gets too large. A network that
+        had no update in these steps has no values, and its counts stay."""
         was_finite, problems = self.finite, []
         self.finite = True
         for learner in learners:
-            share = values.get(f"{learner.name}/blocked", 0.0)
+            if f"{learner.name}/blocked" not in values:
+                continue
+            share = values[f"{learner.name}/blocked"]
             self._count(learner, share, steps)
             if not share:
                 continue

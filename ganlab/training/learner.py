@@ -69,7 +69,7 @@ class Learner:
             if "capturable" in group:
                 group["capturable"] = device.type == "cuda"
         if self.average:
-            self.average.hold_share(device)
+            self.average.hold_shares(device)
 
     @contextmanager
     def parameters_frozen(self) -> Iterator[None]:
@@ -93,10 +93,15 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         self._loss = None
 
+    def begin_recording(self, updates: int) -> None:
+        """Makes room for the numbers that the host writes before each replay of a step with ``updates`` updates."""
+        if self.average:
+            self.average.hold_shares(self.parameters[0].device, updates)
+
     def prepare(self, progress: float, updates: int = 1) -> None:
         """Sets the numbers that the host decides for the next ``updates``: the learning rate and the optimizer's other
-        options at ``progress``, the share of the training that is done before them, and the newest weights' share in
-        the average after the last of them."""
+        options at ``progress``, the share of the training that is done before them, and the weights' share in the
+        average after each of them."""
         setting = self.setting
         if isinstance(setting.lr, Scheduled):
             self._rates = [setting.lr.at(progress)] * len(self._rates)
@@ -110,9 +115,9 @@ class Learner:
             elif rate != before:
                 group["lr"].fill_(rate)
         self._applied = applied
-        self.updates += updates
         if self.average:
-            self.average.prepare(self.updates, progress)
+            self.average.prepare(self.updates + 1, updates, progress)
+        self.updates += updates
 
     def apply(self, progress: float | Tensor = 0.0) -> Values:
         """Rate → mean over ranks → unscale → finite gate → clip → step → constraint → average; then the gradients are

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor
 
-from ganlab.errors import in_one_line
+from ganlab import deprecated
+from ganlab.errors import UserError, in_one_line
 from ganlab.points import POINT
 
 log = logging.getLogger("ganlab")
@@ -49,20 +52,30 @@ class Scores(Protocol):
 
 class Observer:
     """An observer of a training run. Subclasses override the methods that they use; the trainer calls them between
-    steps, on rank 0 alone.
+    steps, on rank 0 alone. An observer reads; it changes nothing of the training.
 
-    When training goes back to an earlier step (``divergence=rollback``, or a resume from an older checkpoint), the
-    trainer calls ``rolled_back``: an observer then discards everything that it recorded for later steps.
+    ``started`` comes first and ``closed`` last. All other methods come in any order, each as often as training needs.
+    Steps only grow, except after ``rolled_back``. If a method raises OSError, for example on a full disk, a note
+    reports it once, and the observer is called again at the next event. If it raises another error, a note reports it,
+    and the observer is left out from then on. Training goes on in both cases.
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        deprecated.methods(cls, "Observer")
+
     def started(self, step: int, steps: int) -> None:
-        """Called once before the first step of this process, with ``step`` of ``steps`` steps done already."""
+        """Called once before the first step of this process, with ``step`` of ``steps`` steps done already. After a
+        resume the run folder may hold records of later steps, which the process before had made after its last
+        checkpoint: they must be discarded, as in ``rolled_back``, since these steps are repeated. OSError and UserError
+        raised here end the run."""
 
     def stepped(self, step: int) -> None:
         """Called after each step. Reading from the device here would slow down every step."""
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
-        """Called every ``logging.every`` steps with means over the steps since the last call, by TensorBoard tag."""
+        """Called every ``logging.every`` steps with means over the updates since the last call, by TensorBoard tag. A
+        network that had no update in this interval has no values: its tags are absent, not 0."""
 
     def sampled(self, step: int, samples: Samples) -> None:
         """Called every ``logging.samples_every`` steps, and at step 0, with sample images."""
@@ -72,7 +85,13 @@ class Observer:
         the step at which the score had become worse by more than a set factor, or None."""
 
     def rolled_back(self, step: int) -> None:
-        """Called when training has gone back to ``step``. Everything recorded for later steps must be discarded."""
+        """Called when training has gone back to ``step`` (``divergence=rollback``).
+
+        The steps after ``step`` will be repeated, and every method will be called for them again. The observer must
+        discard what it recorded for later steps than ``step`` and keep what it recorded up to and including it: after
+        the repetition its record must be that of a run which never went back, without a row or a picture that stands
+        twice. A record that cannot be shortened, such as TensorBoard's, must mark the later part as void.
+        """
 
     def flush(self) -> None:
         """Called before a checkpoint is written: everything recorded so far must be on the disk when it returns."""
@@ -81,20 +100,69 @@ class Observer:
         """Called once when training ends, also after an error."""
 
 
+deprecated.methods(Observer, "Observer")
+
+
+@dataclass(frozen=True)
+class ObservedRun:
+    """The facts of a run from which observers are built: its ``folder``, all ``settings`` as plain values (dicts,
+    lists, numbers, strings) and as YAML ``text``, and the ``class_names`` of the data, in the order of the labels."""
+
+    folder: Path
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    class_names: Sequence[str] = ()
+    text: str = ""
+
+
+class ObserverSetting:
+    """The settings of one kind of observer. Subclasses are dataclasses whose fields are settings, registered in
+    ``ganlab.monitor.OBSERVERS``."""
+
+    def build(self, run: ObservedRun) -> Observer:
+        """Builds the observer of a run. The run's folder exists. Raises UserError if the observer cannot work here,
+        for example without a package; the run is refused then."""
+        raise TypeError(f"{type(self).__name__} builds no observer")
+
+
+def build_observers(chosen: Mapping[str, ObserverSetting], run: ObservedRun) -> list[Observer]:
+    """Builds the chosen observers in order. One whose ``build`` raises another error than OSError and UserError is left
+    out with a note."""
+    observers = []
+    for name, setting in chosen.items():
+        try:
+            observers.append(setting.build(run))
+        except (OSError, UserError):
+            raise
+        except Exception as error:
+            _note_left_out(name, error)
+    return observers
+
+
 class Observers:
-    """The observers of a run. An observer that cannot write its file, for example on a full disk, does not end
-    training: a note reports it, once until it can write again."""
+    """The observers of a run, whose errors do not end training (see ``Observer``)."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = observers
         self._failing: set[int] = set()
+        self._left_out: set[int] = set()
 
     def __iter__(self) -> Iterator[Observer]:
-        return iter(self._observers)
+        return (observer for observer in self._observers if id(observer) not in self._left_out)
+
+    def start(self, step: int, steps: int) -> None:
+        """Calls ``started`` of each observer. Raises OSError if it cannot write its files from the start, and
+        UserError."""
+        for observer in self:
+            try:
+                observer.started(step, steps)
+            except (OSError, UserError):
+                raise
+            except Exception as error:
+                self._leave_out(observer, error)
 
     def notify(self, notification: Callable[[Observer], None]) -> None:
-        """Calls ``notification`` with each observer, and reports an OSError in a note."""
-        for observer in self._observers:
+        """Calls ``notification`` with each observer, and reports errors in notes."""
+        for observer in self:
             try:
                 notification(observer)
             except OSError as error:
@@ -102,5 +170,18 @@ class Observers:
                     what = type(observer).__name__
                     log.warning("note: %s could not be written (%s); training goes on", what, in_one_line(error))
                 self._failing.add(id(observer))
+            except Exception as error:
+                self._leave_out(observer, error)
             else:
                 self._failing.discard(id(observer))
+
+    def _leave_out(self, observer: Observer, error: Exception) -> None:
+        self._left_out.add(id(observer))
+        _note_left_out(type(observer).__name__, error)
+        with suppress(Exception):  # it may hold files
+            observer.closed()
+
+
+def _note_left_out(name: str, error: Exception) -> None:
+    kind, said = type(error).__name__, in_one_line(error).removeprefix(f"{type(error).__name__}: ")
+    log.warning("note: the observer %s failed (%s: %s) and is left out; training goes on", name, kind, said)

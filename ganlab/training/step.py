@@ -1,4 +1,4 @@
-"""One step of training: the D updates of its plan, then one G update."""
+"""One step of training: the D updates of its plan, then its G updates."""
 
 from __future__ import annotations
 
@@ -77,13 +77,14 @@ class Stepper:
             context = self._context(inputs, due, "discriminator", number, plan.microbatches)
             real = inputs.real(None)
             reports.append(update_discriminator(self.gan, self.discriminator, real, context))
-        # G's update uses the reals of the last D update, or as many as it has fakes if it compares the two.
+        # G's updates use the reals of the last D update, or as many as they have fakes if they compare the two.
         count = self.feed.batch_size * plan.generator_factor
         own = count // self.ranks.count
-        if real is None or (own != len(real.images) and needs_real(self.gan, plan.generator)):
-            real = inputs.real(count)
-        context = self._context(inputs, plan.generator, "generator", 0, plan.microbatches)
-        reports.append(update_generator(self.gan, self.generator, self.discriminator, real, context, own))
+        for number, due in enumerate(plan.generator):
+            if real is None or (own != len(real.images) and needs_real(self.gan, due)):
+                real = inputs.real(count)
+            context = self._context(inputs, due, "generator", number, plan.microbatches)
+            reports.append(update_generator(self.gan, self.generator, self.discriminator, real, context, own))
         return reports
 
     def _context(

@@ -81,7 +81,7 @@ class Trainer:
     # ------------------------------------------------------------------------------------------------------- the loop
 
     def train_step(self) -> None:
-        """The D updates of the plan, then one G update."""
+        """Runs the D updates of the plan, then its G updates."""
         for values in self.stepper.run(self.step):
             self.meter.add(values)
         self.step += 1
@@ -94,8 +94,7 @@ class Trainer:
         try:
             if self.ranks.first:
                 self.checkpoints.begin()
-            for observer in self.observers:
-                observer.started(self.step, self.steps)
+            self.observers.start(self.step, self.steps)
             self._loop()
         except RuntimeError as error:
             if name := without_deterministic_kernel(error):
@@ -160,7 +159,9 @@ class Trainer:
         values |= held_out_logits(
             self.gan, self.feed, self.step, self.feed.batch_size // microbatches, apart, self.ranks
         )
-        values |= {f"{learner.name}/learning_rate": learner.learning_rate for learner in learners}
+        # Of the networks that had an update since the last report: the rate of the last one.
+        updated = [learner for learner in learners if f"{learner.name}/loss" in values]
+        values |= {f"{learner.name}/learning_rate": learner.learning_rate for learner in updated}
         values |= self.stepper.scheduled_values(self.step - 1)
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
         self.observers.notify(lambda observer: observer.logged(self.step, values))

@@ -84,6 +84,13 @@ RUNS: dict[str, dict[str, Any]] = {
         },
         "averaging": {"name": "ema", "decay": moving(0.0, 0.99)},
     },
+    "several g updates, d in every other step": {
+        "averaging": {"name": "ema"}, "optimizer": DECAYING,
+        "schedule": {"name": "alternating", "generator_updates": 2, "discriminator_every": 2},
+    },
+    "a burst in every third step": {
+        "averaging": "uniform", "schedule": {"name": "alternating", "burst": {"first": 0, "every": 3, "updates": 3}},
+    },
     "terms of g": {
         "norm": {"discriminator": {"layer": "layer"}, "generator": {"weight": "equalized"}},
         "regularizer": {"feature_matching": {}, "orthogonal": {}, "weight_penalty": {}, "drift": {}, "r2": {}},
@@ -264,7 +271,9 @@ def test_a_replayed_run_is_the_same_run(make_trainer: Make, name: str) -> None:
         replayed.train_step()
         assert_same_state(one_by_one, replayed)
         assert one_by_one.generator.learning_rate == replayed.generator.learning_rate
-    plans = 2 if name == "r1 every other update" else 1
+    plans = 1 + (
+        name in ("r1 every other update", "several g updates, d in every other step", "a burst in every third step")
+    )
     first = 1 if name == "top k that falls" else 0  # where G still learns from all
     assert (recorder.records, recorder.replays) == (plans, STEPS - plans * EAGER - first)
 

@@ -55,6 +55,10 @@ CASES: dict[str, dict[str, Any]] = {
         "norm": LAYER, "optimizer": SGD, "condition": "concat",
         "schedule": {"name": "alternating", "generator_batch_factor": 2},
     },
+    "uneven updates": {
+        "loss": "relativistic", "norm": LAYER, "optimizer": SGD, "averaging": EMA, "condition": "concat",
+        "schedule": {"name": "alternating", "generator_updates": 2, "discriminator_every": 2, "generator_batch_factor": 2},
+    },
     "packing": {
         "discriminator": {"pack": 2}, "loss": "wasserstein", "regularizer": {"gradient_penalty": {}}, "norm": LAYER,
         "optimizer": ADAM,

@@ -30,6 +30,17 @@ RUNS: dict[str, dict[str, Any]] = {
         "discriminator": {"name": "mlp", "hidden": [8], "dropout": 0.5},
     },
     "bf16": {"runtime": {"precision": "bf16"}},
+    "uneven updates": {
+        "norm": {"discriminator": {"layer": "layer"}},
+        "regularizer": {"r1": {"interval": 3}},
+        "averaging": "ema",
+        "schedule": {
+            "name": "alternating",
+            "generator_updates": 2,
+            "discriminator_every": 3,
+            "burst": {"first": 1, "every": 7, "updates": 4},
+        },
+    },
     "channels first": {"runtime": {"channels_last": False}},
 }
 
@@ -139,6 +150,33 @@ def test_means_are_over_the_steps_since_the_last_report(make_trainer: Make) -> N
         make_trainer(observers=(observer,), steps=3, logging={"every": every}).run()
     one_by_one = [values["generator/loss"] for values in single.values]
     assert recorder.values[0]["generator/loss"] == pytest.approx(sum(one_by_one) / 3, rel=1e-5)
+
+
+def test_a_network_without_an_update_reports_nothing(make_trainer: Make) -> None:
+    """Means are over the updates that happened: at every=1 a step without a D update has no row of D at all, and at
+    every=4 its mean is that of the two updates among the four steps."""
+    schedule = {"name": "alternating", "discriminator_every": 2}
+    single, several = Recorder(), Recorder()
+    for observer, every in ((single, 1), (several, 4)):
+        make_trainer(observers=(observer,), steps=4, logging={"every": every}, schedule=schedule).run()
+    of_d = {"loss", "adversarial", "real", "fake", "gradient_norm", "blocked", "learning_rate"}
+    for step, values in enumerate(single.values):
+        assert {tag for tag in of_d if f"discriminator/{tag}" in values} == (set() if step % 2 else of_d)
+        assert "generator/loss" in values
+    losses = [values["discriminator/loss"] for values in single.values[::2]]
+    assert several.values[0]["discriminator/loss"] == pytest.approx(sum(losses) / 2, rel=1e-5)
+
+
+def test_a_network_without_an_update_keeps_its_count_of_updates_left_out(make_trainer: Make) -> None:
+    """D's updates, one in every second step, are never finite: the steps between do not start its count again."""
+    trainer = make_trainer(divergence={"name": "stop", "patience": 3})
+    learners, problem = (trainer.generator, trainer.discriminator), None
+    for step in range(1, 6):
+        values = {"generator/blocked": 0.0} | ({"discriminator/blocked": 1.0} if step % 2 else {})
+        problem = trainer.divergence_monitor.check(learners, (), values, step, 1)
+        assert (problem is None) == (step < 5)
+    assert problem is not None
+    assert problem.learner is trainer.discriminator
 
 
 def test_watching_changes_nothing(make_trainer: Make) -> None:

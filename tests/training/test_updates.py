@@ -133,6 +133,53 @@ def test_g_meets_latents_that_d_has_not_met(make_trainer: Make, monkeypatch: pyt
     assert len(torch.unique(torch.cat(latents), dim=0)) == 4 * 8
 
 
+def test_every_g_update_of_a_step_has_its_own_latents_and_the_first_those_of_a_single_one(
+    make_trainer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def latents(updates: int) -> list[Tensor]:
+        trainer = make_trainer(schedule={"name": "alternating", "generator_updates": updates})
+        met: list[Tensor] = []
+        forward = trainer.generator.network.forward
+        monkeypatch.setattr(
+            trainer.generator.network, "forward", lambda latent, told: met.append(latent) or forward(latent, told)
+        )
+        trainer.train_step()
+        assert trainer.generator.updates == updates
+        return met
+
+    single, several = latents(1), latents(3)  # D's fakes first
+    assert len(torch.unique(torch.cat(several), dim=0)) == 4 * 8
+    for one, other in zip(single, several, strict=False):
+        assert torch.equal(one, other)
+
+
+def test_the_average_counts_g_updates(make_trainer: Make) -> None:
+    """The uniform average of 4 G updates in 2 steps is the mean of the weights after each of them."""
+    schedule = {"name": "alternating", "generator_updates": 2}
+    trainer = make_trainer(schedule=schedule, averaging="uniform")
+    weight, average = trainer.generator.parameters[0], next(trainer.generator.average.network.parameters())
+    after: list[Tensor] = []
+    follow = trainer.generator.average.follow
+    trainer.generator.average.follow = lambda: after.append(weight.detach().clone()) or follow()
+    for _ in range(2):
+        trainer.train_step()
+    assert len(after) == trainer.generator.updates == 4
+    torch.testing.assert_close(average, torch.stack(after).mean(0))
+
+
+def test_steps_without_a_d_update_leave_d_as_it_is(make_trainer: Make) -> None:
+    trainer = make_trainer(schedule={"name": "alternating", "discriminator_every": 3})
+    counts, before = [], {}
+    for step in range(4):
+        if step:
+            before = state(trainer.discriminator.network)
+        trainer.train_step()
+        counts.append((trainer.discriminator.updates, trainer.generator.updates))
+        if step in (1, 2):
+            assert same(before, state(trainer.discriminator.network))
+    assert counts == [(1, 1), (1, 2), (1, 3), (2, 4)]
+
+
 def test_a_term_never_gets_the_stream_of_the_fakes(make_trainer: Make) -> None:
     met: list[Tensor] = []
 

@@ -1,0 +1,34 @@
+"""The settings of the observers ``files``, ``tensorboard`` and ``progress``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ganlab.monitor.files import Files
+from ganlab.monitor.progress import Progress
+from ganlab.monitor.tensorboard import TensorBoard
+from ganlab.training.observer import ObservedRun, Observer, ObserverSetting
+
+
+@dataclass(frozen=True)
+class FilesSetting(ObserverSetting):
+    """``metrics.jsonl``, ``scores.jsonl`` and ``samples/*.png`` in the run folder."""
+
+    def build(self, run: ObservedRun) -> Observer:
+        return Files(run.folder)
+
+
+@dataclass(frozen=True)
+class TensorBoardSetting(ObserverSetting):
+    """An event file of TensorBoard in the run folder."""
+
+    def build(self, run: ObservedRun) -> Observer:
+        return TensorBoard(run.folder, run.text)
+
+
+@dataclass(frozen=True)
+class ProgressSetting(ObserverSetting):
+    """A progress bar, where the output is a terminal."""
+
+    def build(self, run: ObservedRun) -> Observer:
+        return Progress()
