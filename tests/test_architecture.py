@@ -22,7 +22,7 @@ FLOORS = [
     {"config", "run_folder"},
     {"trained"},
     {"loading"},
-    {"commands"},
+    {"commands", "testing"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 CONFIGURATION_LIBRARIES = {"hydra", "omegaconf", "yaml"}
