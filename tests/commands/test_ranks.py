@@ -73,6 +73,7 @@ def test_two_processes_train_one_run_and_another_number_goes_on(tmp_path: Path) 
         "config.yaml",
         "events.out",
         "metrics.jsonl",
+        "provenance.yaml",
         "samples",
         "status.json",
         "train.log",
