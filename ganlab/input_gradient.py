@@ -18,7 +18,9 @@ def only_inputs() -> bool:
 
 
 def input_gradient(logits: Tensor, images: Tensor) -> Tensor:
-    """Returns ∇D at ``images`` (N, C, H, W) as one row (n, m * C * H * W) per sample, in float32, differentiable."""
+    """Returns the gradient of D at ``images`` (N, C, H, W) as one row (n, m * C * H * W) per sample, in float32 and
+    differentiable. If the logits are a map (n, …), it is the gradient of the sum over each sample's places, as in the
+    published code of PatchGAN's penalties (Zhu et al. 2017, CycleGAN and pix2pix in PyTorch)."""
     global _only_inputs
     before, _only_inputs = _only_inputs, True
     try:

@@ -23,6 +23,22 @@ def as_matrix(weight: Tensor, kind: Kind) -> Tensor:
 
 
 @dataclass(frozen=True)
+class BranchPlace:
+    """The place of a layer in a network with residual branches: it is weight layer ``place`` of the ``length`` weight
+    layers on branch ``index`` of ``count`` branches. Places and indices start at 0."""
+
+    index: int
+    count: int
+    place: int
+    length: int
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the layer is the last one on its branch."""
+        return self.place == self.length - 1
+
+
+@dataclass(frozen=True)
 class Layer:
     """The description of one layer for initializers. Every parameter of a network belongs to exactly one layer."""
 
@@ -38,6 +54,8 @@ class Layer:
     (classes, out), norm (channels,) or, where it is conditional, (classes, channels)."""
     bias: Tensor | None
     stride: int = 1
+    branch: BranchPlace | None = None
+    """Its place on a residual branch; None for layers outside of branches, such as shortcuts."""
 
     @property
     def stored_transposed(self) -> bool:
@@ -96,6 +114,10 @@ class UninitializedNetwork:
 class Initializer:
     """Initializes the layers of one network in place. Subclasses are dataclasses whose fields are settings."""
 
+    is_random: ClassVar[bool] = True
+    """Whether the weights depend on the random numbers, and so on ``seed``."""
+    zeroes_layers: ClassVar[bool] = False
+    """Whether some weights start at 0, which a parametrization by direction (spectral, weight) cannot represent."""
     undoes_scale: ClassVar[bool] = False
     """Whether it divides by the constant of the layer's parametrization, so that it fits every parametrization."""
 

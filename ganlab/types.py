@@ -48,8 +48,10 @@ class Generated:
 
 @dataclass(frozen=True)
 class DiscriminatorOutput:
-    """The discriminator's output: ``logits`` (n,), one per sample and before any sigmoid; further ``heads`` by name,
-    such as ``class`` (n, classes); and ``features`` of its inner layers, first to last, if they were requested."""
+    """The discriminator's output: ``logits`` before any sigmoid, one per sample (n,), or a map (n, …) with one for each
+    place of a sample, such as its patches (Isola et al. 2017), whose mean is the sample's logit; further ``heads`` by
+    name, such as ``class`` (n, classes); and ``features`` of its inner layers, first to last, if they were
+    requested."""
 
     logits: Tensor
     heads: Mapping[str, Tensor] = field(default_factory=dict)
@@ -123,6 +125,15 @@ class TargetPair:
     real: Tensor | float = 1.0
     fake: Tensor | float = 0.0
 
+    def over(self, logits: Tensor) -> TargetPair:
+        """Returns the pair with shapes that broadcast over ``logits`` (n, …): all places of a sample share its
+        target."""
+        shape = (-1, *[1] * (logits.dim() - 1))
+        real, fake = (
+            one.view(shape) if isinstance(one, Tensor) and one.dim() else one for one in (self.real, self.fake)
+        )
+        return TargetPair(real, fake)
+
 
 @dataclass(frozen=True)
 class Recommended:
@@ -135,7 +146,8 @@ class Recommended:
 
 
 class Loss:
-    """An adversarial loss: the losses of D and of G per sample, from logits (n,). Subclasses are dataclasses whose
+    """An adversarial loss: elementwise losses of D and of G from logits (n,), or (n, …) where D's output is a map; the
+    trainer averages them, over the places of each sample too. Subclasses are dataclasses whose
     fields are settings."""
 
     has_targets: ClassVar[bool] = False
@@ -148,11 +160,11 @@ class Loss:
     recommended: ClassVar[Recommended] = Recommended("batch", n_critic=1, learning_rate=2e-4, betas=(0.5, 0.999))
 
     def discriminator(self, real: Tensor, fake: Tensor, targets: TargetPair) -> Tensor:
-        """Returns D's loss (n,) from its logits (n,) on reals and on fakes."""
+        """Returns D's loss (n, …) from its logits (n, …) on reals and on fakes; ``targets`` broadcast with them."""
         raise TypeError(f"{type(self).__name__} defines no discriminator loss")
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """Returns G's loss (n,) from D's logits on fakes, and on reals if ``needs_real``."""
+        """Returns G's loss (n, …) from D's logits on fakes, and on reals if ``needs_real``."""
         raise TypeError(f"{type(self).__name__} defines no generator loss")
 
 

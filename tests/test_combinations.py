@@ -139,6 +139,8 @@ def overrides(chosen: dict[str, list[str]], folder: Path) -> list[str]:
         architecture = chosen[network][0]
         if architecture in ("dcgan", "resnet"):
             typed += [f"{network}.width=4", f"{network}.largest_width=8"]
+        elif architecture == "patch":
+            typed += ["discriminator.width=4", "discriminator.layers=1"]
         elif architecture == "mlp":
             typed += [f"{network}.hidden=[16,12]"]
     if "minibatch_discrimination" in chosen["tricks"]:

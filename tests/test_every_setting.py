@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from ganlab.config import configure
 from ganlab.config.build import build_discriminator, build_generator, build_trainer, initialize_network
-from ganlab.config.parse import hints, is_mapping, keys, table_of
+from ganlab.config.parse import hints, is_mapping, table_of
 from ganlab.config.settings import Settings
-from ganlab.data import SOURCES
 from ganlab.errors import UserError
 from ganlab.training.observer import Observer, Samples
 from tests.conftest import TINY, merged
+
+CLASSIFIER = {"regularizer": {"auxiliary_classifier": {}}}
+PATCH = {"name": "patch", "width": 4, "layers": 1}
+RESNET18 = {"name": "torchvision", "backbone": "resnet18"}
 
 # What stands beside a setting so that it matters, and another value for it. A key in two rows matters in two places.
 CHANGES: list[tuple[dict[str, Any], str, Any]] = [
@@ -127,6 +129,7 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
             ("lsuv", "variance", 4.0),
             ("lsuv", "tolerance", 100.0),
             ("lsuv", "iterations", 0),
+            ("fixup", "zero_output", False),
         )
     ),
     ({"init": {"generator": "hybrid"}}, "init.generator.dense", "xavier"),
@@ -216,6 +219,58 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
     ({"averaging": "ema"}, "averaging.ramp", None),
     ({"averaging": {"name": "ema", "ramp": None}}, "averaging.half_life", 1.0),
     ({"averaging": "uniform", "steps": 3}, "averaging.start", 2),
+    *(
+        ({"condition": "auxiliary", **CLASSIFIER}, f"condition.{field}", value)
+        for field, value in (("labels", "uniform"), ("generator", "embedding"))
+    ),
+    ({"condition": {"name": "auxiliary", "generator": "embedding"}, **CLASSIFIER}, "condition.dim", 3),
+    ({"discriminator": {"name": "mlp", "hidden": [8]}}, "discriminator.pack", 2),
+    *(
+        ({"discriminator": {**network, "minibatch": name}}, f"discriminator.minibatch.{field}", value)
+        for network in ({"name": "mlp", "hidden": [8]}, {"name": "resnet", "width": 4}, RESNET18)
+        for name, field, value in (
+            ("stddev", "group", 2),
+            ("discrimination", "features", 7),
+            ("discrimination", "kernel", 2),
+        )
+    ),
+    *(
+        ({"discriminator": {**PATCH, **more}}, f"discriminator.{field}", value)
+        for more, field, value in (
+            ({}, "width", 6), ({}, "layers", 2), ({}, "dropout", 0.5), ({}, "pack", 2), ({}, "activation", "relu"),
+            ({"activation": "elu"}, "activation.alpha", 0.5), ({"activation": "leaky_relu"}, "activation.slope", 0.5),
+        )
+    ),
+    *(({"discriminator": RESNET18}, f"discriminator.{field}", value) for field, value in (("dropout", 0.5), ("pack", 2))),
+    *(
+        ({network: {"name": name, **small, "activation": activation}}, f"{network}.activation.{field}", value)
+        for network in ("generator", "discriminator")
+        for name, small in (("mlp", {"hidden": [8]}), ("resnet", {"width": 4}))
+        for activation, field, value in (("elu", "alpha", 0.5), ("leaky_relu", "slope", 0.5))
+    ),
+    *(
+        ({"norm": {network: {"layer": name}}}, f"norm.{network}.layer.epsilon", 0.1)
+        for network in ("generator", "discriminator")
+        for name in ("sync_batch", "pixel", "group")
+    ),
+    *(
+        ({"norm": {network: {"layer": "sync_batch"}}}, f"norm.{network}.layer.momentum", 0.9)
+        for network in ("generator", "discriminator")
+    ),
+    *(
+        ({"condition": "concat", "norm": {"generator": {"layer": "conditional_batch"}}}, f"norm.generator.layer.{field}", value)
+        for field, value in (("epsilon", 0.1), ("momentum", 0.9))
+    ),
+    *(
+        ({"condition": "projection", "norm": {"discriminator": {"layer": "conditional_batch"}}}, f"norm.discriminator.layer.{field}", value)
+        for field, value in (("epsilon", 0.1), ("momentum", 0.9))
+    ),
+    *(
+        ({"optimizer": {network: {"name": name, "decay": decay}}}, f"optimizer.{network}.decay.{field}", value)
+        for network in ("generator", "discriminator")
+        for name in ("adamw", "rmsprop", "sgd")
+        for decay, field, value in (("linear", "start", 0.5), ("linear", "to", 0.5), ("cosine", "to", 0.5))
+    ),
     ({}, "runtime.precision", "bf16"),
     ({}, "runtime.channels_last", False),
     ({}, "runtime.fast", False),  # other roundings
@@ -226,15 +281,19 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
     ({"checkpoint": {"every": 1}, "steps": 4}, "checkpoint.keep", 1),
 ]  # fmt: skip
 
+IMAGES = ("size", "crop", "classes", "limit", "held_out", "flip")
+COLOURS = ("color", "background")
+
+# Settings that a test of their own covers, by component, with that test.
 ELSEWHERE = {
     "runtime.device": "test_rules.test_what_the_machine_has_not",
     "runtime.threads": "test_every_setting.test_threads_and_bar",
     "runtime.cuda_graph": "test_cuda_graph",
     "runtime.deterministic": "test_device.test_deterministic_kernels_are_one_jobs_choice",
     "logging.progress": "test_every_setting.test_threads_and_bar",
-    "discriminator.backbone": "test_backbone.test_parameters_are_torchvisions_without_the_classifier",
+    "discriminator.torchvision.backbone": "test_backbone.test_parameters_are_torchvisions_without_the_classifier",
     **{
-        f"init.{network}.{field}": "test_every_setting.test_pretrained_weights"
+        f"init.{network}.pretrained.{field}": "test_every_setting.test_pretrained_weights"
         for network in ("generator", "discriminator")
         for field in ("path", "layers", "weights", "rest")
     },
@@ -242,26 +301,35 @@ ELSEWHERE = {
     "resume": "test_train.test_resume_goes_on_in_the_same_folder",
     "resume_override": "test_resume.test_learning_rates_go_on_with_the_override",
     "checkpoint.retries": "test_checkpoint.test_a_write_may_fail_so_often_in_a_row",
-    **{f"divergence.{field}": "test_divergence" for field in ("patience", "rate", "times")},
+    **{f"divergence.rollback.{field}": "test_divergence" for field in ("patience", "rate", "times")},
+    "divergence.stop.patience": "test_divergence",
     "runtime.cache": "test_cache.test_where_the_cache_is",
     "runtime.resident": "test_feed.test_images_stay_where_they_fit",
-    "data.root": "test_image_folder",
-    "data.split": "test_image_folder.test_a_part_is_taken_as_the_whole",
-    "data.flip": "test_feed.test_half_of_the_images_are_mirrored_and_nothing_else",
+    **{f"evaluation.scores.{field}": "test_scoring" for field in ("every", "images", "reals", "best", "diverged")},
     **{
-        f"data.{field}": "test_torchvision_sets"
-        for field in ("dataset", "channels", "all_classes", "folder", "download", "options")
+        f"evaluation.scores.features.{field}": "test_features"
+        for field in ("classifier.steps", "inception.weights", "pixels.side", "file.path", "file.size")
     },
-    **{f"data.{field}": "test_arrays" for field in ("images", "labels")},
-    **{f"data.{field}": "test_huggingface" for field in ("config", "revision", "image_column", "label_column")},
-    **{f"data.{field}": "test_fonts" for field in ("characters", "ink", "margin")},
-    "data.category": "test_lsun",
-    **{f"evaluation.{field}": "test_scoring" for field in ("every", "images", "reals", "best", "diverged")},
-    **{f"evaluation.features.{field}": "test_features" for field in ("steps", "weights", "side", "path", "size")},
-    "data.color": "test_every_setting.test_image_folders",
-    "data.crop": "test_every_setting.test_image_folders",
-    "data.background": "test_every_setting.test_image_folders",
-}
+    **{
+        f"data.{name}.{field}": "data.test_every_data_setting"
+        for name, fields in {
+            "image_folder": (*IMAGES, *COLOURS, "root", "split"),
+            "zip": (*IMAGES, *COLOURS, "root", "split"),
+            "tar": (*IMAGES, *COLOURS, "root", "split"),
+            "arrays": (*IMAGES, *COLOURS, "root", "images", "labels"),
+            "fonts": ("root", "size", "classes", "limit", "held_out", "characters", "ink", "margin"),
+            "stacked_digits": ("size", "classes", "limit", "held_out"),
+            "stacked_mnist": ("root", "size", "classes", "limit", "held_out"),
+            "lsun": (*IMAGES, "root", "category", "split"),
+            "huggingface": (*IMAGES, *COLOURS, "dataset", "split"),
+            "torchvision": (*IMAGES, "root", "split", "dataset", "channels", "all_classes"),
+        }.items()
+        for field in fields
+    },
+    "data.stacked_mnist.download": "test_stacked",
+    **{f"data.torchvision.{field}": "test_torchvision_sets" for field in ("folder", "download", "options")},
+    **{f"data.huggingface.{field}": "test_huggingface" for field in ("config", "revision", "image_column", "label_column")},
+}  # fmt: skip
 
 
 class Recorder(Observer):
@@ -320,39 +388,44 @@ def test_the_observation_is_the_same_where_nothing_changes(tmp_path: Path) -> No
 
 
 def leaves(kind: type, prefix: str = "") -> Iterator[str]:
-    """The keys of all settings, of every component that a slot can hold, groups themselves left out."""
+    """Yields the keys of all settings of every component, with the component's name behind each slot's:
+    ``generator.mlp.hidden``."""
     for name, annotation in hints(kind).items():
         full = f"{prefix}{name}"
         table = table_of(annotation)
         if table is not None:
             for entry, component in table.items():
-                yield from leaves(component, f"{full}.{entry}." if is_mapping(annotation) else f"{full}.")
-        elif any(
-            True
-            for _ in (
-                keys(annotation) if isinstance(annotation, type) and hasattr(annotation, "__dataclass_fields__") else []
-            )
-        ):
+                yield from leaves(component, f"{full}.{entry}.")
+        elif isinstance(annotation, type) and is_dataclass(annotation):
             yield from leaves(annotation, f"{full}.")
         else:
             yield full
 
 
+def with_components(key: str, settings: Settings) -> str:
+    """``generator.hidden`` as ``generator.mlp.hidden``, where that is the component of these settings."""
+    node: Any = settings
+    found: list[str] = []
+    *parents, last = key.split(".")
+    for part in parents:
+        found.append(part)
+        if isinstance(node, Mapping):
+            node = node[part]
+            continue
+        annotation = hints(type(node))[part]
+        node, table = getattr(node, part), table_of(annotation)
+        if table is not None and not is_mapping(annotation):
+            found.append(table.name_of(node))
+    return ".".join([*found, last])
+
+
 def test_no_setting_is_left_out() -> None:
-    walked = {key for _, key, _ in CHANGES} | set(ELSEWHERE)
-    assert set(leaves(Settings)) - walked == set()
-
-
-def test_image_folders(tmp_path: Path) -> None:
-    Image.fromarray((np.arange(40 * 60 * 4) % 251).astype(np.uint8).reshape(40, 60, 4)).save(tmp_path / "x.png")
-    folder = SOURCES["image_folder"]
-
-    def opened(**settings: Any) -> np.ndarray:
-        return folder(root=str(tmp_path), **settings).open().images  # type: ignore[call-arg]
-
-    for change in ({"size": 20}, {"color": "grey"}, {"crop": "stretch"}, {"background": "black"}):
-        one, other = opened(size=16), opened(**{"size": 16, **change})
-        assert one.shape != other.shape or not (one == other).all(), change
+    changed = {
+        with_components(key, configure(with_value(merged(merged(TINY, {"steps": 2}), beside), key, value)).settings)
+        for beside, key, value in CHANGES
+    }
+    assert set(leaves(Settings)) - changed - set(ELSEWHERE) == set()
+    assert set(ELSEWHERE) <= set(leaves(Settings)), "settings that no longer exist"
 
 
 def test_pretrained_weights(tmp_path: Path) -> None:

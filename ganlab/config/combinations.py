@@ -200,6 +200,12 @@ def parametrizations_and_initializers_agree(
         weight, chosen = _weight(settings, network), _initializer(settings, network)
         initializer = INITIALIZERS.name_of(chosen)
         name = PARAMETRIZATIONS.name_of(weight)
+        if chosen.zeroes_layers and weight.needs_direction:
+            findings.refusals.append(
+                f"init.{network}={initializer} with norm.{network}.weight={name}: it starts some weights at 0, and "
+                f"this parametrization divides by their norm, so that they could never learn; type "
+                f"norm.{network}.weight=none or another initializer, such as init.{network}=orthogonal"
+            )
         if weight.initializer not in (None, initializer) and not chosen.undoes_scale:
             findings.refusals.append(
                 f"norm.{network}.weight={name} with init.{network}={initializer}: it scales weights from N(0, 1) at "

@@ -1,10 +1,11 @@
-"""Initial weights, one family of schemes a file. Biases are 0 and norms start at scale 1 unless the scheme says
+"""Initializers, one family of schemes per file. Biases start at 0 and norms at scale 1 unless the docstring says
 otherwise."""
 
 from ganlab.initializers.adaptive import Adaptive
 from ganlab.initializers.constant import Constant
 from ganlab.initializers.default import Default
 from ganlab.initializers.equalized import EqualizedInitializer
+from ganlab.initializers.fixup import Fixup
 from ganlab.initializers.he import He, HeUniform
 from ganlab.initializers.hybrid import Hybrid
 from ganlab.initializers.lsuv import LSUV
@@ -13,6 +14,7 @@ from ganlab.initializers.orthogonal import DeltaOrthogonal, OrthogonalInitialize
 from ganlab.initializers.pretrained import Pretrained
 from ganlab.initializers.uniform import UniformInitializer
 from ganlab.initializers.xavier import Xavier, XavierNormal
+from ganlab.initializers.zero import ZerO
 from ganlab.layer import Initializer
 from ganlab.table import Table
 
@@ -34,6 +36,8 @@ INITIALIZERS = Table[Initializer](
         "hybrid": Hybrid,
         "adaptive": Adaptive,
         "lsuv": LSUV,
+        "fixup": Fixup,
+        "zero": ZerO,
         "pretrained": Pretrained,
     },
 )

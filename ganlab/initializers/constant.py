@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import nn
@@ -19,6 +19,7 @@ class Constant(WeightInitializer):
     wide the layer. Symmetry has to be broken by the start. Goodfellow et al. 2016 (Deep Learning), section 8.4.
     """
 
+    is_random: ClassVar[bool] = False
     value: Literal["auto"] | float = "auto"
 
     def fill(self, layer: Layer, rng: torch.Generator) -> None:

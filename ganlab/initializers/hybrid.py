@@ -1,71 +1,78 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 
+from ganlab.errors import nearest
 from ganlab.initializers.base import WeightInitializer
-from ganlab.initializers.default import Default
-from ganlab.initializers.he import He, HeUniform
-from ganlab.initializers.normal import NormalInitializer, TruncatedNormal
-from ganlab.initializers.orthogonal import OrthogonalInitializer
-from ganlab.initializers.uniform import UniformInitializer
-from ganlab.initializers.xavier import Xavier, XavierNormal
-from ganlab.layer import Layer
+from ganlab.layer import Initializer, Layer, UninitializedNetwork
 
-# Names and not slots: a slot of initializers here would hold a hybrid again, and so on without end.
-Scheme = Literal[
-    "normal",
-    "truncated_normal",
-    "uniform",
-    "xavier",
-    "xavier_normal",
-    "he",
-    "he_uniform",
-    "orthogonal",
-    "default",
-]
-"""A scheme with its default settings, biases included."""
-
-SCHEMES: dict[Scheme, WeightInitializer] = {
-    "normal": NormalInitializer(),
-    "truncated_normal": TruncatedNormal(),
-    "uniform": UniformInitializer(),
-    "xavier": Xavier(),
-    "xavier_normal": XavierNormal(),
-    "he": He(),
-    "he_uniform": HeUniform(),
-    "orthogonal": OrthogonalInitializer(),
-    "default": Default(),
+NOT_HERE = {
+    "equalized": "it needs norm.generator.weight=equalized in all layers; type init=equalized",
+    "hybrid": "a hybrid inside a hybrid would have no end",
+    "pretrained": "it needs a path of its own; type init.generator=pretrained init.generator.path=…",
 }
 
 
 @dataclass(frozen=True)
 class Hybrid(WeightInitializer):
-    """A scheme for each type of layer, and one, ``output``, for the output layer and layers before a tanh, of whatever
-    type. Norms start at scale 1.
+    """One initializer for each type of layer, and one, ``output``, for the output layer and all layers before a tanh.
+    Norms start at scale 1.
 
-    The defaults: ``he`` in dense layers, which rectifiers follow (He et al. 2015); ``orthogonal`` in convolutions and
-    embeddings, as in Brock et al. 2019, which gives each class a vector of length 1, at right angles to the others
-    where there is room for that; ``xavier`` where the activation is linear around 0 (Glorot & Bengio 2010).
+    Each is the name of an initializer, a plugin's too, with its default settings. The defaults: ``he`` in dense layers,
+    which rectifiers follow (He et al. 2015); ``orthogonal`` in convolutions and embeddings, as in Brock et al. 2019,
+    which gives each class a vector of length 1, orthogonal to the others if the dimensions suffice; ``xavier`` where
+    the activation is linear around 0 (Glorot & Bengio 2010).
     """
 
-    dense: Scheme = "he"
-    convolution: Scheme = "orthogonal"  # transposed ones too
-    embedding: Scheme = "orthogonal"
-    output: Scheme = "xavier"
+    dense: str = "he"
+    convolution: str = "orthogonal"  # transposed ones too
+    embedding: str = "orthogonal"
+    output: str = "xavier"
 
-    def scheme(self, layer: Layer) -> WeightInitializer:
-        """What fills this layer."""
+    def __post_init__(self) -> None:
+        for key in ("dense", "convolution", "embedding", "output"):
+            name = getattr(self, key)
+            if name in NOT_HERE:
+                raise ValueError(f"found {key}={name}: {NOT_HERE[name]}")
+            if name not in _table():
+                guess = nearest(name, _table())
+                meant = f"did you mean {guess}?" if guess else f"there are {', '.join(_table())}"
+                raise ValueError(f"found {key}={name}, which is no initializer; {meant}")
+
+    @property
+    def zeroes_layers(self) -> bool:  # type: ignore[override]
+        """Whether one of the chosen initializers starts weights at 0."""
+        return any(_table()[name].zeroes_layers for name in (self.dense, self.convolution, self.embedding, self.output))
+
+    def initialize(self, network: UninitializedNetwork, rng: torch.Generator) -> Sequence[str]:
+        groups: dict[str, list[Layer]] = {}
+        for layer in network.layers:
+            if layer.kind == "norm":
+                super().initialize(replace(network, layers=(layer,)), rng)
+                continue
+            initializer = _table()[self.scheme(layer)]()
+            if type(initializer).initialize is WeightInitializer.initialize:  # each layer by itself, in order
+                initializer.initialize(replace(network, layers=(layer,)), rng)
+            else:
+                groups.setdefault(self.scheme(layer), []).append(layer)
+        notes: list[str] = []
+        for name, layers in groups.items():
+            notes += _table()[name]().initialize(replace(network, layers=tuple(layers)), rng)
+        return notes
+
+    def scheme(self, layer: Layer) -> str:
+        """Returns the name of the initializer for a layer."""
         if layer.role == "output" or layer.activation == "tanh":
-            return SCHEMES[self.output]
+            return self.output
         if layer.kind == "dense":
-            return SCHEMES[self.dense]
-        return SCHEMES[self.embedding if layer.kind == "embedding" else self.convolution]
+            return self.dense
+        return self.embedding if layer.kind == "embedding" else self.convolution
 
-    def fill(self, layer: Layer, rng: torch.Generator) -> None:
-        self.scheme(layer).fill(layer, rng)
 
-    def fill_bias(self, layer: Layer, rng: torch.Generator) -> None:
-        self.scheme(layer).fill_bias(layer, rng)
+def _table() -> Mapping[str, type[Initializer]]:
+    from ganlab.initializers import INITIALIZERS  # not at the top: this table holds Hybrid itself
+
+    return INITIALIZERS

@@ -8,11 +8,23 @@ from typing import ClassVar, Literal
 import torch
 
 from ganlab.errors import UserError
-from ganlab.initializers.hybrid import SCHEMES
+from ganlab.initializers.base import WeightInitializer
+from ganlab.initializers.default import Default
+from ganlab.initializers.he import He
+from ganlab.initializers.normal import NormalInitializer
+from ganlab.initializers.orthogonal import OrthogonalInitializer
 from ganlab.initializers.weight_files import HOW, PARAMETRIZATION, Weights, look, published, read
+from ganlab.initializers.xavier import Xavier
 from ganlab.layer import Initializer, UninitializedNetwork
 
 IMAGENET = "imagenet"
+REST: dict[str, WeightInitializer] = {
+    "normal": NormalInitializer(),
+    "he": He(),
+    "xavier": Xavier(),
+    "orthogonal": OrthogonalInitializer(),
+    "default": Default(),
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +72,7 @@ class Pretrained(Initializer):
         if not loaded or (self.layers == "all" and (left or unused)):
             self._refuse(network, source, theirs, loaded)
         if self.rest != "default":
-            SCHEMES[self.rest].initialize(network, rng)
+            REST[self.rest].initialize(network, rng)
         for name in loaded:
             network.tensors[name].copy_(theirs[name])
         for layer in network.layers:

@@ -12,12 +12,12 @@ from ganlab.types import Loss, TargetPair
 
 @dataclass(frozen=True)
 class Relativistic(Loss):
-    """D says how much more real a real is than a fake; G's loss is D's with reals and fakes in each other's place.
-    Jolicoeur-Martineau 2019, with the logistic f(y) = -log σ(y).
+    """A relativistic loss: D estimates how much more realistic a real is than a fake, and G's loss is D's with reals
+    and fakes exchanged. Jolicoeur-Martineau 2019, with the logistic f(y) = -log σ(y).
 
     ``form: pair`` (RpGAN) is f(C(x) - C(G(z))) over pairs of one real and one fake. ``form: average`` (RaGAN) is
-    f(C(x) - E C(G(z))) + f(E C(x) - C(G(z))): each against the mean of the other kind, in the batch (of
-    all ranks) or the part of it that is judged at once.
+    f(C(x) - E C(G(z))) + f(E C(x) - C(G(z))): each against the mean of the other kind, over the microbatch (of all
+    ranks) and, if D's output is a map, over its places. ``pair`` compares the same place of both.
     """
 
     needs_real: ClassVar[bool] = True
@@ -35,4 +35,4 @@ class Relativistic(Loss):
         """Small where D puts ``upper`` above ``lower``; f(y) = softplus(-y), and 1 - σ(y) = σ(-y)."""
         if self.form == "pair":
             return F.softplus(lower - upper)
-        return F.softplus(mean_over_batch(lower) - upper) + F.softplus(lower - mean_over_batch(upper))
+        return F.softplus(mean_over_batch(lower).mean() - upper) + F.softplus(lower - mean_over_batch(upper).mean())

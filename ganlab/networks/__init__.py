@@ -11,6 +11,7 @@ from ganlab.networks.layers import fold, parametrize, uninitialized, use_fast_ke
 from ganlab.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganlab.networks.norms import NORMS, Norm
 from ganlab.networks.parametrizations import PARAMETRIZATIONS, WeightSetting
+from ganlab.networks.patch import PatchDiscriminator
 from ganlab.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from ganlab.table import Table
 from ganlab.types import Shapes
@@ -44,6 +45,7 @@ DISCRIMINATORS = Table[DiscriminatorArchitecture](
         "dcgan": DCGANDiscriminator,
         "mlp": MLPDiscriminator,
         "resnet": ResNetDiscriminator,
+        "patch": PatchDiscriminator,
         "torchvision": TorchvisionDiscriminator,
     },
 )

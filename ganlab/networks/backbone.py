@@ -173,6 +173,9 @@ def converted(name: str, inputs: int, size: tuple[int, int], norm: Norm) -> nn.M
     if name.startswith("vgg"):
         del model.avgpool  # it would blow maps of other sizes up to 7×7
     first = True
+    for module in model.modules():
+        if hasattr(module, "downsample"):  # a residual block
+            module.branch_layers = [name for name, own in module.named_children() if isinstance(own, nn.Conv2d)]  # type: ignore[assignment]
     for place, module in list(model.named_modules()):
         if isinstance(module, nn.Conv2d):
             role, follows = _position(model, place)

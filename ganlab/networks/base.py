@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlab.networks.layers import Dense, Embedding, WeightLayer
-from ganlab.networks.minibatch import Minibatch
+from ganlab.networks.layers import Convolution, Dense, Embedding, WeightLayer
+from ganlab.networks.minibatch import Minibatch, NoMinibatch
 from ganlab.networks.norms import BatchNormLayer
 from ganlab.ranks import apart
 from ganlab.table import Range
@@ -114,7 +114,7 @@ class TrunkDiscriminator(DiscriminatorModule):
     what they put out to ``finish``, and says in ``trunk`` how they are run.
     """
 
-    def __init__(self, shapes: Shapes, minibatch: Minibatch) -> None:
+    def __init__(self, shapes: Shapes, minibatch: Minibatch | None = None) -> None:
         super().__init__()
         channels, height, width = shapes.image
         if shapes.pack > 1 and shapes.classes:
@@ -122,7 +122,7 @@ class TrunkDiscriminator(DiscriminatorModule):
                 f"with pack={shapes.pack} it judges several images together, and they have no common label (Lin et al. "
                 "2018 pack unlabelled images); type discriminator.pack=1 or condition=none"
             )
-        self.shapes, self.minibatch_setting = shapes, minibatch
+        self.shapes, self.minibatch_setting = shapes, minibatch or NoMinibatch()
         wired = shapes.wiring.discriminator
         self.plane = Embedding(shapes.classes, height * width) if wired == "plane" else None
         planes = shapes.classes if wired == "one_hot" else int(self.plane is not None)
@@ -133,7 +133,11 @@ class TrunkDiscriminator(DiscriminatorModule):
         n."""
         self.minibatch, shape = self.minibatch_setting.build(shape)
         length = math.prod(shape)
-        self.output = Dense(length, 1, follows=None, role="output")
+        self.output: Dense | Convolution = Dense(length, 1, follows=None, role="output")
+        self.finish_heads(length)
+
+    def finish_heads(self, length: int) -> None:
+        """Builds the projection and the class head for vectors of ``length``, if the condition needs them."""
         wired, classes = self.shapes.wiring.discriminator, self.shapes.classes
         self.projection = Embedding(classes, length) if wired == "projection" else None
         self.classes = Dense(length, classes, follows=None, role="output") if wired == "class" else None
@@ -144,12 +148,18 @@ class TrunkDiscriminator(DiscriminatorModule):
 
     def forward(self, batch: Batch, features: bool = False) -> DiscriminatorOutput:
         maps = self.trunk(self._packed(batch), batch.condition)
-        vector = self.minibatch(maps[-1]).flatten(1)
-        logits = self.output(vector).squeeze(1)
+        logits, vector = self.logits(maps[-1])
         if self.projection is not None:  # Miyato & Koyama 2018, Eq. 3 and figure 1d
-            logits = logits + (self.projection(batch.condition["labels"]) * vector).sum(dim=1)
+            inner = (self.projection(batch.condition["labels"]) * vector).sum(dim=1)
+            logits = logits + inner.view(-1, *[1] * (logits.dim() - 1))
         heads = {"class": self.classes(vector)} if self.classes is not None else {}
         return DiscriminatorOutput(logits, heads, maps if features else ())
+
+    def logits(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the logits of the last features, and these as vectors (n, length) for the projection and the class
+        head."""
+        vector = self.minibatch(features).flatten(1)
+        return self.output(vector).squeeze(1), vector
 
     def _packed(self, batch: Batch) -> Tensor:
         x = batch.images
@@ -196,7 +206,7 @@ def does_mix_samples(discriminator: DiscriminatorModule, shapes: Shapes) -> bool
         before, after = (discriminator(Batch(x, labels)).logits for x in (images, changed))
     for dropout in dropouts:
         dropout.train()
-    moved = (after - before).abs()
+    moved = (after - before).abs().flatten(1).amax(dim=1) if after.dim() > 1 else (after - before).abs()
     return bool(moved[0] > 1e-5 * moved[1])
 
 

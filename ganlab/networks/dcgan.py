@@ -1,7 +1,8 @@
 """DCGAN: strided convolutions only. Radford et al. 2016.
 
-Widths double with every halving of the image. Each network works at the image's own size: the strides halve it as
-often as it takes until its shorter side is below 8, and the rest is one dense layer (64 -> 4, 48 -> 6, 28 -> 7).
+Widths double with every halving of the image. The strides halve an image until its shorter side is below 8, and the
+rest is one dense layer (64 -> 4, 48 -> 6, 28 -> 7). Sizes that do not halve without a remainder are rounded up: the
+generator crops its image, and the discriminator pads it with zeros (100 -> 7 maps of 16 pixels, 112).
 """
 
 from __future__ import annotations
@@ -18,7 +19,17 @@ from ganlab.networks.base import DiscriminatorModule, Dropout, GeneratorModule, 
 from ganlab.networks.layers import Chain, Convolution, Dense
 from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
 from ganlab.networks.norms import Norm
-from ganlab.networks.resampling import Downsampling, Upsampling, channels, downsampled, halvings, upsampled
+from ganlab.networks.resampling import (
+    Downsampling,
+    Upsampling,
+    channels,
+    cropped,
+    downsampled,
+    full_size,
+    halvings,
+    padded,
+    upsampled,
+)
 from ganlab.table import PositiveInt
 from ganlab.types import Condition, Generated, Shapes
 
@@ -66,8 +77,9 @@ class _Generator(GeneratorModule):
         widths = channels(settings.width, settings.largest_width, count)[::-1]
         activation, classes = settings.activation, shapes.classes
         self.input = LatentInput(shapes)
-        size = (height >> count, width >> count)
-        self.coarsest = (widths[0], *size)
+        full = full_size(height, width, count)
+        size = (full[0] >> count, full[1] >> count)
+        self.image, self.coarsest = (height, width), (widths[0], *size)
         self.project = Dense(
             self.input.length, widths[0] * size[0] * size[1], follows=activation, bias=not norm.has_shift
         )
@@ -102,7 +114,7 @@ class _Generator(GeneratorModule):
     def forward(self, latent: Tensor, condition: Condition) -> Generated:
         x = self.project(self.input(latent, condition)).unflatten(1, self.coarsest)
         x = self.blocks(self.project_norm(x, condition), condition)
-        return Generated(torch.tanh(self.output(x)))
+        return Generated(torch.tanh(cropped(self.output(x), *self.image)))
 
 
 class _Discriminator(TrunkDiscriminator):
@@ -111,6 +123,7 @@ class _Discriminator(TrunkDiscriminator):
         inputs, height, width = self.inputs
         count = halvings(height, width)
         activation, classes = settings.activation, shapes.classes
+        height, width = self.full = full_size(height, width, count)
         self.blocks = nn.ModuleList()
         for level, outputs in enumerate(channels(settings.width, settings.largest_width, count)):
             size = (height >> level + 1, width >> level + 1)
@@ -132,6 +145,7 @@ class _Discriminator(TrunkDiscriminator):
         self.finish(inputs, *size)
 
     def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:
+        x = padded(x, *self.full)
         maps: list[Tensor] = []
         for block in self.blocks:
             x = block(x, condition)

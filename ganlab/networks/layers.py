@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlab.layer import Kind, Layer, Role, UninitializedNetwork, as_matrix
+from ganlab.layer import BranchPlace, Kind, Layer, Role, UninitializedNetwork, as_matrix
 from ganlab.networks.activations import Activate, Activation
 from ganlab.networks.activations import Linear as NoActivation
 from ganlab.networks.kernels.convolution import convolve, convolve_transposed
@@ -214,12 +214,21 @@ def walk(network: nn.Module) -> Iterator[Layer]:
     Raises TypeError where a parameter belongs to no layer, so that none is ever left out silently.
     """
     seen: set[Tensor] = set()
+    places = _branch_places(network)
     for name, module in network.named_modules():
         if isinstance(module, WeightLayer):
             stride = module.stride[0] if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) else 1
             follows = module.follows
             layer = Layer(
-                name, module.kind, module.role, follows.name, follows.gain, module.weight, module.bias, stride
+                name,
+                module.kind,
+                module.role,
+                follows.name,
+                follows.gain,
+                module.weight,
+                module.bias,
+                stride,
+                places.get(name),
             )
         elif isinstance(module, NormLayer):
             layer = Layer(name, "norm", "hidden", "linear", 1.0, module.weight, module.bias)
@@ -231,6 +240,21 @@ def walk(network: nn.Module) -> Iterator[Layer]:
     for name, parameter in network.named_parameters():
         if parameter not in seen:
             raise TypeError(f"parameter {name} belongs to no layer that the walk knows")
+
+
+def _branch_places(network: nn.Module) -> dict[str, BranchPlace]:
+    """Returns the place of each weight layer on a residual branch, by the layer's name. A residual block lists the
+    names of its branch's weight layers, relative to itself and in order, in its attribute ``branch_layers``."""
+    branches = [
+        [f"{name}.{own}".lstrip(".") for own in module.branch_layers]
+        for name, module in network.named_modules()
+        if hasattr(module, "branch_layers")
+    ]
+    return {
+        layer: BranchPlace(index, len(branches), place, len(branch))
+        for index, branch in enumerate(branches)
+        for place, layer in enumerate(branch)
+    }
 
 
 def uninitialized(

@@ -118,6 +118,9 @@ class WeightSetting:
     fixes_scale: ClassVar[bool] = False
     """Whether what the layer applies has one size whatever the stored weight's is."""
 
+    needs_direction: ClassVar[bool] = False
+    """Whether it divides by a norm of the stored weight, so that a weight of 0 cannot learn."""
+
     def build(self, layer: Layer) -> Parametrization | None:
         """The parametrization of an initialized layer."""
         raise TypeError(f"{type(self).__name__} builds no parametrization")
@@ -143,6 +146,7 @@ class Spectral(WeightSetting):
     ``floor``."""
 
     fixes_scale: ClassVar[bool] = True
+    needs_direction: ClassVar[bool] = True
     iterations: PositiveInt = 1
     floor: Positive = 1e-6
 
@@ -153,6 +157,8 @@ class Spectral(WeightSetting):
 @dataclass(frozen=True)
 class WeightNorm(WeightSetting):
     """Weight normalization: length and direction of each output's weights apart. Salimans & Kingma 2016, Eq. 2."""
+
+    needs_direction: ClassVar[bool] = True
 
     def build(self, layer: Layer) -> Parametrization:
         return WeightNormParametrization(layer.matrix, 1 if layer.stored_transposed else 0)

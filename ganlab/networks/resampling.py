@@ -1,10 +1,11 @@
-"""Doubling and halving of feature maps, each a convolution with or without resampling beside it."""
+"""Upsampling and downsampling of feature maps by 2, and the sizes that networks work at."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from ganlab.layer import Role
 from ganlab.networks.activations import Activation
@@ -23,13 +24,14 @@ NO_PIXELS = (
     "points have no height and width to convolve over; type generator=mlp discriminator=mlp, or start from "
     "experiment=ring"
 )
-SMALLEST, LARGEST = 16, 256  # sides of images, in pixels
+SMALLEST, LARGEST = 8, 1024  # sides of images, in pixels
 
 
 def halvings(height: int, width: int, coarsest: int = 4) -> int:
-    """How often an image's sides can be halved so that the shorter one stays at ``coarsest`` pixels or more.
+    """Returns how often an image is halved: until its shorter side would be below ``coarsest`` pixels with the next
+    halving. Sides need not be even: networks work at ``full_size`` and crop or pad.
 
-    Raises ValueError, with the nearest sizes that can be reached, where a side becomes odd before that.
+    Raises ValueError, with the nearest size that is possible, if the image is too small or too large.
     """
     if (height, width) == (1, 1):
         raise ValueError(NO_PIXELS)
@@ -39,23 +41,30 @@ def halvings(height: int, width: int, coarsest: int = 4) -> int:
             f"images of {height}×{width} are outside its {SMALLEST} to {LARGEST} pixels a side; "
             f"type data.size={near[0] if near[0] == near[1] else list(near)}"
         )
-    count, sides = 0, (height, width)
-    while min(sides) >= 2 * coarsest:
-        if sides[0] % 2 or sides[1] % 2:
-            near = _reachable_near(height), _reachable_near(width)
-            raise ValueError(
-                f"strides of 2 halve images of {height}×{width} to {sides[0]}×{sides[1]}, where a side is odd; "
-                f"type data.size={near[0] if near[0] == near[1] else list(near)}"
-            )
-        sides = (sides[0] // 2, sides[1] // 2)
+    count, shorter = 0, min(height, width)
+    while shorter >= 2 ** (count + 1) * coarsest:
         count += 1
     return count
 
 
-def _reachable_near(side: int) -> int:
-    """A side near ``side`` that halves down to below 8: a multiple of 4 below 32, of 8 below 64, and so on."""
-    step = 4 if side < 32 else 8 if side < 64 else 16 if side < 128 else 32
-    return min(max(round(side / step) * step, SMALLEST), LARGEST)
+def full_size(height: int, width: int, count: int) -> tuple[int, int]:
+    """Returns the smallest size (H, W) that holds the image and can be halved ``count`` times without a remainder."""
+    step = 2**count
+    return -(-height // step) * step, -(-width // step) * step
+
+
+def cropped(x: Tensor, height: int, width: int) -> Tensor:
+    """Returns the centre (N, C, height, width) of maps that may be larger."""
+    top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
+    return x if x.shape[2:] == (height, width) else x[:, :, top : top + height, left : left + width]
+
+
+def padded(x: Tensor, height: int, width: int) -> Tensor:
+    """Returns maps (N, C, height, width) with zeros around ``x``, which may be smaller: the inverse of ``cropped``."""
+    if x.shape[2:] == (height, width):
+        return x
+    down, right = height - x.shape[2], width - x.shape[3]
+    return F.pad(x, (right // 2, right - right // 2, down // 2, down - down // 2))
 
 
 def channels(width: int, largest: int, count: int) -> list[int]:
@@ -66,7 +75,7 @@ def channels(width: int, largest: int, count: int) -> list[int]:
 def upsampled(
     way: Upsampling, inputs: int, outputs: int, *, follows: Activation | None, bias: bool = True, role: Role = "hidden"
 ) -> list[nn.Module]:
-    """Layers from maps (N, inputs, H, W) to (N, outputs, 2H, 2W)."""
+    """Returns layers that map (N, inputs, H, W) to (N, outputs, 2H, 2W)."""
     if way == "transposed":
         return [TransposedConvolution(inputs, outputs, 4, stride=2, padding=1, follows=follows, bias=bias, role=role)]
     if way == "pixel_shuffle":
@@ -89,12 +98,12 @@ def downsampled(
     bias: bool = True,
     role: Role = "hidden",
 ) -> list[nn.Module]:
-    """Layers from maps (N, inputs, H, W) to (N, outputs, H / 2, W / 2)."""
+    """Returns layers that map (N, inputs, H, W) to (N, outputs, H / 2, W / 2)."""
     if way == "strided":
         return [Convolution(inputs, outputs, 4, stride=2, padding=1, follows=follows, bias=bias, role=role)]
     return [Convolution(inputs, outputs, 3, padding=1, follows=follows, bias=bias, role=role), pool(way)]
 
 
 def pool(way: Downsampling) -> nn.Module:
-    """A 2×2 pool; the average where strides would do the work elsewhere."""
+    """Returns a 2×2 pool: the maximum for ``max``, and otherwise the average."""
     return nn.MaxPool2d(2) if way == "max" else AveragePool()

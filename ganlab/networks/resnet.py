@@ -19,10 +19,21 @@ from torch import Tensor, nn
 from ganlab.networks.activations import ACTIVATIONS, Activate, Activation, ReLU, Tanh
 from ganlab.networks.base import DiscriminatorModule, Dropout, GeneratorModule, LatentInput, TrunkDiscriminator
 from ganlab.networks.kernels.pooling import NearestUpsampling
-from ganlab.networks.layers import Chain, Convolution, Dense
+from ganlab.networks.layers import Chain, Convolution, Dense, WeightLayer
 from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
 from ganlab.networks.norms import Norm
-from ganlab.networks.resampling import Downsampling, Upsampling, channels, downsampled, halvings, pool, upsampled
+from ganlab.networks.resampling import (
+    Downsampling,
+    Upsampling,
+    channels,
+    cropped,
+    downsampled,
+    full_size,
+    halvings,
+    padded,
+    pool,
+    upsampled,
+)
 from ganlab.table import NonNegativeInt, PositiveInt
 from ganlab.types import Condition, Generated, Shapes
 
@@ -76,6 +87,8 @@ class _Block(nn.Module):
     def __init__(self, branch: Chain, shortcut: nn.Module) -> None:
         super().__init__()
         self.branch, self.shortcut = branch, shortcut
+        # For initializers that depend on depth (ganlab.layer.BranchPlace).
+        self.branch_layers = [f"branch.{name}" for name, one in branch.named_modules() if isinstance(one, WeightLayer)]
 
     def forward(self, x: Tensor, condition: Condition) -> Tensor:
         y: Tensor = self.branch(x, condition)
@@ -117,8 +130,9 @@ class _Generator(GeneratorModule):
         count = halvings(height, width)
         widths = channels(settings.width, settings.largest_width, count + 1)[::-1]
         classes = shapes.classes
-        size = (height >> count, width >> count)
-        self.input = LatentInput(shapes)
+        full = full_size(height, width, count)
+        size = (full[0] >> count, full[1] >> count)
+        self.input, self.image = LatentInput(shapes), (height, width)
         self.coarsest = (widths[0], *size)
         self.project = Dense(self.input.length, widths[0] * size[0] * size[1], follows=None)
         blocks: list[nn.Module] = []
@@ -135,7 +149,7 @@ class _Generator(GeneratorModule):
         x = self.project(self.input(latent, condition)).unflatten(1, self.coarsest)
         for block in self.blocks:
             x = block(x, condition)
-        return Generated(torch.tanh(self.output(self.norm(x, condition))))
+        return Generated(torch.tanh(cropped(self.output(self.norm(x, condition)), *self.image)))
 
 
 def _down_block(
@@ -181,7 +195,7 @@ class _Discriminator(TrunkDiscriminator):
             inputs, widths = widths[0], widths[1:]
         else:
             self.stem = nn.Identity()
-        size = (height, width)
+        size = self.full = full_size(height, width, count)
         self.blocks = nn.ModuleList()
         for level, outputs in enumerate(widths):
             down, first = level < count, level == 0 and with_block
@@ -195,7 +209,7 @@ class _Discriminator(TrunkDiscriminator):
         self.finish(inputs, *(size if settings.pool == "none" else ()))
 
     def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:
-        x = self.stem(x)
+        x = self.stem(padded(x, *self.full))
         maps: list[Tensor] = []
         for block in self.blocks:
             x = self.dropout(block(x, condition))

@@ -35,7 +35,7 @@ from ganlab.types import (
 
 
 class TargetSetting(Protocol):
-    def draw(self, judged: int, rngs: RandomStreams, progress: float | Tensor = 0.0) -> TargetPair: ...
+    def draw(self, samples: int, rngs: RandomStreams, progress: float | Tensor = 0.0) -> TargetPair: ...
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,8 @@ def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: Updat
             update = _forward(gan, microbatch, fakes, needs, context, use_real=True, smoothed=True)
             assert update.real_output is not None
             real_logits, fake_logits = update.real_output.logits.float(), update.fake_output.logits.float()
-            adversarial = gan.loss.discriminator(real_logits, fake_logits, update.targets).mean()
+            targets = update.targets.over(fake_logits)
+            adversarial = gan.loss.discriminator(real_logits, fake_logits, targets).mean()
             total, extra = _add(
                 adversarial,
                 regularizers,
@@ -244,11 +245,12 @@ def _forward(
 
 
 def _top_mean(losses: Tensor, logits: Tensor, share: float | Tensor) -> Tensor:
-    """Returns the mean of G's losses (n,) over the ``share`` of samples with the largest logits. Sinha et al. 2020, Eq.
-    3; with a mask instead of a shorter batch, so that shapes stay constant. With several ranks the share is one of the
-    global batch; the mean over the ranks of what they return is the result."""
+    """Returns the mean of G's losses (n, …) over the ``share`` of samples with the largest logits. Sinha et al. 2020,
+    Eq. 3; with a mask instead of a shorter batch, so that shapes stay constant. With several ranks the share is one of
+    the global batch; the mean over the ranks of what they return is the result."""
     if not isinstance(share, Tensor) and share >= 1:
         return losses.mean()
+    losses, logits = per_sample(losses), per_sample(logits)
     everyone, own = global_batch(logits)
     if isinstance(share, Tensor):
         count = (share * len(everyone)).ceil().to(losses.dtype)
@@ -259,6 +261,11 @@ def _top_mean(losses: Tensor, logits: Tensor, share: float | Tensor) -> Tensor:
     kept = losses.new_zeros(len(everyone)).scatter(0, order, (place < count).to(losses.dtype))
     ranks = len(everyone) // len(losses)
     return (losses * kept[own]).sum() / count * ranks
+
+
+def per_sample(values: Tensor) -> Tensor:
+    """Returns the mean (n,) over the places of each sample of values (n, …)."""
+    return values if values.dim() == 1 else values.flatten(1).mean(dim=1)
 
 
 def _add(

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from typing import get_args
-
 import pytest
 import torch
 from torch import nn
 
 from ganlab.initializers import INITIALIZERS
-from ganlab.initializers.hybrid import SCHEMES, Hybrid, Scheme
+from ganlab.initializers.hybrid import NOT_HERE, Hybrid
 from ganlab.layer import Role
 from ganlab.networks.activations import Activation, ReLU, Tanh
 from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution
@@ -48,9 +46,9 @@ def test_the_default_scheme_of_each_layer(kind: str, role: Role, follows: Activa
         assert same == (name == scheme), name
 
 
-@pytest.mark.parametrize("scheme", get_args(Scheme))
-def test_every_scheme_can_be_chosen_for_every_type(scheme: Scheme) -> None:
-    """Weights and biases are those of the scheme alone, of the same draws."""
+@pytest.mark.parametrize("scheme", [name for name in INITIALIZERS if name not in NOT_HERE])
+def test_every_initializer_can_be_chosen_for_every_type(scheme: str) -> None:
+    """Weights and biases equal those of the initializer alone, from the same random numbers."""
     chosen = Hybrid(scheme, scheme, scheme, scheme)
     for kind in ("dense", "convolution", "transposed", "embedding"):
         ours, theirs = build(kind), build(kind)
@@ -77,6 +75,25 @@ def test_each_field_changes_its_own_layers_only() -> None:
             assert torch.equal(module.weight, plain.weight) == (fields.get(name, name) != changed)
 
 
-def test_the_schemes_are_those_of_the_table_with_their_defaults() -> None:
-    assert set(SCHEMES) == set(get_args(Scheme))
-    assert all(SCHEMES[name] == INITIALIZERS[name]() for name in SCHEMES)
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("hybrid", "would have no end"),
+        ("pretrained", "needs a path"),
+        ("equalized", "weight=equalized"),
+        ("xavir", r"is no initializer; did you mean xavier\?"),
+    ],
+)
+def test_what_it_refuses(name: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Hybrid(convolution=name)
+
+
+def test_initializers_that_look_at_the_whole_network_get_all_layers_of_their_type() -> None:
+    """``adaptive`` divides by the number of residual layers, here two."""
+    module = nn.Sequential(*(build("convolution", "residual") for _ in range(2)), build("dense"))
+    alone = nn.Sequential(*(build("convolution", "residual") for _ in range(2)))
+    notes_of(Hybrid(convolution="adaptive"), module)
+    notes_of(INITIALIZERS["adaptive"](), alone)
+    ratio = module[0].weight.std() / alone[0].weight.std()
+    assert ratio.item() == pytest.approx(1, rel=0.1)

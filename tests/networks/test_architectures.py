@@ -5,11 +5,12 @@ import torch
 from torch import nn
 
 from ganlab.networks import DISCRIMINATORS, GENERATORS, NORMS, does_mix_samples
+from ganlab.networks.activations import LeakyReLU
 from ganlab.networks.backbone import TorchvisionDiscriminator
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlab.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganlab.networks.norms import BatchNorm, InstanceNorm, LayerNorm, NoNorm
-from ganlab.networks.resampling import halvings
+from ganlab.networks.resampling import cropped, full_size, halvings, padded
 from ganlab.types import Batch, Shapes
 
 SIZES = [
@@ -75,16 +76,52 @@ def test_halvings(size: tuple[int, int], count: int) -> None:
     assert halvings(*size) == count
 
 
-@pytest.mark.parametrize("side", range(16, 257))
-def test_the_size_that_is_suggested_can_be_reached(side: int) -> None:
+@pytest.mark.parametrize("side", [2, 4, 7, 1025, 3000])
+def test_the_size_that_is_suggested_can_be_used(side: int) -> None:
     for other in (side, 100, 31):
-        try:
+        with pytest.raises(ValueError, match=r"8 to 1024 pixels") as raised:
             halvings(side, other)
-        except ValueError as error:
-            suggested = eval(str(error).rpartition("data.size=")[2])
-            sides = suggested if isinstance(suggested, list) else [suggested, suggested]
-            halvings(*sides)
-            assert all(abs(a - b) <= 16 for a, b in zip(sides, (side, other), strict=True))
+        suggested = eval(str(raised.value).rpartition("data.size=")[2])
+        halvings(*(suggested if isinstance(suggested, list) else [suggested, suggested]))
+
+
+ANY_SIZES = [(8, 8), (10, 10), (17, 31), (48, 100), (100, 100), (200, 120)]
+LARGE = [pytest.param(size, marks=pytest.mark.slow) for size in ((512, 512), (1024, 1024), (8, 1024))]
+
+
+@pytest.mark.parametrize("size", [*ANY_SIZES, *LARGE], ids=str)
+@pytest.mark.parametrize("name", ["dcgan", "resnet"])
+def test_any_size_is_generated_and_discriminated(name: str, size: tuple[int, int]) -> None:
+    shapes = Shapes((3, *size), 5)
+    settings = {"width": 2, "largest_width": 4, "activation": LeakyReLU()}
+    generator = GENERATORS[name](**settings).build(shapes, BatchNorm())  # type: ignore[call-arg]
+    discriminator = DISCRIMINATORS[name](**settings).build(shapes, NoNorm())  # type: ignore[call-arg]
+    images = generator(torch.randn(2, 5), {}).images
+    assert images.shape == (2, 3, *size)
+    images.retain_grad()
+    output = discriminator(Batch(images))
+    assert output.logits.shape == (2,)
+    output.logits.sum().backward()
+    assert images.grad is not None
+    assert (images.grad.abs().sum(dim=1) > 0).float().mean() > 0.95, "every pixel counts"
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "full"), [((100, 100), 4, (112, 112)), ((48, 100), 3, (48, 104)), ((28, 28), 2, (28, 28))]
+)
+def test_the_size_that_networks_work_at(size: tuple[int, int], count: int, full: tuple[int, int]) -> None:
+    assert halvings(*size) == count
+    assert full_size(*size, count) == full
+
+
+def test_padding_is_the_inverse_of_cropping() -> None:
+    x = torch.randn(2, 3, 7, 10)
+    wide = padded(x, 8, 16)
+    assert wide.shape == (2, 3, 8, 16)
+    assert torch.equal(cropped(wide, 7, 10), x)
+    assert wide.sum() == pytest.approx(x.sum().item(), abs=1e-4)
+    assert cropped(x, 7, 10) is x
+    assert padded(x, 7, 10) is x
 
 
 def test_mlp_is_what_it_says() -> None:
@@ -118,9 +155,9 @@ def test_mixing_is_asked(architecture: type, norm: object, mixes: bool) -> None:
 
 @pytest.mark.parametrize("architecture", DISCRIMINATORS.values())
 def test_one_pass_judges_as_two_do(architecture: type) -> None:
-    shapes = Shapes((1, 16, 16), 4, pack=2)
+    shapes = Shapes((1, 32, 32), 4, pack=2)
     network = architecture().build(shapes, LayerNorm()).eval()
-    parts = [Batch(torch.randn(4, 1, 16, 16)), Batch(torch.randn(6, 1, 16, 16))]
+    parts = [Batch(torch.randn(4, 1, 32, 32)), Batch(torch.randn(6, 1, 32, 32))]
     together = network.forward_all(*parts, features=True)
     alone = [network(part, True) for part in parts]
     for one, other in zip(together, alone, strict=True):
@@ -145,7 +182,7 @@ def test_stored_names_do_not_depend_on_the_parametrization(table: object) -> Non
     from ganlab.networks import PARAMETRIZATIONS, parametrize
 
     for architecture in table.values():  # type: ignore[attr-defined]
-        network = architecture().build(Shapes((1, 16, 16), 4), NORMS["batch"]())
+        network = architecture().build(Shapes((1, 32, 32), 4), NORMS["batch"]())
         before = set(dict(network.named_parameters()))
         parametrize(network, PARAMETRIZATIONS["spectral"]())
         assert set(dict(network.named_parameters())) == before
