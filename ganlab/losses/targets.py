@@ -13,12 +13,12 @@ from ganlab.types import RandomStreams, TargetPair
 
 @dataclass(frozen=True)
 class Targets:
-    """D's targets: the probability of being real that D is trained to output for reals and for fakes.
+    """The target probabilities of D for reals and for fakes.
 
     One-sided label smoothing is ``real`` below 1 with ``fake`` at 0 (Salimans et al. 2016, section 3.4: 0.9), two-sided
-    has ``fake`` above 0 too. ``flip`` is the probability with which a sample gets the other kind's target;
-    ``noise`` moves each sample's target uniformly by up to ±noise, within [0, 1] (both: Chintala et al. 2016,
-    "How to train a GAN", tip 6). Reals and fakes are drawn apart.
+    has ``fake`` above 0 too. ``flip`` is the probability that a sample gets the other kind's target; ``noise``
+    moves each sample's target uniformly by up to ±noise, within [0, 1] (both: Chintala et al. 2016, "How to train a
+    GAN", tip 6). Reals and fakes have random numbers of their own.
     """
 
     real: Moving[Fraction] = 1.0
@@ -26,20 +26,20 @@ class Targets:
     noise: Moving[Fraction] = 0.0
     flip: Moving[Fraction] = 0.0
 
-    def draw(self, judged: int, rngs: RandomStreams, progress: float | Tensor = 0.0) -> TargetPair:
-        """Draws the targets of a D update at ``progress`` of training with ``judged`` samples of each kind: a number
-        each, or (judged,) each if they are random."""
+    def draw(self, samples: int, rngs: RandomStreams, progress: float | Tensor = 0.0) -> TargetPair:
+        """Draws the targets of a D update at ``progress`` of training with so many ``samples`` of each
+        kind: numbers, or tensors (samples,) if they are random."""
         real, fake = hard = at(self.real, progress), at(self.fake, progress)
         # A schedule draws where its value is 0 too: the random streams of an update do not depend on the progress.
         if self.flip:
-            flip_real, flip_fake = (_uniform(judged, rngs("targets/flip")) < at(self.flip, progress)).float()
+            flip_real, flip_fake = (_uniform(samples, rngs("targets/flip")) < at(self.flip, progress)).float()
             real, fake = hard[0] + (hard[1] - hard[0]) * flip_real, hard[1] + (hard[0] - hard[1]) * flip_fake
         if self.noise:
-            on_real, on_fake = at(self.noise, progress) * (2 * _uniform(judged, rngs("targets/noise")) - 1)
+            on_real, on_fake = at(self.noise, progress) * (2 * _uniform(samples, rngs("targets/noise")) - 1)
             real, fake = (on_real + real).clamp(0, 1), (on_fake + fake).clamp(0, 1)
         return TargetPair(real, fake)
 
 
-def _uniform(judged: int, generator: torch.Generator) -> Tensor:
-    """Draws from U(0, 1) for reals and for fakes, (2, judged)."""
-    return uniform((2, judged), generator, along=1, judged=True)
+def _uniform(samples: int, rng: torch.Generator) -> Tensor:
+    """Draws from U(0, 1) for reals and for fakes, (2, samples)."""
+    return uniform((2, samples), rng, along=1, judged=True)

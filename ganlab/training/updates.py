@@ -35,7 +35,7 @@ from ganlab.types import (
 
 
 class TargetSetting(Protocol):
-    def draw(self, judged: int, rngs: RandomStreams, progress: float | Tensor = 0.0) -> TargetPair: ...
+    def draw(self, samples: int, rngs: RandomStreams, progress: float | Tensor = 0.0) -> TargetPair: ...
 
 
 @dataclass(frozen=True)
