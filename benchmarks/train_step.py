@@ -357,13 +357,13 @@ def overheads(root: Path, device: str) -> None:
     from ganlab.monitor.files import Files
     from ganlab.monitor.progress import Progress
     from ganlab.monitor.tensorboard import TensorBoard
+    from ganlab.training.observer import Observers
 
     trainer = build_ours(MODELS["dcgan32"], root, runtime={"device": device})
     folder = root / "run"
     folder.mkdir(exist_ok=True)
-    trainer.audience.observers = [Files(folder), TensorBoard(folder, ""), Progress()]
-    for observer in trainer.audience.observers:
-        observer.started(0, trainer.steps)
+    trainer.observers = Observers([Files(folder), TensorBoard(folder, ""), Progress()])
+    trainer.observers.start(0, trainer.steps)
     trainer.checkpoints.begin()
     for _ in range(3):
         trainer.train_step()

@@ -97,7 +97,7 @@ def _rows(path: Path, last: float | None) -> list[Row]:
         return []
     text = path.read_text(encoding="utf-8", errors="replace")
     lines = text[: text.rfind("\n") + 1]
-    rows = []
+    rows: list[Row] = []
     for row in csv.DictReader(io.StringIO(lines, newline="")):
         cells = {tag: value for tag, value in row.items() if tag is not None and value}
         if cells.get("step", "").isdecimal() and (last is None or int(cells["step"]) <= last):

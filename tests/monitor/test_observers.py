@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from ganlab.commands.train import main
 from ganlab.commands.training_run import train
 from ganlab.config.compose import composer
 from ganlab.config.parse import parse
@@ -20,7 +22,7 @@ from ganlab.errors import Refused, UserError
 from ganlab.monitor import OBSERVERS
 from ganlab.run_folder import RunFolder
 from ganlab.training.observer import ObservedRun, Observer, Observers, ObserverSetting, Samples, build_observers
-from tests.conftest import tiny
+from tests.conftest import TINY_OVERRIDES, tiny
 
 
 @dataclass(frozen=True)
@@ -216,3 +218,27 @@ def test_no_observers_at_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoints", "config.yaml", "status.json"}
     assert "Samples" not in caplog.text
     assert "tensorboard" not in caplog.text
+
+
+def test_the_observer_of_the_docs_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file in docs/observers.md, as it stands there; over a resume it repeats no row."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "observers.md").read_text(encoding="utf-8")
+    (tmp_path / "loss_file.py").write_text(page.split("```python\n")[1].split("```")[0])
+    monkeypatch.setattr(OBSERVERS, "_components", dict(OBSERVERS._components))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "loss_file", raising=False)
+    chosen = [
+        "plugins=[loss_file]",
+        "logging.every=1",
+        "logging.observers=[loss_file]",
+        "logging.observers.loss_file.digits=2",
+    ]
+    assert main([*TINY_OVERRIDES, "steps=3", *chosen, "hydra.run.dir=run"]) == 0
+    with (tmp_path / "run" / "losses.txt").open("a") as file:
+        file.write("4 0.77\n")  # of a step after the last checkpoint
+    assert main(["resume=run", "steps=5", "plugins=[loss_file]"]) == 0
+    rows = [row.split() for row in (tmp_path / "run" / "losses.txt").read_text().splitlines()]
+    assert [int(step) for step, _ in rows] == [1, 2, 3, 4, 5]
+    assert all(len(loss.partition(".")[2]) == 2 for _, loss in rows)
+    monkeypatch.delitem(sys.modules, "loss_file", raising=False)
