@@ -64,6 +64,12 @@ CASES: dict[str, dict[str, Any]] = {
         "regularizer": {"gradient_penalty": {"at": "neighbourhood"}, "feature_matching": {}, "consistency": {}},
         "schedule": {"name": "alternating", "top_k": 0.4, "top_k_until": 0.1},
     },
+    "maps": {
+        "discriminator": {"name": "patch", "width": 4, "layers": 1},
+        "loss": {"name": "relativistic", "form": "average"}, "norm": LAYER, "optimizer": SGD,
+        "regularizer": {"gradient_penalty": {}, "consistency": {}, "drift": {}},
+        "schedule": {"name": "alternating", "top_k": 0.4, "top_k_until": 0.1},
+    },
     "gradients are clipped": {
         "norm": LAYER,
         "optimizer": {name: {**SGD[name], "clip_norm": 0.05} for name in SGD},
