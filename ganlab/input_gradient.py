@@ -19,8 +19,13 @@ def only_inputs() -> bool:
 
 def input_gradient(logits: Tensor, images: Tensor) -> Tensor:
     """Returns the gradient of D at ``images`` (N, C, H, W) as one row (n, m * C * H * W) per sample, in float32 and
-    differentiable. If the logits are a map (n, …), it is the gradient of the sum over each sample's places, as in the
-    published code of PatchGAN's penalties (Zhu et al. 2017, CycleGAN and pix2pix in PyTorch)."""
+    differentiable.
+
+    If the logits are a map (n, …), it is the gradient of the sum over each sample's places, as in the published code of
+    PatchGAN with a penalty (``cal_gradient_penalty`` of CycleGAN and pix2pix in PyTorch, Zhu et al. 2017). The
+    gradient at a pixel is then the sum over the patches that contain it, and it does not depend on the size of the
+    image. The gradient of the mean is smaller by the number of places.
+    """
     global _only_inputs
     before, _only_inputs = _only_inputs, True
     try:

@@ -59,6 +59,16 @@ class DiscriminatorOutput:
     heads: Mapping[str, Tensor] = field(default_factory=dict)
     features: Sequence[Tensor] = ()
 
+    @property
+    def sample_logits(self) -> Tensor:
+        """The logit of each sample, (n,) in float32: the mean over its places if ``logits`` is a map."""
+        return sample_means(self.logits.float())
+
+
+def sample_means(values: Tensor) -> Tensor:
+    """Returns the mean (n,) over the places of each sample of values (n, …)."""
+    return values if values.dim() == 1 else values.flatten(1).mean(dim=1)
+
 
 @dataclass(frozen=True)
 class Wiring:

@@ -56,7 +56,7 @@ REFUSALS = {
     r"init\.\w+=equalized with norm\.\w+\.weight=": "N(0, 1) without its scale",
     r"regularizer=\S+ with (loss|condition)=\w+, which adds \w+ already": "the same term twice",
     r"tricks=\[\w+,\w+\] both set": "two tricks that contradict each other",
-    r"VGG|pixels a side|strides of 2 halve": "a size that the strides do not reach",
+    r"VGG|pixels a side|leave no patch": "a size that the architecture does not have",
 }
 SIDES = {"digits": 32, "image_folder": 32}
 LISTS = ("regularizer", "augment", "tricks")
@@ -286,7 +286,7 @@ VALUES = {  # of settings that are numbers or words, each beside what it needs
     "runtime.fast": ("false",), "runtime.channels_last": ("false", "true"), "data.held_out": (8, 0.25), "latent.truncation": (0.7,),
     "discriminator.dropout": (0.2,), "discriminator.pack": (2,), "generator.depth": (2,), "discriminator.depth": (2,),
     "optimizer.generator.clip_norm": (1.0,), "optimizer.discriminator.clip_value": (0.1,), "condition.generator": ("concat", "norm"),
-    "evaluation": ("scores",),
+    "evaluation": ("scores",), "data.size": ("[34,45]",),
 }  # fmt: skip
 
 
@@ -298,6 +298,7 @@ def values(chosen: dict[str, list[str]], draw: random.Random) -> list[str]:
         for key in VALUES
         if all(not key.startswith(start) or key.split(".")[1] in hints(kind) for start, kind in tables.items())
         and (not key.startswith("optimizer.") or chosen["optimizer"])
+        and (key != "data.size" or chosen["data"][0] in SIDES)
     ]
     keys = draw.sample(fitting, draw.choice((0, 0, 1, 2)))
     typed = [f"{key}={draw.choice(VALUES[key])}" for key in keys]

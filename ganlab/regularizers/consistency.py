@@ -13,13 +13,15 @@ from ganlab.types import Batch, DiscriminatorOutput, Regularizer, Update
 
 @dataclass(frozen=True)
 class Consistency(Regularizer):
-    """E (D(x) - D(T(x)))²: D says the same of an image and of its small change T, a shift by up to ``shift`` pixels
-    each way (edges repeated) and, for half of them, a mirror image. Zhang et al. 2020, CR-GAN: weight 10, on reals.
+    """E (D(x) - D(T(x)))²: the penalty on the difference of D's logits of an image and of its small change T, a shift by
+    up to ``shift`` pixels each way (edges repeated) and, for half of the images, a reflection. Zhang et al. 2020,
+    CR-GAN: weight 10, on reals. If D's output is a map, D(x) is the mean over its places, because T moves what a place
+    covers.
 
-    ``images: both`` adds the same for fakes (balanced consistency, Zhao et al. 2021: weight 10 for each). T changes
-    what D saw, with draws of its own for each image, and D judges the changed ones in a pass of their own: where it
-    mixes samples, each of the two judgements is relative to its own batch. A point of the plane (1×1) stays as it is,
-    and the term is 0.
+    ``images: both`` adds the same for fakes (balanced consistency, Zhao et al. 2021: weight 10 for each). T is applied
+    after the augmentations, with random numbers of its own for each image, and D takes the changed images in a separate
+    pass: if D mixes samples, each of the two outputs depends on its own batch. A point of the plane (1×1) does not
+    change, and the penalty is 0.
     """
 
     weight: Moving[Positive] = 10.0
@@ -41,7 +43,7 @@ class Consistency(Regularizer):
         changed = [self._changed(seen, draw) for seen, _ in pairs]
         again = update.discriminator.forward_all(*changed)
         errors = [
-            (judged.logits.float() - other.logits.float()).square().mean()
+            (judged.sample_logits - other.sample_logits).square().mean()
             for (_, judged), other in zip(pairs, again, strict=True)
         ]
         return torch.stack(errors).sum()

@@ -94,7 +94,7 @@ class Sampler:
 
         def judge(points: Tensor) -> Tensor:
             (judgement,) = self.gan.discriminator.forward_all(Batch(points.repeat_interleave(self.gan.pack, 0)))
-            return judgement.logits.float()
+            return judgement.sample_logits
 
         side = torch.linspace(-1.5, 1.5, LATTICE, device=self.device)
         lattice = torch.stack(torch.meshgrid(side, side, indexing="xy"), dim=-1).reshape(-1, 2, 1, 1)

@@ -30,6 +30,7 @@ from ganlab.types import (
     Regularizer,
     TargetPair,
     Update,
+    sample_means,
     Values,
 )
 
@@ -259,7 +260,7 @@ def _top_mean(losses: Tensor, logits: Tensor, share: float | Tensor) -> Tensor:
     the global batch; the mean over the ranks of what they return is the result."""
     if not isinstance(share, Tensor) and share >= 1:
         return losses.mean()
-    losses, logits = per_sample(losses), per_sample(logits)
+    losses, logits = sample_means(losses), sample_means(logits)
     everyone, own = global_batch(logits)
     if isinstance(share, Tensor):
         count = (share * len(everyone)).ceil().to(losses.dtype)
@@ -270,11 +271,6 @@ def _top_mean(losses: Tensor, logits: Tensor, share: float | Tensor) -> Tensor:
     kept = losses.new_zeros(len(everyone)).scatter(0, order, (place < count).to(losses.dtype))
     ranks = len(everyone) // len(losses)
     return (losses * kept[own]).sum() / count * ranks
-
-
-def per_sample(values: Tensor) -> Tensor:
-    """Returns the mean (n,) over the places of each sample of values (n, …)."""
-    return values if values.dim() == 1 else values.flatten(1).mean(dim=1)
 
 
 def _add(

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, cast
+from unittest import mock
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganlab.losses import LOSSES
 from ganlab.networks.norms import BatchNorm, InstanceNorm, LayerNorm, NoNorm
 from ganlab.networks.patch import PatchDiscriminator
 from ganlab.regularizers import REGULARIZERS
-from ganlab.types import Batch, Shapes, TargetPair, Wiring
+from ganlab.types import Batch, Discriminator, DiscriminatorOutput, Shapes, TargetPair, Update, Wiring
 from tests.conftest import tiny
 
 
@@ -99,8 +101,76 @@ def test_a_loss_of_maps_is_the_mean_over_places(name: str) -> None:
     assert torch.allclose(loss.generator(fake, needed).mean(), loss.generator(fake.flatten(), flat).mean())
 
 
+@pytest.mark.parametrize("kind", ["one_hot", "plane"])
+def test_labels_are_concatenated_to_the_image(kind: str) -> None:
+    shapes = Shapes((3, 16, 18), 5, classes=4, wiring=Wiring(discriminator=kind))  # type: ignore[arg-type]
+    network = PatchDiscriminator(width=4, layers=1).build(shapes, NoNorm())
+    x = torch.randn(1, 3, 16, 18)
+    first, second = (network(Batch(x, {"labels": torch.tensor([label])})).logits for label in (1, 2))
+    assert first.shape == (1, 6, 7)
+    assert (first != second).all()
+
+
 PATCH = {"name": "patch", "width": 4, "layers": 1}
-TERMS = [name for name in REGULARIZERS if name != "auxiliary_classifier"]
+
+
+class LinearMaps(nn.Module):
+    """D(x) = W x with two places per sample, so that every gradient is known: that of the sum is w₁ + w₂."""
+
+    def __init__(self, pixels: int) -> None:
+        super().__init__()
+        self.weight = torch.randn(2, pixels, generator=torch.Generator().manual_seed(1))
+
+    def forward_all(self, *batches: Batch, features: bool = False) -> list[DiscriminatorOutput]:
+        return [DiscriminatorOutput(batch.images.flatten(1) @ self.weight.T) for batch in batches]
+
+
+def penalty_of(network: LinearMaps, name: str, **settings: Any) -> tuple[float, Tensor]:
+    """Returns a regularizer's value for D, and the reals (4, 3, 2, 2)."""
+    rng = torch.Generator().manual_seed(2)
+    real, fake = (torch.randn(4, 3, 2, 2, generator=rng).requires_grad_() for _ in range(2))
+    outputs = network.forward_all(Batch(real), Batch(fake))
+    update = Update(
+        generator=mock.Mock(), discriminator=cast(Discriminator, network), real=Batch(real), fake=Batch(fake),
+        latent=real, codes={}, augmented_real=Batch(real), augmented_fake=Batch(fake), real_output=outputs[0],
+        fake_output=outputs[1], augment=lambda batch, view: batch, targets=TargetPair(),
+        rngs=lambda stream: torch.Generator().manual_seed(3), progress=0.0,
+    )  # fmt: skip
+    penalty = REGULARIZERS[name](**settings).discriminator(update)
+    assert penalty is not None
+    return penalty.item(), real.detach()
+
+
+@pytest.mark.parametrize("at", ["interpolates", "real", "fake", "neighbourhood"])
+def test_the_gradient_penalty_of_maps_in_closed_form(at: str) -> None:
+    network = LinearMaps(12)
+    penalty, _ = penalty_of(network, "gradient_penalty", at=at)
+    assert penalty == pytest.approx((network.weight.sum(dim=0).norm().item() - 1) ** 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["r1", "r2"])
+def test_r1_and_r2_of_maps_in_closed_form(name: str) -> None:
+    network = LinearMaps(12)
+    penalty, _ = penalty_of(network, name)
+    assert penalty == pytest.approx(0.5 * network.weight.sum(dim=0).square().sum().item(), rel=1e-5)
+
+
+def test_drift_of_maps_is_the_mean_square_over_places() -> None:
+    network = LinearMaps(12)
+    penalty, real = penalty_of(network, "drift")
+    values = [(real[i].flatten() @ network.weight[k]).item() for i in range(4) for k in range(2)]
+    assert penalty == pytest.approx(sum(value**2 for value in values) / 8, rel=1e-5)
+
+
+def test_consistency_of_maps_compares_the_samples_logits() -> None:
+    """A reflection exchanges the places of this D, so that its mean stays: places are not compared one by one."""
+    network = LinearMaps(12)
+    assert penalty_of(network, "consistency", shift=0)[0] > 0.1
+    network.weight[1] = network.weight[0].view(3, 2, 2).flip(2).flatten()
+    penalty, real = penalty_of(network, "consistency", shift=0)
+    assert penalty == pytest.approx(0, abs=1e-6)
+    output, reflected = network.forward_all(Batch(real), Batch(real.flip(3)))
+    assert torch.allclose(output.logits[:, 0], reflected.logits[:, 1])
 
 
 @pytest.mark.parametrize("pack", [1, 2])
@@ -115,14 +185,20 @@ def test_it_trains_with_every_loss(loss: str, pack: int, make_trainer: Any) -> N
 
 
 @pytest.mark.parametrize("pack", [1, 2])
-@pytest.mark.parametrize("regularizer", TERMS)
-def test_it_trains_with_every_regularizer(regularizer: str, pack: int, make_trainer: Any) -> None:
+@pytest.mark.parametrize("regularizer", REGULARIZERS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_it_trains_with_every_loss_and_regularizer(loss: str, regularizer: str, pack: int, make_trainer: Any) -> None:
+    labels = regularizer == "auxiliary_classifier"
+    if labels and pack > 1:
+        pytest.skip("packed images have no common label")
     trainer = make_trainer(
-        steps=2, regularizer={regularizer: {}}, discriminator={**PATCH, "pack": pack},
-        norm={"discriminator": {"layer": "none"}},
+        loss=loss, regularizer={regularizer: {}}, condition="auxiliary" if labels else "none",
+        discriminator={**PATCH, "pack": pack}, norm={"discriminator": {"layer": "none"}},
     )  # fmt: skip
-    trainer.run()
-    assert all(torch.isfinite(parameter).all() for parameter in trainer.discriminator.parameters)
+    trainer.train_step()
+    values = trainer.meter.read(trainer.ranks)
+    assert any(key.endswith(f"/{regularizer}") for key in values)
+    assert all(math.isfinite(value) for value in values.values())
 
 
 def test_the_penalty_is_that_of_the_sum_over_places() -> None:

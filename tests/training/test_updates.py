@@ -492,6 +492,17 @@ def test_top_k_learns_from_those_that_d_takes_for_most_real() -> None:
     assert _top_mean(losses, logits, 1.0) == losses.mean()
 
 
+def test_top_k_orders_maps_by_the_mean_of_their_places() -> None:
+    """By hand: means 1, -0.5 and 2, so that two of three are the first and the last, whatever their largest place is."""
+    from ganlab.training.updates import _top_mean
+
+    logits = torch.tensor([[0.5, 1.5], [9.0, -10.0], [2.0, 2.0]], requires_grad=True)
+    mean = _top_mean(logits**2, logits, 0.5)
+    torch.testing.assert_close(mean, torch.tensor(((0.25 + 2.25) / 2 + 4.0) / 2))
+    mean.backward()
+    torch.testing.assert_close(logits.grad, torch.tensor([[0.25, 0.75], [0.0, 0.0], [1.0, 1.0]]))
+
+
 def test_top_k_reaches_gs_update(make_trainer: Make) -> None:
     values = [
         g_update(make_trainer(schedule={"name": "alternating", "top_k": share, "top_k_until": 0}))
