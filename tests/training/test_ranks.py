@@ -76,9 +76,10 @@ CASES: dict[str, dict[str, Any]] = {
         },
         "targets": {"flip": {"start": 0.5, "end": 0.1}, "real": {"start": 1.0, "end": 0.8}},
         "averaging": {"name": "ema", "half_life": {"start": 0, "end": 3}},
+    },
     "maps": {
         "discriminator": {"name": "patch", "width": 4, "layers": 1},
-        "loss": {"name": "relativistic", "form": "average"}, "norm": LAYER, "optimizer": SGD,
+        "loss": {"name": "relativistic", "form": "average"}, "norm": LAYER, "optimizer": ADAM,
         "regularizer": {"gradient_penalty": {}, "consistency": {}, "drift": {}},
         "schedule": {"name": "alternating", "top_k": 0.4, "top_k_until": 0.1},
     },
