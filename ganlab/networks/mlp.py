@@ -33,8 +33,8 @@ class MLPGenerator:
 
 @dataclass(frozen=True)
 class MLPDiscriminator:
-    """Dense layers with LeakyReLU and dropout, then a dense output. ``hidden`` lists the layers' widths; ``pack`` images
-    are one sample."""
+    """Dense layers with LeakyReLU and dropout, then a dense output. ``hidden`` lists the layers' widths; ``pack``
+    images are one sample."""
 
     preferred_norm: ClassVar[str | None] = "none"  # dropout regularizes this D, and batch norm is not its default
     hidden: tuple[PositiveInt, ...] = (512, 256)

@@ -1,10 +1,11 @@
 """Residual networks, as in WGAN-GP (Gulrajani et al. 2017, appendix F and published code) and SNGAN (Miyato et al.
 2018, appendix B.4): pre-activation blocks of two convolutions 3×3 and a shortcut.
 
-Images of any size are cropped and padded as in ``dcgan``. The settings of the published networks are: CIFAR-10, G ``width: 256`` (WGAN-GP 128), ``largest_width`` the same, D
-``width: 128, largest_width: 128, flat: 2, coarsest: 8``, ``pool: sum`` (WGAN-GP mean). STL-10 at 48×48, G ``width: 64,
-largest_width: 512``, D ``width: 64, largest_width: 1024, flat: 1, coarsest: 3, pool: sum``. WGAN-GP at 64×64, both
-``width: 64, largest_width: 512``, D ``stem: convolution, flat: 0, coarsest: 4, pool: none``.
+Images of any size are cropped and padded as in ``dcgan``. The settings of the published networks are: CIFAR-10, G
+``width: 256`` (WGAN-GP 128), ``largest_width`` the same, D ``width: 128, largest_width: 128, flat: 2, coarsest: 8``,
+``pool: sum`` (WGAN-GP mean). STL-10 at 48×48, G ``width: 64, largest_width: 512``, D ``width: 64, largest_width: 1024,
+flat: 1, coarsest: 3, pool: sum``. WGAN-GP at 64×64, both ``width: 64, largest_width: 512``, D ``stem: convolution,
+flat: 0, coarsest: 4, pool: none``.
 """
 
 from __future__ import annotations
