@@ -158,6 +158,7 @@ class Trainer:
         values |= held_out_logits(
             self.gan, self.feed, self.step, self.feed.batch_size // microbatches, apart, self.ranks
         )
+        values |= self.gan.states.report()
         values |= {f"{learner.name}/learning_rate": learner.learning_rate for learner in learners}
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
         self.observers.notify(lambda observer: observer.logged(self.step, values))
@@ -260,6 +261,7 @@ class Trainer:
             "meter": self.meter.state(self.ranks),
             "reported": self.reported,
             "watch": self.divergence_monitor.state(),
+            "components": self.gan.states.state(),
             "generator": self.generator.state(),
             "discriminator": self.discriminator.state(),
         }
@@ -273,6 +275,8 @@ class Trainer:
         self.reported = state.get("reported", self.step)
         if "watch" in state:  # earlier versions kept none
             self.divergence_monitor.restore(state["watch"])
+        for note in self.gan.states.restore(state.get("components", {})):
+            log.warning("note: %s", note)
         self.meter.restore(state["meter"], self.machine.device)
         self.generator.restore(state["generator"])
         self.discriminator.restore(state["discriminator"])

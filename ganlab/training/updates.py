@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganlab.input_gradient import without_float16
 from ganlab.ranks import global_batch
+from ganlab.training.component_state import ComponentStates, observed
 from ganlab.training.learner import Learner
 from ganlab.types import (
     Augmentation,
@@ -25,6 +26,7 @@ from ganlab.types import (
     Latent,
     Loss,
     Need,
+    Observation,
     RandomStreams,
     Regularizer,
     TargetPair,
@@ -39,7 +41,8 @@ class TargetSetting(Protocol):
 
 @dataclass(frozen=True)
 class GAN:
-    """The components of a GAN that both updates use. They stay the same for a whole run."""
+    """The components of a GAN that both updates use. They stay the same for a whole run; the state that some of them
+    have is in ``states``."""
 
     generator: Generator
     discriminator: Discriminator
@@ -52,6 +55,7 @@ class GAN:
     augmentations: Mapping[str, Augmentation]
     autocast: Callable[[], AbstractContextManager[None]]
     pack: int = 1
+    states: ComponentStates = field(default_factory=ComponentStates)
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: Updat
     regularizers, needs = _due(gan, context, lambda regularizer: regularizer.discriminator_needs)
     gan.discriminator.advance()
     reports: list[Values] = []
+    observations: list[Observation] = []
     for microbatch in _microbatches(gan, real, len(real.images), context):
         with gan.autocast():
             with torch.no_grad(), gan.generator.statistics_frozen():
@@ -96,9 +101,10 @@ def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: Updat
             total, extra = _add(
                 adversarial,
                 regularizers,
-                {name: regularizer.discriminator(update) for name, regularizer in regularizers.items()},
+                {name: one.discriminator(_with_state(gan, name, update)) for name, one in regularizers.items()},
             )
         learner.backward(total / context.microbatches)
+        observations.append(observed(update, gan.loss.boundary))
         reports.append(
             {
                 "adversarial": adversarial,
@@ -108,7 +114,9 @@ def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: Updat
                 **extra,
             }
         )
-    return {**_tagged("discriminator", reports), **learner.apply(context.progress)}
+    applied = learner.apply(context.progress)
+    gan.states.finish_update(applied["discriminator/blocked"], observations)
+    return {**_tagged("discriminator", reports), **applied}
 
 
 def update_generator(
@@ -136,11 +144,13 @@ def update_generator(
                 total, extra = _add(
                     adversarial,
                     regularizers,
-                    {name: regularizer.generator(update) for name, regularizer in regularizers.items()},
+                    {name: one.generator(_with_state(gan, name, update)) for name, one in regularizers.items()},
                 )
             learner.backward(total / context.microbatches)
             reports.append({"adversarial": adversarial, "loss": total, **extra})
-    return {**_tagged("generator", reports), **learner.apply(context.progress)}
+    applied = learner.apply(context.progress)
+    gan.states.finish_update(applied["generator/blocked"])
+    return {**_tagged("generator", reports), **applied}
 
 
 @torch.no_grad()
@@ -148,9 +158,7 @@ def mean_logit(gan: GAN, real: Batch, context: UpdateContext) -> Tensor:
     """Returns D's mean logit, a scalar, on reals, augmented and normalized as in D's update, which changes no state.
     Images that do not fill a pack are left out."""
     count = len(real.images) - len(real.images) % gan.pack
-    images = real.images[:count]
-    for name, augment in gan.augmentations.items():
-        images = augment(images, context.rngs(f"{name}/real"), context.progress)
+    images = _augmented(gan, real.images[:count], context.rngs, "real", context.progress)
     condition = gan.condition.real_condition({key: value[:count] for key, value in real.condition.items()})
     with gan.autocast(), gan.discriminator.statistics_frozen():
         (output,) = gan.discriminator.forward_all(Batch(images, condition))
@@ -205,9 +213,7 @@ def _forward(
     """Augments reals and fakes, runs D on them, and returns all that the regularizers of the update use."""
 
     def augment(batch: Batch, view: str) -> Batch:
-        images = batch.images
-        for name, augment in gan.augmentations.items():
-            images = augment(images, microbatch.rngs(f"{name}/{view}"), context.progress)
+        images = _augmented(gan, batch.images, microbatch.rngs, view, context.progress)
         # A leaf if a regularizer differentiates D by its input, so that no second forward pass is needed.
         leaf = f"{view}_gradient" in needs and not images.requires_grad
         return Batch(images.detach().requires_grad_() if leaf else images, batch.condition)
@@ -237,6 +243,19 @@ def _forward(
         rngs=lambda stream: microbatch.rngs(f"term/{stream}"),  # never a stream of the fakes themselves
         progress=context.progress,
     )
+
+
+def _augmented(gan: GAN, images: Tensor, rngs: RandomStreams, view: str, progress: float | Tensor) -> Tensor:
+    """Returns images (N, C, H, W) after all augmentations, in their order. ``view`` names the random streams."""
+    for name, augmentation in gan.augmentations.items():
+        images = augmentation.augment(images, rngs(f"{name}/{view}"), progress, gan.states.of("augment", name))
+    return images
+
+
+def _with_state(gan: GAN, name: str, update: Update) -> Update:
+    """Returns ``update`` with the state of the regularizer ``name``, if it has one."""
+    state = gan.states.of("regularizer", name)
+    return replace(update, state=state) if state else update
 
 
 def _top_mean(losses: Tensor, logits: Tensor, share: float | Tensor) -> Tensor:
