@@ -176,6 +176,9 @@ class Loss:
     """Whether the loss is bounded only for a Lipschitz-continuous D (Wasserstein losses)."""
     needs_real: ClassVar[bool] = False
     """Whether G's loss uses D's logits on reals too (relativistic losses)."""
+    boundary: ClassVar[float | None] = 0.0
+    """The logit that separates reals from fakes, halfway between their targets; None if only differences of logits
+    matter (Wasserstein and relativistic losses)."""
     # Radford et al. 2016, section 4: the default of a loss that recommends nothing else.
     recommended: ClassVar[Recommended] = Recommended("batch", n_critic=1, learning_rate=2e-4, betas=(0.5, 0.999))
 
@@ -186,6 +189,52 @@ class Loss:
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """Returns G's loss (n, …) from D's logits on fakes, and on reals if ``needs_real``."""
         raise TypeError(f"{type(self).__name__} defines no generator loss")
+
+
+# -------------------------------------------------------------------------------------------------- component state
+
+State = Mapping[str, Tensor]
+"""The state of a component: tensors by name, all on the device of the networks. They keep their memory for a whole run,
+since a CUDA graph writes to addresses: a component changes them in place (``state["p"].copy_(…)``)."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """D's outputs in one update of D, for all microbatches and all ranks together, without a graph.
+
+    ``real_output`` and ``fake_output`` hold logits (n, …) and heads, in float32 and without features, for the reals and
+    the fakes as D received them, after augmentation. ``images`` is the number of reals N. ``boundary`` is the logit
+    that separates reals from fakes (``Loss.boundary``).
+    """
+
+    real_output: DiscriminatorOutput
+    fake_output: DiscriminatorOutput
+    images: int
+    boundary: float | None = 0.0
+
+
+class Stateful:
+    """A component that may have state, which lasts from update to update. The component itself is a frozen setting;
+    its state is kept by the trainer.
+
+    The trainer saves the state in checkpoints and restores it, also when it goes back after a divergence, and averages
+    its floating-point tensors over the ranks after each update. If an update is blocked because it is not finite, or a
+    tensor's element is not finite after an update, the state before that update stays. Nothing in ``observe`` or in an
+    update may read a tensor back to the host. Sampling and held-out images use the state without changing it.
+    """
+
+    def initial_state(self, device: torch.device) -> State:
+        """Returns the state before the first update, as new tensors on ``device``; {} (the default) for no state."""
+        return {}
+
+    def observe(self, state: State, observation: Observation) -> None:
+        """Changes ``state`` in place after an update of D. It is called once per update of D, with the outputs that the
+        update used, before its weights changed. All ranks receive the same ``observation``."""
+
+    def report(self, state: State) -> Values:
+        """Returns scalars to log from ``state``, by tag below the component's name. It is called at log points only,
+        so reading tensors back is allowed here."""
+        return {}
 
 
 # ---------------------------------------------------------------------------------- latents, conditions, augmentation
@@ -253,9 +302,23 @@ class Conditioning:
         raise TypeError(f"{type(self).__name__} defines no condition of a grid")
 
 
-class Augmentation:
+class Augmentation(Stateful):
     """Augments the images that D receives, real and generated ones alike, differentiably, so that G's update passes
-    through it (Zhao et al. 2020, Eq. 4 and 5). Subclasses are dataclasses whose fields are settings."""
+    through it (Zhao et al. 2020, Eq. 4 and 5). Subclasses are dataclasses whose fields are settings. One without state
+    defines ``__call__``, one with state defines ``augment`` and the methods of ``Stateful``."""
+
+    needs_pixels: ClassVar[bool] = False
+    """Whether it is defined for images alone, not for points of the plane (1×1)."""
+
+    @property
+    def needs_boundary(self) -> bool:
+        """Whether it compares D's logits with ``Loss.boundary``, so that it needs a loss that has one."""
+        return False
+
+    def augment(self, images: Tensor, rng: torch.Generator, progress: float | Tensor, state: State) -> Tensor:
+        """Returns augmented images as ``__call__`` does, with the augmentation's ``state``, which it does not
+        change."""
+        return self(images, rng, progress)
 
     def __call__(self, images: Tensor, rng: torch.Generator, progress: float | Tensor) -> Tensor:
         """Returns augmented images of the same shape (N, C, H, W). ``progress`` is the share of training that is done,
@@ -296,9 +359,11 @@ class Update:
     rngs: RandomStreams
     progress: float | Tensor
     """The share of the training's steps that are done, 0 to 1. In a CUDA graph it is a scalar tensor."""
+    state: State = field(default_factory=dict)
+    """The state of the regularizer that receives this update. Its term may change it in place, without a graph."""
 
 
-class Regularizer:
+class Regularizer(Stateful):
     """A regularizer: an additional term of D's or G's loss. Subclasses are dataclasses that have ``weight`` and
     ``interval`` among their fields.
 

@@ -30,6 +30,7 @@ from ganlab.ranks import Ranks, here
 from ganlab.scalars import resolved
 from ganlab.training.averaging import Average
 from ganlab.training.checkpoint import Checkpoints
+from ganlab.training.component_state import ComponentStates
 from ganlab.training.device import Machine
 from ganlab.training.held_out import enough_held_out
 from ganlab.training.learner import Learner
@@ -196,6 +197,7 @@ def _gan(
         augmentations=settings.augment,
         autocast=machine.autocast,
         pack=shapes.pack,
+        states=ComponentStates({"augment": settings.augment, "regularizer": settings.regularizer}, machine.device),
     )
 
 

@@ -283,6 +283,22 @@ def ranks_train_together(settings: Settings, discriminator: DiscriminatorModule 
         )
 
 
+def augmentations_fit(settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings) -> None:
+    _, height, width = shapes_of(settings).image
+    for name, augmentation in settings.augment.items():
+        if augmentation.needs_pixels and height == width == 1:
+            findings.refusals.append(
+                f"augment={name} with points of the plane, which have no height and width to flip, turn or move; leave "
+                "it out, or type augment=[instance_noise]"
+            )
+        if augmentation.needs_boundary and settings.loss.boundary is None:
+            findings.refusals.append(
+                f"augment={name} with a {type(settings.loss).__name__} loss, which trains only differences of D's "
+                f"logits, so that their sign does not show whether D overfits (Karras et al. 2020, section 3); type "
+                f"augment.{name}.target=null augment.{name}.p=0.2 for a constant probability, or loss=bce"
+            )
+
+
 RULES: tuple[Callable[[Settings, DiscriminatorModule | None, Findings], None], ...] = (
     penalties_are_per_sample,
     targets_need_a_head_that_has_them,
@@ -294,4 +310,5 @@ RULES: tuple[Callable[[Settings, DiscriminatorModule | None, Findings], None], .
     logits_have_no_sigmoid,
     critics_need_a_constraint,
     ranks_train_together,
+    augmentations_fit,
 )

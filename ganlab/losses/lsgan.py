@@ -14,6 +14,7 @@ class LSGAN(Loss):
     ½(D(G(z)) - c)² in G. Mao et al. 2017, Eq. 2, in the 0-1 coding a = 0, b = c = 1; ``targets`` move a and b."""
 
     has_targets: ClassVar[bool] = True
+    boundary: ClassVar[float | None] = 0.5
 
     def discriminator(self, real: Tensor, fake: Tensor, targets: TargetPair) -> Tensor:
         return 0.5 * (real - targets.real) ** 2 + 0.5 * (fake - targets.fake) ** 2

@@ -21,6 +21,7 @@ class Relativistic(Loss):
     """
 
     needs_real: ClassVar[bool] = True
+    boundary: ClassVar[float | None] = None
     form: Literal["pair", "average"] = "pair"
 
     def discriminator(self, real: Tensor, fake: Tensor, targets: TargetPair) -> Tensor:

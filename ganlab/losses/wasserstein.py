@@ -17,6 +17,7 @@ class Wasserstein(Loss):
     """
 
     needs_lipschitz: ClassVar[bool] = True
+    boundary: ClassVar[float | None] = None
     # Gulrajani et al. 2017, Algorithm 1; layer norm in place of batch norm: section 4, "No critic batch normalization".
     recommended: ClassVar[Recommended] = Recommended("layer", n_critic=5, learning_rate=1e-4, betas=(0.0, 0.9))
 

@@ -5,6 +5,7 @@ from ganlab.regularizers.consistency import Consistency
 from ganlab.regularizers.drift import Drift
 from ganlab.regularizers.feature_matching import FeatureMatching
 from ganlab.regularizers.gradient_penalty import GradientPenalty
+from ganlab.regularizers.lecam import LeCam
 from ganlab.regularizers.orthogonal import OrthogonalRegularizer
 from ganlab.regularizers.r1_r2 import R1, R2
 from ganlab.regularizers.reconstruction import Reconstruction
@@ -22,6 +23,7 @@ REGULARIZERS = Table[Regularizer](
         "orthogonal": OrthogonalRegularizer,
         "consistency": Consistency,
         "drift": Drift,
+        "lecam": LeCam,
         "feature_matching": FeatureMatching,
         "auxiliary_classifier": AuxiliaryClassifier,
         "reconstruction": Reconstruction,

@@ -162,7 +162,7 @@ class Trainer:
         # Of the networks that had an update since the last report: the rate of the last one.
         updated = [learner for learner in learners if f"{learner.name}/loss" in values]
         values |= {f"{learner.name}/learning_rate": learner.learning_rate for learner in updated}
-        values |= self.stepper.scheduled_values(self.step - 1)
+        values |= self.stepper.scheduled_values(self.step - 1) | self.gan.states.report()
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
         self.observers.notify(lambda observer: observer.logged(self.step, values))
 
@@ -268,6 +268,7 @@ class Trainer:
             "meter": self.meter.state(self.ranks),
             "reported": self.reported,
             "watch": self.divergence_monitor.state(),
+            "components": self.gan.states.state(),
             "generator": self.generator.state(),
             "discriminator": self.discriminator.state(),
         }
@@ -282,6 +283,8 @@ class Trainer:
         if "watch" in state:  # earlier versions kept none
             updates = {name: state[name]["updates"] for name in ("generator", "discriminator")}
             self.divergence_monitor.restore(state["watch"], updates)
+        for note in self.gan.states.restore(state.get("components", {})):
+            log.warning("note: %s", note)
         self.meter.restore(state["meter"], self.machine.device)
         self.generator.restore(state["generator"])
         self.discriminator.restore(state["discriminator"])

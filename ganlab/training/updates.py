@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from ganlab.input_gradient import without_float16
 from ganlab.ranks import global_batch
 from ganlab.scalars import at, scale
+from ganlab.training.component_state import ComponentStates, observed
 from ganlab.training.learner import Learner
 from ganlab.types import (
     Augmentation,
@@ -26,6 +27,7 @@ from ganlab.types import (
     Latent,
     Loss,
     Need,
+    Observation,
     RandomStreams,
     Regularizer,
     TargetPair,
@@ -41,7 +43,8 @@ class TargetSetting(Protocol):
 
 @dataclass(frozen=True)
 class GAN:
-    """The components of a GAN that both updates use. They stay the same for a whole run."""
+    """The components of a GAN that both updates use. They stay the same for a whole run; the state that some of them
+    have is in ``states``."""
 
     generator: Generator
     discriminator: Discriminator
@@ -54,6 +57,7 @@ class GAN:
     augmentations: Mapping[str, Augmentation]
     autocast: Callable[[], AbstractContextManager[None]]
     pack: int = 1
+    states: ComponentStates = field(default_factory=ComponentStates)
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: Updat
     regularizers, needs = _due(gan, context, lambda regularizer: regularizer.discriminator_needs)
     gan.discriminator.advance()
     reports: list[Values] = []
+    observations: list[Observation] = []
     for microbatch in _microbatches(gan, real, len(real.images), context):
         with gan.autocast():
             with torch.no_grad(), gan.generator.statistics_frozen():
@@ -98,10 +103,11 @@ def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: Updat
             total, extra = _add(
                 adversarial,
                 regularizers,
-                {name: regularizer.discriminator(update) for name, regularizer in regularizers.items()},
+                {name: one.discriminator(_with_state(gan, name, update)) for name, one in regularizers.items()},
                 context.progress,
             )
         learner.backward(total / context.microbatches)
+        observations.append(observed(update, gan.loss.boundary))
         reports.append(
             {
                 "adversarial": adversarial,
@@ -111,7 +117,9 @@ def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: Updat
                 **extra,
             }
         )
-    return {**_tagged("discriminator", reports), **learner.apply(context.progress)}
+    applied = learner.apply(context.progress)
+    gan.states.finish_update(applied["discriminator/blocked"], observations)
+    return {**_tagged("discriminator", reports), **applied}
 
 
 def update_generator(
@@ -139,12 +147,14 @@ def update_generator(
                 total, extra = _add(
                     adversarial,
                     regularizers,
-                    {name: regularizer.generator(update) for name, regularizer in regularizers.items()},
+                    {name: one.generator(_with_state(gan, name, update)) for name, one in regularizers.items()},
                     context.progress,
                 )
             learner.backward(total / context.microbatches)
             reports.append({"adversarial": adversarial, "loss": total, **extra})
-    return {**_tagged("generator", reports), **learner.apply(context.progress)}
+    applied = learner.apply(context.progress)
+    gan.states.finish_update(applied["generator/blocked"])
+    return {**_tagged("generator", reports), **applied}
 
 
 @torch.no_grad()
@@ -165,7 +175,7 @@ def augmented(gan: GAN, batch: Batch, view: str, rngs: RandomStreams, progress: 
 
     def through(images: Tensor) -> Tensor:
         for name, augmentation in gan.augmentations.items():
-            images = augmentation(images, rngs(f"{name}/{view}"), progress)
+            images = augmentation.augment(images, rngs(f"{name}/{view}"), progress, gan.states.of("augment", name))
         return images
 
     condition = {key: through(value) if value.dim() == 4 else value for key, value in batch.condition.items()}
@@ -252,6 +262,12 @@ def _forward(
         rngs=lambda stream: microbatch.rngs(f"term/{stream}"),  # never a stream of the fakes themselves
         progress=context.progress,
     )
+
+
+def _with_state(gan: GAN, name: str, update: Update) -> Update:
+    """Returns ``update`` with the state of the regularizer ``name``, if it has one."""
+    state = gan.states.of("regularizer", name)
+    return replace(update, state=state) if state else update
 
 
 def _top_mean(losses: Tensor, logits: Tensor, share: float | Tensor) -> Tensor:

@@ -61,6 +61,10 @@ RUNS: dict[str, dict[str, Any]] = {
         "augment": {"diff_augment": {}}, "regularizer": {"consistency": {"images": "both"}},
         "norm": {"discriminator": {"layer": "layer"}}, "schedule": {"name": "alternating", "accumulation": 2},
     },
+    "components with state": {
+        "augment": {"ada": {"interval": 2, "adjust_images": 60}}, "regularizer": {"lecam": {"start": 2}},
+        "schedule": {"name": "alternating", "accumulation": 2},
+    },
     "dropout, bf16": {"discriminator": {"dropout": 0.5}, "runtime": {"precision": "bf16"}, "averaging": "uniform"},
     "clipped": {
         "constraint": "weight_clipping",
@@ -304,7 +308,9 @@ def test_a_resumed_run_is_the_same_run(make_trainer: Make, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, LABELS, {"discriminator": {"dropout": 0.5}}], ids=["plain", "spectral", "dropout"]
+    "changes",
+    [{}, LABELS, {"discriminator": {"dropout": 0.5}}, RUNS["components with state"]],
+    ids=["plain", "spectral", "dropout", "state"],
 )
 def test_a_step_keeps_its_tensors(make_trainer: Make, changes: dict[str, Any]) -> None:
     """A graph writes to addresses: nothing that a step changes may be replaced by another tensor."""

@@ -42,6 +42,12 @@ RUNS: dict[str, dict[str, Any]] = {
         },
     },
     "channels first": {"runtime": {"channels_last": False}},
+    # The first half ends between two adjustments of p.
+    "ada, lecam": {
+        "augment": {"ada": {"interval": 3, "adjust_images": 60}},
+        "regularizer": {"lecam": {"start": 2}},
+        "data": {"held_out": 16},
+    },
 }
 
 
