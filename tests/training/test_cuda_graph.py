@@ -186,6 +186,8 @@ def tensors_of(trainer: Trainer) -> list[Tensor]:
         *(tensor for network in networks for tensor in network.state_dict().values()),
         *(leaf for one in learners for leaf in tree_leaves(list(one.optimizer.state.values()))),
         *(tensor for one in learners for tensor in (*one._kept, one._norms)),
+        *trainer.gan.states.tensors,
+        *trainer.gan.states._kept,
     ]
 
 

@@ -83,6 +83,10 @@ CASES: dict[str, dict[str, Any]] = {
         "regularizer": {"gradient_penalty": {}, "consistency": {}, "drift": {}},
         "schedule": {"name": "alternating", "top_k": 0.4, "top_k_until": 0.1},
     },
+    "components with state": {
+        "norm": LAYER, "optimizer": ADAM, "augment": {"ada": {"interval": 2, "adjust_images": 60}},
+        "regularizer": {"lecam": {"start": 1}}, "schedule": {"name": "alternating", "accumulation": 2},
+    },
     "gradients are clipped": {
         "norm": LAYER,
         "optimizer": {name: {**SGD[name], "clip_norm": 0.05} for name in SGD},
