@@ -118,12 +118,15 @@ class Composer(Overrides):
             self._take_away_what_is_replaced(plain, read, own, chosen, tricks)
         for one in own:
             if one.key_or_group in LISTS and self.is_group_choice(one) and one.value() == [] and not one.is_add():
-                plain[one.key_or_group] = {}  # none at all, not even what a loss or a trick brings along
+                # None, not even those that a loss or a trick adds, except a plugin's, which the list could not name.
+                named = {other.key_or_group for other in own}
+                group = one.key_or_group
+                plain[group] = {name: value for name, value in plain[group].items() if f"{group}.{name}" in named}
         if tricks:
             self._keep_what_tricks_set(plain, own, tricks)
         typed = [one.key_or_group for one in read]
         self._leave_out_what_a_recipe_replaces(plain, str(recipe.value()) if recipe else None, typed)
-        return self._without_leftovers(plain, typed)
+        return self._without_leftovers(plain, typed, {group: option for group, option, _ in chosen})
 
     def _chosen(self, rewritten: Sequence[str]) -> list[tuple[str, str, str]]:
         """Group, option and parent (``loss/wgan_gp``) of every option file that is composed."""
@@ -217,8 +220,11 @@ class Composer(Overrides):
                 if field in known and old.get(leaf, leaf) != value and not any(one.startswith(leaf) for one in typed):
                     assign(plain, leaf, value)
 
-    def _without_leftovers(self, plain: dict[str, Any], typed: Sequence[str]) -> dict[str, Any]:
-        """A plugin's component has no option file; it takes a place in which the default's settings still stand."""
+    def _without_leftovers(
+        self, plain: dict[str, Any], typed: Sequence[str], options: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Removes the settings of the default option (by group in ``options``) from the settings of a plugin's
+        component, which has no option file and is composed over them."""
         for group, content in plain.items():
             if (
                 group in self.options
@@ -228,8 +234,13 @@ class Composer(Overrides):
                 table = table_of(hints(Settings)[group])
                 assert table is not None
                 known = {"name", *hints(table[str(content["name"])])}
+                default = self._text_of(f"{group}/{options[group]}") if group in options else {}
                 plain[group] = {
-                    key: value for key, value in content.items() if key in known or f"{group}.{key}" in typed
+                    key: value
+                    for key, value in content.items()
+                    if f"{group}.{key}" in typed
+                    or key == "name"
+                    or (key in known and (key not in default or value != default[key]))
                 }
         return plain
 

@@ -171,6 +171,11 @@ class Overrides:
             as_lists = [
                 f"[{one}]" if isinstance(one, str) else _listed(one) for one in typed if not isinstance(one, Glob)
             ]
+            names = typed[0] if len(typed) == 1 and isinstance(typed[0], list) else typed
+            own = [one for one in names if self._is_plugins_choice(group, one)] if len(typed) == 1 else []
+            if own:  # they have no option file
+                known = [one for one in names if one not in own]
+                return [f"{group}={_listed(known)}", *(f"++{group}.{one}={{}}" for one in own)]
             plus = "+" if override.is_add() and not override.is_force_add() else ""
             return [f"{plus}{group}={','.join(as_lists)}"] if as_lists else [text]
         if any(self._is_plugins_choice(group, one) for one in typed):
