@@ -176,6 +176,12 @@ class TrainedGenerator:
 
     def _source(self, name: str, images: Tensor, count: int) -> Tensor:
         """Returns images (count, C, H, W) in [-1, 1] on the device. Raises UserError if the shape does not fit."""
+        self._check_source(name, images, count)
+        found = images[None] if images.dim() == 3 else images
+        floats = found.float() / 127.5 - 1 if found.dtype == torch.uint8 else found.float()
+        return floats.to(self.device).expand(count, -1, -1, -1)
+
+    def _check_source(self, name: str, images: Tensor, count: int) -> None:
         found = images[None] if images.dim() == 3 else images
         if tuple(found.shape[1:]) != self.sources[name] or len(found) not in (1, count):
             need = ", ".join(map(str, self.sources[name]))
@@ -183,8 +189,6 @@ class TrainedGenerator:
                 f"generate: found {name} of shape {tuple(images.shape)}, need ({need}) or ({count}, {need}), as many "
                 "as there are latents"
             )
-        floats = found.float() / 127.5 - 1 if found.dtype == torch.uint8 else found.float()
-        return floats.to(self.device).expand(count, -1, -1, -1)
 
     @torch.no_grad()
     def batches(
@@ -199,12 +203,16 @@ class TrainedGenerator:
         """Yields the images of ``sample`` in batches of ``batch_size``, float32 in [-1, 1], on the generator's
         device."""
         self._source_count(sources)
-        whole = {name: self._source(name, images, n) for name, images in sources.items()}
+        for name, images in sources.items():
+            self._check_source(name, images, n)
         batch_size = _whole("batch_size", batch_size, least=1)
         latent, numbers = self.latent(n, seed, truncation), self.labels(n, labels)
         for start in range(0, n, batch_size):
             part = slice(start, start + batch_size)
-            some = {name: images[part] for name, images in whole.items()}
+            some = {
+                name: images[part] if images.dim() == 4 and len(images) > 1 else images
+                for name, images in sources.items()
+            }
             yield self.generate(latent[part], None if numbers is None else numbers[part], **some)
 
     def sample(

@@ -34,7 +34,7 @@ ELSEWHERE = {
     **{
         ("data", file.stem): "tests/data"
         for file in (config_folder() / "data").glob("*.yaml")
-        if file.stem not in ("digits", "image_folder", "ring", "grid", "swiss_roll")
+        if file.stem not in ("digits", "digit_pairs", "image_folder", "ring", "grid", "swiss_roll")
     },
     ("init", "pretrained"): "tests/initializers/test_pretrained.py: it needs a file",
 }
@@ -48,7 +48,7 @@ REFUSALS = {
     r"regularizer=weight_penalty with norm\.discriminator\.weight=": "a penalty on a scale that is divided out",
     r"discriminator=\w+: with pack=\d+ .*no common label": "packed images have no common label",
     r"condition=\w+ needs labels": "data without classes",
-    r"condition=\w+ tells G the class by its norm": "a norm without scales per class",
+    r"condition=\w+ gives G the class by its norm": "a norm without scales per class",
     r"condition=\w+ without regularizer\.auxiliary_classifier": "a head that nothing trains",
     r"regularizer=auxiliary_classifier with condition=": "a term without its head",
     r"conditional batch norm has a scale per class": "no labels for conditional batch norm",
@@ -56,9 +56,15 @@ REFUSALS = {
     r"init\.\w+=equalized with norm\.\w+\.weight=": "N(0, 1) without its scale",
     r"regularizer=\S+ with (loss|condition)=\w+, which adds \w+ already": "the same term twice",
     r"tricks=\[\w+,\w+\] both set": "two tricks that contradict each other",
+    r"generator=unet: it translates an image": "a translation without an image to translate",
+    r"generator=\w+: it makes images from a latent alone": "an image to translate and no translation",
+    r"condition=image needs an aligned image": "data without aligned images",
+    r"regularizer=reconstruction with condition=": "a reconstruction without sources",
+    r"init\.\w+=\w+ with norm\.\w+\.weight=\w+: it starts some weights at 0": "a direction of a weight of 0",
+    r"augment=ada with": "ADA of points, or with a loss without a boundary",
     r"VGG|pixels a side|leave no patch": "a size that the architecture does not have",
 }
-SIDES = {"digits": 32, "image_folder": 32}
+SIDES = {"digits": 32, "digit_pairs": 32, "image_folder": 32}
 LISTS = ("regularizer", "augment", "tricks")
 
 
@@ -114,6 +120,12 @@ MOSTLY = [
     ("tricks", "label_noise", "loss", "minimax"),
     ("tricks", "label_flips", "loss", "lsgan"),
     ("tricks", "packing", "condition", "none"),
+    ("regularizer", "reconstruction", "condition", "image"),
+    ("generator", "unet", "condition", "image"),
+    ("condition", "image", "data", "digit_pairs"),
+    ("condition", "image", "generator", "unet"),
+    ("init", "fixup", "norm", "layer"),
+    ("init", "zero", "norm", "layer"),
 ]
 
 
@@ -137,7 +149,7 @@ def overrides(chosen: dict[str, list[str]], folder: Path) -> list[str]:
     typed += [f"data.size={SIDES[data]}", "data.limit=32"] if data in SIDES else ["data.limit=64"]
     for network in ("generator", "discriminator"):
         architecture = chosen[network][0]
-        if architecture in ("dcgan", "resnet"):
+        if architecture in ("dcgan", "resnet", "unet"):
             typed += [f"{network}.width=4", f"{network}.largest_width=8"]
         elif architecture == "patch":
             typed += ["discriminator.width=4", "discriminator.layers=1"]

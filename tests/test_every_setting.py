@@ -20,6 +20,9 @@ from tests.conftest import TINY, merged
 
 CLASSIFIER = {"regularizer": {"auxiliary_classifier": {}}}
 PATCH = {"name": "patch", "width": 4, "layers": 1}
+PAIRS = {
+    "data": {"name": "digit_pairs", "size": 16, "limit": 64}, "condition": "image", "generator": {"name": "unet", "width": 4}
+}  # fmt: skip
 RESNET18 = {"name": "torchvision", "backbone": "resnet18"}
 
 # What stands beside a setting so that it matters, and another value for it. A key in two rows matters in two places.
@@ -249,6 +252,34 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
             ({"activation": "elu"}, "activation.alpha", 0.5), ({"activation": "leaky_relu"}, "activation.slope", 0.5),
         )
     ),
+    *(
+        ({**PAIRS, "generator": {"name": "unet", "width": 4, **more}}, f"generator.{field}", value)
+        for more, field, value in (
+            ({}, "width", 6), ({"width": 40}, "largest_width", 48), ({}, "dropout", 0.5),
+            ({}, "down_activation", "elu"), ({}, "up_activation", "elu"),
+            *(
+                ({f"{way}_activation": activation}, f"{way}_activation.{setting}", 0.5)
+                for way in ("down", "up") for activation, setting in (("elu", "alpha"), ("leaky_relu", "slope"))
+            ),
+        )
+    ),
+    *((PAIRS, f"data.{field}", value) for field, value in (("size", 20), ("source", "blur"), ("limit", 32), ("held_out", 8), ("classes", [3, 8]))),
+    *(
+        ({**PAIRS, "regularizer": {"reconstruction": {}}, "steps": 2}, f"regularizer.reconstruction.{field}", value)
+        for field, value in (("weight", 1.0), ("interval", 2), ("distance", "l2"))
+    ),
+    *(
+        ({"augment": {"ada": {"p": 0.5, **more}}, "steps": 2}, f"augment.ada.{field}", value)
+        for more, field, value in (
+            ({}, "p", 0.1), ({}, "blit", False), ({}, "geometry", False), ({}, "color", False),
+            ({"adjust_images": 30}, "interval", 1), ({"interval": 1}, "adjust_images", 20),
+            ({"interval": 1, "adjust_images": 30}, "target", -0.9),
+        )
+    ),
+    *(
+        ({"regularizer": {"lecam": more}, "steps": 3}, f"regularizer.lecam.{field}", value)
+        for more, field, value in (({}, "weight", 3.0), ({}, "interval", 2), ({}, "decay", 0.1), ({}, "start", 3))
+    ),
     *(({"discriminator": RESNET18}, f"discriminator.{field}", value) for field, value in (("dropout", 0.5), ("pack", 2))),
     *(
         ({network: {"name": name, **small, "activation": activation}}, f"{network}.activation.{field}", value)
@@ -305,6 +336,7 @@ ELSEWHERE = {
         for network in ("generator", "discriminator")
         for field in ("path", "layers", "weights", "rest")
     },
+    "condition.image.source": "conditions.test_image.test_what_is_refused",
     "plugins": "test_train.test_a_plugin_brings_a_loss",
     "resume": "test_train.test_resume_goes_on_in_the_same_folder",
     "resume_override": "test_resume.test_learning_rates_go_on_with_the_override",

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganlab.augment.diff_augment import DiffAugment
 from ganlab.augment.instance_noise import InstanceNoise
-from ganlab.conditions.labels import Concat
+from ganlab.conditions.labels import ConcatCondition
 from ganlab.latents import LATENTS
 from ganlab.losses import Targets
 from ganlab.random_numbers import Shard, generator, integers, normal, uniform
@@ -60,7 +60,7 @@ def test_augmentations(augment: InstanceNoise | DiffAugment) -> None:
 
 
 def test_labels_and_targets() -> None:
-    concat = Concat(labels="uniform")
+    concat = ConcatCondition(labels="uniform")
     parts = of_ranks(3, lambda draw, _: concat.fake_condition(4, 10, {}, draw)["labels"])
     assert torch.equal(together(parts), concat.fake_condition(12, 10, {}, torch.Generator().manual_seed(7))["labels"])
     targets = Targets(flip=0.5, noise=0.1)

@@ -219,12 +219,14 @@ def test_a_status_that_nobody_here_wrote(text: str, run: Path) -> None:
 
 
 def test_a_score_that_nobody_here_wrote(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from ganlab.monitor.scores_file import read_scores
+
     (run / "scores.jsonl").write_bytes(b"[" * 100_000 + b'\n{"scores": 3}\n{"scores": {"fid": [1]}}\n\xff\xfe\n')
     assert export.main([f"run={run}"]) == 0
-    evaluate._tell_best(run)
+    evaluate.best_while_training(read_scores(run))
     (run / "scores.jsonl").write_bytes(b"[" * 100_000 + b'\n{"scores": 3}\n{"scores": {"fid": [1]}}\n[]\n')
     assert export.main([f"run={run}"]) == 0
-    evaluate._tell_best(run)
+    evaluate.best_while_training(read_scores(run))
     assert "Traceback" not in capsys.readouterr().err
 
 

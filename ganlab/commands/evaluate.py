@@ -93,11 +93,10 @@ def evaluate(asked: Evaluate) -> None:
     evaluator = build_evaluator(settings, image_set, features, rows, generator.device, asked.split, learned=trained_on)
     for note in (*image_set.notes, *evaluator.opened.notes):
         print(f"note: {note}")
-    labels = _labels(generator, image_set, asked)
-    fakes = generator.batches(asked.n, asked.seed, labels, batch_size=asked.batch_size)
-    scored = evaluator.score(fakes, asked.seed, generator.weights, progress, asked.n)
-    columns = {"generator": scored}
-    if asked.baselines:
+    labels = _labels(generator, image_set, asked) sources = _sources(generator, image_set, rows, asked) fakes =
+    generator.batches(asked.n, asked.seed, labels, batch_size=asked.batch_size, **sources)  # type: ignore[arg-type]
+    scored = evaluator.score(fakes, asked.seed, generator.weights, progress, asked.n) columns = {"generator": scored} if
+    asked.baselines:
         columns |= dict(_baselines(settings, image_set, evaluator, rows, asked))
     print(generator.description)
     print(meaning(scored))
@@ -109,7 +108,7 @@ def evaluate(asked: Evaluate) -> None:
         file.add_scores(generator.step, scored, checkpoint=generator.path.name, seed=asked.seed)
         file.close()
         if not generator.is_of_points:
-            _picture(generator, evaluator, labels, folder.path, asked)
+            _picture(generator, evaluator, labels, sources, folder.path, asked)
     except OSError as error:
         raise UserError(f"{folder.path}: the scores cannot be written there ({error.strerror})") from error
 
@@ -160,6 +159,16 @@ def _labels(generator: TrainedGenerator, image_set: ImageSet, asked: Evaluate) -
     rng = random_streams.generator(asked.seed, "evaluate/labels")
     which = torch.randint(len(image_set.rows), (asked.n,), generator=rng).numpy()
     return torch.from_numpy(image_set.labels[image_set.rows[which]])
+
+
+def _sources(generator: TrainedGenerator, image_set: ImageSet, rows: np.ndarray, asked: Evaluate) -> dict[str, Tensor]:
+    """Returns the images (n, C, H, W) uint8 to translate, by name: those of the ``rows`` that samples are compared
+    with, repeated if there are fewer. Raises UserError if the data does not provide them."""
+    which = np.resize(rows, asked.n)
+    for name in generator.sources:
+        if name not in image_set.aligned:
+            raise UserError(f"{asked.run}: its generator translates '{name}' images, and the data has none")
+    return {name: torch.from_numpy(image_set.aligned[name][which]).permute(0, 3, 1, 2) for name in generator.sources}
 
 
 def _baselines(
@@ -238,13 +247,17 @@ def best_while_training(rows: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def _picture(
-    generator: TrainedGenerator, evaluator: Evaluator, labels: Tensor | None, folder: Path, asked: Evaluate
+    generator: TrainedGenerator,
+    evaluator: Evaluator,
+    labels: Tensor | None,
+    sources: Mapping[str, Tensor],
+    folder: Path,
+    asked: Evaluate,
 ) -> None:
-    """Saves a picture of samples beside their nearest real images."""
-    some = None if labels is None else labels[:SHOWN]
-    fakes = torch.cat(list(generator.batches(min(SHOWN, asked.n), asked.seed, some))).cpu()
-    reals, distances = evaluator.nearest(fakes)
-    (folder / "samples").mkdir(exist_ok=True)
-    file = unused(folder / "samples" / f"nearest-{asked.split}-{evaluator.opened.facts['features']}.png")
-    neighbours(fakes, reals, distances.tolist()).save(file)
-    print(f"samples beside their nearest {asked.split.replace('_', '-')} images: {run_folder.shown(file)}")
+    """Saves a picture of samples beside their nearest real images.""" some = None if labels is None else labels[:SHOWN]
+    translated = {name: images[:SHOWN] for name, images in sources.items()} fakes =
+    torch.cat(list(generator.batches(min(SHOWN, asked.n), asked.seed, some, **translated))).cpu()  # type:
+    ignore[arg-type] reals, distances = evaluator.nearest(fakes) (folder / "samples").mkdir(exist_ok=True) file =
+    unused(folder / "samples" / f"nearest-{asked.split}-{evaluator.opened.facts['features']}.png") neighbours(fakes,
+    reals, distances.tolist()).save(file) print(f"samples beside their nearest {asked.split.replace('_', '-')} images:
+    {run_folder.shown(file)}")

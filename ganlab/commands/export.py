@@ -177,7 +177,8 @@ def _example(generator: TrainedGenerator) -> tuple[Tensor, ...]:
 
 def _dynamic(example: tuple[Tensor, ...], batch: Any) -> tuple[Any, ...]:
     """Returns the dynamic shapes of ``Images.forward(latent, *condition)``: the first axis of each input."""
-    return {0: batch}, tuple({0: batch} for _ in example[1:])
+    condition = tuple({0: batch} for _ in example[1:])
+    return ({0: batch}, condition) if condition else ({0: batch},)
 
 
 def _traced(generator: TrainedGenerator) -> torch.export.ExportedProgram:

@@ -107,7 +107,7 @@ def test_a_sweep_over_options_by_a_pattern() -> None:
         for typed, found in (
             ("loss=glob(b*)", [["loss=bce"], ["loss=bce_r1"]]),
             ("loss=glob(w*,exclude=wgan)", [["loss=wgan_gp"]]),
-            ("regularizer=glob(r*)", [["regularizer=r1"], ["regularizer=r2"]]),
+            ("regularizer=glob(r*)", [["regularizer=r1"], ["regularizer=r2"], ["regularizer=reconstruction"]]),
         ):
             assert composing.jobs(composing.rewrite(composing.read([typed]))) == found
 

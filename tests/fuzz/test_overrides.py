@@ -72,8 +72,8 @@ flags = st.sampled_from([[], [], ["-m"], ["--cfg", "job"], ["--cfg", "job", "--r
 def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], int]:
     """The check of ``train``, up to the place where Hydra would run the job."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train, "_hand_to_hydra", lambda program, given: None)
-    monkeypatch.setattr(train, "exit_code", lambda sweep: 0)
+    monkeypatch.setattr(train, "_hand_to_hydra", lambda program, given, job: None)
+    monkeypatch.setattr(train, "exit_code", lambda ended, sweep: 0)
     monkeypatch.setattr(train, "MOST_CHECKED", 4)
 
     def run(given: list[str]) -> int:

@@ -182,7 +182,7 @@ def test_stored_names_do_not_depend_on_the_parametrization(table: object) -> Non
     from ganlab.networks import PARAMETRIZATIONS, parametrize
 
     for architecture in table.values():  # type: ignore[attr-defined]
-        network = architecture().build(Shapes((1, 32, 32), 4), NORMS["batch"]())
+        network = architecture().build(Shapes((1, 32, 32), 4, sources={"source": (1, 32, 32)}), NORMS["batch"]())
         before = set(dict(network.named_parameters()))
         parametrize(network, PARAMETRIZATIONS["spectral"]())
         assert set(dict(network.named_parameters())) == before

@@ -112,7 +112,7 @@ def test_the_walk_knows_every_parameter_once() -> None:
 
     for table in (GENERATORS, DISCRIMINATORS):
         for architecture in table.values():
-            network = architecture().build(Shapes((3, 32, 32), 8), NORMS["batch"]())
+            network = architecture().build(Shapes((3, 32, 32), 8, sources={"source": (1, 32, 32)}), NORMS["batch"]())
             owned = [p for layer in walk(network) for p in (layer.weight, layer.bias) if p is not None]
             assert len(owned) == len(set(owned)) == len(list(network.parameters()))
             assert [layer.role for layer in walk(network)].count("output") >= 1

@@ -13,7 +13,7 @@ MAP = torch.stack(torch.meshgrid(torch.arange(6.0), torch.arange(7.0), indexing=
 
 
 def changed(**settings: object) -> Tensor:
-    return Consistency(**settings)._changed(MAP, torch.Generator().manual_seed(0))  # type: ignore[arg-type]
+    return Consistency(**settings)._moved(MAP, torch.Generator().manual_seed(0))  # type: ignore[arg-type]
 
 
 def test_a_shift_moves_each_image_by_its_own_few_pixels_with_edges_repeated() -> None:
@@ -72,7 +72,7 @@ def test_a_critic_that_does_not_mind_pays_nothing() -> None:
 
 def test_points_of_the_plane_stay_as_they_are() -> None:
     points = torch.randn(8, 2, 1, 1, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(Consistency()._changed(points, torch.Generator()), points)
+    assert torch.equal(Consistency()._moved(points, torch.Generator()), points)
 
 
 def test_a_change_that_changes_nothing_is_refused() -> None:

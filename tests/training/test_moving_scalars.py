@@ -237,7 +237,7 @@ def test_the_average_by_hand() -> None:
         half_life = 8 * (update - 1) / 4
         decay = 0.5 ** (1 / half_life) if half_life else 0.0
         expected = decay * expected + (1 - decay) * value
-        average.prepare(update, (update - 1) / 4)
+        average.prepare(update, progress=(update - 1) / 4)
         average.follow()
         (averaged,) = average.network.parameters()
         assert averaged.item() == pytest.approx(expected, rel=1e-6)
