@@ -61,6 +61,7 @@ REFUSALS = {
     r"condition=image needs an aligned image": "data without aligned images",
     r"regularizer=reconstruction with condition=": "a reconstruction without sources",
     r"init\.\w+=\w+ with norm\.\w+\.weight=\w+: it starts some weights at 0": "a direction of a weight of 0",
+    r"discriminator\.minibatch: patch has no such setting": "minibatch layers behind a map",
     r"augment=ada with": "ADA of points, or with a loss without a boundary",
     r"VGG|pixels a side|leave no patch": "a size that the architecture does not have",
 }

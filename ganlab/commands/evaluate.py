@@ -93,10 +93,12 @@ def evaluate(asked: Evaluate) -> None:
     evaluator = build_evaluator(settings, image_set, features, rows, generator.device, asked.split, learned=trained_on)
     for note in (*image_set.notes, *evaluator.opened.notes):
         print(f"note: {note}")
-    labels = _labels(generator, image_set, asked) sources = _sources(generator, image_set, rows, asked) fakes =
-    generator.batches(asked.n, asked.seed, labels, batch_size=asked.batch_size, **sources)  # type: ignore[arg-type]
-    scored = evaluator.score(fakes, asked.seed, generator.weights, progress, asked.n) columns = {"generator": scored} if
-    asked.baselines:
+    labels = _labels(generator, image_set, asked)
+    sources = _sources(generator, image_set, rows, asked)
+    fakes = generator.batches(asked.n, asked.seed, labels, batch_size=asked.batch_size, **sources)  # type: ignore[arg-type]
+    scored = evaluator.score(fakes, asked.seed, generator.weights, progress, asked.n)
+    columns = {"generator": scored}
+    if asked.baselines:
         columns |= dict(_baselines(settings, image_set, evaluator, rows, asked))
     print(generator.description)
     print(meaning(scored))
@@ -254,10 +256,13 @@ def _picture(
     folder: Path,
     asked: Evaluate,
 ) -> None:
-    """Saves a picture of samples beside their nearest real images.""" some = None if labels is None else labels[:SHOWN]
-    translated = {name: images[:SHOWN] for name, images in sources.items()} fakes =
-    torch.cat(list(generator.batches(min(SHOWN, asked.n), asked.seed, some, **translated))).cpu()  # type:
-    ignore[arg-type] reals, distances = evaluator.nearest(fakes) (folder / "samples").mkdir(exist_ok=True) file =
-    unused(folder / "samples" / f"nearest-{asked.split}-{evaluator.opened.facts['features']}.png") neighbours(fakes,
-    reals, distances.tolist()).save(file) print(f"samples beside their nearest {asked.split.replace('_', '-')} images:
-    {run_folder.shown(file)}")
+    """Saves a picture of samples beside their nearest real images."""
+    some = None if labels is None else labels[:SHOWN]
+    translated = {name: images[:SHOWN] for name, images in sources.items()}
+    batches = generator.batches(min(SHOWN, asked.n), asked.seed, some, **translated)  # type: ignore[arg-type]
+    fakes = torch.cat(list(batches)).cpu()
+    reals, distances = evaluator.nearest(fakes)
+    (folder / "samples").mkdir(exist_ok=True)
+    file = unused(folder / "samples" / f"nearest-{asked.split}-{evaluator.opened.facts['features']}.png")
+    neighbours(fakes, reals, distances.tolist()).save(file)
+    print(f"samples beside their nearest {asked.split.replace('_', '-')} images: {run_folder.shown(file)}")
