@@ -1,4 +1,4 @@
-"""Generators and discriminators, one architecture a file, and what they are built from."""
+"""Generators and discriminators, one architecture per file, and their layers."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class GeneratorArchitecture(Protocol):
     """A dataclass whose fields are the architecture's settings."""
 
     def build(self, shapes: Shapes, norm: Norm) -> GeneratorModule:
-        """The network with PyTorch's own initial weights. Raises ValueError where the image's size cannot be
-        reached."""
+        """Returns the network with PyTorch's default weights. Raises ValueError if the architecture does not fit the
+        shapes, such as an image that is too small."""
 
 
 class DiscriminatorArchitecture(Protocol):
     """A dataclass whose fields are the architecture's settings."""
 
     preferred_norm: ClassVar[str | None]
-    """The norm that ``auto`` means for this architecture; None leaves it to the loss."""
+    """The norm that ``auto`` stands for with this architecture; None if it depends on the loss."""
 
     def build(self, shapes: Shapes, norm: Norm) -> DiscriminatorModule:
-        """The network with PyTorch's own initial weights. Raises ValueError where the image's size cannot be
-        reached."""
+        """Returns the network with PyTorch's default weights. Raises ValueError if the architecture does not fit the
+        shapes, such as an image that is too small."""
 
 
 GENERATORS = Table[GeneratorArchitecture](

@@ -1,4 +1,4 @@
-"""What all generators and discriminators share: the trainer's side of their contract."""
+"""Base classes of generators and discriminators, which implement the contract with the trainer."""
 
 from __future__ import annotations
 
@@ -23,22 +23,24 @@ Dropout = Annotated[float, Range(least=0, below=1)]
 
 
 class NetworkModule(nn.Module):
+    """Base class of both networks."""
+
     origin: str = ""
-    """The name under which others have published weights of this network; empty where nobody has."""
+    """The name under which weights of this network are published, such as ``resnet18``; empty if there are none."""
 
     def advance(self) -> None:
-        """Moves what moves once per update of this network: spectral norm's vectors."""
+        """Advances the state that changes once per update of this network: the vectors of spectral normalization."""
         for module in self.modules():
             if isinstance(module, WeightLayer):
                 module.advance()
 
     def weights(self) -> list[Tensor]:
-        """The weights that the layers apply, each as a matrix (out, in * k * k), with their graph."""
+        """Returns the weights that the layers apply, each as a matrix (out, in * k * k), differentiable."""
         return [module.matrix(module.applied_weight()) for module in self.modules() if isinstance(module, WeightLayer)]
 
     @torch.no_grad()
     def report(self) -> dict[str, Tensor]:
-        """What the layers' parametrizations want logged, such as ``sigma/blocks.0.0``."""
+        """Returns the scalars to log of the layers' parametrizations, by name, such as ``sigma/blocks.0.0``."""
         return {
             f"{key}/{name}": value
             for name, module in self.named_modules()
@@ -48,7 +50,7 @@ class NetworkModule(nn.Module):
 
     @contextmanager
     def statistics_frozen(self) -> Iterator[None]:
-        """Batch norm normalizes by the batch and leaves its running statistics as they are."""
+        """Returns a context in which batch norm normalizes by the batch and does not update its running statistics."""
         norms = [module for module in self.modules() if isinstance(module, BatchNormLayer)]
         before = [norm.frozen for norm in norms]
         for norm in norms:
@@ -61,15 +63,15 @@ class NetworkModule(nn.Module):
 
 
 class GeneratorModule(NetworkModule):
-    """Subclasses map latents (N, latent) and a condition to ``Generated`` images."""
+    """Base class of generators. Subclasses map latents (N, latent) and a condition to ``Generated`` images."""
 
     def forward(self, latent: Tensor, condition: Condition) -> Generated:
-        raise TypeError(f"{type(self).__name__} does not generate")
+        raise TypeError(f"{type(self).__name__} defines no forward pass")
 
 
 class LatentInput(nn.Module):
-    """What G's first layer gets: the latent, and the label beside it where the condition is wired so. ``length`` is
-    the length of both together. Mirza & Osindero 2014, section 3.2 (one-hot); Denton et al. 2015 (learned)."""
+    """The input of G's first layer (N, length): the latent, concatenated with the label if the condition is wired so,
+    as a one-hot vector (Mirza & Osindero 2014, section 3.2) or a learned vector (Denton et al. 2015)."""
 
     def __init__(self, shapes: Shapes) -> None:
         super().__init__()
@@ -87,31 +89,36 @@ class LatentInput(nn.Module):
 
 
 class DiscriminatorModule(NetworkModule):
-    """Subclasses judge one batch in ``forward``; ``judge`` decides how many passes several batches take."""
+    """Base class of discriminators. Subclasses map one batch to a ``DiscriminatorOutput`` in ``forward``."""
 
     mixes_samples: bool = False
+    """Whether a sample's logit depends on the other samples of its batch. ``build_discriminator`` measures it with
+    ``does_mix_samples``."""
 
     def forward(self, batch: Batch, features: bool = False) -> DiscriminatorOutput:
-        raise TypeError(f"{type(self).__name__} does not judge")
+        raise TypeError(f"{type(self).__name__} defines no forward pass")
 
-    def forward_all(self, *parts: Batch, features: bool = False) -> list[DiscriminatorOutput]:
-        if self.mixes_samples or len(parts) == 1:
-            judgements: list[DiscriminatorOutput] = [self(part, features) for part in parts]
-            return judgements
-        sizes = [len(part.images) for part in parts]
+    def forward_all(self, *batches: Batch, features: bool = False) -> list[DiscriminatorOutput]:
+        """Returns D's output on each batch: in one pass over all of them, or in a pass for each batch if D mixes
+        samples."""
+        if self.mixes_samples or len(batches) == 1:
+            outputs: list[DiscriminatorOutput] = [self(batch, features) for batch in batches]
+            return outputs
+        sizes = [len(batch.images) for batch in batches]
         together = Batch(
-            torch.cat([part.images for part in parts]),
-            {key: torch.cat([part.condition[key] for part in parts]) for key in parts[0].condition},
+            torch.cat([batch.images for batch in batches]),
+            {key: torch.cat([batch.condition[key] for batch in batches]) for key in batches[0].condition},
         )
         return _split(self(together, features), sizes)
 
 
 class TrunkDiscriminator(DiscriminatorModule):
-    """A D that is a trunk of layers with a linear output; what goes in (labels, packing) and what stands at the end
-    (minibatch layers, projection, class head) is the same for all architectures.
+    """A discriminator with a trunk of layers and a linear output. The input (labels, packing) and the end (minibatch
+    layer, projection, class head) are the same for all architectures.
 
-    A subclass calls ``super().__init__``, builds its layers for images of ``inputs`` (C, H, W), gives the shape of
-    what they put out to ``finish``, and says in ``trunk`` how they are run.
+    A subclass calls ``super().__init__``, builds its layers for inputs of the shape ``inputs`` (C, H, W), calls
+    ``finish`` with the shape of the trunk's last features, and defines ``trunk``. A subclass whose output is a map
+    defines ``output`` and ``logits`` itself, and calls ``finish_heads``.
     """
 
     def __init__(self, shapes: Shapes, minibatch: Minibatch | None = None) -> None:
@@ -119,8 +126,8 @@ class TrunkDiscriminator(DiscriminatorModule):
         channels, height, width = shapes.image
         if shapes.pack > 1 and shapes.classes:
             raise ValueError(
-                f"with pack={shapes.pack} it judges several images together, and they have no common label (Lin et al. "
-                "2018 pack unlabelled images); type discriminator.pack=1 or condition=none"
+                f"with pack={shapes.pack} a sample is several images, and they have no common label (Lin et al. 2018 "
+                "pack unlabelled images); type discriminator.pack=1 or condition=none"
             )
         self.shapes, self.minibatch_setting = shapes, minibatch or NoMinibatch()
         wired = shapes.wiring.discriminator
@@ -129,8 +136,8 @@ class TrunkDiscriminator(DiscriminatorModule):
         self.inputs = ((channels + planes) * shapes.pack, height, width)
 
     def finish(self, *shape: int) -> None:
-        """Builds what stands behind a trunk that puts out maps (n, C, H, W) or vectors (n, C); ``shape`` is without
-        n."""
+        """Builds the minibatch layer, the linear output and the heads for a trunk whose last features are maps
+        (n, C, H, W) or vectors (n, C); ``shape`` is their shape without n."""
         self.minibatch, shape = self.minibatch_setting.build(shape)
         length = math.prod(shape)
         self.output: Dense | Convolution = Dense(length, 1, follows=None, role="output")
@@ -143,7 +150,7 @@ class TrunkDiscriminator(DiscriminatorModule):
         self.classes = Dense(length, classes, follows=None, role="output") if wired == "class" else None
 
     def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:
-        """Features of the judged samples' images (n, *inputs), first to last."""
+        """Returns the features of the samples (n, *inputs), from the first layer to the last."""
         raise TypeError(f"{type(self).__name__} has no trunk")
 
     def forward(self, batch: Batch, features: bool = False) -> DiscriminatorOutput:
@@ -169,17 +176,18 @@ class TrunkDiscriminator(DiscriminatorModule):
         elif self.shapes.wiring.discriminator == "one_hot":
             one_hot = F.one_hot(batch.condition["labels"], self.shapes.classes).to(x.dtype)
             x = torch.cat([x, one_hot[:, :, None, None].expand(-1, -1, *x.shape[2:])], dim=1)
-        # m images that are judged together are stacked along the channels (Lin et al. 2018, PacGAN, section 3).
+        # The m images of a sample are concatenated along the channels (Lin et al. 2018, PacGAN, section 3).
         return x if self.shapes.pack == 1 else x.unflatten(0, (-1, self.shapes.pack)).flatten(1, 2)
 
 
-def _split(judgement: DiscriminatorOutput, sizes: Sequence[int]) -> list[DiscriminatorOutput]:
-    """A joint judgement as one per part; packing makes n smaller than the number of images, alike for each part."""
-    pack = sum(sizes) // len(judgement.logits)
-    judged = [size // pack for size in sizes]
-    logits = judgement.logits.split(judged)
-    heads = {key: head.split(judged) for key, head in judgement.heads.items()}
-    features = [feature.split(judged) for feature in judgement.features]
+def _split(output: DiscriminatorOutput, sizes: Sequence[int]) -> list[DiscriminatorOutput]:
+    """Splits D's output on concatenated batches of so many images into one output per batch. A sample is several images
+    if D packs them."""
+    pack = sum(sizes) // len(output.logits)
+    samples = [size // pack for size in sizes]
+    logits = output.logits.split(samples)
+    heads = {key: head.split(samples) for key, head in output.heads.items()}
+    features = [feature.split(samples) for feature in output.features]
     return [
         DiscriminatorOutput(
             logits[i], {key: head[i] for key, head in heads.items()}, [feature[i] for feature in features]
@@ -190,9 +198,11 @@ def _split(judgement: DiscriminatorOutput, sizes: Sequence[int]) -> list[Discrim
 
 @torch.no_grad()
 def does_mix_samples(discriminator: DiscriminatorModule, shapes: Shapes) -> bool:
-    """Whether changing judged sample 1 changes the logit of judged sample 0: asked, not looked up.
+    """Returns whether a sample's logit depends on the other samples of its batch. It is measured: the function changes
+    the second of two samples and compares the logits of the first.
 
-    With the random weights that the network was built with, in training mode, without dropout (noise is no mixing).
+    The network has the random weights that it was built with and is in training mode, without dropout, whose noise is
+    no mixing.
     """
     rng = torch.Generator().manual_seed(0)
     images = torch.rand(2 * shapes.pack, *shapes.image, generator=rng) * 2 - 1
@@ -211,7 +221,7 @@ def does_mix_samples(discriminator: DiscriminatorModule, shapes: Shapes) -> bool
 
 
 def ends_in_sigmoid(discriminator: DiscriminatorModule, shapes: Shapes) -> bool:
-    """Whether the logits are a sigmoid's output: read off the graph of one judgement."""
+    """Returns whether the logits are the output of a sigmoid, according to the autograd graph of one forward pass."""
     images = torch.zeros(2 * shapes.pack, *shapes.image)
     labels = {"labels": torch.zeros(2 * shapes.pack, dtype=torch.long)} if shapes.classes else {}
     with apart(), discriminator.statistics_frozen(), torch.enable_grad():

@@ -1,8 +1,8 @@
-"""DCGAN: strided convolutions only. Radford et al. 2016.
+"""DCGAN: networks of strided convolutions. Radford et al. 2016.
 
-Widths double with every halving of the image. The strides halve an image until its shorter side is below 8, and the
-rest is one dense layer (64 -> 4, 48 -> 6, 28 -> 7). Sizes that do not halve without a remainder are rounded up: the
-generator crops its image, and the discriminator pads it with zeros (100 -> 7 maps of 16 pixels, 112).
+The number of channels doubles with every halving of the image. The strides halve an image until its shorter side is
+below 8, and a dense layer connects the rest (64 → 4, 48 → 6, 28 → 7). A size that does not halve without a remainder
+is rounded up: the generator crops its image, and the discriminator pads its input with zeros (100 → 112 = 7 · 2⁴).
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from ganlab.types import Condition, Generated, Shapes
 
 @dataclass(frozen=True)
 class DCGANGenerator:
-    """Dense layer to the coarsest map, then upsampling by 2, norm and activation behind each but the last, tanh at the
-    end. Radford et al. 2016, section 3 and figure 1 (transposed convolutions 4×4). ``depth`` above 1 adds convolutions
-    3×3 at each size."""
+    """A dense layer to the coarsest map, then upsampling by 2 with norm and activation after each layer but the last,
+    which ends in tanh. Radford et al. 2016, section 3 and figure 1 (transposed convolutions 4×4). ``depth`` above 1
+    adds convolutions 3×3 at each size."""
 
     width: PositiveInt = 32  # channels of the finest hidden map
     largest_width: PositiveInt = 512
@@ -52,8 +52,9 @@ class DCGANGenerator:
 
 @dataclass(frozen=True)
 class DCGANDiscriminator:
-    """Downsampling by 2, LeakyReLU, norm behind each but the first, one dense output. Radford et al. 2016 (convolutions
-    4×4 of stride 2). ``depth`` above 1 adds convolutions 3×3 at each size; ``pack`` images are judged together."""
+    """Downsampling by 2 with norm (but for the first layer) and LeakyReLU, then a dense output. Radford et al. 2016
+    (convolutions 4×4 of stride 2). ``depth`` above 1 adds convolutions 3×3 at each size; ``pack`` images are one
+    sample."""
 
     preferred_norm: ClassVar[str | None] = None
     width: PositiveInt = 32  # channels of the finest hidden map
@@ -127,7 +128,7 @@ class _Discriminator(TrunkDiscriminator):
         self.blocks = nn.ModuleList()
         for level, outputs in enumerate(channels(settings.width, settings.largest_width, count)):
             size = (height >> level + 1, width >> level + 1)
-            # The layer that sees the pixels has no norm.
+            # The first layer has no norm (Radford et al. 2016, section 3).
             shift = bool(level) and norm.has_shift
             layers = [
                 *downsampled(settings.downsampling, inputs, outputs, follows=activation, bias=not shift),

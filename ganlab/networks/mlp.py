@@ -21,8 +21,8 @@ from ganlab.types import Condition, Generated, Shapes
 
 @dataclass(frozen=True)
 class MLPGenerator:
-    """Dense layers with norm (BatchNorm1d by default) and ReLU, tanh at the end. ``hidden`` lists the layers'
-    widths."""
+    """Dense layers with norm (batch norm by default) and ReLU, then a dense layer and tanh. ``hidden`` lists the
+    layers' widths. Goodfellow et al. 2014."""
 
     hidden: tuple[PositiveInt, ...] = (256, 512, 1024)
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=ReLU)
@@ -33,12 +33,10 @@ class MLPGenerator:
 
 @dataclass(frozen=True)
 class MLPDiscriminator:
-    """Dense layers with LeakyReLU and dropout. ``hidden`` lists the layers' widths; ``pack`` images are judged
-    together."""
+    """Dense layers with LeakyReLU and dropout, then a dense output. ``hidden`` lists the layers' widths; ``pack``
+    images are one sample."""
 
-    preferred_norm: ClassVar[str | None] = (
-        "none"  # dropout regularizes this D; batch norm in it is a choice, not the default
-    )
+    preferred_norm: ClassVar[str | None] = "none"  # dropout regularizes this D, and batch norm is not its default
     hidden: tuple[PositiveInt, ...] = (512, 256)
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=LeakyReLU)
     dropout: Dropout = 0.3
@@ -78,7 +76,7 @@ class _Discriminator(TrunkDiscriminator):
         widths = (math.prod(self.inputs), *settings.hidden)
         self.blocks = nn.ModuleList()
         for level, (inputs, outputs) in enumerate(pairwise(widths)):
-            # As in DCGAN's discriminator, the layer that sees the pixels has no norm.
+            # As in DCGAN's discriminator, the first layer has no norm.
             layer_norm = [norm.build(outputs, None, shapes.classes)] if level else []
             dense = Dense(inputs, outputs, follows=activation, bias=level == 0 or not norm.has_shift)
             self.blocks.append(Chain(dense, *layer_norm, Activate(activation), nn.Dropout(settings.dropout)))

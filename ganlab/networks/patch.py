@@ -24,7 +24,10 @@ class PatchDiscriminator:
     an output convolution 4×4 of stride 1. Isola et al. 2017, appendix 6.1.2: C64-C128-C256-C512 for 3 layers.
 
     Each logit depends on a square patch of the image: 16×16 pixels for 1 layer, 34×34 for 2, 70×70 for 3, 142×142 for
-    4. The loss is averaged over the patches. ``pack`` images are concatenated along their channels.
+    4. A patch at the border is completed with zeros. The loss is averaged over the patches. ``pack`` images are
+    concatenated along their channels.
+
+    ``build`` raises ValueError if the image's shorter side, divided by 2 for each of ``layers``, is below 3 pixels.
     """
 
     preferred_norm: ClassVar[str | None] = None
@@ -84,7 +87,7 @@ def _need_a_patch(layers: int, side: int) -> None:
     if side >> layers >= 3:  # the two layers of stride 1 take a pixel each
         return
     fit = max((count for count in range(1, layers) if side >> count >= 3), default=0)
-    advice = f"type discriminator.layers={fit}" if fit else "type discriminator=dcgan or discriminator=mlp"
+    advice = f"type discriminator.layers={fit}" if fit else "type data.size=8 or more, or discriminator=mlp"
     raise ValueError(
         f"{layers} layers of stride 2 and two of stride 1 leave no patch of images with a side of {side} pixels; "
         f"{advice}"

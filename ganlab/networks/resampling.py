@@ -28,17 +28,17 @@ SMALLEST, LARGEST = 8, 1024  # sides of images, in pixels
 
 
 def halvings(height: int, width: int, coarsest: int = 4) -> int:
-    """Returns how often an image is halved: until its shorter side would be below ``coarsest`` pixels with the next
-    halving. Sides need not be even: networks work at ``full_size`` and crop or pad.
+    """Returns how often an image is halved: the largest k with min(height, width) / 2ᵏ ≥ ``coarsest``. The sides need
+    not be even: networks work at ``full_size`` and crop or pad.
 
-    Raises ValueError, with the nearest size that is possible, if the image is too small or too large.
+    Raises ValueError, with the nearest size that is possible, if a side is below 8 or above 1024 pixels.
     """
     if (height, width) == (1, 1):
         raise ValueError(NO_PIXELS)
     if min(height, width) < SMALLEST or max(height, width) > LARGEST:
         near = tuple(min(max(side, SMALLEST), LARGEST) for side in (height, width))
         raise ValueError(
-            f"images of {height}×{width} are outside its {SMALLEST} to {LARGEST} pixels a side; "
+            f"images of {height}×{width} are outside the {SMALLEST} to {LARGEST} pixels a side that it can have; "
             f"type data.size={near[0] if near[0] == near[1] else list(near)}"
         )
     count, shorter = 0, min(height, width)
@@ -68,7 +68,8 @@ def padded(x: Tensor, height: int, width: int) -> Tensor:
 
 
 def channels(width: int, largest: int, count: int) -> list[int]:
-    """Channels of ``count`` maps from the finest to the coarsest, doubled with every halving up to ``largest``."""
+    """Returns the channels of ``count`` maps from the finest to the coarsest, doubled with every halving up to
+    ``largest``."""
     return [min(width * 2**level, largest) for level in range(count)]
 
 

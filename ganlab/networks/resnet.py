@@ -1,10 +1,11 @@
 """Residual networks, as in WGAN-GP (Gulrajani et al. 2017, appendix F and published code) and SNGAN (Miyato et al.
-2018, appendix B.4): pre-activation blocks of two convolutions 3×3 beside a shortcut.
+2018, appendix B.4): pre-activation blocks of two convolutions 3×3 and a shortcut.
 
-Their networks by their settings here: CIFAR-10, G ``width: 256`` (WGAN-GP 128), ``largest_width`` the same, D
-``width: 128, largest_width: 128, flat: 2, coarsest: 8``, ``pool: sum`` (WGAN-GP mean). STL-10 at 48×48, G ``width: 64,
-largest_width: 512``, D ``width: 64, largest_width: 1024, flat: 1, coarsest: 3, pool: sum``. WGAN-GP at 64×64, both
-``width: 64, largest_width: 512``, D ``stem: convolution, flat: 0, coarsest: 4, pool: none``.
+Images of any size are cropped and padded as in ``dcgan``. The settings of the published networks are: CIFAR-10, G
+``width: 256`` (WGAN-GP 128), ``largest_width`` the same, D ``width: 128, largest_width: 128, flat: 2, coarsest: 8``,
+``pool: sum`` (WGAN-GP mean). STL-10 at 48×48, G ``width: 64, largest_width: 512``, D ``width: 64, largest_width: 1024,
+flat: 1, coarsest: 3, pool: sum``. WGAN-GP at 64×64, both ``width: 64, largest_width: 512``, D ``stem: convolution,
+flat: 0, coarsest: 4, pool: none``.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ from ganlab.types import Condition, Generated, Shapes
 
 @dataclass(frozen=True)
 class ResNetGenerator:
-    """Dense layer to the coarsest map, residual blocks that double it (``depth`` above 1 adds blocks that do not),
-    norm, activation, convolution 3×3, tanh."""
+    """A dense layer to the coarsest map, residual blocks that double it (``depth`` above 1 adds blocks that do not),
+    norm, activation, convolution 3×3 and tanh."""
 
     width: PositiveInt = 64  # channels of the finest block's output, doubled with every halving of the image
     largest_width: PositiveInt = 256
@@ -55,10 +56,10 @@ class ResNetGenerator:
 
 @dataclass(frozen=True)
 class ResNetDiscriminator:
-    """Residual blocks that halve the image until it is about ``coarsest`` pixels, ``flat`` ones that do not,
-    activation, ``pool`` over what is left, linear output. ``stem: block`` is the published first block without norm and
-    activation before its first convolution; ``convolution`` is a convolution 3×3 before the first block. Without a pool
-    the maps go to the output as they are, without an activation, as WGAN-GP's at 64×64."""
+    """Residual blocks that halve the image as long as its shorter side stays at ``coarsest`` pixels or above, ``flat``
+    blocks that do not, activation, ``pool`` over the pixels and a linear output. ``stem: block`` is the published first
+    block without norm and activation before its first convolution; ``convolution`` is a convolution 3×3 before the
+    first block. With ``pool: none`` the output layer takes the maps without an activation, as WGAN-GP's at 64×64."""
 
     preferred_norm: ClassVar[str | None] = None
     width: PositiveInt = 64  # channels of the stem's output, doubled with every halving of the image
@@ -79,8 +80,8 @@ class ResNetDiscriminator:
 
 
 class _Block(nn.Module):
-    """x -> shortcut(x) + branch(x). The shortcut is x itself, or a convolution 1×1 where channels or size change; it is
-    applied at the smaller of the two sizes, where that is the same arithmetic and less of it."""
+    """x → shortcut(x) + branch(x). The shortcut is the identity, or a convolution 1×1 if channels or size change. It is
+    applied at the smaller of the two sizes, which gives the same result for less arithmetic."""
 
     fast: bool = True
 
@@ -92,7 +93,7 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor, condition: Condition) -> Tensor:
         y: Tensor = self.branch(x, condition)
-        # The branch ends in a convolution or a pool, whose result no gradient needs.
+        # The branch ends in a convolution or a pool. No gradient needs their result, so it can be overwritten.
         return y.add_(self.shortcut(x)) if self.fast else y + self.shortcut(x)
 
 
@@ -103,7 +104,8 @@ def _pointwise(inputs: int, outputs: int) -> Convolution:
 def _up_block(
     inputs: int, outputs: int, size: tuple[int, int], settings: ResNetGenerator, norm: Norm, classes: int, up: bool
 ) -> _Block:
-    """Norm, activation, (doubled) convolution, norm, activation, convolution; ``size`` is that of its input."""
+    """Builds norm, activation, convolution (after upsampling if ``up``), norm, activation, convolution; ``size`` (H, W)
+    is that of the input."""
     activation, bias = settings.activation, not norm.has_shift
     if up:
         first = upsampled(settings.upsampling, inputs, outputs, follows=activation, bias=bias)
@@ -162,7 +164,8 @@ def _down_block(
     down: bool,
     first: bool,
 ) -> _Block:
-    """(Norm, activation,) convolution, norm, activation, (halved) convolution; ``size`` is that of its input."""
+    """Builds norm and activation (but not if ``first``), convolution, norm, activation and convolution (with
+    downsampling if ``down``); ``size`` (H, W) is that of the input."""
     activation, bias = settings.activation, not norm.has_shift
     hidden = outputs if first else inputs  # as published
     before = [] if first else [norm.build(inputs, size, classes), Activate(activation)]

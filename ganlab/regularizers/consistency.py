@@ -13,8 +13,8 @@ from ganlab.types import Batch, DiscriminatorOutput, Regularizer, Update
 
 @dataclass(frozen=True)
 class Consistency(Regularizer):
-    """E (D(x) - D(T(x)))²: the penalty on the difference of D's logits of an image and of its small change T, a shift by
-    up to ``shift`` pixels each way (edges repeated) and, for half of the images, a reflection. Zhang et al. 2020,
+    """E (D(x) - D(T(x)))²: the penalty on the difference of D's logits of an image and of its small change T, a shift
+    by up to ``shift`` pixels each way (edges repeated) and, for half of the images, a reflection. Zhang et al. 2020,
     CR-GAN: weight 10, on reals. If D's output is a map, D(x) is the mean over its places, because T moves what a place
     covers.
 

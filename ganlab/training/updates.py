@@ -29,8 +29,8 @@ from ganlab.types import (
     Regularizer,
     TargetPair,
     Update,
-    sample_means,
     Values,
+    sample_means,
 )
 
 

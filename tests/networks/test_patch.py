@@ -173,8 +173,6 @@ def test_consistency_of_maps_compares_the_samples_logits() -> None:
     assert torch.allclose(output.logits[:, 0], reflected.logits[:, 1])
 
 
-
-
 @pytest.mark.parametrize("pack", [1, 2])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_it_trains_with_every_loss(loss: str, pack: int, make_trainer: Any) -> None:

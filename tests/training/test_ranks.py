@@ -66,7 +66,7 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "maps": {
         "discriminator": {"name": "patch", "width": 4, "layers": 1},
-        "loss": {"name": "relativistic", "form": "average"}, "norm": LAYER, "optimizer": SGD,
+        "loss": {"name": "relativistic", "form": "average"}, "norm": LAYER, "optimizer": ADAM,
         "regularizer": {"gradient_penalty": {}, "consistency": {}, "drift": {}},
         "schedule": {"name": "alternating", "top_k": 0.4, "top_k_until": 0.1},
     },
