@@ -324,8 +324,12 @@ DRAWN_FROM = {
 }  # fmt: skip
 
 
+IMAGES = {"data": ["digit_pairs"], "condition": ["image"], "generator": ["unet"]}
 COMPANIONS = {
     ("norm", "conditional_batch"): {"condition": ["projection"]},
+    ("generator", "unet"): IMAGES,
+    ("condition", "image"): IMAGES,
+    ("regularizer", "reconstruction"): IMAGES,
 }
 
 
