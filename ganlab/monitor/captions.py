@@ -15,6 +15,7 @@ from torch import Tensor
 from ganlab.data.source import printable
 
 LONGEST = 18  # letters of a name in a margin
+SMALL = 11  # pixels of letters that are still easy to read
 GAP = 6  # pixels between text and picture
 INK, PAPER = "#333333", "white"
 UNASSIGNED = "\U0010ffff"  # never a character: the font draws its "missing glyph" for it
@@ -65,9 +66,12 @@ def with_row_names(picture: Tensor, names: Sequence[str], centers: Sequence[floa
 
 def with_column_names(picture: Tensor, names: Sequence[str], centers: Sequence[float], column_width: float) -> Tensor:
     """Returns a picture (3, height, width) uint8 with a margin at its top that holds ``names``, each above the pixel
-    column of ``centers``. Names that are wider than ``column_width`` pixels are written upwards."""
-    face = font(letter_size(column_width))
-    longest = max(width_of(name, face) for name in names)
+    column of ``centers``. If a name is wider than ``column_width`` pixels in small letters, all are written upwards."""
+    sizes = range(letter_size(column_width), SMALL - 1, -1)
+    faces = [font(size) for size in sizes] or [font(SMALL)]
+    widths = [max(width_of(name, face) for name in names) for face in faces]
+    fitting = [index for index, width in enumerate(widths) if width <= column_width]
+    face, longest = (faces[fitting[0]], widths[fitting[0]]) if fitting else (faces[0], widths[0])
     upright = longest <= column_width
     top, bottom = face.getbbox("Åg")[1::2]
     line = int(bottom - top)

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ganlab.monitor.captions import to_image
-from ganlab.monitor.filmstrip import filmstrips, save_picture
+from ganlab.monitor.filmstrip import filmstrips
 from ganlab.monitor.pictures import pictures
 from ganlab.monitor.rows import Rows
 from ganlab.monitor.scores_file import ScoresFile
@@ -37,7 +36,7 @@ class Files(Observer):
     def sampled(self, step: int, samples: Samples) -> None:
         for name, picture in pictures(step, samples, self.class_names).items():
             file = "real.png" if name == "real" else f"step-{step:07d}-{name}.png"
-            save_picture(picture, self.samples / file)
+            (self.samples / file).write_bytes(picture.png)
 
     def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
         self.scores.add_scores(step, scores, best=dict(best))
@@ -57,7 +56,7 @@ class Files(Observer):
     def closed(self) -> None:
         try:
             for network, strip in filmstrips(self.samples).items():
-                to_image(strip).save(self.samples / f"filmstrip-{network}.png")
+                (self.samples / f"filmstrip-{network}.png").write_bytes(strip.png)
         finally:
             self._for_both("close")
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, PngImagePlugin
+from PIL import Image
 from torch import Tensor
 
 from ganlab.monitor.captions import to_image, to_tensor
 from ganlab.monitor.grid import grid
-from ganlab.monitor.named_grid import Layout, Picture, named_grid
+from ganlab.monitor.named_grid import KEY, Layout, Picture, named_grid
 
-KEY = "ganlab"  # of the text in a PNG that holds the layout
 COLUMNS, ROWS = 12, 10  # at most: steps, latents
 LARGEST = 4096  # pixels of a side, before the number of columns or rows is reduced
 PANELS = 8  # pictures of points at most, 4 in a row
@@ -35,20 +34,10 @@ class Frame:
     whole: Tensor | None
 
 
-def save_picture(picture: Picture, path: Path) -> None:
-    """Writes a picture as PNG, with its layout and the names of its rows as text in the file, from which ``filmstrips``
-    finds the images in it. Raises OSError."""
-    facts = PngImagePlugin.PngInfo()
-    layout = None if picture.layout is None else asdict(picture.layout)
-    facts.add_text(KEY, json.dumps({"layout": layout, "names": list(picture.row_names)}))
-    to_image(picture.pixels).save(path, pnginfo=facts)
-
-
-def filmstrips(folder: Path) -> dict[str, Tensor]:
-    """Returns filmstrips (3, height, width) uint8 by network (``generator``, ``average``), from the pictures
-    ``step-*-NETWORK.png`` in ``folder``: one row for each of some fixed latents, or classes, and one column for each of
-    some steps, evenly spaced from the first picture to the last. Of points of the plane, whole pictures are shown side
-    by side.
+def filmstrips(folder: Path) -> dict[str, Picture]:
+    """Returns filmstrips by network (``generator``, ``average``), made from the pictures ``step-*-NETWORK.png`` in
+    ``folder``: at most 10 rows, each one fixed latent (and class), and at most 12 columns, the steps, evenly spaced
+    from the first picture to the last. Of points of the plane, at most 8 whole pictures are shown side by side.
 
     Nothing is kept in memory while a run trains, and a resumed run has the pictures of the processes before it.
     Pictures without a layout (of earlier versions, or damaged) are left out; a network with fewer than two has none.
@@ -73,7 +62,7 @@ def _frames(folder: Path, network: str) -> list[Frame]:
 
 
 def _read(step: int, path: Path) -> Frame | None:
-    """Reads a picture of ``save_picture``. Returns None if it is damaged, or has no layout."""
+    """Reads the PNG of a ``Picture``. Returns None if it is damaged, or has no layout."""
     try:
         with Image.open(path) as image:
             facts = json.loads(getattr(image, "text", {})[KEY])
@@ -103,7 +92,7 @@ def _cell(picture: Tensor, layout: Layout, number: int) -> Tensor:
     return picture[:, top : bottom : layout.factor, left : right : layout.factor]
 
 
-def _strip(frames: Sequence[Frame]) -> Tensor:
+def _strip(frames: Sequence[Frame]) -> Picture:
     """Shows one row per image, one column per step."""
     last = frames[-1]
     assert last.cells is not None
@@ -122,17 +111,17 @@ def _strip(frames: Sequence[Frame]) -> Tensor:
         row_names=[last.names[row] for row in rows] if last.names else (),
         column_names=[f"{step:,}" for step, _ in columns],
         caption=f"Columns: steps. Each row: {'one class, ' if last.names else ''}one latent.",
-    ).pixels
+    )
 
 
-def _panels(frames: Sequence[Frame]) -> Tensor:
-    """Shows whole pictures side by side, four in a row, at half their size."""
+def _panels(frames: Sequence[Frame]) -> Picture:
+    """Shows whole pictures side by side, four in a row, at 3/5 of their size."""
     wholes = [frame.whole for frame in frames if frame.whole is not None]
     wholes = [whole for whole in wholes if whole.shape == wholes[-1].shape]
     chosen = [to_image(wholes[index]) for index in _evenly(len(wholes), PANELS)]
     size = (chosen[0].width * 3 // 5, chosen[0].height * 3 // 5)
     small = [to_tensor(image.resize(size, Image.Resampling.LANCZOS)) for image in chosen]
-    return grid(torch.stack(small).float() / 127.5 - 1, columns=min(4, len(small)))
+    return Picture(grid(torch.stack(small).float() / 127.5 - 1, columns=4))
 
 
 def _evenly(count: int, most: int) -> list[int]:

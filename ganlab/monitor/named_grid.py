@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 
+from PIL import PngImagePlugin
 from torch import Tensor
 
 from ganlab.monitor import captions
 from ganlab.monitor.grid import PADDING, enlarge, enlargement, grid, square_columns
 
+KEY = "ganlab"  # of the text in a PNG
 SMALLEST_CELL = 12  # pixels of a named row or column
 
 
@@ -53,6 +58,17 @@ class Picture:
     pixels: Tensor
     layout: Layout | None = None
     row_names: Sequence[str] = ()
+
+    @cached_property
+    def png(self) -> bytes:
+        """The picture as a PNG file, which holds the layout and the names of the rows as text (JSON, keyword ``KEY``).
+        Enlarged pixels compress well: the fastest level gives files that are about 10 % larger than the default's."""
+        facts = PngImagePlugin.PngInfo()
+        layout = None if self.layout is None else asdict(self.layout)
+        facts.add_text(KEY, json.dumps({"layout": layout, "names": list(self.row_names)}))
+        file = io.BytesIO()
+        captions.to_image(self.pixels).save(file, "PNG", compress_level=1, pnginfo=facts)
+        return file.getvalue()
 
 
 def named_grid(

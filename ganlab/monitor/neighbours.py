@@ -39,11 +39,11 @@ def neighbours(
     half = pairs[0].shape[2] / 2
     centers = [column * width + MARGIN + half * (0.5 + side) for column in range(columns) for side in range(2)]
     named = with_column_names(to_tensor(picture), ["sample", "nearest"] * columns, centers, half)
-    space = f" of the features {features!r}" if features else ""
+    space = f" of their features ({features})" if features else ""
     return to_image(
         with_caption(
             named,
-            f"Left: sample. Right: the real image (part {part.replace('_', '-')}) nearest to it. Number: their distance"
+            f"Left: sample. Right: the real image (part {part.replace('_', '-')}) nearest to it. Number: the distance"
             f"{space}; the smallest comes first. A copy of a real image has a distance near 0.",
         )
     )

@@ -43,7 +43,7 @@ def pictures(step: int, samples: Samples, class_names: tuple[str, ...] = ()) -> 
                 (images - low) / (high - low) * 2 - 1,
                 samples.columns,
                 row_names=names,
-                caption=f"Contrast stretched: black is {low:.3g}, white is {high:.3g}; the outputs can be -1 to 1.",
+                caption=f"Contrast stretched: black is {low:.3g}, white {high:.3g} (of -1 to 1).",
             )
     return shown
 

@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from ganlab.monitor.appended import Appended
 from ganlab.monitor.filmstrip import filmstrips
 from ganlab.monitor.grid import shrink
+from ganlab.monitor.named_grid import Picture
 from ganlab.monitor.pictures import pictures
 from ganlab.training.observer import Observer, Samples, Scores
 
@@ -25,7 +24,7 @@ class TensorBoard(Observer):
     When training ends, the filmstrips of the pictures in ``samples/`` follow. ``class_names`` name the rows of
     pictures.
 
-    The summaries are those of PyTorch. They are written here and not by its ``SummaryWriter``, whose thread ends at the
+    The events are written here and not by its ``SummaryWriter``, whose thread ends at the
     first write that fails, and loses the data that was waiting.
     """
 
@@ -54,7 +53,7 @@ class TensorBoard(Observer):
         assert self.file is not None
         self.step = step
         for name, picture in pictures(step, samples, self.class_names).items():
-            self._image(step, f"samples/{name}", picture.pixels)
+            self._image(step, f"samples/{name}", picture)
         self.file.flush()
 
     def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
@@ -80,10 +79,14 @@ class TensorBoard(Observer):
         finally:
             self.file.close()
 
-    def _image(self, step: int, tag: str, picture: Tensor) -> None:
-        from torch.utils.tensorboard.summary import image
+    def _image(self, step: int, tag: str, picture: Picture) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary
 
-        self._add(step, summary=image(tag, shrink(picture, LARGEST).numpy(), dataformats="CHW"))
+        if max(picture.pixels.shape) > LARGEST:
+            picture = Picture(shrink(picture.pixels, LARGEST))
+        _, height, width = picture.pixels.shape
+        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=picture.png)
+        self._add(step, summary=Summary(value=[Summary.Value(tag=tag, image=image)]))
 
     def _scalars(self, step: int, values: Mapping[str, float]) -> None:
         from torch.utils.tensorboard.summary import scalar
