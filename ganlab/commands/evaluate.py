@@ -264,5 +264,5 @@ def _picture(
     reals, distances = evaluator.nearest(fakes)
     (folder / "samples").mkdir(exist_ok=True)
     file = unused(folder / "samples" / f"nearest-{asked.split}-{evaluator.opened.facts['features']}.png")
-    neighbours(fakes, reals, distances.tolist()).save(file)
+    neighbours(fakes, reals, distances.tolist(), asked.split, str(evaluator.opened.facts["features"])).save(file)
     print(f"samples beside their nearest {asked.split.replace('_', '-')} images: {run_folder.shown(file)}")

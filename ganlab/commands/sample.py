@@ -17,7 +17,9 @@ from ganlab.commands.arguments import Help, run_command
 from ganlab.errors import UserError
 from ganlab.loading import load
 from ganlab.monitor import animation
-from ganlab.monitor.grid import grid, pixels
+from ganlab.monitor.captions import display_names
+from ganlab.monitor.grid import enlarge, grid, pixels
+from ganlab.monitor.named_grid import named_grid
 from ganlab.monitor.scatter import scatter
 from ganlab.table import Positive, PositiveInt
 from ganlab.trained import TrainedGenerator
@@ -37,7 +39,6 @@ that you typed is refused."""
 STILL, MOVING = (".png", ".jpg", ".jpeg", ".webp"), animation.SUFFIXES
 MOST_COLUMNS = 16  # classes that a grid has a column for
 MOST_NAMED = 30  # classes whose names are printed
-SMALLEST_SIDE = 320  # pixels of a moving picture: small ones are enlarged, since players blur or shrink them
 
 
 @dataclass(frozen=True)
@@ -157,11 +158,13 @@ def _grid(settings: Sample, generator: TrainedGenerator, path: Path) -> None:
         _save(scatter(nothing, points, f"{generator.weights}, step {generator.step:,}"), path)
         return
     images = torch.cat([part.cpu() for part in _batches(settings, generator, settings.n or 64)])
-    columns = settings.columns
-    if columns is None and generator.classes:
+    columns, names = settings.columns, ()
+    if generator.classes:
         turn = len(generator.classes if settings.labels is None else _listed(settings.labels))
-        columns = turn if 1 < turn <= MOST_COLUMNS else None  # each class has a column of its own
-    _save(grid(images, columns=columns), path)
+        if columns is None and 1 < turn <= MOST_COLUMNS:  # each class has a column of its own
+            columns = turn
+        names = _names(settings, generator, turn) if turn == columns else ()
+    _save(named_grid(images, columns, column_names=names[: len(images)]).pixels, path)
 
 
 def _files(settings: Sample, generator: TrainedGenerator, path: Path) -> None:
@@ -209,7 +212,7 @@ def _classes(settings: Sample, generator: TrainedGenerator, path: Path) -> None:
     labels = generator.labels(max(rows, 1), settings.labels)
     assert labels is not None
     images = _generated(settings, generator, latent.repeat(len(labels), 1), labels.repeat_interleave(columns))
-    _save(grid(images, columns=columns), path)
+    _save(named_grid(images, columns, row_names=_names(settings, generator, len(labels))).pixels, path)
     if len(labels) <= MOST_NAMED:
         print("Rows:", ", ".join(generator.classes[label] for label in labels.tolist()))
 
@@ -244,19 +247,23 @@ def _save_way(settings: Sample, generator: TrainedGenerator, path: Path, way: Te
     labels = generator.labels(rows, settings.labels)
     if not _is_moving(path):
         told = None if labels is None else labels.repeat_interleave(steps)
-        _save(grid(_generated(settings, generator, way.transpose(0, 1).flatten(0, 1), told), columns=steps), path)
+        images = _generated(settings, generator, way.transpose(0, 1).flatten(0, 1), told)
+        names = () if labels is None else _names(settings, generator, rows)
+        _save(named_grid(images, steps, row_names=names).pixels, path)
         return
     told = None if labels is None else labels.repeat(steps)
     images = _generated(settings, generator, way.flatten(0, 1), told).unflatten(0, (steps, rows))
     path.parent.mkdir(parents=True, exist_ok=True)
-    frames = [_enlarged(grid(moment, columns=settings.columns)) for moment in images]
+    frames = [enlarge(grid(moment, columns=settings.columns)) for moment in images]
     animation.save(frames + frames[-2:0:-1] if back else frames, path, settings.rate or 20)
 
 
-def _enlarged(picture: Tensor) -> Tensor:
-    """Whole pixels made larger where a moving picture would be tiny."""
-    factor = max(SMALLEST_SIDE // max(picture.shape[1:]), 1)
-    return picture.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+def _names(settings: Sample, generator: TrainedGenerator, count: int) -> tuple[str, ...]:
+    """Returns the names of the classes of the first ``count`` labels, for the margin of a picture."""
+    labels = generator.labels(count, settings.labels)
+    assert labels is not None
+    shown = display_names(generator.classes)
+    return tuple(shown[label] for label in labels.tolist())
 
 
 def _save(picture: Tensor, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Moving pictures: GIF through Pillow, MP4 through ffmpeg where it is."""
+"""Animations: GIF files by Pillow, MP4 files by ffmpeg, if it is installed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUFFIXES = (".gif", ".mp4")
 
 
 def check(path: Path) -> None:
-    """Looks whether such a file can be written here. Raises UserError where it cannot."""
+    """Checks that a file with this suffix can be written. Raises UserError if ffmpeg is needed and missing."""
     if path.suffix.lower() == ".mp4" and _ffmpeg() is None:
         raise UserError(
             f"{path}: an MP4 needs the program ffmpeg, which is not here; type pip install imageio-ffmpeg, or a name "
@@ -27,27 +27,28 @@ def check(path: Path) -> None:
 
 
 def save(frames: Sequence[Tensor], path: Path, rate: float) -> None:
-    """Writes pictures (3, height, width) uint8, all of one size, ``rate`` a second, to a ``.gif`` that begins again at
-    its end, or to an ``.mp4``. Raises UserError where that cannot be written."""
+    """Writes frames (3, height, width) uint8 of equal size, ``rate`` per second, to a ``.gif`` that repeats for ever,
+    or to an ``.mp4``. Raises UserError if ffmpeg is missing or fails, and OSError."""
     check(path)
     if path.suffix.lower() == ".mp4":
         _save_mp4(frames, path, rate)
         return
     pictures = [Image.fromarray(frame.permute(1, 2, 0).contiguous().numpy()) for frame in frames]
     if all(bool((frame == frame[:1]).all()) for frame in frames):
-        pictures = [picture.convert("L") for picture in pictures]  # a GIF's 256 colours are all of grey, exactly
-    # GIF counts hundredths of a second, and viewers take what is below two of them for ten.
+        pictures = [picture.convert("L") for picture in pictures]  # the 256 colours of a GIF hold all greys exactly
+    # The unit of GIF is 1/100 s, and viewers replace durations below 2 units by 10.
     duration = max(round(100 / rate), 2) * 10
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=duration, loop=0)
 
 
 def _ffmpeg() -> str | None:
+    """Returns the path of the program ffmpeg, or None."""
     if find_spec("imageio_ffmpeg") is not None:
         import imageio_ffmpeg  # type: ignore[import-untyped]
 
         try:
             return str(imageio_ffmpeg.get_ffmpeg_exe())
-        except RuntimeError:  # the package without its program
+        except RuntimeError:  # the package is installed without the program
             pass
     return shutil.which("ffmpeg")
 
@@ -55,7 +56,7 @@ def _ffmpeg() -> str | None:
 def _save_mp4(frames: Sequence[Tensor], path: Path, rate: float) -> None:
     program = _ffmpeg()
     assert program is not None
-    # H.264 in the form that every player shows has half as many colours as pixels: both sides must be even.
+    # The pixel format that every player decodes (yuv420p) stores colours at half resolution: both sides must be even.
     height, width = (side + side % 2 for side in frames[0].shape[1:])
     command = [
         program, "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}",

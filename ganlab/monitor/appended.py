@@ -1,4 +1,4 @@
-"""A file that only grows, and is never torn by a disk that was full for a while."""
+"""Files to which data is appended, and which stay complete if the disk is full for a while."""
 
 from __future__ import annotations
 
@@ -8,27 +8,29 @@ from pathlib import Path
 
 
 class Appended:
-    """What the disk does not take waits here, and goes first the next time. Raises OSError as the system does."""
+    """A file for appending. Data that could not be written is kept in memory and written first at the next call.
+    Methods raise OSError as the system does."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab", buffering=0)
         self._waiting = b""
 
     def write(self, data: bytes) -> None:
-        """Puts ``data`` behind what waits; ``flush`` writes it."""
+        """Appends ``data`` to the data in memory; ``flush`` writes it."""
         self._waiting += data
 
     def flush(self) -> None:
-        """Hands all of it to the system: a killed process loses nothing of it."""
+        """Passes all data to the operating system: a killed process does not lose it."""
         while self._waiting:
             self._waiting = self._waiting[self._file.write(self._waiting) or 0 :]
 
     def sync(self) -> None:
-        """Hands all of it to the disk."""
+        """Writes all data to the disk."""
         self.flush()
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
+        """Flushes and closes the file."""
         try:
             self.flush()
         finally:

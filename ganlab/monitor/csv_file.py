@@ -81,7 +81,7 @@ class CSV(Observer):
         rows = [*_rows(self.path, self._last), *self._waiting]
         columns = list(dict.fromkeys(["step", *(tag for row in rows for tag in row)]))
         write_atomically(self.path, _text(columns, [dict(zip(columns, columns, strict=True)), *rows]))
-        self._close()  # it is the old file's
+        self._close()  # it belongs to the file that was replaced
         self._columns, self._waiting, self._last = columns, [], None
 
     def _close(self) -> None:

@@ -1,13 +1,12 @@
-"""Plain files in the run folder: ``metrics.jsonl``, ``scores.jsonl`` and ``samples/*.png``."""
+"""The files that a run writes for people and programs: ``metrics.jsonl``, ``scores.jsonl`` and ``samples/*.png``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
+from ganlab.monitor.filmstrip import filmstrips
 from ganlab.monitor.pictures import pictures
 from ganlab.monitor.rows import Rows
 from ganlab.monitor.scores_file import ScoresFile
@@ -15,26 +14,29 @@ from ganlab.training.observer import Observer, Samples, Scores
 
 
 class Files(Observer):
-    """One JSON object per log point, ``{"step": …, tag: mean, …}``, one per scoring, and one PNG per picture of
-    samples."""
+    """Writes one JSON object ``{"step": …, tag: mean, …}`` per log point to ``metrics.jsonl``, one per scoring to
+    ``scores.jsonl``, and one PNG per picture of samples to ``samples/``.
 
-    def __init__(self, folder: Path) -> None:
+    When training ends or stops, ``samples/filmstrip-NETWORK.png`` shows the samples of some fixed latents over the
+    steps, those of resumed processes included. ``class_names`` name the rows of pictures.
+    """
+
+    def __init__(self, folder: Path, class_names: Sequence[str] = ()) -> None:
         self.metrics, self.scores = Rows(folder / "metrics.jsonl"), ScoresFile(folder)
-        self.samples = folder / "samples"
+        self.samples, self.class_names = folder / "samples", tuple(class_names)
 
     def started(self, step: int, steps: int) -> None:
         self.samples.mkdir(parents=True, exist_ok=True)
-        # What an earlier run logged after its last checkpoint happens again now: nothing may stand twice.
-        self.rolled_back(step)
+        self.rolled_back(step)  # the process before may have gone on after its last checkpoint
         self.metrics.open()
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         self.metrics.add({"step": step, **values})
 
     def sampled(self, step: int, samples: Samples) -> None:
-        for name, picture in pictures(step, samples).items():
+        for name, picture in pictures(step, samples, self.class_names).items():
             file = "real.png" if name == "real" else f"step-{step:07d}-{name}.png"
-            Image.fromarray(picture.permute(1, 2, 0).numpy()).save(self.samples / file)
+            (self.samples / file).write_bytes(picture.png)
 
     def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
         self.scores.add_scores(step, scores, best=dict(best))
@@ -44,20 +46,26 @@ class Files(Observer):
             number = picture.stem.split("-")[1]
             if number.isdecimal() and int(number) > step:
                 picture.unlink(missing_ok=True)
-        self._each("cut", step)
+        for strip in self.samples.glob("filmstrip-*.png"):  # the end of the run makes it anew
+            strip.unlink(missing_ok=True)
+        self._for_both("cut", step)
 
     def flush(self) -> None:
-        self._each("sync")
+        self._for_both("sync")
 
     def closed(self) -> None:
-        self._each("close")
+        try:
+            for network, strip in filmstrips(self.samples).items():
+                (self.samples / f"filmstrip-{network}.png").write_bytes(strip.png)
+        finally:
+            self._for_both("close")
 
-    def _each(self, what: str, *told: int) -> None:
-        """Both files get their turn, whatever the disk says to one of them. Raises the last OSError."""
+    def _for_both(self, method: str, *arguments: int) -> None:
+        """Calls a method of both files, of the second also if the first raises OSError. Raises the last OSError."""
         problem = None
         for rows in (self.metrics, self.scores):
             try:
-                getattr(rows, what)(*told)
+                getattr(rows, method)(*arguments)
             except OSError as error:
                 problem = error
         if problem:

@@ -1,3 +1,5 @@
+"""A progress bar in the terminal."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -9,12 +11,12 @@ from ganlab.training.observer import Observer
 
 
 class Progress(Observer):
-    """A bar with losses, images per second and the remaining time; nothing where the output is no terminal."""
+    """Shows a bar with losses, images per second and the remaining time. Shows nothing if the output is no terminal."""
 
     bar: Any = None
 
     def started(self, step: int, steps: int) -> None:
-        # smoothing 0: the remaining time by the whole run's mean, since sampling makes single steps uneven
+        # smoothing=0: the remaining time follows from the mean over the whole run, since steps with samples take longer
         self.bar = tqdm(total=steps, initial=step, unit=" steps", disable=None, dynamic_ncols=True, smoothing=0)
 
     def stepped(self, step: int) -> None:
@@ -22,7 +24,9 @@ class Progress(Observer):
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         losses = (("D", "discriminator/loss"), ("G", "generator/loss"))
-        parts = [f"{name} {values[tag]:.3f}" for name, tag in losses if tag in values]  # absent: no update
+        parts = [
+            f"{name} {values[tag]:.3f}" for name, tag in losses if tag in values
+        ]  # a network without an update has no loss
         speed = f"{values['progress/images_per_second']:,.0f} images/s"
         self.bar.set_postfix_str(", ".join([*parts, speed]), refresh=False)
 

@@ -1,4 +1,4 @@
-"""A file with a JSON object on each line, from which the last ones can be taken back."""
+"""Files with one JSON object per line (JSON Lines), whose last lines can be removed again."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ganlab.monitor.appended import Appended
 
 
 class Rows:
-    """Each row has a ``step``; numbers that are not finite are null, which JSON has. Raises OSError as the system does;
-    what it did not let be done is done as soon as it does."""
+    """A file of rows, JSON objects that have a ``step``. Numbers that are not finite are written as null, since JSON
+    has no NaN. Methods raise OSError as the system does; work that failed is done at the next call that succeeds."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -24,29 +24,29 @@ class Rows:
         self._cut: int | None = None
 
     def open(self) -> None:
-        """Makes the file, where there is none yet."""
+        """Creates the file if it does not exist."""
         self._file = self._file or Appended(self.path)
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Writes a row; a killed process loses nothing of it."""
+        """Appends a row; a killed process does not lose it."""
         self._waiting.append((row["step"], f"{json.dumps(_in_json(row))}\n".encode()))
         self.flush()
 
     def cut(self, step: int) -> None:
-        """Takes away the rows of later steps than ``step``, and what a kill left unfinished."""
+        """Removes the rows of later steps than ``step``, and an incomplete row at the end."""
         self._waiting = [(of, row) for of, row in self._waiting if of <= step]
         self._cut = step
         self.flush()
 
     def flush(self) -> None:
-        """Hands all rows to the system."""
+        """Passes all rows to the operating system."""
         if self._file:
             self._file.flush()
         if self._cut is not None:
             if os.path.exists(self.path):
                 rows = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
                 write_atomically(self.path, "".join(f"{row}\n" for row in rows if _step_of(row) <= self._cut))
-            if self._file:  # it is the old file's
+            if self._file:  # it belongs to the file that was replaced
                 self._file.close()
                 self._file = None
                 self.open()
@@ -59,12 +59,13 @@ class Rows:
             self._file.flush()
 
     def sync(self) -> None:
-        """Hands all rows to the disk."""
+        """Writes all rows to the disk."""
         self.flush()
         if self._file:
             self._file.sync()
 
     def close(self) -> None:
+        """Flushes and closes the file."""
         try:
             self.flush()
         finally:
@@ -73,14 +74,15 @@ class Rows:
 
 
 def _in_json(value: Any) -> Any:
-    """Python writes NaN and Infinity, which other programs do not read."""
+    """Returns ``value`` with None for floats that are not finite: Python would write NaN and Infinity, which is no
+    JSON."""
     if isinstance(value, Mapping):
         return {key: _in_json(inner) for key, inner in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _step_of(row: str) -> float:
-    """The row's step; a row that a kill left unfinished counts as later than any."""
+    """Returns the step of a row; infinity for an incomplete row."""
     try:
         return float(json.loads(row)["step"])
     except (ValueError, KeyError, TypeError):

@@ -15,7 +15,7 @@ class FilesSetting(ObserverSetting):
     """``metrics.jsonl``, ``scores.jsonl`` and ``samples/*.png`` in the run folder."""
 
     def build(self, run: ObservedRun) -> Observer:
-        return Files(run.folder)
+        return Files(run.folder, run.class_names)
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class TensorBoardSetting(ObserverSetting):
     """An event file of TensorBoard in the run folder."""
 
     def build(self, run: ObservedRun) -> Observer:
-        return TensorBoard(run.folder, run.text)
+        return TensorBoard(run.folder, run.text, run.class_names)
 
 
 @dataclass(frozen=True)

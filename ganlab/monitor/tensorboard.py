@@ -1,36 +1,46 @@
+"""Event files for TensorBoard."""
+
 from __future__ import annotations
 
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ganlab.monitor.appended import Appended
+from ganlab.monitor.filmstrip import filmstrips
+from ganlab.monitor.grid import shrink
+from ganlab.monitor.named_grid import Picture
 from ganlab.monitor.pictures import pictures
 from ganlab.training.observer import Observer, Samples, Scores
 
+LARGEST = 2048  # pixels of the longer side of a picture: TensorBoard loads all pictures of a page at once
+
 
 class TensorBoard(Observer):
-    """Scalars, pictures of samples and the resolved configuration as text, for ``tensorboard --logdir outputs``.
+    """Writes scalars, pictures of samples and the resolved configuration as text, for ``tensorboard --logdir outputs``.
+    When training ends, the filmstrips of the pictures in ``samples/`` follow. ``class_names`` name the rows of
+    pictures.
 
-    The summaries are PyTorch's. They are written here and not by its ``SummaryWriter``, whose thread ends at the first
-    write that fails and takes with it what waited.
+    The events are written here and not by its ``SummaryWriter``, whose thread ends at the
+    first write that fails, and loses the data that was waiting.
     """
 
-    def __init__(self, folder: Path, configuration: str) -> None:
-        self.folder, self.configuration = folder, configuration
+    def __init__(self, folder: Path, configuration: str, class_names: Sequence[str] = ()) -> None:
+        self.folder, self.configuration, self.class_names = folder, configuration, tuple(class_names)
         self.file: Appended | None = None
+        self.step = 0  # of the newest picture
 
     def started(self, step: int, steps: int) -> None:
-        from torch.utils.tensorboard.summary import text  # takes a second: not before it is needed
+        from torch.utils.tensorboard.summary import text  # the import takes a second
 
-        # TensorBoard reads files by name: with the microseconds, one that was begun in the same second comes later.
+        # TensorBoard reads files in the order of their names. Microseconds order two that begin in the same second.
         name = f"events.out.tfevents.{time.time():017.6f}.{socket.gethostname()}.{os.getpid()}"
-        self.file = Appended(self.folder / name)
+        self.file, self.step = Appended(self.folder / name), step
         self._add(step, file_version="brain.Event:2")
-        # A run that has no checkpoint but that before its first step begins anew, and tells of step 0 again.
+        # A run whose only checkpoint is that of step 0 begins anew, and records step 0 again.
         self._hide(step + 1 if step else 0)
         configuration = "\n".join(f"    {line}" for line in self.configuration.splitlines())  # as code, in Markdown
         self._add(step, summary=text("configuration", configuration))
@@ -40,29 +50,43 @@ class TensorBoard(Observer):
         self._scalars(step, values)
 
     def sampled(self, step: int, samples: Samples) -> None:
-        from torch.utils.tensorboard.summary import image
-
         assert self.file is not None
-        for name, picture in pictures(step, samples).items():
-            self._add(step, summary=image(f"samples/{name}", picture.numpy(), dataformats="CHW"))
+        self.step = step
+        for name, picture in pictures(step, samples, self.class_names).items():
+            self._image(step, f"samples/{name}", picture)
         self.file.flush()
 
     def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
-        # Numbers with another id mean something else.
+        # Scores with different ids do not compare, so that each id has its own curve.
         self._scalars(step, {f"scores/{name}-{scores.id}": value for name, value in scores.values.items()})
 
     def rolled_back(self, step: int) -> None:
         assert self.file is not None
         self._hide(step + 1)
         self.file.flush()
+        self.step = min(self.step, step)
 
     def flush(self) -> None:
         assert self.file is not None
         self.file.sync()
 
     def closed(self) -> None:
-        if self.file is not None:
+        if self.file is None:
+            return
+        try:
+            for network, strip in filmstrips(self.folder / "samples").items():
+                self._image(self.step, f"samples/filmstrip-{network}", strip)
+        finally:
             self.file.close()
+
+    def _image(self, step: int, tag: str, picture: Picture) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        if max(picture.pixels.shape) > LARGEST:
+            picture = Picture(shrink(picture.pixels, LARGEST))
+        _, height, width = picture.pixels.shape
+        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=picture.png)
+        self._add(step, summary=Summary(value=[Summary.Value(tag=tag, image=image)]))
 
     def _scalars(self, step: int, values: Mapping[str, float]) -> None:
         from torch.utils.tensorboard.summary import scalar
@@ -73,7 +97,7 @@ class TensorBoard(Observer):
         self.file.flush()
 
     def _hide(self, step: int) -> None:
-        """What was logged for ``step`` and later ones is not shown."""
+        """Makes TensorBoard discard the values of ``step`` and of later steps."""
         from tensorboard.compat.proto.event_pb2 import SessionLog
 
         self._add(step, session_log=SessionLog(status=SessionLog.START))

@@ -1,4 +1,4 @@
-"""Images of G in evaluation mode, while it trains: to be looked at, and to be scored."""
+"""Samples of the generator during training, in evaluation mode: for pictures, and for scores."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ganlab.training.observer import Samples
 from ganlab.training.updates import GAN
 from ganlab.types import Batch
 
-LATTICE = 100  # points a side, for a picture of D over the plane
-FAKES = 64  # images that are generated at once to be scored
+LATTICE = 100  # points per side of the lattice on which D's logits are drawn
+FAKES = 64  # images that are generated at once for scores
 
 
 class Sampler:
-    """Generates from latents that are the same in the whole run; nothing is changed by it. ``shown`` images are in a
-    picture."""
+    """Generates samples from latents that are fixed for a whole run, without changing any state of the training.
+    ``shown`` is the number of images in a picture."""
 
     def __init__(
         self,
@@ -40,12 +40,13 @@ class Sampler:
 
     @property
     def weights(self) -> Literal["average", "network"]:
-        """Whose images are scored: the average's where one is kept, otherwise G's own."""
+        """The weights whose images are scored: ``average`` if G's weights are averaged, otherwise ``network``."""
         return "average" if self.generator.average else "network"
 
     @torch.no_grad()
     def fakes(self, count: int) -> Iterator[Tensor]:
-        """``count`` images of those ``weights``, in parts; labels as they are drawn in training."""
+        """Yields ``count`` images (n, C, H, W) in [-1, 1] of those ``weights``, in parts on the device. Their
+        conditions are drawn as in training."""
         network = self.generator.average.network if self.generator.average else self.generator.network
         with _evaluating(network):
             for number, start in enumerate(range(0, count, FAKES)):
@@ -54,14 +55,16 @@ class Sampler:
                 latent = self.gan.latent.draw(size, rng)
                 known = self.feed.trained_on(size, number).condition  # other labels in each part
                 known = {key: value.cpu() for key, value in known.items()}
-                told = self.gan.condition.fake_condition(size, self.gan.classes, known, rng)
-                told = {key: value.to(self.device) for key, value in told.items()}
-                yield network(latent.to(self.device), told).images
+                condition = self.gan.condition.fake_condition(size, self.gan.classes, known, rng)
+                condition = {key: value.to(self.device) for key, value in condition.items()}
+                yield network(latent.to(self.device), condition).images
 
     @torch.no_grad()
     def samples(self, with_real: bool = False) -> Samples:
-        """A picture's images of G, and of its average where one is kept. With classes, one row a class, and one latent
-        a column."""
+        """Returns ``shown`` images of G, and of its average if one is kept; with the real images if ``with_real``.
+
+        With classes, images are ordered by class, ``shown // classes`` of each, from the same latents for all classes.
+        """
         count, columns = self.shown, None
         rng = random_streams.generator(self.seed, "samples")
         if 1 < self.gan.classes <= count:
@@ -76,7 +79,7 @@ class Sampler:
         if self.generator.average:
             networks["average"] = self.generator.average.network
         points = tuple(shown.images.shape[1:]) == POINT
-        # Points are drawn over the reals in one picture, which needs them every time, also after a resume.
+        # Every picture of points shows the real ones too, also after a resume.
         if with_real and columns and not points:
             shown = self.feed.first_of_classes(columns, self.gan.classes)
         images = {"real": shown.images.float().cpu()} if with_real or points else {}
@@ -89,21 +92,21 @@ class Sampler:
         return Samples(images, columns, self._levels() if points and not condition else None)
 
     def _levels(self) -> Tensor | None:
-        """D's logits over the plane, where images are its points; of one point repeated, where it judges several
-        together. None for a D that compares its samples: to it the lattice would be a batch that nobody makes."""
+        """Returns D's logits (LATTICE, LATTICE) at points of the plane; with packing, of a pack that repeats one point.
+        None if a logit depends on the other samples of the batch, since training has no batch like the lattice."""
 
-        def judge(points: Tensor) -> Tensor:
-            (judgement,) = self.gan.discriminator.forward_all(Batch(points.repeat_interleave(self.gan.pack, 0)))
-            return judgement.sample_logits
+        def logits(points: Tensor) -> Tensor:
+            (output,) = self.gan.discriminator.forward_all(Batch(points.repeat_interleave(self.gan.pack, 0)))
+            return output.sample_logits
 
         side = torch.linspace(-1.5, 1.5, LATTICE, device=self.device)
         lattice = torch.stack(torch.meshgrid(side, side, indexing="xy"), dim=-1).reshape(-1, 2, 1, 1)
         some = lattice[:: len(lattice) // 8]
         with _evaluating(self.discriminator.network):
-            alone, among = judge(some[:4]), judge(some)
+            alone, among = logits(some[:4]), logits(some)
             if (among[:4] - alone).abs().max() > 1e-3 * (among.max() - among.min()):
                 return None
-            return judge(lattice).reshape(LATTICE, LATTICE).cpu()
+            return logits(lattice).reshape(LATTICE, LATTICE).cpu()
 
 
 def beside_each_other(columns: Sequence[Tensor]) -> Tensor:
@@ -116,6 +119,7 @@ def beside_each_other(columns: Sequence[Tensor]) -> Tensor:
 
 @contextmanager
 def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Puts a network into evaluation mode, and back into its mode."""
     training = network.training
     network.eval()
     try:

@@ -44,11 +44,18 @@ def sample(run: Path, *words: str) -> Path:
 
 
 def cells(picture: Image.Image | Path, side: int = 16) -> np.ndarray:
-    """The images (rows, columns, side, side) in a grid of grey ones."""
+    """The images (rows, columns, side, side) in an enlarged grid of grey ones, which is in the lower right corner."""
     opened = Image.open(picture) if isinstance(picture, Path) else picture
     pixels = np.asarray(opened.convert("L"))
-    rows, columns = ((length - 2) // (side + 2) for length in pixels.shape)
-    assert pixels.shape == (rows * (side + 2) + 2, columns * (side + 2) + 2)
+    ink = (pixels < 200).any(axis=0).nonzero()[0]
+    factor = (pixels.shape[1] - 1 - int(ink[-1])) // 2  # the white at the right is two pixels, enlarged
+    rows, columns = ((length // factor - 2) // (side + 2) for length in pixels.shape)  # a margin is less than an image
+    height, width = (factor * (number * (side + 2) + 2) for number in (rows, columns))
+    pixels = pixels[-height:, -width:]
+    assert (
+        pixels.reshape(height // factor, factor, width // factor, factor) == pixels[::factor, None, ::factor, None]
+    ).all()
+    pixels = pixels[::factor, ::factor]
     inner = pixels[2:, 2:].reshape(rows, side + 2, columns, side + 2)[:, :side, :, :side]
     return inner.transpose(0, 2, 1, 3)
 
@@ -133,14 +140,14 @@ def test_moving_pictures(trained_run: Callable[..., Path]) -> None:
         film.seek(number)
         factor = film.size[0] // 38
         assert film.size == (38 * factor, 38 * factor)
-        assert factor == 8  # 38 pixels would be tiny on a screen
+        assert factor == 14  # 38 pixels would be tiny on a screen
         frame = film.convert("L").resize((38, 38), Image.Resampling.NEAREST)
         assert close(cells(frame).reshape(4, 16, 16), strip[:, number])
     there_and_back = Image.open(sample(run, "mode=interpolate", "n=4", "steps=4", "out=b.gif"))
     assert there_and_back.n_frames == 6
     named = sample(run, "mode=walk", "n=4", "stops=2", "steps=2", "columns=4", "out=.")
     assert named.suffix == ".gif"
-    assert Image.open(named).size == (74 * 4, 20 * 4)
+    assert Image.open(named).size == (74 * 7, 20 * 7)
 
 
 def test_a_gif_of_colours(tmp_path: Path) -> None:

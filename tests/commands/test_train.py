@@ -67,7 +67,8 @@ def test_a_run_folder_has_all_that_later_commands_need() -> None:
         ".lock",
     }
     assert {path.name for path in (run / "samples").iterdir()} == {
-        "real.png", "step-0000000-average.png", "step-0000000-generator.png", "step-0000002-average.png",
+        "filmstrip-average.png", "filmstrip-generator.png", "real.png", "step-0000000-average.png",
+        "step-0000000-generator-contrast.png", "step-0000000-generator.png", "step-0000002-average.png",
         "step-0000002-generator.png",
     }  # fmt: skip
     saved = config(run)

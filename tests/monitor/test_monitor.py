@@ -41,15 +41,6 @@ def test_a_grid_keeps_colours_and_clamps() -> None:
     assert grid(image, padding=0).flatten().tolist() == [255, 0, 153]
 
 
-def test_a_grid_of_classes_has_a_row_each() -> None:
-    images = torch.zeros(6, 1, 4, 4)
-    shown = pictures(0, Samples({"real": images, "generator": images}, columns=2))
-    assert shown["generator"].shape == shown["real"].shape == (3, 3 * 6 + 2, 2 * 6 + 2)
-    wide = pictures(0, Samples({"generator": images}, columns=6))
-    assert wide["generator"].shape == (3, 8, 6 * 6 + 2)
-    assert pictures(0, Samples({"generator": images}))["generator"].shape == (3, 2 * 6 + 2, 3 * 6 + 2)
-
-
 # -------------------------------------------------------------------------------------------------- points of the plane
 
 
@@ -139,7 +130,7 @@ def test_points_are_one_picture_a_generator_and_images_are_not_points() -> None:
     assert every.are_points
     shown = pictures(3, every)
     assert set(shown) == {"generator", "average"}
-    assert not torch.equal(shown["generator"], shown["average"])  # their titles differ
+    assert not torch.equal(shown["generator"].pixels, shown["average"].pixels)  # their titles differ
     assert pictures(3, every) is shown  # the second observer asks for nothing new
     assert not Samples({"generator": torch.zeros(4, 1, 2, 1)}).are_points
 
@@ -153,7 +144,7 @@ def test_pictures_of_points_are_files_and_in_tensorboard(tmp_path: Path) -> None
         observer.closed()
     assert [file.name for file in (tmp_path / "samples").iterdir()] == ["step-0000005-generator.png"]
     saved = np.asarray(Image.open(tmp_path / "samples" / "step-0000005-generator.png"))
-    assert np.array_equal(saved, pictures(5, samples)["generator"].permute(1, 2, 0).numpy())
+    assert np.array_equal(saved, pictures(5, samples)["generator"].pixels.permute(1, 2, 0).numpy())
     assert read(tmp_path).Tags()["images"] == ["samples/generator"]
 
 
@@ -171,7 +162,7 @@ def test_files(tmp_path: Path) -> None:
     files.flush()
     files.closed()
     assert json.loads((tmp_path / "metrics.jsonl").read_text()) == {"step": 5, **VALUES}
-    assert np.asarray(Image.open(tmp_path / "samples" / "step-0000005-generator.png")).shape == (12, 12, 3)
+    assert np.asarray(Image.open(tmp_path / "samples" / "step-0000005-generator.png")).shape == (12 * 43, 12 * 43, 3)
     assert (tmp_path / "samples" / "real.png").exists()
 
 
