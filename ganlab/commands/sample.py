@@ -158,7 +158,8 @@ def _grid(settings: Sample, generator: TrainedGenerator, path: Path) -> None:
         _save(scatter(nothing, points, f"{generator.weights}, step {generator.step:,}"), path)
         return
     images = torch.cat([part.cpu() for part in _batches(settings, generator, settings.n or 64)])
-    columns, names = settings.columns, ()
+    columns = settings.columns
+    names: tuple[str, ...] = ()
     if generator.classes:
         turn = len(generator.classes if settings.labels is None else _listed(settings.labels))
         if columns is None and 1 < turn <= MOST_COLUMNS:  # each class has a column of its own
