@@ -6,6 +6,7 @@ that takes it.
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
 import types
@@ -28,6 +29,13 @@ class Help:
     """In a setting's annotation: what ``--help`` says of it."""
 
     text: str
+
+
+class IsPath:
+    """Marks a setting that is a file or a folder: ``~`` at its start is expanded to the home folder."""
+
+
+PATH = IsPath()
 
 
 def run_command(
@@ -58,16 +66,21 @@ def read(kind: type[T], words: Sequence[str]) -> T:
     plain: dict[str, Any] = {}
     problems: list[str] = []
     typed: set[str] = set()
-    for word in words:
+    for before, word in zip(["", *words], words, strict=False):
         key, equals, text = word.partition("=")
+        if not equals and before.startswith("--") and "=" not in before:
+            continue  # the value of a flag, which the sentence about the flag has
         if not equals or not key or word.startswith("-"):
-            problems.append(f"{word}: need KEY=VALUE; --help lists the keys")
+            hint = f"type {without_dashes(word, words)}" if word.startswith("--") else "--help lists the keys"
+            problems.append(f"{word}: need KEY=VALUE; {hint}")
         elif key in typed:
             problems.append(f"{key}: it is typed twice; leave one out")
         else:
             typed.add(key)
             try:
                 assign(plain, key, _value(hints(kind).get(key), text))
+                if PATH in getattr(hints(kind).get(key), "__metadata__", ()) and isinstance(plain.get(key), str):
+                    plain[key] = os.path.expanduser(plain[key])
             except (yaml.YAMLError, *BAD_VALUE, RecursionError):
                 problems.append(f"{word}: cannot be read as a value; quote it, or close its brackets")
     result = None
@@ -79,6 +92,15 @@ def read(kind: type[T], words: Sequence[str]) -> T:
     if problems or result is None:
         raise UserError("\n".join(problems))
     return result
+
+
+def without_dashes(flag: str, words: Sequence[str]) -> str:
+    """Returns ``steps=5`` for the flag ``--steps=5``, or for ``--steps`` with 5 behind it among the words."""
+    key, equals, value = flag.lstrip("-").partition("=")
+    if not equals:
+        place = list(words).index(flag) + 1
+        value = words[place] if place < len(words) and "=" not in words[place] else "…"
+    return f"{key.replace('-', '_')}={value}"
 
 
 def usage(kind: type, program: str, summary: str) -> str:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ganlab import random_streams, run_folder
-from ganlab.commands.arguments import Help, run_command
+from ganlab.commands.arguments import PATH, Help, run_command
 from ganlab.commands.training_run import best_and_last
 from ganlab.config import auto
 from ganlab.config.evaluators import Split, build_evaluator, reals_of, rows_of
@@ -49,7 +49,7 @@ SHOWN = 32  # samples beside their nearest reals
 class Evaluate:
     """The settings of the command."""
 
-    run: Annotated[str, Help("a run folder, or latest")]
+    run: Annotated[str, PATH, Help("a run folder, or latest")]
     n: Annotated[int, Range(least=10), Help("samples")] = 10_000
     reals: Annotated[int, Range(least=10), Help("the largest number of real images to compare with")] = 50_000
     features: Annotated[
@@ -66,8 +66,8 @@ class Evaluate:
         Literal["auto", "average", "network"], Help("average, network, or auto: the average where one is kept")
     ] = "auto"
     checkpoint: Annotated[int | str | None, Help("a step, best or final; otherwise the newest")] = None
-    root: Annotated[str | None, Help("the folder of the data, if it has moved since training")] = None
-    cache: Annotated[str | None, Help("folder for decoded images and classifiers; null for the usual one")] = None
+    root: Annotated[str | None, PATH, Help("the folder of the data, if it has moved since training")] = None
+    cache: Annotated[str | None, PATH, Help("folder for decoded images and classifiers; null for the usual one")] = None
     batch_size: Annotated[PositiveInt, Help("samples per batch")] = 64
     device: Annotated[str, Help("auto, cpu, mps, cuda, cuda:1")] = "auto"
     plugins: Annotated[tuple[str, ...], Help("your own modules, which are imported")] = ()

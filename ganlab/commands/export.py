@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ganlab import __version__, run_folder, tree_file
 from ganlab.atomic_write import replacing
-from ganlab.commands.arguments import Help, run_command
+from ganlab.commands.arguments import PATH, Help, run_command
 from ganlab.commands.model_card import model_card
 from ganlab.config.model import Model
 from ganlab.config.parse import dump
@@ -45,12 +45,12 @@ SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt
 class Export:
     """What can be typed."""
 
-    run: Annotated[str, Help("a run folder, latest, a checkpoint, or a file of export with format=safetensors")]
+    run: Annotated[str, PATH, Help("a run folder, latest, a checkpoint, or a file of export with format=safetensors")]
     format: Annotated[Literal["safetensors", "onnx", "torch_export"], Help("safetensors, onnx or torch_export")] = (
         "safetensors"
     )
     out: Annotated[
-        str | None, Help("a file; otherwise in the run's export/FORMAT/, for a single file in the current folder")
+        str | None, PATH, Help("a file; otherwise in the run's export/FORMAT/, for a single file in the current folder")
     ] = None
     weights: Annotated[
         Literal["auto", "average", "network"], Help("average, network, or auto: the average where one is kept")

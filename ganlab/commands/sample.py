@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganlab import run_folder
-from ganlab.commands.arguments import Help, run_command
+from ganlab.commands.arguments import PATH, Help, run_command
 from ganlab.errors import UserError
 from ganlab.loading import load
 from ganlab.monitor import animation
@@ -45,7 +45,7 @@ MOST_NAMED = 30  # classes whose names are printed
 class Sample:
     """What can be typed. None is what the mode makes of it."""
 
-    run: Annotated[str, Help("a run folder, latest, a checkpoint, or a file of export with format=safetensors")]
+    run: Annotated[str, PATH, Help("a run folder, latest, a checkpoint, or a file of export with format=safetensors")]
     mode: Annotated[
         Literal["grid", "files", "interpolate", "classes", "walk"], Help("grid, files, interpolate, classes or walk")
     ] = "grid"
@@ -66,6 +66,7 @@ class Sample:
     )
     out: Annotated[
         str | None,
+        PATH,
         Help(
             "a file, or a folder to put it in: .png .jpg .webp, of interpolate and walk also .gif .mp4; otherwise in "
             "the run's samples/, for a single file in the current folder"

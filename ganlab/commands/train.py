@@ -20,6 +20,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from ganlab import run_folder
+from ganlab.commands.arguments import without_dashes
 from ganlab.commands.job import (
     Command,
     Ended,
@@ -103,7 +104,10 @@ def _speak_of_errors_alone(ranks: Ranks) -> None:
 
 def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
     _refuse_what_is_no_text(arguments)
-    args = get_args_parser().parse_intermixed_args(arguments)  # `norm=batch -m seed=0,1` is natural to type
+    # Intermixed, because `norm=batch -m seed=0,1` is natural to type.
+    args, unknown = get_args_parser().parse_known_intermixed_args(arguments)
+    if unknown:
+        raise Refused([f"{flag}: there is no such flag; type {without_dashes(flag, arguments)}" for flag in unknown])
     flags = [argument for argument in arguments if argument not in args.overrides]
     if args.help or args.hydra_help:
         if ranks.first:

@@ -13,7 +13,7 @@ import torch
 
 from ganlab.errors import UserError
 from ganlab.ranks import here_on_this_machine
-from ganlab.table import Fraction, Range
+from ganlab.table import Fraction, NonNegativeInt, Range
 
 log = logging.getLogger("ganlab")
 
@@ -35,7 +35,7 @@ class Runtime:
     ``deterministic`` takes kernels that give the same numbers each time on a GPU too, where they are slower; on the CPU
     they do without it."""
 
-    device: str = "auto"
+    device: str | NonNegativeInt = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
     threads: Annotated[int, Range(least=1, most=1024)] | None = None
     channels_last: bool = True
@@ -47,7 +47,7 @@ class Runtime:
 
     def resolve(self) -> Machine:
         """The device and precision to compute with. Raises UserError where this machine has not what was asked for."""
-        device = _own(find_device(self.device))
+        device = _own(find_device(str(self.device)))
         precision = self.precision
         if precision == "auto":
             precision = "bf16" if computes_bf16(device) else "fp32"
@@ -171,6 +171,8 @@ def find_device(name: str, key: str = "runtime.device") -> torch.device:
     Raises UserError where there is none."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if name.isdigit():  # as PyTorch takes a number
+        name = f"cuda:{name}"
     kind, _, number = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (number and not number.isdigit()):
         raise UserError(f"{key}: found '{name}', need auto, cpu, mps, cuda or cuda:0, cuda:1, …")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import pytest
 
-from ganlab.commands.arguments import Help, read, run_command, usage
+from ganlab.commands.arguments import PATH, Help, read, run_command, usage
 from ganlab.errors import TrainingFailed, UserError
 from ganlab.table import Positive, PositiveInt
 
@@ -37,6 +37,26 @@ def test_words_become_typed_settings() -> None:
     assert read(Command, ["run=R", "labels=cat"]).labels == "cat"
     assert read(Command, ["run=R", "labels=3"]).labels == 3
     assert read(Command, ["run=R", "inner={depth: 2, name: y}"]).inner == Inner(2, "y")
+
+
+@dataclass(frozen=True)
+class Placed:
+    run: Annotated[str, PATH, Help("which run")]
+    out: Annotated[str | None, PATH, Help("where to")] = None
+    n: int = 1
+
+
+def test_paths_begin_at_home_where_that_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/people/me")
+    assert read(Placed, ["run=~/r", "out=a~/x"]) == Placed("/people/me/r", "a~/x")
+    assert read(Placed, ["run=r", "out=null"]).out is None
+
+
+@pytest.mark.parametrize("words", [["--n", "4"], ["--n=4"]])
+def test_flags_are_answered_by_what_to_type(words: list[str]) -> None:
+    with pytest.raises(UserError) as raised:
+        read(Placed, ["run=r", *words])
+    assert str(raised.value) == f"{words[0]}: need KEY=VALUE; type n=4"
 
 
 @pytest.mark.parametrize("name", ["2026-01-31", "12", "1e5", "null", "true", "a: b", "[x", "x=y,z", "~/runs", ""])

@@ -462,6 +462,8 @@ def test_what_a_run_would_do_is_a_recipe(capsys: pytest.CaptureFixture[str]) -> 
             "generator.width: mlp has no such setting, dcgan or resnet or unet has; type generator=dcgan too",
         ),
         (["hydra/launcher=slurm"], "hydra/launcher=slurm: not installed"),
+        (["--steps", "5"], "--steps: there is no such flag; type steps=5"),
+        (["norm=batch", "--seed=3", "-m"], "--seed=3: there is no such flag; type seed=3"),
         (["hydra.run.dir="], "need a folder"),
         (["latent.dim=1000000000000"], "more memory than this machine has"),
         ([f"seed={'9' * 5000}"], "cannot be read as KEY=VALUE"),

@@ -110,6 +110,7 @@ def test_clipping_a_parametrized_weight() -> None:
 def test_what_the_machine_has_not() -> None:
     if not torch.cuda.is_available():
         assert "no CUDA device" in refusal(runtime={"device": "cuda"})
+        assert "runtime.device=cuda:0: no CUDA device" in refusal(runtime={"device": 0})
     assert "runtime.device" in refusal(runtime={"device": "gpu"})
     assert "bf16 or fp32" in refusal(runtime={"device": "cpu", "precision": "fp16"})
     assert "type runtime.cuda_graph=auto" in refusal(runtime={"device": "cpu", "cuda_graph": "on"})
