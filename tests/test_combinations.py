@@ -125,6 +125,10 @@ MOSTLY = [
     ("generator", "unet", "condition", "image"),
     ("condition", "image", "data", "digit_pairs"),
     ("condition", "image", "generator", "unet"),
+    ("augment", "ada", "loss", "bce"),
+    ("augment", "ada", "data", "digits"),
+    ("tricks", "ada", "loss", "bce"),
+    ("tricks", "ada", "data", "digits"),
     ("init", "fixup", "norm", "layer"),
     ("init", "zero", "norm", "layer"),
 ]

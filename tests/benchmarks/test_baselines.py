@@ -47,7 +47,8 @@ def test_the_first_updates_have_the_same_losses_and_gradients(
     make_images(tmp_path, {model.size})
     trainer = build_ours(model, tmp_path, batch_size=16)
     plain = build_plain(model, tmp_path, torch.device("cpu"))
-    monkeypatch.setattr(Learner, "apply", lambda self, progress=0.0: {})  # the gradients stay, the weights too
+    # The gradients stay, and so do the weights.
+    monkeypatch.setattr(Learner, "apply", lambda self, progress=0.0: {f"{self.name}/blocked": torch.zeros(())})
     gan, generator, discriminator = trainer.gan, trainer.generator, trainer.discriminator
     moment = UpdateContext(frozenset(gan.regularizers), lambda stream: torch.Generator().manual_seed(len(stream)), 0.0)
     real = trainer.feed.next()

@@ -293,7 +293,8 @@ def test_only_rank_0_writes(runs: tuple[Path, list[dict[str, Any]]]) -> None:
     rows = [json.loads(row) for row in (run / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [2, 4]
     assert {path.name for path in (run / "samples").iterdir()} == {
-        "real.png", "step-0000000-generator.png", "step-0000004-generator.png",
+        "real.png", "step-0000000-generator.png", "step-0000000-generator-contrast.png", "step-0000004-generator.png",
+        "filmstrip-generator.png",
     }  # fmt: skip
     assert {path.name for path in (run / "checkpoints").iterdir()} == {"step-0000002.safetensors", "final.safetensors"}
 
