@@ -13,14 +13,15 @@ from ganlab.types import Augmentation
 
 @dataclass(frozen=True)
 class DiffAugment(Augmentation):
-    """Colour, translation and cutout, in this order, each image with its own draws. Zhao et al. 2020, section 4, and
-    their published code.
+    """Differentiable augmentation: colour, translation and cutout, in this order, with separate random numbers for
+    each image. Zhao et al. 2020, section 4, and their published code.
 
-    ``color`` adds U(-0.5, 0.5) to all values (brightness), scales by U(0, 2) around each pixel's mean over the channels
-    (saturation; nothing in grey images) and by U(0.5, 1.5) around the image's mean (contrast). ``translation`` moves by
-    whole pixels up to that share of each side, zeros behind. ``cutout`` sets a rectangle of that share of each side to
-    zero; its middle may lie anywhere, and it always leaves a row and a column of a side, so that points and tiny images
-    are not wiped out. Differentiable in the images.
+    ``color`` adds U(-0.5, 0.5) to all values (brightness), scales by U(0, 2) around each pixel's mean over the
+    channels (saturation; no effect on grey images) and by U(0.5, 1.5) around the image's mean (contrast).
+    ``translation`` moves the image by whole pixels, up to that share of each side, and fills with zeros. ``cutout``
+    sets a rectangle with that share of each side to zero; its centre can be anywhere, and at least one row and one
+    column remain, so that points and tiny images are not erased. All are differentiable in the images. Raises
+    ValueError if all three are off.
     """
 
     color: bool = True
@@ -56,7 +57,7 @@ def _translate(images: Tensor, share: float, rng: torch.Generator) -> Tensor:
         side = images.shape[axis]
         most = int(side * share + 0.5)
         moved = integers(-most, most + 1, (len(images), 1), rng)
-        source = torch.arange(side, device=images.device) - moved  # (N, side): where each row or column comes from
+        source = torch.arange(side, device=images.device) - moved  # (N, side): the index to copy from
         inside = (source >= 0) & (source < side)
         along = (len(images), 1, side, 1) if axis == 2 else (len(images), 1, 1, side)
         index = source.clamp(0, side - 1).view(along).expand_as(images)

@@ -13,11 +13,11 @@ from ganlab.types import Augmentation
 
 @dataclass(frozen=True)
 class InstanceNoise(Augmentation):
-    """Adds N(0, std²) to every pixel that D sees, real and fake alike. Sønderby et al. 2017, section 4; Arjovsky &
-    Bottou 2017, section 3.
+    """Instance noise: adds N(0, std²) to every pixel of the images that D receives, real and fake alike. Sønderby et
+    al. 2017, section 4; Arjovsky & Bottou 2017, section 3.
 
-    ``std`` is in the images' unit, whose range is [-1, 1]. A number falls linearly to 0 over the share ``until`` of
-    training; a schedule is used as it is, and ``until`` must be 1 then (ValueError).
+    ``std`` is in the unit of the images, whose range is [-1, 1]. A number decreases linearly to 0 over the share
+    ``until`` of training; a schedule is used unchanged, and ``until`` must be 1 then (ValueError).
     """
 
     std: Moving[NonNegative] = 0.1
@@ -30,7 +30,7 @@ class InstanceNoise(Augmentation):
             )
 
     def __call__(self, images: Tensor, rng: torch.Generator, progress: float | Tensor) -> Tensor:
-        # Drawn in the order of (N, C, H, W), so that the memory layout of the images does not decide the noise.
+        # Drawn in the order of (N, C, H, W), so that the noise does not depend on the memory layout of the images.
         noise = normal(images.shape, rng, dtype=images.dtype)
         return images + scale(noise, self._std(progress))
 

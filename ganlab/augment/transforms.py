@@ -1,9 +1,9 @@
 """The transforms of adaptive discriminator augmentation, each applied to each image with probability p. Karras et al.
 2020, StyleGAN2-ADA, appendix B; the constants are those of the published code.
 
-Images are (N, C, H, W) in [-1, 1]. ``p`` is a number or a scalar tensor, which is never read back. An image that no
-transform was drawn for is returned bit for bit, and every function is differentiable in the images. Coordinates and
-colours are computed elementwise, not as matrix products, which mixed precision would round.
+Images are (N, C, H, W) in [-1, 1]. ``p`` is a number or a scalar tensor, which is never read back to the host. An
+image for which no transform was drawn is returned bit for bit, and every function is differentiable in the images.
+Coordinates and colours are computed elementwise instead of by matrix products, which mixed precision would round.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ganlab.random_numbers import normal, uniform
 
-TRANSLATION = 0.125  # share of a side: most of a whole-pixel translation, standard deviation of a fractional one
+TRANSLATION = 0.125  # share of a side: maximum of a whole-pixel translation, standard deviation of a fractional one
 SCALE = 0.2  # standard deviation of log2 of either scale
 BRIGHTNESS = 0.2  # standard deviation
 CONTRAST = 0.5  # standard deviation of log2
@@ -25,10 +25,11 @@ OVERSAMPLING = 2  # samples per output pixel and axis in ``resample``
 
 
 def blit(images: Tensor, p: float | Tensor, rng: torch.Generator) -> Tensor:
-    """Mirror images, quarter turns and whole-pixel translations, with reflection at the edges: each output pixel is one
-    input pixel. A quarter turn of an image whose height and width differ by an odd number is half a pixel off."""
+    """Mirrors images, turns them by quarter turns and translates them by whole pixels, with reflection at the edges:
+    each output pixel is one input pixel. If height and width differ by an odd number, a quarter turn is off by half a
+    pixel."""
     count, channels, height, width = images.shape
-    # The flip is drawn with probability ½ where it is due, and one turn of four is none.
+    # If the flip is due, it is applied with probability ½; one of the four turns is the identity.
     drawn, due = uniform((7, count), rng, along=1).split([4, 3])
     due = due < p
     flip = due[0] & (drawn[0] < 0.5)
@@ -52,22 +53,24 @@ def blit(images: Tensor, p: float | Tensor, rng: torch.Generator) -> Tensor:
 
 
 def resample(images: Tensor, p: float | Tensor, rng: torch.Generator) -> Tensor:
-    """Isotropic scale, rotation, anisotropic scale, rotation again and fractional translation, as one affine map.
+    """Applies isotropic scale, rotation, anisotropic scale, a second rotation and fractional translation, as one
+    affine map.
 
     Each output pixel is the mean of ``OVERSAMPLING``² bilinear samples, with reflection at the edges. The published
-    code pads the image, upsamples it by a wavelet filter of 12 taps, samples that bilinearly and filters it down again,
-    which keeps more of the highest frequencies; for that its padding is read back from the device in each step, and at
-    32 pixels most of each filter lies outside of the image. An image without a transform is not resampled here.
+    code pads the image, upsamples it by a wavelet filter of 12 taps, samples the result bilinearly and filters it
+    down again, which preserves more of the highest frequencies; but its padding is read back from the device in each
+    step, and at 32 pixels most of each filter lies outside the image. An image without a transform is not resampled
+    here.
     """
     count, _, height, width = images.shape
     scale, stretch, right, down = normal((4, count), rng, along=1)
     angles, due = uniform((7, count), rng, along=1).split([2, 5])
-    p_rotation = 1 - (1 - p) ** 0.5  # so that at least one of the two rotations happens with probability p
+    p_rotation = 1 - (1 - p) ** 0.5  # so that at least one of the two rotations is applied with probability p
     due = torch.cat([due[:3] < p, due[3:] < p_rotation])
     scale, stretch = (torch.where(at, 2 ** (SCALE * one), 1.0) for at, one in zip(due, (scale, stretch), strict=False))
     right, down = (torch.where(due[2], one * TRANSLATION * side, 0.0) for one, side in ((right, width), (down, height)))
     before, after = torch.where(due[3:], (angles * 2 - 1) * math.pi, 0.0)
-    # From an output place back to an input place: what is applied last to the image is undone first.
+    # From an output place back to an input place: the transform that is applied last is inverted first.
     x, y = (
         (torch.arange(side * OVERSAMPLING, device=images.device) + 0.5) / OVERSAMPLING - side / 2
         for side in (width, height)
@@ -77,15 +80,16 @@ def resample(images: Tensor, p: float | Tensor, rng: torch.Generator) -> Tensor:
     x, y = x / _per_image(stretch), y * _per_image(stretch)
     x, y = _turned(x, y, before)
     x, y = x / _per_image(scale), y / _per_image(scale)
-    # -1 and 1 are the middles of the outermost pixels, at which places outside are reflected, as in ``blit``.
+    # -1 and 1 are the centres of the outermost pixels, at which places outside are reflected, as in ``blit``.
     grid = torch.stack([x * (2 / max(width - 1, 1)), y * (2 / max(height - 1, 1))], dim=-1).to(images.dtype)
     sampled = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=True)
     return torch.where(due.any(dim=0).view(-1, 1, 1, 1), F.avg_pool2d(sampled, OVERSAMPLING), images)
 
 
 def color(images: Tensor, p: float | Tensor, rng: torch.Generator) -> Tensor:
-    """Brightness, contrast, luma flip and, for three channels, hue rotation and saturation: affine maps of each pixel's
-    colour. The luma axis is (1, 1, 1); along it lies the mean over the channels. Grey has no hue and saturation."""
+    """Changes brightness, contrast, luma sign and, for three channels, hue and saturation: affine maps of each
+    pixel's colour. The luma axis is (1, 1, 1), so that luma is the mean over the channels. Grey images have no hue
+    and saturation."""
     count, channels = images.shape[:2]
     brightness, contrast, saturation = normal((3, count, 1, 1, 1), rng, along=1)
     drawn, due = uniform((7, count, 1, 1, 1), rng, along=1).split([2, 5])
@@ -111,12 +115,12 @@ def _per_image(values: Tensor) -> Tensor:
 
 
 def _centered(side: int, device: torch.device) -> Tensor:
-    """Twice the distance of each pixel of a side from its middle."""
+    """Returns twice the distance of each pixel of a side from the centre of the side."""
     return 2 * torch.arange(side, device=device) - (side - 1)
 
 
 def _reflected(place: Tensor, side: int) -> Tensor:
-    """Places outside of 0, …, side - 1, reflected at the middle of the outermost pixels."""
+    """Returns places with those outside of 0, …, side - 1 reflected at the centres of the outermost pixels."""
     if side == 1:
         return torch.zeros_like(place)
     period = 2 * (side - 1)

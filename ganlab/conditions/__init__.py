@@ -1,4 +1,4 @@
-"""What G and D are told besides the latent and the images, one condition a class."""
+"""Conditions: the inputs of G and D besides the latent and the images, one class for each."""
 
 from ganlab.conditions.image import ImageCondition
 from ganlab.conditions.labels import AuxiliaryCondition, ConcatCondition, EmbeddingCondition, ProjectionCondition

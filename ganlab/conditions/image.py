@@ -10,11 +10,11 @@ from ganlab.types import Condition, Conditioning
 
 @dataclass(frozen=True)
 class ImageCondition(Conditioning):
-    """An aligned image as the condition: G translates it, and D receives it beside the real or the generated image.
-    Isola et al. 2017, Eq. 1.
+    """An aligned image as the condition: G translates it, and D receives it together with the real or generated
+    image. Isola et al. 2017, Eq. 1.
 
     ``source`` is the name of the aligned image in the data. Generated images have the sources of this update's reals,
-    in their order, so that a penalty between a real and a fake compares two images of one source.
+    in their order, so that a distance between a real and a fake compares two images of the same source.
     """
 
     source: str = "source"
@@ -34,5 +34,5 @@ class ImageCondition(Conditioning):
 
 
 def _repeated(images: Tensor, count: int) -> Tensor:
-    """Returns ``count`` images: the given ones in order, again from the first if there are fewer."""
+    """Returns ``count`` images: the given ones in order, repeated from the first if there are fewer."""
     return images.repeat(-(-count // len(images)), 1, 1, 1)[:count]

@@ -1,4 +1,4 @@
-"""Class labels. The options differ in how the networks take them in."""
+"""Class labels as conditions. The classes differ in how the networks take labels as input."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from ganlab.table import PositiveInt
 from ganlab.types import Condition, Conditioning, Wiring
 
 Labels = Literal["data", "uniform"]
-"""Fakes get the labels of this update's reals, in their order, or each class with the same chance."""
+"""Labels of fakes: those of this update's reals in their order (``data``), or drawn with the same probability for
+each class (``uniform``)."""
 
 Told = Literal["norm", "concat", "embedding"]
-"""How G is told: a scale and shift per class in its conditional norms, or a one-hot or learned vector at the latent."""
+"""G's input of the label: a scale and shift per class in its conditional norms (``norm``), or a one-hot vector
+(``concat``) or learned vector (``embedding``) concatenated to the latent."""
 
 
 @dataclass(frozen=True)
 class Labelled(Conditioning):
-    """What all of them share. ``labels: data`` gives fakes the labels of this update's reals, so that their shares are
-    the data's, and a penalty between real and fake stays within a class; ``uniform`` draws each class alike."""
+    """The base class of all label conditions. With ``labels: data`` fakes have the labels of this update's reals, so
+    that the classes have the proportions of the data and a penalty between a real and a fake stays within a class;
+    with ``uniform`` each class has the same probability."""
 
     needs_labels: ClassVar[bool] = True
     labels: Labels = "data"
@@ -41,7 +44,8 @@ class Labelled(Conditioning):
 
 @dataclass(frozen=True)
 class ConcatCondition(Labelled):
-    """One-hot labels beside the latent in G and as planes beside the image in D. Mirza & Osindero 2014, section 3.2."""
+    """One-hot labels, concatenated to the latent in G and, as planes, to the image's channels in D. Mirza & Osindero
+    2014, section 3.2."""
 
     @property
     def wiring(self) -> Wiring:
@@ -50,8 +54,8 @@ class ConcatCondition(Labelled):
 
 @dataclass(frozen=True)
 class EmbeddingCondition(Labelled):
-    """A learned vector of ``dim`` per class beside the latent in G, and one learned plane per class beside the image in
-    D. Denton et al. 2015, section 2.3 and appendix A."""
+    """A learned vector of length ``dim`` per class, concatenated to the latent in G, and a learned plane per class,
+    concatenated to the image's channels in D. Denton et al. 2015, section 2.3 and appendix A."""
 
     dim: PositiveInt = 50
 
@@ -63,7 +67,7 @@ class EmbeddingCondition(Labelled):
 @dataclass(frozen=True)
 class _HeadInD(Labelled):
     generator: Literal["auto"] | Told = "auto"
-    dim: PositiveInt = 50  # of the vector where generator is embedding
+    dim: PositiveInt = 50  # length of the learned vector if generator is embedding
 
     @property
     def by_norm(self) -> bool:
@@ -81,9 +85,9 @@ class _HeadInD(Labelled):
 
 @dataclass(frozen=True)
 class ProjectionCondition(_HeadInD):
-    """D adds the inner product of its features and a learned vector per class to its logit. Miyato & Koyama 2018, Eq.
-    3. ``generator: auto`` tells G by conditional batch norm, as theirs, or beside its latent where another norm is
-    typed."""
+    """The projection discriminator: D adds the inner product of its features and a learned vector per class to its
+    logit. Miyato & Koyama 2018, Eq. 3. With ``generator: auto`` G receives the label through conditional batch norm,
+    as published, or, if another norm was chosen, as a one-hot vector concatenated to its latent."""
 
     @property
     def wiring(self) -> Wiring:
@@ -92,9 +96,9 @@ class ProjectionCondition(_HeadInD):
 
 @dataclass(frozen=True)
 class AuxiliaryCondition(_HeadInD):
-    """D names the class with a head of its own, and both networks are trained on its cross-entropy
-    (``regularizer=[auxiliary_classifier]``, which this option brings along). Odena et al. 2017, section 3; G's label
-    stands beside its latent."""
+    """The auxiliary classifier: D predicts the class with a separate head, and both networks are trained on its
+    cross-entropy (``regularizer=[auxiliary_classifier]``, which this option adds). Odena et al. 2017, section 3. By
+    default G receives the label as a one-hot vector concatenated to its latent."""
 
     generator: Literal["auto"] | Told = "concat"
 

@@ -9,7 +9,7 @@ from ganlab.types import Condition, Conditioning
 
 @dataclass(frozen=True)
 class Unconditional(Conditioning):
-    """Nothing: labels are left aside."""
+    """No condition: labels of the data are ignored."""
 
     def real_condition(self, condition: Condition) -> Condition:
         return {}

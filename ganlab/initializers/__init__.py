@@ -1,5 +1,5 @@
-"""Initializers, one family of schemes per file. Biases start at 0 and norms at scale 1 unless the docstring says
-otherwise."""
+"""The initializers, one family of schemes per file. Biases start at 0 and norm scales at 1 unless the docstring of
+the initializer states otherwise."""
 
 from ganlab.initializers.adaptive import Adaptive
 from ganlab.initializers.constant import Constant

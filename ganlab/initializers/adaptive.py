@@ -14,12 +14,12 @@ from ganlab.layer import Layer, UninitializedNetwork
 
 @dataclass(frozen=True)
 class Adaptive(WeightInitializer):
-    """Chooses by the activation that follows and by the depth of the network.
+    """Adaptive initialization: the scheme of each layer depends on its activation and on the depth of the network.
 
-    Layers before tanh and sigmoid, and outputs: ``xavier_normal`` (Glorot & Bengio 2010). All others: ``he`` with the
-    gain of what follows (He et al. 2015), which is 1 for a layer inside the network that no activation follows. The
-    last layer of a residual branch is scaled by 1 / √(number of such layers), Radford et al. 2019 (GPT-2): the branches
-    of a network of any depth then add up to the variance of one.
+    Layers before tanh and sigmoid, and output layers: ``xavier_normal`` (Glorot & Bengio 2010). All others: ``he``
+    with the gain of the activation that follows (He et al. 2015), which is 1 for a layer inside the network that no
+    activation follows. The last layer of each residual branch is scaled by 1 / √(number of such layers), Radford et
+    al. 2019 (GPT-2), so that the variances of all branches together add up to that of one branch, at any depth.
     """
 
     def initialize(self, network: UninitializedNetwork, rng: torch.Generator) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""What the initializers share: biases at 0, norms at scale 1, and one method for the weights between."""
+"""The base class of most initializers, which sets biases to 0 and norm scales to 1, and functions that they share."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class WeightInitializer(Initializer):
 
 
 def fill_orthonormal(layer: Layer, scale: float, rng: torch.Generator) -> None:
-    """Fills the weight, as a matrix (out, in · k²), with orthonormal rows, or columns where it has more rows, times
-    ``scale``."""
-    # On a contiguous matrix: a transposed convolution's is a view across its stored axes.
+    """Fills the weight, as a matrix (out, in · k²), with orthonormal rows times ``scale``, or orthonormal columns if
+    it has more rows than columns."""
+    # The new matrix is contiguous; a transposed convolution's matrix is a view across its stored axes.
     layer.store(nn.init.orthogonal_(torch.empty(layer.matrix.shape), scale, generator=rng))
 
 
 def names(layers: Sequence[Layer]) -> str:
-    """The layers' names for a note."""
+    """Returns the layers' names as text for a note."""
     return ", ".join(layer.name for layer in layers)

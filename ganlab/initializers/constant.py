@@ -12,11 +12,13 @@ from ganlab.layer import Layer
 
 @dataclass(frozen=True)
 class Constant(WeightInitializer):
-    """Every weight of a layer the same: a control, not a way to train. ``value: auto`` is 1 / fan_in, so that each unit
-    gives the mean of its inputs; a number that is not made for the fan grows or dies with the depth.
+    """Constant initialization: all weights of a layer have the same value. It is a control, not a way to train.
+    ``value: auto`` is 1 / fan_in, so that each unit returns the mean of its inputs; with a number that does not
+    depend on the fan, activations grow or vanish with the depth.
 
-    All units of a layer then compute one thing and get one gradient, so that no update ever tells them apart, however
-    wide the layer. Symmetry has to be broken by the start. Goodfellow et al. 2016 (Deep Learning), section 8.4.
+    All units of a layer then compute the same output and receive the same gradient, so that they stay equal in every
+    update, whatever the layer's width: the initialization must break this symmetry. Goodfellow et al. 2016 (Deep
+    Learning), section 8.4.
     """
 
     is_random: ClassVar[bool] = False

@@ -12,10 +12,11 @@ from ganlab.layer import Layer
 
 @dataclass(frozen=True)
 class Default(WeightInitializer):
-    """What PyTorch's layers do by themselves: weights and biases uniform in ±1 / √fan, embeddings from N(0, 1). Paszke
-    et al. 2019 (``reset_parameters``).
+    """PyTorch's default initialization: weights and biases uniform in ±1 / √fan, embeddings from N(0, 1). Paszke et
+    al. 2019 (``reset_parameters``).
 
-    PyTorch counts the fan over the stored weight's second axis: in · k², but out · k² for a transposed convolution.
+    PyTorch counts the fan over the second axis of the stored weight: in · k², but out · k² for a transposed
+    convolution.
     """
 
     def fill(self, layer: Layer, rng: torch.Generator) -> None:

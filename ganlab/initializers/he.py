@@ -13,7 +13,7 @@ from ganlab.layer import Layer
 
 @dataclass(frozen=True)
 class _Rectified(WeightInitializer):
-    """What both shapes share."""
+    """The base class of both He initializers, with the standard deviation of the weights."""
 
     fan: Literal["in", "out"] = "in"
 
@@ -23,9 +23,11 @@ class _Rectified(WeightInitializer):
 
 @dataclass(frozen=True)
 class He(_Rectified):
-    """Weights from N(0, gain² / fan) with the gain of the activation that follows. He et al. 2015, Eq. 10 and 14.
+    """He initialization, normal: weights from N(0, gain² / fan) with the gain of the activation that follows. He et
+    al. 2015, Eq. 10 and 14.
 
-    ``fan: in`` keeps the variance of what goes forward, ``out`` that of the gradients that come back.
+    ``fan: in`` preserves the variance of activations in the forward pass, ``out`` that of gradients in the backward
+    pass.
     """
 
     def fill(self, layer: Layer, rng: torch.Generator) -> None:
@@ -34,8 +36,8 @@ class He(_Rectified):
 
 @dataclass(frozen=True)
 class HeUniform(_Rectified):
-    """Weights uniform with the variance of ``he``, gain² / fan: the bound is gain · √(3 / fan). He et al. 2015, whose
-    Eq. 10 and 14 ask for a variance and leave the shape open."""
+    """He initialization, uniform: weights in ±gain · √(3 / fan), which have the variance of ``he``, gain² / fan. He
+    et al. 2015: Eq. 10 and 14 determine the variance and leave the distribution open."""
 
     def fill(self, layer: Layer, rng: torch.Generator) -> None:
         bound = math.sqrt(3) * self.std(layer)

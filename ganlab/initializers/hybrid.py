@@ -18,17 +18,17 @@ NOT_HERE = {
 
 @dataclass(frozen=True)
 class Hybrid(WeightInitializer):
-    """One initializer for each type of layer, and one, ``output``, for the output layer and all layers before a tanh.
-    Norms start at scale 1.
+    """Hybrid initialization: one initializer for each type of layer, and one, ``output``, for the output layer and
+    all layers before a tanh. Norm scales start at 1.
 
-    Each is the name of an initializer, a plugin's too, with its default settings. The defaults: ``he`` in dense layers,
-    which rectifiers follow (He et al. 2015); ``orthogonal`` in convolutions and embeddings, as in Brock et al. 2019,
-    which gives each class a vector of length 1, orthogonal to the others if the dimensions suffice; ``xavier`` where
-    the activation is linear around 0 (Glorot & Bengio 2010).
+    Each setting is the name of an initializer, built-in or of a plugin, with its default settings. The defaults:
+    ``he`` for dense layers, which rectifiers follow (He et al. 2015); ``orthogonal`` for convolutions and embeddings,
+    as in Brock et al. 2019, which gives each class a vector of length 1, orthogonal to the others if the dimensions
+    suffice; ``xavier`` where the activation is linear around 0 (Glorot & Bengio 2010).
     """
 
     dense: str = "he"
-    convolution: str = "orthogonal"  # transposed ones too
+    convolution: str = "orthogonal"  # transposed convolutions too
     embedding: str = "orthogonal"
     output: str = "xavier"
 
@@ -54,7 +54,7 @@ class Hybrid(WeightInitializer):
                 super().initialize(replace(network, layers=(layer,)), rng)
                 continue
             initializer = _table()[self.scheme(layer)]()
-            if type(initializer).initialize is WeightInitializer.initialize:  # each layer by itself, in order
+            if type(initializer).initialize is WeightInitializer.initialize:  # one layer at a time, in order
                 initializer.initialize(replace(network, layers=(layer,)), rng)
             else:
                 groups.setdefault(self.scheme(layer), []).append(layer)
@@ -73,6 +73,6 @@ class Hybrid(WeightInitializer):
 
 
 def _table() -> Mapping[str, type[Initializer]]:
-    from ganlab.initializers import INITIALIZERS  # not at the top: this table holds Hybrid itself
+    from ganlab.initializers import INITIALIZERS  # not at the top: this table contains Hybrid itself
 
     return INITIALIZERS

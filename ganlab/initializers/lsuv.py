@@ -14,15 +14,15 @@ from ganlab.table import NonNegativeInt, Positive
 
 @dataclass(frozen=True)
 class LSUV(WeightInitializer):
-    """Layer-sequential unit variance: orthonormal weights, then layer by layer, in the order they were built, each
-    weight divided by the standard deviation of what it puts out on a batch of training data. Mishkin & Matas 2016,
-    Algorithm 1.
+    """Layer-sequential unit variance: weights start orthonormal; then, layer by layer in the order in which the
+    layers were built, each weight is divided by the standard deviation of the layer's output on a batch of training
+    data. Mishkin & Matas 2016, Algorithm 1.
 
-    A layer is done when its output's variance, over images, channels and pixels and before norm and activation, is
-    within ``tolerance`` (0.01 to 0.1 in the paper) of ``variance``, or after ``iterations`` rescalings. An output is
-    proportional to its weight where biases are 0, so that one mostly does. Embeddings stay orthonormal: they copy a row
-    and sum nothing. Notes name layers whose output does not vary, those that are not within the tolerance at the end,
-    and networks that there is no data for.
+    A layer is finished when its output's variance, over images, channels and pixels and before norm and activation,
+    is within ``tolerance`` (0.01 to 0.1 in the paper) of ``variance``, or after ``iterations`` rescalings. If biases
+    are 0, an output is proportional to its weight, so that one rescaling usually suffices. Embeddings stay
+    orthonormal: they copy a row and sum nothing. Notes name the layers whose output does not vary and the layers that
+    are not within the tolerance at the end, and report a network for which there is no data.
     """
 
     variance: Positive = 1.0
@@ -58,7 +58,8 @@ class LSUV(WeightInitializer):
         return abs(variance - self.variance) < self.tolerance
 
     def rescale(self, layer: Layer, layer_output: Callable[[Layer], Tensor]) -> float | None:
-        """Rescales the weight; returns its output's last variance, None where that cannot be rescaled."""
+        """Rescales the weight, and returns the last variance of the layer's output, or None if the output cannot be
+        rescaled."""
         for iteration in range(self.iterations + 1):
             variance = _variance(layer_output(layer))
             if variance is None or self.reached(variance) or iteration == self.iterations:
@@ -68,7 +69,7 @@ class LSUV(WeightInitializer):
 
 
 def _variance(response: Tensor) -> float | None:
-    """The variance over all values; None where they are all the same but for rounding, or not finite."""
+    """Returns the variance over all values, or None if they are all equal up to rounding, or not finite."""
     values = response.double()
     variance, size = values.var(correction=0).item(), values.square().mean().item()
     return variance if math.isfinite(size) and variance > 1e-10 * size else None

@@ -13,7 +13,8 @@ from ganlab.table import NonNegative, Positive, Range
 
 @dataclass(frozen=True)
 class NormalInitializer(WeightInitializer):
-    """Weights from N(0, std²), norm scales from N(1, norm_std²), biases 0. Radford et al. 2016, section 4: std 0.02."""
+    """Normal initialization: weights from N(0, std²), norm scales from N(1, norm_std²), biases 0. Radford et al.
+    2016, section 4: std 0.02."""
 
     std: NonNegative = 0.02
     norm_std: NonNegative = 0.02
@@ -27,11 +28,12 @@ class NormalInitializer(WeightInitializer):
 
 @dataclass(frozen=True)
 class TruncatedNormal(WeightInitializer):
-    """Weights from N(0, std²), cut off at ±``bound`` · std. TensorFlow's truncated_normal, Abadi et al. 2016.
+    """Truncated normal initialization: weights from N(0, std²), restricted to ±``bound`` · std. TensorFlow's
+    truncated_normal, Abadi et al. 2016.
 
-    ``std`` is the standard deviation before truncation. The weights' own is smaller, √(1 - 2bφ(b) / (2Φ(b) - 1)) of it
-    with b the bound, φ and Φ the standard normal's density and distribution: 0.880 at 2. Beyond 5 it would be the plain
-    normal but for one weight in 1.7 million.
+    ``std`` is the standard deviation before truncation. That of the weights is smaller, by the factor √(1 - 2bφ(b) /
+    (2Φ(b) - 1)), with b the bound and φ and Φ the density and distribution function of the standard normal: 0.880 at
+    2. Beyond a bound of 5, fewer than one weight in 1.7 million would be affected.
     """
 
     std: Positive = 0.02

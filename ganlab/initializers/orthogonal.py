@@ -14,9 +14,10 @@ from ganlab.table import Positive
 
 @dataclass(frozen=True)
 class OrthogonalInitializer(WeightInitializer):
-    """The weight as a matrix (out, in · k²) with orthonormal rows (columns, where it has more rows), times the gain.
+    """Orthogonal initialization: the weight as a matrix (out, in · k²) has orthonormal rows, or orthonormal columns
+    if it has more rows than columns, times the gain. Saxe et al. 2014.
 
-    Saxe et al. 2014. ``gain: auto`` is that of the activation that follows, otherwise a number for all layers.
+    ``gain: auto`` is the gain of the activation that follows; a number holds for all layers.
     """
 
     gain: Literal["auto"] | Positive = "auto"
@@ -27,12 +28,13 @@ class OrthogonalInitializer(WeightInitializer):
 
 @dataclass(frozen=True)
 class DeltaOrthogonal(WeightInitializer):
-    """Convolutions 0 but in the kernel's centre, which is a matrix (out, in) with orthonormal columns, times the gain:
-    at stride 1 each pixel's vector keeps its length. Xiao et al. 2018. Dense layers and embeddings are orthogonal.
+    """Delta-orthogonal initialization: a convolution's kernel is 0 except at its centre, which is a matrix (out, in)
+    with orthonormal columns, times the gain. At stride 1 each pixel's vector keeps its length. Xiao et al. 2018.
+    Dense layers and embeddings are orthogonal.
 
-    A convolution is filled by ``orthogonal`` instead, and named in a note, where a side of its kernel is even, so that
-    it has no centre; where it has fewer outputs than inputs, so that no matrix can keep lengths; and where it is a
-    transposed one of stride 2 or more, whose centre alone would leave most output pixels 0.
+    A convolution is filled by ``orthogonal`` instead, and named in a note, in three cases: a side of its kernel is
+    even, so that the kernel has no centre; it has fewer outputs than inputs, so that no matrix preserves lengths; or
+    it is a transposed convolution of stride 2 or more, whose centre alone would leave most output pixels at 0.
     """
 
     gain: Literal["auto"] | Positive = "auto"
@@ -65,7 +67,7 @@ def _scale(gain: float | str, layer: Layer) -> float:
 
 
 def _obstacle(layer: Layer) -> str | None:
-    """Why a convolution can have no delta-orthogonal kernel."""
+    """Returns the reason why a convolution cannot have a delta-orthogonal kernel, or None if it can."""
     if layer.kind not in ("convolution", "transposed_convolution"):
         return None
     inputs, outputs = layer.weight.shape[:2] if layer.stored_transposed else layer.weight.shape[1::-1]

@@ -29,16 +29,18 @@ REST: dict[str, WeightInitializer] = {
 
 @dataclass(frozen=True)
 class Pretrained(Initializer):
-    """Weights of a trained network. Wang et al. 2018 (Transferring GANs).
+    """Loads the weights of a trained network. Wang et al. 2018 (Transferring GANs).
 
-    ``path``: a run folder (its newest whole checkpoint), a ganlab checkpoint, a ``.safetensors`` or ``.pth`` file of
-    tensors by name, or ``imagenet`` for what torchvision publishes for a torchvision backbone. ``layers: fitting``
-    takes the tensors whose names and shapes fit; ``all`` wants every tensor, here and in the file, to fit. ``weights``,
-    of a checkpoint: those of the ``network``, their ``average``, or ``auto``, the average where there is one. What is
-    not in the file is filled by ``rest``; ``default`` leaves it as PyTorch does.
+    ``path``: a run folder (its newest complete checkpoint), a ganlab checkpoint, a ``.safetensors`` or ``.pth`` file
+    of tensors by name, or ``imagenet`` for the weights that torchvision publishes for a torchvision backbone.
+    ``layers: fitting`` loads the tensors whose names and shapes match; ``all`` requires that every tensor matches, of
+    the network and of the file. ``weights`` selects from a checkpoint: those of the ``network``, their ``average``,
+    or ``auto``, the average if there is one. ``rest`` is the initializer for everything that the file does not
+    contain; ``default`` keeps PyTorch's initialization.
 
-    A weight is taken as it was applied, σ, g and an equalized scale multiplied in, and stored so that the new network
-    applies the same: under an equalized learning rate, divided by its scale. Spectral norm divides it by its own σ.
+    A weight is loaded as the trained network applied it, multiplied by its σ, g or equalized scale, and stored so
+    that the new network applies the same weight: with an equalized learning rate, it is divided by the scale.
+    Spectral norm divides it by its own σ.
     """
 
     undoes_scale: ClassVar[bool] = True
@@ -87,7 +89,8 @@ class Pretrained(Initializer):
 
     @staticmethod
     def _applied(source: Weights, network: UninitializedNetwork) -> dict[str, torch.Tensor]:
-        """The file's tensors by name, weights as they were applied where they have a place."""
+        """Returns the file's tensors by name; a weight that matches a layer of the network is returned as the trained
+        layer applied it."""
         theirs = {name: tensor for name, tensor in source.tensors.items() if PARAMETRIZATION not in name}
         for layer in network.layers:
             name = f"{layer.name}.weight"

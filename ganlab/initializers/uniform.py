@@ -12,8 +12,8 @@ from ganlab.table import NonNegative
 
 @dataclass(frozen=True)
 class UniformInitializer(WeightInitializer):
-    """Weights uniform in [-bound, bound], whatever the layer; their standard deviation is bound / √3. The default bound
-    is that of Keras, Chollet 2015."""
+    """Uniform initialization: weights in [-bound, bound] for all layers, with standard deviation bound / √3. The
+    default bound is that of Keras, Chollet 2015."""
 
     bound: NonNegative = 0.05
 

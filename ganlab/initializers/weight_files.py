@@ -1,5 +1,5 @@
-"""Weights from files, as tensors by name. Nothing is read that could run: safetensors, and PyTorch's files through its
-reader for tensors alone."""
+"""Reads weights from files, as tensors by name. No file can run code: safetensors files contain tensors only, and
+PyTorch's files are read with its reader that accepts tensors only (``weights_only``)."""
 
 from __future__ import annotations
 
@@ -22,27 +22,29 @@ PARTS = ("generator", "discriminator")
 PARAMETRIZATION = ".parametrization."
 HOW = "type the path of a run folder, of a ganlab checkpoint, or of a .safetensors or .pth file of weights"
 
-# What PyTorch's names are called here.
+# Parts of PyTorch's names, and the names that ganlab uses for them.
 RENAMED = {".running_var": ".running_variance"}
 
 
 @dataclass
 class Weights:
-    """A network's tensors by name. ``parametrization`` is the setting under which they were trained."""
+    """The tensors of a network by name. ``source`` names the file in messages; ``parametrization`` is the setting of
+    the weight parametrization with which they were trained."""
 
     source: str
     tensors: dict[str, Tensor]
     parametrization: Mapping[str, Any] = field(default_factory=dict)
 
     def applied(self, layer: Layer) -> Tensor:
-        """The weight that the trained layer applied: its stored one through its parametrization (spectral: Miyato et
-        al. 2018, Eq. 8; weight norm: Salimans & Kingma 2016, Eq. 2; equalized: Karras et al. 2018, section 4.1).
+        """Returns the weight that the trained layer applied: its stored weight after its parametrization (spectral:
+        Miyato et al. 2018, Eq. 8; weight norm: Salimans & Kingma 2016, Eq. 2; equalized: Karras et al. 2018, section
+        4.1).
 
-        Raises UserError where it had one that is not known here.
+        Raises UserError if its parametrization is unknown here, or if its tensors do not fit together.
         """
         try:
             return self._applied(layer)
-        except (RuntimeError, ValueError, TypeError) as error:  # sizes that no such layer has
+        except (RuntimeError, ValueError, TypeError) as error:  # sizes that do not fit this layer
             raise UserError(
                 f"{self.source}: what the parametrization of {layer.name} applied cannot be told from what is in the "
                 f"file ({in_one_line(error)}); type another init.….path"
@@ -64,7 +66,7 @@ class Weights:
             return weight.mul((of["g"] / matrix.norm(dim=1).clamp_min(1e-12)).view(shape))
         if of.keys() == {"scale"}:
             return weight.mul(of["scale"])
-        if not of and name in ("none", "spectral", "weight"):  # those two leave their tensors where they act
+        if not of and name in ("none", "spectral", "weight"):  # these two store tensors in each of their layers
             return stored
         raise UserError(
             f"{self.source}: {layer.name} was trained with norm.…weight={name}, and what it applied cannot be "
@@ -74,7 +76,7 @@ class Weights:
 
 
 def look(path: Path, weights: str) -> None:
-    """Sees that there is something to read, without reading it. Raises UserError where there is not."""
+    """Checks that ``path`` contains weights, without reading them. Raises UserError if it does not."""
     file = _file(path)
     if not _is_pytorch(file):
         with _opened(file) as opened:
@@ -87,8 +89,9 @@ def look(path: Path, weights: str) -> None:
 
 
 def read(path: Path, part: str, weights: str) -> Weights:
-    """The weights of a network, ``part`` of a ganlab checkpoint; its ``average`` there, its own (``network``), or
-    ``auto``: the average where there is one. Raises UserError where the file is not readable or has no such part."""
+    """Reads the weights of a network, which is ``part`` of a ganlab checkpoint: its ``average``, its own weights
+    (``network``), or ``auto``, the average if there is one. Raises UserError if the file is not readable or does not
+    contain the part."""
     file = _file(path)
     if _is_pytorch(file):
         return Weights(str(file), plain(_unpickled(file), str(file)))
@@ -113,7 +116,8 @@ def read(path: Path, part: str, weights: str) -> Weights:
 
 
 def published(origin: str, part: str) -> Weights:
-    """What torchvision publishes for its network ``origin``: downloaded, its hash checked. Raises UserError."""
+    """Downloads the weights that torchvision publishes for its network ``origin``, and checks their hash. Raises
+    UserError if there are none, or if the download fails."""
     if not origin:
         raise UserError(
             f"init.{part}.path=imagenet: nobody has published weights of this {part}; type discriminator=torchvision, "
@@ -136,7 +140,8 @@ def published(origin: str, part: str) -> Weights:
 
 
 def plain(state: Any, source: str) -> dict[str, Tensor]:
-    """A state dict under the names that are used here. Raises UserError where it is none."""
+    """Returns the tensors of a state dict by the names that ganlab uses. Raises UserError if ``state`` is not a state
+    dict."""
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
@@ -145,7 +150,7 @@ def plain(state: Any, source: str) -> dict[str, Tensor]:
     for name, tensor in state.items():
         if not isinstance(name, str) or not _is_ordinary(tensor):
             raise UserError(f"{source} holds {str(name)[:100]!r}, which is no tensor of numbers under a name; {HOW}")
-        if not name.endswith(".num_batches_tracked"):  # nothing here counts batches
+        if not name.endswith(".num_batches_tracked"):  # ganlab's batch norm does not count batches
             for theirs, ours in RENAMED.items():
                 name = f"{name.removesuffix(theirs)}{ours}" if name.endswith(theirs) else name
             tensors[name] = tensor
@@ -153,14 +158,14 @@ def plain(state: Any, source: str) -> dict[str, Tensor]:
 
 
 def _is_ordinary(tensor: Tensor) -> bool:
-    """Whether all of its numbers are there: not in another place, not packed, and not one that stands for many."""
+    """Whether a tensor stores each of its numbers: on the CPU, dense, not quantized, and not expanded."""
     dense = tensor.layout is torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
     return dense and tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
 
 
 def _file(path: Path) -> Path:
-    """The file itself, or the checkpoint with the most steps that is whole in a run folder."""
-    if os.path.isfile(path):  # False for any name; Path raises at one that is too long
+    """Returns ``path`` if it is a file, or the complete checkpoint with the most steps if it is a run folder."""
+    if os.path.isfile(path):  # False for invalid names too; Path.is_file raises if a name is too long
         return path
     if not os.path.isdir(path):
         raise UserError(f"{path} is not there; {HOW}")
@@ -176,7 +181,7 @@ def _is_pytorch(file: Path) -> bool:
 
 
 def _opened(file: Path) -> Any:
-    """A safetensors file; opening it tells whether it is whole."""
+    """Opens a safetensors file, which fails if it is incomplete."""
     try:
         return safetensors.safe_open(file, framework="pt")  # type: ignore[no-untyped-call]
     except (safetensors.SafetensorError, OSError) as error:
@@ -187,16 +192,16 @@ def _opened(file: Path) -> Any:
 def _unpickled(file: Path) -> Any:
     try:
         _need_unpacked(file)
-        # From the disk as it is needed, where the file's format allows that.
+        # With mmap, data is read from the disk as needed; only the zip format supports that.
         return torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
-    except Exception as error:  # whatever a broken file makes the reader stumble over
+    except Exception as error:  # a corrupt file can cause any exception
         reason = str(error).partition("\n")[0]
     raise UserError(f"{file} is not a PyTorch file of tensors alone ({reason}); {HOW}")
 
 
 def _need_unpacked(file: Path) -> None:
-    """Raises ValueError for a file in which something is packed, and could unfold to more than there is memory:
-    PyTorch packs nothing."""
+    """Raises ValueError if a member of the file is compressed: it might need more memory than there is when
+    decompressed, and PyTorch compresses nothing."""
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
             if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
@@ -204,8 +209,8 @@ def _need_unpacked(file: Path) -> None:
 
 
 def _header(file: Path, opened: Any) -> dict[str, Any] | None:
-    """What a ganlab checkpoint says of itself, tensors left out; None where the file is another one's. Raises
-    UserError."""
+    """Returns the header of a ganlab checkpoint, without tensors, or None if the file is not a ganlab checkpoint.
+    Raises UserError if the checkpoint is incomplete."""
     if MARK not in (opened.metadata() or {}):
         return None
     try:
@@ -216,7 +221,7 @@ def _header(file: Path, opened: Any) -> dict[str, Any] | None:
 
 
 def _setting(header: dict[str, Any], part: str) -> dict[str, Any]:
-    """The weight parametrization's setting in a checkpoint's header; {} where it does not say."""
+    """Returns the setting of the weight parametrization in a checkpoint's header, or {} if it has none."""
     node: Any = header
     for key in ("settings", "norm", part, "weight"):
         node = node.get(key) if isinstance(node, dict) else None

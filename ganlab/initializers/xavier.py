@@ -13,10 +13,10 @@ from ganlab.table import Positive
 
 @dataclass(frozen=True)
 class Xavier(WeightInitializer):
-    """Weights uniform with variance gain² · 2 / (fan_in + fan_out). Glorot & Bengio 2010, Eq. 16.
+    """Xavier initialization, uniform, with variance gain² · 2 / (fan_in + fan_out). Glorot & Bengio 2010, Eq. 16.
 
-    The paper's scheme assumes an activation that is linear around 0 and has no gain: 1, not the activation's, so that
-    what it costs in front of a ReLU can be seen beside ``he``.
+    The paper's scheme assumes an activation that is linear around 0 and has no gain. The default is therefore 1, and
+    not the activation's gain, so that the effect of this assumption before a ReLU can be compared with ``he``.
     """
 
     gain: Positive = 1.0
@@ -28,8 +28,8 @@ class Xavier(WeightInitializer):
 
 @dataclass(frozen=True)
 class XavierNormal(WeightInitializer):
-    """Weights from N(0, gain² · 2 / (fan_in + fan_out)): the variance of ``xavier``, Glorot & Bengio 2010, Eq. 12, in
-    another shape. The gain is 1 as there."""
+    """Xavier initialization, normal: weights from N(0, gain² · 2 / (fan_in + fan_out)), which have the variance of
+    ``xavier``, Glorot & Bengio 2010, Eq. 12. The default gain is 1, as for ``xavier``."""
 
     gain: Positive = 1.0
 

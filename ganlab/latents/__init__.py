@@ -1,4 +1,4 @@
-"""What G starts from, one distribution a file."""
+"""Distributions of G's latents, one per file."""
 
 from ganlab.latents.normal import NormalLatent
 from ganlab.latents.sphere import SphereLatent

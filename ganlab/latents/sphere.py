@@ -15,8 +15,9 @@ from ganlab.types import Latent
 
 @dataclass(frozen=True)
 class SphereLatent(Latent):
-    """Uniform on the sphere of radius √dim, where a standard normal of many dimensions lies anyway: each number has
-    mean square 1. Karras et al. 2018 (ProGAN) normalise latents so; White 2016 on interpolation there."""
+    """The uniform distribution on the sphere of radius √dim, near which a standard normal of many dimensions is
+    concentrated: each number has mean square 1. Karras et al. 2018 (ProGAN) normalise latents in this way; White 2016
+    describes interpolation on the sphere."""
 
     dim: PositiveInt = 512  # Karras et al. 2018, appendix A
 

@@ -12,10 +12,11 @@ from ganlab.types import Latent
 
 @dataclass(frozen=True)
 class UniformLatent(Latent):
-    """Each number uniform in [-1, 1): variance 1/3. Radford et al. 2016, figure 1.
+    """The uniform distribution: each number in [-1, 1), variance 1/3. Radford et al. 2016, figure 1.
 
-    Between two lies the straight line: an arc, as White 2016 draws it here too, may leave the cube, where G has been
-    told nothing."""
+    Interpolation is linear: an arc, which White 2016 uses for this distribution too, may leave the cube, and G was
+    trained on no latents outside it.
+    """
 
     dim: PositiveInt = 100
 

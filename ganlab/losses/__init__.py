@@ -1,4 +1,4 @@
-"""Adversarial losses, one a file, and the targets that D is given."""
+"""Adversarial losses, one per file, and the target probabilities of D."""
 
 from ganlab.losses.bce import BCE
 from ganlab.losses.hinge import Hinge

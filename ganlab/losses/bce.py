@@ -10,14 +10,15 @@ from ganlab.types import Loss, TargetPair
 
 
 def cross_entropy(logits: Tensor, target: Tensor | float) -> Tensor:
-    """-t log σ(l) - (1 - t) log(1 - σ(l)), per sample, from logits: softplus(l) - t · l, which never overflows."""
+    """Returns -t log σ(l) - (1 - t) log(1 - σ(l)), elementwise, from logits l, as softplus(l) - t · l, which cannot
+    overflow."""
     return F.softplus(logits) - target * logits
 
 
 @dataclass(frozen=True)
 class BCE(Loss):
-    """Binary cross-entropy; G maximises log D(G(z)), the non-saturating form. Goodfellow et al. 2014, Eq. 1, section
-    3."""
+    """Binary cross-entropy; G maximises log D(G(z)), the non-saturating form. Goodfellow et al. 2014, Eq. 1 and
+    section 3."""
 
     has_targets: ClassVar[bool] = True
 

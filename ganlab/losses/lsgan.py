@@ -10,8 +10,9 @@ from ganlab.types import Loss, TargetPair
 
 @dataclass(frozen=True)
 class LSGAN(Loss):
-    """Least squares between D's output, without a sigmoid, and its target: ½(D(x) - b)² + ½(D(G(z)) - a)² in D,
-    ½(D(G(z)) - c)² in G. Mao et al. 2017, Eq. 2, in the 0-1 coding a = 0, b = c = 1; ``targets`` move a and b."""
+    """The least-squares loss between D's output, without a sigmoid, and its target: ½(D(x) - b)² + ½(D(G(z)) - a)²
+    for D, ½(D(G(z)) - c)² for G. Mao et al. 2017, Eq. 2, with the 0-1 coding a = 0, b = c = 1; ``targets`` change a
+    and b."""
 
     has_targets: ClassVar[bool] = True
     boundary: ClassVar[float | None] = 0.5

@@ -10,8 +10,8 @@ from ganlab.losses.bce import BCE
 
 @dataclass(frozen=True)
 class Minimax(BCE):
-    """Binary cross-entropy in D; G minimises log(1 - D(G(z))), the saturating form: its gradient vanishes where D is
-    sure. Goodfellow et al. 2014, Eq. 1."""
+    """The minimax loss: binary cross-entropy for D; G minimises log(1 - D(G(z))), the saturating form, whose gradient
+    vanishes where D classifies fakes with confidence. Goodfellow et al. 2014, Eq. 1."""
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return -F.softplus(fake)  # log(1 - σ(l))

@@ -33,7 +33,8 @@ class Relativistic(Loss):
         return self._more_real(fake, real)
 
     def _more_real(self, upper: Tensor, lower: Tensor) -> Tensor:
-        """Small where D puts ``upper`` above ``lower``; f(y) = softplus(-y), and 1 - σ(y) = σ(-y)."""
+        """Returns f(upper - lower), which is small where ``upper`` is above ``lower``; f(y) = softplus(-y), and 1 -
+        σ(y) = σ(-y)."""
         if self.form == "pair":
             return F.softplus(lower - upper)
         return F.softplus(mean_over_batch(lower).mean() - upper) + F.softplus(lower - mean_over_batch(upper).mean())

@@ -10,10 +10,10 @@ from ganlab.types import Loss, Recommended, TargetPair
 
 @dataclass(frozen=True)
 class Wasserstein(Loss):
-    """The Wasserstein loss, E[D(fake)] - E[D(real)]: the dual form of the Wasserstein-1 distance. Arjovsky et al. 2017,
-    Eq. 3.
+    """The Wasserstein loss, E[D(fake)] - E[D(real)]: the dual form of the Wasserstein-1 distance. Arjovsky et al.
+    2017, Eq. 3.
 
-    It holds for 1-Lipschitz critics only, so it needs a constraint such as ``regularizer=[gradient_penalty]``.
+    It is valid for 1-Lipschitz critics only, so it needs a constraint such as ``regularizer=[gradient_penalty]``.
     """
 
     needs_lipschitz: ClassVar[bool] = True

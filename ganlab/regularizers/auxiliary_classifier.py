@@ -14,13 +14,14 @@ from ganlab.types import Batch, DiscriminatorOutput, Regularizer, Update
 
 @dataclass(frozen=True)
 class AuxiliaryClassifier(Regularizer):
-    """Cross-entropy of D's ``class`` head with the labels: on reals and, with ``on_fake``, on fakes in D's update; on
-    fakes in G's. Odena et al. 2017, section 3, Eq. 3: both networks maximise it with weight 1.
+    """The cross-entropy of D's ``class`` head with the labels: in D's update on reals and, with ``on_fake``, on
+    fakes; in G's update on fakes. Odena et al. 2017, section 3, Eq. 3: both networks maximise the class likelihood
+    with weight 1.
 
-    ``weight`` counts in D's update and ``generator_weight`` in G's (Gulrajani et al. 2017, published code: 1 and 0.1);
-    G's value is logged as generator_weight / weight times the cross-entropy. Smoothed targets are the true class's
-    probability, ``targets.real`` on reals and 1 - ``targets.fake`` on fakes, and the rest is spread evenly over the
-    other classes.
+    ``weight`` applies to D's update and ``generator_weight`` to G's (Gulrajani et al. 2017, published code: 1 and
+    0.1); G's value is logged as generator_weight / weight times the cross-entropy. Smoothed targets are the
+    probability of the true class, ``targets.real`` on reals and 1 - ``targets.fake`` on fakes; the rest is spread
+    evenly over the other classes.
     """
 
     has_targets: ClassVar[bool] = True
@@ -47,7 +48,8 @@ class AuxiliaryClassifier(Regularizer):
 
 
 def _cross_entropy(judged: DiscriminatorOutput, seen: Batch, probability: Tensor | float) -> Tensor:
-    """Mean of -Σ t log softmax(l), t being ``probability`` at the true class, a number or (n,)."""
+    """Returns the mean of -Σ t log softmax(l), where the target t is ``probability`` at the true class, a number or
+    (n,)."""
     log_share = F.log_softmax(judged.heads["class"].float(), dim=1)
     of_true = log_share.gather(1, seen.condition["labels"][:, None]).squeeze(1)
     others = max(log_share.shape[1] - 1, 1)

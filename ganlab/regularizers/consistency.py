@@ -13,15 +13,15 @@ from ganlab.types import Batch, DiscriminatorOutput, Regularizer, Update
 
 @dataclass(frozen=True)
 class Consistency(Regularizer):
-    """E (D(x) - D(T(x)))²: the penalty on the difference of D's logits of an image and of its small change T, a shift
-    by up to ``shift`` pixels each way (edges repeated) and, for half of the images, a reflection. Zhang et al. 2020,
-    CR-GAN: weight 10, on reals. If D's output is a map, D(x) is the mean over its places, because T moves what a place
-    covers.
+    """Consistency regularization, E (D(x) - D(T(x)))²: penalizes the difference between D's logits of an image and of
+    its transformation T, which shifts it by up to ``shift`` pixels in each direction (edges repeated) and mirrors
+    half of the images. Zhang et al. 2020, CR-GAN: weight 10, on reals. If D's output is a map, D(x) is the mean over
+    its places, because T moves the part of the image that belongs to a place.
 
-    ``images: both`` adds the same for fakes (balanced consistency, Zhao et al. 2021: weight 10 for each). T is applied
-    after the augmentations, with random numbers of its own for each image, and D takes the changed images in a separate
-    pass: if D mixes samples, each of the two outputs depends on its own batch. A point of the plane (1×1) does not
-    change, and the penalty is 0.
+    ``images: both`` adds the same term for fakes (balanced consistency, Zhao et al. 2021: weight 10 for each). T is
+    applied after the augmentations, with separate random numbers for each image, and D receives the transformed
+    images in a separate pass: if D mixes samples, each of the two outputs depends on its own batch. A point of the
+    plane (1×1) does not change, so its penalty is 0.
     """
 
     weight: Moving[Positive] = 10.0
@@ -49,14 +49,14 @@ class Consistency(Regularizer):
         return torch.stack(errors).sum()
 
     def _changed(self, batch: Batch, rng: torch.Generator) -> Batch:
-        """Returns T of a batch: of its images and, alike, of the images of its condition."""
+        """Returns T of a batch: its images and the aligned images of its condition are transformed alike."""
         aligned = {key: value for key, value in batch.condition.items() if value.dim() == 4}
         together = [batch.images.detach(), *aligned.values()]
         changed = self._moved(torch.cat(together, dim=1), rng).split([one.shape[1] for one in together], dim=1)
         return Batch(changed[0], {**batch.condition, **dict(zip(aligned, changed[1:], strict=True))})
 
     def _moved(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """Returns T of images (N, C, H, W), each with random numbers of its own."""
+        """Returns T of images (N, C, H, W), with separate random numbers for each image."""
         count = len(images)
         for axis in (2, 3):
             side = images.shape[axis]

@@ -10,8 +10,8 @@ from ganlab.types import Regularizer, Update
 
 @dataclass(frozen=True)
 class Drift(Regularizer):
-    """E D(x)² on reals, which keeps a critic's output near 0, where the Wasserstein loss leaves its level free. Karras
-    et al. 2018, appendix A.1: 0.001."""
+    """The drift penalty, E D(x)² on reals: it keeps a critic's output near 0, since the Wasserstein loss does not
+    depend on the output's mean level. Karras et al. 2018, appendix A.1: weight 0.001."""
 
     weight: Moving[Positive] = 0.001
     interval: PositiveInt = 1  # D updates

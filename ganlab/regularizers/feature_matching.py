@@ -13,10 +13,11 @@ from ganlab.types import Need, Regularizer, Update
 
 @dataclass(frozen=True)
 class FeatureMatching(Regularizer):
-    """‖E f(x) - E f(G(z))‖²₂ in G's update, f being the features of D's ``last`` inner layer, or of ``all`` of them,
-    summed. Salimans et al. 2016, section 3.1, where it replaces G's adversarial loss; here it is added to it.
+    """Feature matching, ‖E f(x) - E f(G(z))‖²₂ in G's update, where f is the features of D's ``last`` inner layer, or
+    the sum over ``all`` of them. Salimans et al. 2016, section 3.1, where it replaces G's adversarial loss; here it
+    is added to the loss.
 
-    The means are over the batch, and the square is summed over all features: it grows with D's width.
+    The means are over the batch, and the square is summed over all features, so that it grows with D's width.
     """
 
     weight: Moving[Positive] = 1.0

@@ -18,15 +18,16 @@ KODALI = 0.5
 
 @dataclass(frozen=True)
 class GradientPenalty(Regularizer):
-    """Mean of (‖∇D(x̂)‖₂ - center)², the norm per judged sample, over C, H, W of its images together. Gulrajani et al.
-    2017, Eq. 3: weight 10, center 1.
+    """The gradient penalty: the mean of (‖∇D(x̂)‖₂ - center)², with one norm per sample of D, over C, H, W of its
+    images together. Gulrajani et al. 2017, Eq. 3: weight 10, center 1.
 
-    ``at`` says where x̂ lies: ``interpolates`` of what D saw of reals and of fakes, at one uniform position per
-    judged sample; what it saw of either, ``real`` or ``fake``; or the reals' ``neighbourhood``, x + α u · spread ·
-    std with one α from U(0, 1) per judged sample, u from U(0, 1) per value, and std that of all values of the
-    batch's reals (DRAGAN, Kodali et al. 2017, published code). ``center: 0`` penalizes any slope (Thanh-Tung et al.
-    2019). ``one_sided`` squares max(0, ‖∇D(x̂)‖ - center), so that slopes below cost nothing (Gulrajani et al. 2017,
-    section 4; Petzka et al. 2018).
+    ``at`` is the position of x̂: ``interpolates`` between augmented reals and fakes, at one uniform position per
+    sample; the augmented ``real`` or ``fake`` images themselves; or the ``neighbourhood`` of the reals, x + α u ·
+    spread · std with one α from U(0, 1) per sample, u from U(0, 1) per value, and std the standard deviation of all
+    values of the batch's reals (DRAGAN, Kodali et al. 2017, published code). ``center: 0`` penalizes every gradient
+    other than 0 (Thanh-Tung et al. 2019). ``one_sided`` squares max(0, ‖∇D(x̂)‖ - center), so that smaller norms have
+    no penalty (Gulrajani et al. 2017, section 4; Petzka et al. 2018). Raises ValueError if settings contradict each
+    other.
     """
 
     weight: Moving[Positive] = 10.0
@@ -68,7 +69,7 @@ class GradientPenalty(Regularizer):
         draw = update.rngs("gradient_penalty")
         judged = len(update.fake_output.logits)
         position = uniform((judged, 1, 1, 1), draw, judged=True)
-        # One position per judged sample: images that are judged together move along one segment.
+        # One position per sample: the images of a packed sample have the same position on their segments.
         position = position.repeat_interleave(len(fake) // judged, 0)
         if self.at == "interpolates":
             return torch.lerp(real, fake, position)

@@ -13,11 +13,12 @@ from ganlab.types import Regularizer, Update
 
 @dataclass(frozen=True)
 class OrthogonalRegularizer(Regularizer):
-    """How far the rows of each layer's W (out, in * k * k) are from orthogonal, summed over the layers.
+    """Orthogonal regularization: the distance of each layer's W (out, in * k * k) from orthogonal rows, summed over
+    the layers.
 
-    ``off_diagonal``: ‖W Wᵀ ⊙ (1 - I)‖²_F, which leaves the rows' lengths free (Brock et al. 2019, BigGAN, section 3.1:
-    1e-4, on G). ``strict``: ‖W Wᵀ - I‖²_F, lengths of 1 too (ibid., after Brock et al. 2017). A layer with more rows
-    than columns cannot come to 0.
+    ``off_diagonal``: ‖W Wᵀ ⊙ (1 - I)‖²_F, which does not constrain the lengths of the rows (Brock et al. 2019,
+    BigGAN, section 3.1: weight 1e-4, on G). ``strict``: ‖W Wᵀ - I‖²_F, which also requires lengths of 1 (ibid., after
+    Brock et al. 2017). A layer with more rows than columns cannot reach 0.
     """
 
     weight: Moving[Positive] = 1e-4

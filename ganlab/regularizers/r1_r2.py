@@ -1,4 +1,4 @@
-"""R1 and R2: D is flat where the data, or the fakes, are."""
+"""R1 and R2: zero-centred gradient penalties on D, at reals and at fakes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ganlab.types import Batch, DiscriminatorOutput, Need, Regularizer, Update
 
 
 def half_squared_slope(judged: DiscriminatorOutput, seen: Batch) -> Tensor:
-    """½ mean of ‖∇D‖² at what D saw, per judged sample; the pass that judged it is differentiated, no other."""
+    """Returns ½ of the mean of ‖∇D‖² at D's input, with one norm per sample of D. The forward pass that computed the
+    output is differentiated; there is no other pass."""
     with without_float16(seen.images.device.type):
         penalty: Tensor = 0.5 * input_gradient(judged.logits, seen.images).square().sum(dim=1).mean()
         return penalty
@@ -21,7 +22,8 @@ def half_squared_slope(judged: DiscriminatorOutput, seen: Batch) -> Tensor:
 
 @dataclass(frozen=True)
 class R1(Regularizer):
-    """½ E‖∇D(x)‖² at the reals that D saw; ``weight`` is the paper's γ. Mescheder et al. 2018, Eq. 9: 10."""
+    """The R1 penalty, ½ E‖∇D(x)‖² at the augmented reals; ``weight`` is the paper's γ. Mescheder et al. 2018, Eq. 9:
+    10."""
 
     weight: Moving[Positive] = 10.0
     interval: PositiveInt = 1  # D updates; Karras et al. 2020 (StyleGAN2): 16
@@ -35,7 +37,8 @@ class R1(Regularizer):
 
 @dataclass(frozen=True)
 class R2(Regularizer):
-    """½ E‖∇D(G(z))‖² at the fakes that D saw; ``weight`` is the paper's γ. Mescheder et al. 2018, Eq. 10: 10."""
+    """The R2 penalty, ½ E‖∇D(G(z))‖² at the augmented fakes; ``weight`` is the paper's γ. Mescheder et al. 2018, Eq.
+    10: 10."""
 
     weight: Moving[Positive] = 10.0
     interval: PositiveInt = 1  # D updates

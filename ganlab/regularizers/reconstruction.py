@@ -14,15 +14,15 @@ EPSILON = 1e-3  # of the Charbonnier distance, in units of pixel values in [-1, 
 
 @dataclass(frozen=True)
 class Reconstruction(Regularizer):
-    """The distance between the real image of a source and the image that G translates the source to, in G's update:
-    E |x - G(s, z)| for ``l1``. Isola et al. 2017, Eq. 3: weight 100.
+    """The reconstruction loss in G's update: the distance between the real image of a source and the image to which G
+    translates the source, E |x - G(s, z)| for ``l1``. Isola et al. 2017, Eq. 3: weight 100.
 
     ``l2`` is the mean of the squared difference d², and ``charbonnier`` that of √(d² + 0.001²), a smooth L1
     (Charbonnier et al. 1994). All are means over pixels and channels of images in [-1, 1], before augmentation.
     """
 
     needs_sources: ClassVar[bool] = True
-    # No output of D is needed, but a batch of reals as large as that of the fakes.
+    # D's output on reals is not used, but the batch of reals must be as large as that of the fakes.
     generator_needs: ClassVar[frozenset[Need]] = frozenset({"real"})
     weight: Positive = 100.0
     interval: PositiveInt = 1  # G updates

@@ -12,10 +12,10 @@ from ganlab.types import Regularizer, Update
 
 @dataclass(frozen=True)
 class WeightPenalty(Regularizer):
-    """Σ ‖W‖²_F over the weights that D's layers apply, biases and norms' scales left out, without the factor ½ of Krogh
-    & Hertz 1992: ``weight`` λ pulls each weight by 2λ times itself. The gradient passes through Adam's scaling, like
-    ``weight_decay`` of the optimizer, but not through a parametrization unseen: under spectral norm it is the
-    normalized weight that is penalized."""
+    """The L2 penalty on D's weights, Σ ‖W‖²_F over the weights that D's layers apply, without biases and norm scales,
+    and without the factor ½ of Krogh & Hertz 1992: the gradient of a weight w is 2λw, with λ = ``weight``. Like the
+    optimizer's ``weight_decay``, this gradient is scaled by Adam. Unlike it, it acts on the weights after their
+    parametrization: with spectral norm, the normalized weight is penalized."""
 
     penalizes_weights: ClassVar[bool] = True
     weight: Moving[Positive] = 1e-4
