@@ -1,4 +1,4 @@
-"""`ganlab COMMAND …`: the same commands as `python train.py` and `scripts/`, from any folder."""
+"""`ganlab COMMAND …`: the same commands as `python train.py` and `scripts/`, available in any folder."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What is typed after a command other than train: ``key=value`` words, read into a dataclass through the one parse.
+"""Reads the arguments of every command except train: ``key=value`` words, parsed to a dataclass.
 
-A command is a dataclass whose fields are its settings, ``n: Annotated[Count, Help("how many")] = 64``, and a function
-that takes it.
+A command is a dataclass whose fields are its settings, such as ``n: Annotated[PositiveInt, Help("how many")] = 64``,
+and a function whose argument is that dataclass.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Help:
-    """In a setting's annotation: what ``--help`` says of it."""
+    """The text of ``--help`` on a setting, in the setting's annotation."""
 
     text: str
 
@@ -41,9 +41,9 @@ PATH = IsPath()
 def run_command(
     kind: type[T], do: Callable[[T], None], arguments: Sequence[str] | None, program: str, summary: str
 ) -> int:
-    """Reads ``arguments`` (``sys.argv`` where None), does it, and returns the exit code: 0 done, 1 failed while
-    running, 2 refused, 130 after Ctrl-C. ``summary`` heads the help: what the command is for, and examples, with
-    ``{program}`` where its name belongs."""
+    """Reads ``arguments`` (``sys.argv`` if None), runs the command ``do``, and returns the exit code: 0 done, 1
+    failed while running, 2 refused, 130 after Ctrl-C. ``summary`` is the beginning of the help: the purpose of the
+    command and examples, with ``{program}`` in place of its name."""
     write_out_odd_letters()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if {"-h", "--help"} & set(words) or (not words and any(map(_must_be_typed, fields(kind)))):  # type: ignore[arg-type]
@@ -61,15 +61,15 @@ def run_command(
 
 
 def read(kind: type[T], words: Sequence[str]) -> T:
-    """The ``kind`` that words such as ``n=64``, ``labels=[0,1]`` and ``a.b=c`` describe; values are YAML, but text is
-    taken as it was typed. Raises UserError with all that is wrong, a line each."""
+    """Parses words such as ``n=64``, ``labels=[0,1]`` and ``a.b=c`` to the dataclass ``kind``; values are YAML, but
+    text stays as it was typed. Raises UserError with all problems, one per line."""
     plain: dict[str, Any] = {}
     problems: list[str] = []
     typed: set[str] = set()
     for before, word in zip(["", *words], words, strict=False):
         key, equals, text = word.partition("=")
         if not equals and before.startswith("--") and "=" not in before:
-            continue  # the value of a flag, which the sentence about the flag has
+            continue  # the value of a flag, which is part of the message on the flag
         if not equals or not key or word.startswith("-"):
             hint = f"type {without_dashes(word, words)}" if word.startswith("--") else "--help lists the keys"
             problems.append(f"{word}: need KEY=VALUE; {hint}")
@@ -95,7 +95,7 @@ def read(kind: type[T], words: Sequence[str]) -> T:
 
 
 def without_dashes(flag: str, words: Sequence[str]) -> str:
-    """Returns ``steps=5`` for the flag ``--steps=5``, or for ``--steps`` with 5 behind it among the words."""
+    """Returns ``steps=5`` for the flag ``--steps=5``, or for ``--steps`` followed by 5 among the words."""
     key, equals, value = flag.lstrip("-").partition("=")
     if not equals:
         place = list(words).index(flag) + 1
@@ -104,7 +104,7 @@ def without_dashes(flag: str, words: Sequence[str]) -> str:
 
 
 def usage(kind: type, program: str, summary: str) -> str:
-    """What ``--help`` prints: the summary, then each setting with what it takes and what it does."""
+    """Returns the text of ``--help``: the summary, then each setting with its default and its description."""
     lines = [f"{program}: {summary.format(program=program).strip()}", ""]
     shown = list(_settings(kind, ""))
     width = min(max((len(head) for head, _ in shown), default=0), 22)
@@ -117,7 +117,7 @@ def usage(kind: type, program: str, summary: str) -> str:
 
 
 def _settings(kind: type, prefix: str) -> Iterator[tuple[str, str]]:
-    """``key=default`` of each setting, and its help; settings within settings by their full keys."""
+    """Yields ``key=default`` of each setting, and its help; nested settings have their full keys."""
     for one in fields(kind):
         annotation = hints(kind)[one.name]
         if is_dataclass(annotation):
@@ -145,7 +145,8 @@ def _default(one: Field[Any]) -> str:
 
 
 def _value(annotation: Any, text: str) -> Any:
-    """The text itself where nothing but text is wanted, so that a folder may be called 2026-01-31 or 12; else YAML."""
+    """Returns ``text`` unchanged if the annotation allows text only, so that a folder may be named 2026-01-31 or 12;
+    otherwise its YAML value."""
     annotation = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     union = get_origin(annotation) in (Union, types.UnionType)
     members = set(get_args(annotation)) if union else {annotation}

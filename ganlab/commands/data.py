@@ -1,4 +1,4 @@
-"""`ganlab data`, `python scripts/data.py`: the decoded images that are kept, and taking them away."""
+"""`ganlab data`, `python scripts/data.py`: lists and removes cached decoded images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ganlab export`, `python scripts/export.py`: a trained generator as files to take home."""
+"""`ganlab export`, `python scripts/export.py`: writes a trained generator to files for other programs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt
 
 @dataclass(frozen=True)
 class Export:
-    """What can be typed."""
+    """The settings of the command."""
 
     run: Annotated[str, PATH, Help("a run folder, latest, a checkpoint, or a file of export with format=safetensors")]
     format: Annotated[Literal["safetensors", "onnx", "torch_export"], Help("safetensors, onnx or torch_export")] = (
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "export.py") -> 
 
 
 def export(settings: Export) -> None:
-    """Writes the files, and says where they are. Raises UserError."""
+    """Writes the files, and prints their paths. Raises UserError."""
     if settings.format == "onnx" and (missing := [one for one in ("onnx", "onnxscript") if find_spec(one) is None]):
         raise UserError(f"format=onnx: it needs {' and '.join(missing)}; type pip install 'ganlab[onnx]'")
     generator = load(settings.run, settings.weights, "cpu", settings.plugins, settings.checkpoint)
@@ -86,7 +86,7 @@ def export(settings: Export) -> None:
 
 
 def place(settings: Export, generator: TrainedGenerator) -> tuple[Path, Path | None]:
-    """Where the file goes, where nothing is yet, and the folder of its run. Raises UserError."""
+    """Returns the path of the file, which does not exist yet, and the folder of its run. Raises UserError."""
     suffix = SUFFIXES[settings.format]
     source = generator.path.parent.parent if settings.run == "latest" else Path(os.path.expanduser(settings.run))
     inside = generator.path.parent.name == "checkpoints"
@@ -108,7 +108,8 @@ def place(settings: Export, generator: TrainedGenerator) -> tuple[Path, Path | N
 
 
 def description(generator: TrainedGenerator) -> dict[str, Any]:
-    """What a program must know of the generator; ``settings`` and ``model`` are what ``ganlab.load`` reads back."""
+    """Returns the description of the generator for other programs; ``settings`` and ``model`` are read by
+    ``ganlab.load``."""
     inputs: dict[str, Any] = {"latent": {"shape": ["batch", generator.latent_dim], "type": "float32"}}
     if generator.classes:
         inputs["labels"] = {"shape": ["batch"], "type": "int64", "range": [0, len(generator.classes) - 1]}
@@ -131,8 +132,8 @@ def description(generator: TrainedGenerator) -> dict[str, Any]:
 
 
 def _without_places(node: Any, key: str = "") -> Any:
-    """Returns plain settings in which a file or folder has its name only, and not the folders that it is in. The name
-    of a public data set, ``owner/name``, is kept."""
+    """Returns plain settings in which each path is replaced by its last part, without the folders that contain it.
+    The name of a public data set, ``owner/name``, is kept."""
     if isinstance(node, dict):
         return {name: _without_places(value, name) for name, value in node.items()}
     if isinstance(node, list):
@@ -153,10 +154,10 @@ def _without_places(node: Any, key: str = "") -> Any:
 
 
 class Images(nn.Module):
-    """The generator as others call it: latents (n, dim) and its condition, in the order of ``Shapes.example_condition``
-    (labels (n,), then images (n, C, H, W) to translate), to images (n, C, H, W).
+    """The generator as a module for other programs: maps latents (n, dim) and the condition, in the order of
+    ``Shapes.example_condition`` (labels (n,), then images (n, C, H, W) to translate), to images (n, C, H, W).
 
-    A copy whose weights are those that the layers apply: nothing is left to compute from the stored ones.
+    It is a copy whose stored weights are those that the layers apply, so that no parametrization is computed.
     """
 
     def __init__(self, generator: TrainedGenerator) -> None:
@@ -171,7 +172,7 @@ class Images(nn.Module):
 
 
 def _example(generator: TrainedGenerator) -> tuple[Tensor, ...]:
-    # More than one, and not as many as anything else has: a size that occurs twice might be taken for the other.
+    # The batch size is not 1 and differs from all other sizes, so that no exporter identifies it with another axis.
     return generator.latent(5), *generator.shapes.example_condition(5).values()
 
 
@@ -187,7 +188,7 @@ def _traced(generator: TrainedGenerator) -> torch.export.ExportedProgram:
     program = torch.export.export(Images(generator).eval(), example, dynamic_shapes=_dynamic(example, batch))
     for module in program.graph_module.modules():
         for node in module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ():
-            node.meta.pop("stack_trace", None)  # lines of code with the folders of this machine
+            node.meta.pop("stack_trace", None)  # source lines that contain folders of this machine
     return program
 
 
@@ -223,7 +224,7 @@ def _write_onnx(generator: TrainedGenerator, described: Mapping[str, Any], path:
     for nodes in (program.model.graph, *program.model.functions.values()):
         for node in nodes:
             for key in [key for key in node.metadata_props if "stack_trace" in key]:
-                del node.metadata_props[key]  # lines of code with the folders of this machine
+                del node.metadata_props[key]  # source lines that contain folders of this machine
     _replace(path, lambda partial: program.save(partial, external_data=False))
 
 
@@ -241,14 +242,15 @@ WRITERS: dict[str, Callable[[TrainedGenerator, Mapping[str, Any], Path], None]] 
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Lets ``write`` make the file, which gets its name when it is complete. The exporters need its suffix before."""
+    """Calls ``write`` with a temporary path, and renames the file when it is complete. The temporary path has the
+    same suffix, which the exporters require."""
     with replacing(path, f".partial-{path.name}") as partial:
         write(partial)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the exporter says to its own developers."""
+    """Returns a context in which the exporter prints no messages for its own developers."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""`ganlab sample`, `python scripts/sample.py`: pictures from a trained generator."""
+"""`ganlab sample`, `python scripts/sample.py`: writes pictures of samples from a trained generator."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ those of fewer. Nothing is overwritten: where there is a file already, a name of
 that you typed is refused."""
 
 STILL, MOVING = (".png", ".jpg", ".jpeg", ".webp"), animation.SUFFIXES
-MOST_COLUMNS = 16  # classes that a grid has a column for
-MOST_NAMED = 30  # classes whose names are printed
+MOST_COLUMNS = 16  # most classes for which a grid has one column each
+MOST_NAMED = 30  # most classes whose names are printed
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What can be typed. None is what the mode makes of it."""
+    """The settings of the command. None is replaced by the default of the mode."""
 
     run: Annotated[str, PATH, Help("a run folder, latest, a checkpoint, or a file of export with format=safetensors")]
     mode: Annotated[
@@ -87,7 +87,7 @@ class Sample:
     plugins: Annotated[tuple[str, ...], Help("your own modules to import, for an architecture of yours")] = ()
 
 
-USED = {  # settings that not every mode has, and who has them
+USED = {  # settings that not every mode has, and the modes that have them
     "columns": ("grid", "interpolate", "walk"),
     "steps": ("interpolate", "walk"),
     "stops": ("walk",),
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "sample.py") -> 
 
 
 def sample(settings: Sample) -> None:
-    """Makes the picture, and says where it is. Raises UserError."""
+    """Writes the picture, and prints its path. Raises UserError."""
     for key, modes in USED.items():
         if getattr(settings, key) is not None and settings.mode not in modes:
             raise UserError(f"{key}: mode={settings.mode} has no use for it, {' and '.join(modes)} have; leave it out")
@@ -119,7 +119,8 @@ def sample(settings: Sample) -> None:
 
 
 def place(settings: Sample, generator: TrainedGenerator) -> Path:
-    """Where the picture goes: nothing is there yet. Raises UserError where it could not be written."""
+    """Returns the path of the picture, which does not exist yet. Raises UserError if the picture could not be written
+    there."""
     moves = settings.mode in ("interpolate", "walk")
     suffix = "" if settings.mode == "files" else ".gif" if settings.mode == "walk" else ".png"
     name = f"{settings.mode}-{generator.step:07d}-{generator.weights}-seed-{settings.seed}{suffix}"
@@ -163,7 +164,7 @@ def _grid(settings: Sample, generator: TrainedGenerator, path: Path) -> None:
     names: tuple[str, ...] = ()
     if generator.classes:
         turn = len(generator.classes if settings.labels is None else _listed(settings.labels))
-        if columns is None and 1 < turn <= MOST_COLUMNS:  # each class has a column of its own
+        if columns is None and 1 < turn <= MOST_COLUMNS:  # one column per class
             columns = turn
         names = _names(settings, generator, turn) if turn == columns else ()
     _save(named_grid(images, columns, column_names=names[: len(images)]).pixels, path)
@@ -176,14 +177,15 @@ def _files(settings: Sample, generator: TrainedGenerator, path: Path) -> None:
     number = 0
     for part in _batches(settings, generator, count):
         for image in pixels(part.cpu()):
-            # A folder for each class: data=image_folder reads them as such.
+            # One folder per class, which data=image_folder reads as classes.
             folder = path if labels is None else path / _folder_name(int(labels[number]), generator.classes)
             _save(image, folder / f"{number:0{digits}d}.png")
             number += 1
 
 
 def _interpolate(settings: Sample, generator: TrainedGenerator, path: Path) -> None:
-    """Each row's two latents and what lies between, both ends included; moving, there and back."""
+    """Writes a row for each pair of latents, from the first to the second, both included; a moving picture goes there
+    and back."""
     rows = settings.n or (16 if _is_moving(path) else 8)
     steps = settings.steps or (20 if _is_moving(path) else 10)
     if steps < 2:
@@ -194,7 +196,8 @@ def _interpolate(settings: Sample, generator: TrainedGenerator, path: Path) -> N
 
 
 def _walk(settings: Sample, generator: TrainedGenerator, path: Path) -> None:
-    """From latent to latent and from the last to the first, so that it begins again where it ends."""
+    """Writes a closed path from latent to latent, and from the last to the first, so that a moving picture repeats
+    seamlessly."""
     rows = settings.n or (16 if _is_moving(path) else 8)
     stops, steps = settings.stops or 4, settings.steps or (20 if _is_moving(path) else 4)
     latent = generator.latent(rows * stops, settings.seed, settings.truncation).unflatten(0, (rows, stops))
@@ -207,7 +210,7 @@ def _walk(settings: Sample, generator: TrainedGenerator, path: Path) -> None:
 
 
 def _classes(settings: Sample, generator: TrainedGenerator, path: Path) -> None:
-    """One row a class, one latent a column: what stays and what changes with the class."""
+    """Writes one row per class and one column per latent, which shows what depends on the class."""
     columns = settings.n or 8
     latent = generator.latent(columns, settings.seed, settings.truncation)
     rows = len(generator.classes if settings.labels is None else _listed(settings.labels))
@@ -224,7 +227,7 @@ MODES: dict[str, Callable[[Sample, TrainedGenerator, Path], None]] = {
 }  # fmt: skip
 
 
-# --------------------------------------------------------------------------------------------------- what they all need
+# ------------------------------------------------------------------------------------------------------- shared helpers
 
 
 def _listed(labels: str | int | tuple[str | int, ...]) -> tuple[str | int, ...]:
@@ -237,14 +240,16 @@ def _batches(settings: Sample, generator: TrainedGenerator, count: int) -> Itera
 
 @torch.no_grad()
 def _generated(settings: Sample, generator: TrainedGenerator, latent: Tensor, labels: Tensor | None) -> Tensor:
-    """Images on the CPU of latents (n, dim) and class numbers (n,), ``batch_size`` at a time."""
+    """Returns images on the CPU for latents (n, dim) and class numbers (n,), generated in batches of
+    ``batch_size``."""
     size = settings.batch_size
     told = [None] * len(latent) if labels is None else labels.split(size)
     return torch.cat([generator.generate(*part).cpu() for part in zip(latent.split(size), told, strict=False)])
 
 
 def _save_way(settings: Sample, generator: TrainedGenerator, path: Path, way: Tensor, back: bool) -> None:
-    """Latents (steps, rows, dim) as a strip, one row each, or moving, all rows side by side."""
+    """Writes latents (steps, rows, dim) as a strip with one row each, or as a moving picture with all rows side by
+    side."""
     steps, rows = way.shape[:2]
     labels = generator.labels(rows, settings.labels)
     if not _is_moving(path):
@@ -269,8 +274,8 @@ def _names(settings: Sample, generator: TrainedGenerator, count: int) -> tuple[s
 
 
 def _save(picture: Tensor, path: Path) -> None:
-    """A picture (C, H, W) uint8, grey or of colours."""
-    path.parent.mkdir(parents=True, exist_ok=True)  # not before there is something to put into it
+    """Writes a picture (C, H, W) uint8, grey or in colour."""
+    path.parent.mkdir(parents=True, exist_ok=True)  # only when there is a picture to write
     picture = picture[0] if picture.shape[0] == 1 else picture.permute(1, 2, 0)
     Image.fromarray(picture.contiguous().numpy()).save(path)
 
@@ -280,7 +285,8 @@ def _is_moving(path: Path) -> bool:
 
 
 def _folder_name(number: int, classes: tuple[str, ...]) -> str:
-    """The class's name in letters that every file system takes; with its number, since two may come to the same."""
+    """Returns a folder name for a class, in characters that every file system allows, and with the class's number,
+    since two names could become equal."""
     width = len(str(len(classes) - 1))
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", classes[number]).strip("-.")[:60]
     return f"{number:0{width}d}" if name in ("", str(number)) else f"{number:0{width}d}-{name}"

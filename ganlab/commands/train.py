@@ -1,4 +1,5 @@
-"""`ganlab train`, `python train.py`: what was typed is checked, then Hydra runs the job, or the jobs of a sweep."""
+"""`ganlab train`, `python train.py`: checks what was typed, and then runs the job, or the jobs of a sweep, with
+Hydra."""
 
 from __future__ import annotations
 
@@ -43,16 +44,16 @@ from ganlab.run_folder import RunFolder
 
 log = logging.getLogger("ganlab")
 
-# Jobs of a sweep that are composed before the first one runs; the rest is checked when its turn comes.
+# The most jobs of a sweep that are checked before the first one runs; each further job is checked before it runs.
 MOST_CHECKED = 256
 
 HALF_A_LETTER = re.compile("[\ud800-\udfff]")
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> int:
-    """Runs the command and returns its exit code: 0 done, 1 failed while running, 2 refused before anything was made,
-    130 or 143 stopped by Ctrl-C or SIGTERM, after saving where training had begun. Where torchrun has started several
-    processes they train one run together, and the first of them speaks and writes for all."""
+    """Runs the command and returns its exit code: 0 done, 1 failed while running, 2 refused before anything was
+    written, 130 or 143 stopped by Ctrl-C or SIGTERM, after saving a checkpoint if training had begun. If torchrun has
+    started several processes, they train one run together, and rank 0 alone prints and writes files."""
     write_out_odd_letters()
     try:
         with _stopped_by_sigterm():
@@ -79,7 +80,8 @@ def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> i
 
 @contextmanager
 def _stopped_by_sigterm() -> Iterator[None]:
-    """Inside, SIGTERM stops the command as Ctrl-C does, with exit code 143, so that the status of a run is written."""
+    """Returns a context in which SIGTERM stops the command as Ctrl-C does, with exit code 143, so that the status of
+    a run is written."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt(128 + number)
@@ -104,7 +106,7 @@ def _speak_of_errors_alone(ranks: Ranks) -> None:
 
 def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
     _refuse_what_is_no_text(arguments)
-    # Intermixed, because `norm=batch -m seed=0,1` is natural to type.
+    # Intermixed, because users type `norm=batch -m seed=0,1`.
     args, unknown = get_args_parser().parse_known_intermixed_args(arguments)
     if unknown:
         raise Refused([f"{flag}: there is no such flag; type {without_dashes(flag, arguments)}" for flag in unknown])
@@ -134,7 +136,7 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
             except AlreadyDone as done:
                 if resume is None or not resume.auto:
                     raise
-                print(str(done).partition(";")[0])  # a cluster's job that was requeued has nothing left to do
+                print(str(done).partition(";")[0])  # a requeued job of a cluster ends without an error
                 return 0
     shows = args.cfg or args.info
     if shows and not ranks.first:
@@ -146,7 +148,7 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
         with ranks.together():
             if ranks.first:
                 overrides.append(_folder_override(read, resume, multirun))
-    if not ranks.first:  # Hydra would make folders and logs of its own
+    if not ranks.first:  # Hydra would create folders and logs for each rank
         with composer(args.config_dir) as composing:
             folder = ranks.gathered(None)[0]
             return exit_code_of(run(lambda: composing, overrides, RunFolder(folder), resume)) if folder else 2
@@ -157,8 +159,8 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
 
 
 def _refuse_what_is_no_text(arguments: Sequence[str]) -> None:
-    """Bytes that are no letters: Python keeps each as half a letter, which no saved setting and no log can hold. Raises
-    Refused."""
+    """Raises Refused for arguments with bytes that are not characters: Python represents each as a lone surrogate,
+    which no saved setting and no log can contain."""
     problems = []
     for argument in arguments:
         if half := HALF_A_LETTER.search(argument):
@@ -178,7 +180,7 @@ def _written_out(half: re.Match[str]) -> str:
 
 
 def _refuse_flags(args: argparse.Namespace) -> None:
-    """Hydra's flags that have no place here, before Hydra fails on them in its own way."""
+    """Raises Refused for Hydra's flags that ganlab does not support, before Hydra fails on them."""
     problems = [
         f"{flag}: {reason}"
         for given, flag, reason in (
@@ -201,7 +203,7 @@ def _refuse_flags(args: argparse.Namespace) -> None:
 
 
 def _hand_to_hydra(program: str, arguments: list[str], job: Callable[[DictConfig], float | None]) -> None:
-    """Lets Hydra run ``job``: once, or for each job of a sweep."""
+    """Runs ``job`` with Hydra: once, or for each job of a sweep."""
     sys.argv = [program, *arguments]
     hydra.main(config_path=str(config_folder()), config_name=CONFIG_NAME, version_base="1.3")(job)()
 
@@ -218,7 +220,7 @@ def _typed_folder(composing: Composer, read: Sequence[Override]) -> Path | None:
     return Path(composing.run_folder(read) if "${" in typed[-1] else typed[-1])
 
 
-# ---------------------------------------------------------------------------------------------- before a folder is made
+# ------------------------------------------------------------------------------------ checks before a folder is created
 
 
 def _check_job(
@@ -241,8 +243,8 @@ def _check_job(
 
 
 def _check_sweep(composing: Composer, read: Sequence[Override], overrides: Sequence[str]) -> None:
-    """Mistakes in any job refuse the sweep. Combinations that cannot run are what a sweep may meet: they are told, and
-    their jobs refused when their turn comes, unless no job is left."""
+    """Raises Refused if any job of a sweep has a mistake, or if no job can run. Jobs whose settings cannot be
+    combined are reported in advance and refused when they start."""
     if any(one.key_or_group == "resume" for one in read):
         raise Refused(["resume=… goes on with one run; leave -m out"])
     sweeper = sweeper_of(composing, read)
@@ -271,7 +273,7 @@ def _check_sweep(composing: Composer, read: Sequence[Override], overrides: Seque
 
 
 def _folder_override(read: Sequence[Override], resume: Resume | None, multirun: bool) -> str:
-    """Makes the folder of a run, or of a sweep, and returns the override that tells Hydra of it."""
+    """Creates the folder of a run, or of a sweep, and returns the override that passes it to Hydra."""
     key = f"hydra.{'sweep' if multirun else 'run'}.dir"
     typed = next((one.value() for one in reversed(read) if one.key_or_group == key), None)
     if resume is not None:
@@ -288,7 +290,7 @@ def _folder_override(read: Sequence[Override], resume: Resume | None, multirun: 
     if list(Path(typed).glob("config.yaml")) or list(Path(typed).glob("*/config.yaml")):
         hint = "choose another folder" if multirun else "type resume=auto too to go on with it, or another folder"
         raise Refused([f"{key}={typed}: there is a run already; {hint}"])
-    if "${" not in typed:  # otherwise Hydra knows what it will be
+    if "${" not in typed:  # otherwise Hydra resolves and creates it
         try:
             Path(typed).mkdir(parents=True, exist_ok=True)
         except OSError as error:

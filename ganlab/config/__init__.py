@@ -1,4 +1,4 @@
-"""Configuration: plain values in, typed objects out, everything wrong told at once."""
+"""Configuration: converts plain values to typed settings, and reports all problems at once."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from ganlab.errors import Refused
 
 
 class CannotCombine(Refused):
-    """Settings that are each well formed and cannot run together, or not on this machine."""
+    """Raised for settings that are each valid but cannot be used together, or not on this machine."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """Settings that can run: parsed, with no ``auto`` left, and judged."""
+    """Settings that can run: parsed, without any ``auto``, and checked by all rules."""
 
     settings: Settings
     chosen: Mapping[str, Any]
-    """What ``auto`` came to, by full key."""
+    """The values that ``auto`` was resolved to, by full key."""
     warnings: tuple[str, ...]
 
     def plain(self) -> dict[str, Any]:
-        """The settings as dicts, lists, numbers and strings; ``configure`` reads them back to the same."""
+        """Returns the settings as dicts, lists, numbers and strings; ``configure`` converts them back to equal
+        settings."""
         plain: dict[str, Any] = dump(Settings, self.settings)
         return plain
 
 
 def configure(plain: Mapping[str, Any], suggestions: Mapping[str, str] | None = None) -> Configuration:
-    """The configuration that ``plain`` describes. Raises Refused with everything that is wrong in it, CannotCombine
-    where every setting is well formed alone."""
+    """Parses, resolves and checks the configuration that ``plain`` describes. Raises Refused with all its problems,
+    or CannotCombine if each setting alone is valid."""
     settings, chosen = auto.resolve(parse(Settings, plain, suggestions))
     findings = rules.check(settings)
     if findings.refusals:

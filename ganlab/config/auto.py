@@ -45,7 +45,7 @@ class _Chosen:
 
 
 def _condition(settings: Settings, chosen: _Chosen) -> Settings:
-    """Resolves how G receives labels: by its norm if that can be conditional."""
+    """Resolves how G receives labels: through its norm if that can be conditional, otherwise as a one-hot vector."""
     condition = settings.condition
     if not hasattr(condition, "generator"):
         return settings
@@ -60,7 +60,7 @@ def _norms_and_initializers(settings: Settings, chosen: _Chosen) -> Settings:
     other."""
     for_generator = "conditional_batch" if settings.condition.by_norm else "batch"
     for_discriminator = settings.discriminator.preferred_norm or settings.loss.recommended.discriminator_norm
-    # A penalty on each sample alone has no meaning under batch norm, whatever the loss's or the network's paper used.
+    # A penalty on each sample alone is not defined with batch norm, even if the loss or network recommends that.
     if for_discriminator == "batch" and any(one.per_sample for one in settings.regularizer.values()):
         for_discriminator = "layer"
     norm, init = settings.norm, settings.init
@@ -104,8 +104,8 @@ def _schedule_and_optimizers(settings: Settings, chosen: _Chosen) -> Settings:
 
 
 def features_for(data: Source) -> str:
-    """Returns the name of the feature extractor for a data set: exact for points, a classifier of the data's own
-    classes if there are any, and otherwise Inception."""
+    """Returns the name of the feature extractor for a data set: ``pixels``, which are exact, for points, a classifier
+    of the data's own classes if there are any, and otherwise Inception."""
     if data.image_shape == POINT:
         return "pixels"
     return "classifier" if data.class_count > 1 else "inception"

@@ -59,7 +59,8 @@ def build_generator(settings: Settings, shapes: Shapes | None = None) -> Generat
 
 
 def build_discriminator(settings: Settings) -> DiscriminatorModule:
-    """Builds D, with PyTorch's default weights, and finds out whether it mixes samples. Raises ValueError as for G."""
+    """Builds D, with PyTorch's default weights, and determines whether it mixes samples. Raises ValueError as
+    ``build_generator`` does."""
     norm = settings.norm.discriminator
     assert norm.layer != "auto", "resolved by the configuration"
     shapes = shapes_of(settings)
@@ -176,7 +177,7 @@ def _networks(
     for network in (generator, discriminator):
         network.to(machine.device).to(memory_format=machine.memory_format)
         use_fast_kernels(network, machine.fast)
-        # The same random numbers on another processor may differ in the last bit.
+        # Weights from the same random numbers may differ in the last bit on another processor.
         ranks.follow_first([weight for weight in network.state_dict().values() if weight.is_floating_point()])
     return generator, discriminator, notes
 
@@ -202,7 +203,7 @@ def _gan(
 
 
 def _held_out_notes(settings: Settings, gan: GAN, held_out: int) -> list[str]:
-    """Returns a note if there are too few held-out images for D's mean logit on them."""
+    """Returns a note if there are too few held-out images to compute D's mean logit on them."""
     needed = settings.batch_size // settings.schedule.microbatches
     if not held_out or enough_held_out(gan, held_out, needed):
         return []
@@ -220,7 +221,7 @@ def _scorer(settings: Settings, machine: Machine, image_set: ImageSet, ranks: Ra
     rows = rows_of(image_set, settings.evaluation.reals)
     evaluator = None
     with ranks.together():
-        if ranks.first:  # the others wait at the end of the block
+        if ranks.first:  # the other ranks wait at the end of the block
             evaluator = build_evaluator(settings, image_set, settings.evaluation.features, rows, machine.device)
     return Scorer(evaluator, settings.evaluation), evaluator.opened.notes if evaluator else ()
 

@@ -1,4 +1,4 @@
-"""Rules about combinations of choices, one per function. A refusal states what was found, why it cannot work, and what
+"""Rules on combinations of settings, one per function. A refusal states what was found, why it cannot work, and what
 to type instead."""
 
 from __future__ import annotations

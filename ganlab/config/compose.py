@@ -1,7 +1,7 @@
-"""From what a person types to plain values: Hydra composes, and what it would say late or not at all is said first.
+"""Composes typed overrides to plain values with Hydra, and reports problems before Hydra does.
 
-Hydra reports one problem at a time and knows nothing of unknown keys in files, so every override is looked at before
-Hydra sees it (``overrides``), and every job of a sweep is composed before the first one runs.
+Hydra reports one problem at a time and does not recognize unknown keys in files. Therefore every override is checked
+before it is passed to Hydra (``overrides``), and every job of a sweep is composed before the first one runs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LONGEST_KEY = 200  # bytes; a file has a name of at most 255 on most systems
 
 
 def config_folder() -> Path:
-    """The folder of the configs: inside the installed package, or beside it in a checkout."""
+    """Returns the folder of the configs: inside the installed package, or beside the package in a checkout."""
     package = Path(__file__).resolve().parent.parent
     installed = package / "configs"
     return installed if installed.is_dir() else package.parent / "configs"
@@ -46,15 +46,15 @@ def config_folder() -> Path:
 
 @contextmanager
 def composer(own_folder: str | None = None) -> Iterator[Composer]:
-    """A ``Composer`` over ganlab's configs, and before them those in ``own_folder`` (Hydra's ``--config-dir``)."""
+    """Returns a context with a ``Composer`` for ganlab's configs; the configs in ``own_folder`` (Hydra's
+    ``--config-dir``) precede them."""
     with initialize_config_dir(str(config_folder()), version_base="1.3", job_name="train"):
         yield Composer(own_folder)
     GlobalHydra.instance().clear()
 
 
 class Composer(Overrides):
-    """Reads overrides and composes plain values. Needs Hydra to be initialized, as it is in ``composer`` or in a
-    job."""
+    """Reads overrides and composes plain values. Hydra must be initialized, as it is in ``composer`` and in a job."""
 
     def __init__(self, own_folder: str | None = None) -> None:
         self.loader = loader = GlobalHydra.instance().config_loader()
@@ -67,14 +67,14 @@ class Composer(Overrides):
         self.options = {group: loader.get_group_options(group) for group in loader.list_groups("") if group != "hydra"}
 
     def read(self, overrides: Sequence[str]) -> list[Override]:
-        """The overrides, each understood alone, its group's options looked up, typed plugins imported. Raises Refused
-        with all problems, those of the values beside them included."""
+        """Parses each override, checks that the options which it names exist, and imports typed plugins. Raises
+        Refused with all problems, including those of the values that were typed with them."""
         problems: list[str] = []
         read: list[Override] = []
         for text in overrides:
             if (
                 len(text.partition("=")[0].encode(errors="replace")) > LONGEST_KEY
-            ):  # Hydra looks for a file of that name
+            ):  # Hydra searches for a file with this name
                 problems.append(f"{text[:40]}…: no setting has a name of {len(text.partition('=')[0]):,} letters")
                 continue
             try:
@@ -91,17 +91,19 @@ class Composer(Overrides):
         return read
 
     def _problems_beside(self, good: Sequence[Override], bad_groups: Sequence[str]) -> list[str]:
-        """What is wrong with the values that were typed beside a choice that does not exist, that choice left out."""
-        if "hydra/sweeper" in bad_groups:  # intervals are for the sweeper that is not there
+        """Returns the problems of the overrides ``good``, which were typed together with options that do not exist,
+        in ``bad_groups``."""
+        if "hydra/sweeper" in bad_groups:  # intervals need the sweeper that does not exist
             good = [one for one in good if not one.is_sweep_override() or one.is_discrete_sweep()]
         jobs = self.jobs(self.rewrite(good))[:32]
         problems = [problem for job in jobs for problem in self._problems_in(job)]
-        # Settings of an option that could not be chosen cannot be known either.
+        # The settings of an option that does not exist are not known.
         return [one for one in problems if not one.startswith(tuple(f"{group}." for group in bad_groups))]
 
     def plain(self, rewritten: Sequence[str]) -> dict[str, Any]:
-        """The plain values of one job, from its rewritten overrides. Raises Refused, in one line, where Hydra cannot
-        compose them. What is typed wins over a recipe, an option typed over the recipe's settings in its group."""
+        """Returns the plain values of one job, from its rewritten overrides. Typed values precede those of a recipe;
+        a typed option also replaces the recipe's settings in its group. Raises Refused, with one line, if Hydra
+        cannot compose them."""
         read = OverridesParser.create().parse_overrides(list(rewritten))
         recipe = next((one for one in read if one.key_or_group == RECIPE), None)
         own = [one for one in read if one.key_or_group not in (RECIPE, TRICKS)]
@@ -118,7 +120,7 @@ class Composer(Overrides):
             self._take_away_what_is_replaced(plain, read, own, chosen, tricks)
         for one in own:
             if one.key_or_group in LISTS and self.is_group_choice(one) and one.value() == [] and not one.is_add():
-                # None, not even those that a loss or a trick adds, except a plugin's, which the list could not name.
+                # An empty list also removes what a loss or trick adds, but not a plugin's, which a list cannot name.
                 named = {other.key_or_group for other in own}
                 group = one.key_or_group
                 plain[group] = {name: value for name, value in plain[group].items() if f"{group}.{name}" in named}
@@ -129,7 +131,7 @@ class Composer(Overrides):
         return self._without_leftovers(plain, typed, {group: option for group, option, _ in chosen})
 
     def _chosen(self, rewritten: Sequence[str]) -> list[tuple[str, str, str]]:
-        """Group, option and parent (``loss/wgan_gp``) of every option file that is composed."""
+        """Returns group, option and parent (``loss/wgan_gp``) of every option file that is composed."""
         defaults = self.loader.compute_defaults_list(CONFIG_NAME, list(rewritten), RunMode.RUN).defaults
         paths = [((one.config_path or "").partition("/"), one.parent or "") for one in defaults]
         return [(group, option, parent) for (group, _, option), parent in paths if option]
@@ -142,9 +144,9 @@ class Composer(Overrides):
         chosen: Sequence[tuple[str, str, str]],
         tricks: Sequence[str],
     ) -> None:
-        """A recipe's values are made for its own choices. Where another option stands now, typed or for want of the
-        trick or loss that had brought the recipe's, they go with what they were made for; the recipe's tricks stay
-        unless others are typed."""
+        """Removes the values of a recipe that belong to options which are no longer chosen: another option was typed,
+        or the loss or trick that selected the recipe's option was replaced. The recipe's tricks stay unless others
+        are typed."""
         recipe = [one.input_line or "" for one in read if one.key_or_group == RECIPE]
         before = {(group, option) for group, option, _ in self._chosen(recipe)}
         now = {(group, option) for group, option, _ in chosen}
@@ -162,7 +164,8 @@ class Composer(Overrides):
     def _leave_out_what_a_recipe_replaces(
         self, plain: dict[str, Any], recipe: str | None, typed: Sequence[str]
     ) -> None:
-        """Where a recipe's own text names another component for one place, the old one's settings still stand there."""
+        """Removes the settings of a component that the recipe's own text replaces by another one: Hydra merges
+        both."""
         written = self._text_of(f"{RECIPE}/{recipe}") if recipe else {}
         for key, table in slot_tables(Settings) if written else ():
             ours, content = lookup(written, key), lookup(plain, key)
@@ -173,13 +176,14 @@ class Composer(Overrides):
                 assign(plain, key, kept)
 
     def _text_of(self, path: str) -> dict[str, Any]:
-        """What stands in an option file beside its defaults list."""
+        """Returns the content of an option file without its defaults list."""
         found = self.loader.repository.load_config(path)  # type: ignore[attr-defined]
         text = OmegaConf.to_container(found.config, resolve=False) if found is not None else {}
         return {str(key): value for key, value in text.items()} if isinstance(text, dict) else {}
 
     def _refuse_contradictions(self, tricks: Sequence[str]) -> None:
-        """Two tricks that set one thing to different values: the last one would win without a word."""
+        """Raises Refused if two tricks set the same key to different values: the last one would take effect without a
+        message."""
         claims: dict[str, tuple[str, Any]] = {}
         problems: dict[tuple[str, str], str] = {}
         for trick in tricks:
@@ -197,8 +201,9 @@ class Composer(Overrides):
             raise Refused(problems.values())
 
     def _keep_what_tricks_set(self, plain: dict[str, Any], own: Sequence[Override], tricks: Sequence[str]) -> None:
-        """A component typed for one network (``optimizer.generator=sgd``) replaces the other with its settings; those
-        that tricks had made (a decay of the rate) hold for it too, where it has them and nothing else is typed."""
+        """Applies the settings of tricks, such as a learning-rate decay, to a component that was typed for one
+        network (``optimizer.generator=sgd``) and has replaced another with its settings. This includes only settings
+        that the new component has and that were not typed."""
         slots = dict(slot_tables(Settings))
         replaced = list(
             dict.fromkeys(one.key_or_group for one in own if one.key_or_group in slots and one.is_force_add())
@@ -213,7 +218,7 @@ class Composer(Overrides):
             component = lookup(plain, key)
             name = component if isinstance(component, str) else (component or {}).get("name")
             if not isinstance(name, str) or name not in slots[key]:
-                continue  # the parse says what was meant
+                continue  # the parse reports the problem
             known = hints(slots[key][name])
             for leaf, value in new.items():
                 field = leaf.removeprefix(f"{key}.").split(".")[0]
@@ -245,7 +250,7 @@ class Composer(Overrides):
         return plain
 
     def run_folder(self, read: Sequence[Override]) -> str:
-        """Returns ``hydra.run.dir`` with its ``${…}`` resolved. Raises Refused where that cannot be done."""
+        """Returns ``hydra.run.dir`` with its ``${…}`` resolved. Raises Refused if that is impossible."""
         return str(self._of_hydra(read, lambda hydra: hydra.run.dir))
 
     def sweeper(self, read: Sequence[Override]) -> tuple[str, dict[str, Any]]:
@@ -259,7 +264,7 @@ class Composer(Overrides):
         return self._of_hydra(read, found)
 
     def _of_hydra(self, read: Sequence[Override], find: Callable[[DictConfig], T]) -> T:
-        """Returns what ``find`` finds in Hydra's own settings."""
+        """Returns the result of ``find`` for Hydra's own settings. Raises Refused if Hydra cannot compose them."""
         fixed = self.rewrite([one for one in read if not one.is_sweep_override()])
         try:
             return find(hydra_compose(CONFIG_NAME, fixed, return_hydra_config=True).hydra)
@@ -281,13 +286,13 @@ class Composer(Overrides):
             raise Refused([self._explain(error)]) from None
         except RecursionError:
             raise Refused(["a recipe names itself in its defaults list"]) from None
-        except (*BAD_VALUE, AssertionError, OSError) as error:  # what Hydra and PyYAML do not expect in a file
+        except (*BAD_VALUE, AssertionError, OSError) as error:  # errors in a file that Hydra does not catch
             raise Refused([f"a recipe or option file cannot be read ({in_one_line(error)})"]) from None
         assert isinstance(plain, dict)
         return {str(key): value for key, value in plain.items()}
 
     def _explain(self, error: Exception) -> str:
-        """Hydra's message as one sentence."""
+        """Returns Hydra's message as one sentence."""
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
@@ -299,7 +304,7 @@ class Composer(Overrides):
             group, _, option = missing[2].rpartition("/")
             guess = nearest(option, self.options.get(group, []))
             end = f"; did you mean {group}={guess}?" if guess else ""
-            # Hydra blames the primary file for what a recipe or a trick overrides.
+            # Hydra names the primary file as the source of an override in a recipe or trick.
             file = "a recipe or trick" if missing[1] == CONFIG_NAME else f"{missing[1]}.yaml"
             return f"{file} names {group}={option}: no such option{end}"
         if override := re.match(r"In '(.+?)': Could not override '(.+?)'", text):
@@ -318,8 +323,8 @@ class Composer(Overrides):
 
 
 def _refuse_terms_named_twice(chosen: Sequence[tuple[str, str, str]]) -> None:
-    """Hydra would lay one over the other, and the option file's values would undo those of whatever brings the term
-    along. Raises Refused."""
+    """Raises Refused if a regularizer is chosen twice: Hydra would merge both, and the values of the option file
+    would replace those of the loss, condition or trick that adds the regularizer."""
     listed: list[str] = []
     brought: dict[str, list[str]] = {}
     for group, regularizer, parent in chosen:
@@ -348,8 +353,8 @@ def _refuse_terms_named_twice(chosen: Sequence[tuple[str, str, str]]) -> None:
 
 
 def import_plugins(modules: Sequence[str]) -> None:
-    """Imports a person's own modules, which register their components; the current folder is on the path. Raises
-    Refused where one cannot be imported."""
+    """Imports the user's modules, which register their components; the current folder is on the path. Raises Refused
+    if one cannot be imported."""
     if modules and "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     for module in modules:
@@ -363,13 +368,14 @@ def import_plugins(modules: Sequence[str]) -> None:
 
 
 def plugins_in(plain: Mapping[str, Any]) -> list[str]:
-    """The plugins that a plain configuration names, if they are well formed; the parse tells where they are not."""
+    """Returns the plugins that a plain configuration names, if they are well formed; otherwise the parse reports
+    them."""
     plugins = plain.get("plugins") or []
     return [str(module) for module in plugins] if isinstance(plugins, list) else []
 
 
 def _leaves(node: Any, key: str) -> Iterator[str]:
-    """The full keys of the values in a composed configuration, unresolved."""
+    """Yields the full keys of the values in a composed configuration, unresolved."""
     if isinstance(node, DictConfig) and not node._is_none() and not node._is_missing():
         for name in node:
             yield from _leaves(node._get_node(name), f"{key}.{name!s}")

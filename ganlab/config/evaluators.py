@@ -1,4 +1,4 @@
-"""Settings and images in, a judge of samples out."""
+"""Builds evaluators of samples from settings and images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Split = Literal["train", "held_out", "test"]
 
 
 def reals_of(settings: Settings, image_set: ImageSet, rows: np.ndarray | None = None) -> Reals:
-    """Some rows of the images, those that are trained on where not told otherwise, as a judge takes them."""
+    """Returns ``rows`` of the images, by default the training rows, in the form that an evaluator takes."""
     return Reals(
         image_set.images,
         image_set.labels,
@@ -33,7 +33,7 @@ def reals_of(settings: Settings, image_set: ImageSet, rows: np.ndarray | None = 
 
 
 def rows_of(image_set: ImageSet, count: int, split: Split = "train") -> np.ndarray:
-    """At most ``count`` rows that are trained on, or of those held out: chosen at random, the same in every run."""
+    """Returns at most ``count`` training rows, or held-out rows, chosen at random, and the same in every run."""
     rows = image_set.held_out if split == "held_out" else image_set.rows
     return some(rows, count, "scores") if count < len(rows) else rows
 
@@ -47,8 +47,8 @@ def build_evaluator(
     split: Split = "train",
     learned: ImageSet | None = None,
 ) -> Evaluator:
-    """A judge that compares with ``rows`` of the images, which are of the ``split``. A classifier learns from all that
-    is trained on: of ``learned``, where that is another set. Raises UserError."""
+    """Builds an evaluator that compares samples with ``rows`` of the images, which belong to ``split``. A classifier
+    is trained on all training rows, those of ``learned`` if that is given. Raises UserError."""
     reals = reals_of(settings, image_set)
     centres = None
     if isinstance(settings.data, Mixture):

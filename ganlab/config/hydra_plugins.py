@@ -1,4 +1,4 @@
-"""Packages that bring options of Hydra's own groups: sweepers, launchers, and loggers in colour."""
+"""Packages that provide options of Hydra's own groups: sweepers, launchers, and loggers in colour."""
 
 from __future__ import annotations
 

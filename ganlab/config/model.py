@@ -1,4 +1,4 @@
-"""What networks are built for, and what a checkpoint says of it."""
+"""Describes what networks are built for; checkpoints contain this description."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from ganlab.types import Shapes, Wiring
 
 @dataclass(frozen=True)
 class Model:
-    """What networks were built for and trained on: a checkpoint says it, so that nobody needs the data to know.
+    """The shapes and data that networks were built for and trained on. Checkpoints contain it, so that they can be
+    loaded without the data.
 
-    ``classes`` is the number of classes of the condition (0: none), ``class_names`` names those of the data; ``images``
-    and ``fingerprint`` describe the data; ``sources`` holds the shapes (C, H, W) of the condition's images, by name.
+    ``classes`` is the number of classes of the condition (0: none), ``class_names`` are those of the data;
+    ``images``, a number, and ``fingerprint`` describe the data; ``sources`` holds the shapes (C, H, W) of the
+    condition's images, by name.
     """
 
     image_shape: tuple[PositiveInt, PositiveInt, PositiveInt]  # (C, H, W)
@@ -28,7 +30,7 @@ class Model:
 
 
 def model_of(settings: Settings, image_set: ImageSet) -> Model:
-    """What the networks of these settings are built for, with the data at hand."""
+    """Returns the model of these settings and this data."""
     shapes = shapes_of(settings)
     return Model(
         shapes.image, shapes.classes, image_set.classes, len(image_set), image_set.fingerprint, dict(shapes.sources)
@@ -36,7 +38,7 @@ def model_of(settings: Settings, image_set: ImageSet) -> Model:
 
 
 def shapes_of(settings: Settings, model: Model | None = None) -> Shapes:
-    """What both networks are built for; with ``model`` without a look at the data."""
+    """Returns the shapes that both networks are built for; if ``model`` is given, without access to the data."""
     condition = settings.condition
     if model:
         sources = model.sources

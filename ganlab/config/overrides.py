@@ -1,4 +1,4 @@
-"""What a person types, override by override: whether it can be understood, and how Hydra should get it."""
+"""Checks each typed override, and rewrites it to the form that Hydra requires."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ TRICKS = "tricks"
 
 
 class Overrides:
-    """Understands overrides, knowing the groups and their ``options``."""
+    """Checks and rewrites overrides for the groups of ``loader`` and their ``options``."""
 
     loader: ConfigLoader
     options: Mapping[str, Sequence[str]]
 
     @property
     def suggestions(self) -> dict[str, str]:
-        """What to type for a word that is an option's name where a setting's was expected."""
+        """The text to type, by name of an option that was typed where a setting was expected."""
         return {
             option: f"{group}=[{option}]" if group in LISTS else f"{group}={option}"
             for group in ("loss", "regularizer", "augment", RECIPE, "tricks")
@@ -47,7 +47,7 @@ class Overrides:
         return override.key_or_group in self.options and not any(isinstance(value, dict) for value in values)
 
     def _is_plugins_choice(self, group: str, value: Any) -> bool:
-        """Whether a value names a component that has no option file, because a plugin brought it."""
+        """Whether a value names a component that has no option file, because it belongs to a plugin."""
         table = table_of(hints(Settings)[group]) if group in hints(Settings) else None
         known = table is not None and isinstance(value, str) and value in table
         return known and value not in self.options[group]
@@ -66,7 +66,7 @@ class Overrides:
         return f"{shown}: cannot be read as KEY=VALUE ({reason}); values with spaces or signs need quotes: 'KEY=\"…\"'"
 
     def _choice_problems(self, override: Override) -> list[str]:
-        """What is wrong with the choice of an option, or of several."""
+        """Returns the problems of the choice of an option, or of several."""
         group, values = override.key_or_group, _values(override)
         if group.startswith("hydra/"):
             known = self.loader.get_group_options(group)
@@ -105,8 +105,8 @@ class Overrides:
         return problems
 
     def _instead(self, group: str, name: str, listed: bool) -> str | None:
-        """What to type for an option that is not there: another name of one that is, an option of another group, or
-        the one that is spelled most like it."""
+        """Returns the text to type for an option that does not exist: the option with this other name, an option of
+        another group, or the one with the most similar name; None if there is none."""
         guess = also_called(name, self.options[group])
         if guess is None and group in LISTS:
             for other in ("norm", "init", "loss", *LISTS):
@@ -118,11 +118,11 @@ class Overrides:
         return guess and (f"{group}=[{guess}]" if listed else f"{group}={guess}")
 
     def rewrite(self, read: Sequence[Override]) -> list[str]:
-        """The overrides as Hydra should get them.
+        """Returns the overrides in the form that Hydra requires.
 
-        Values become ``++key=value``, so that unknown keys reach the parse, which knows better what was meant. A
-        component that is replaced by another (``init.generator=he``) loses the old one's settings, then takes those
-        that were typed, before it or behind it.
+        Values become ``++key=value``, so that unknown keys reach the parse, which has better suggestions. If a
+        component is replaced by another (``init.generator=he``), the settings of the old one are removed, and then
+        the typed settings are applied, whether they were typed before or after it.
         """
         slots, lists = dict(slot_tables(Settings)), set(mapping_slots(Settings))
         choices: list[str] = []
@@ -150,14 +150,14 @@ class Overrides:
                 named = [f"++{key}=null", f"++{key}.name={value}"] if has_settings else [f"++{key}={value}"]
                 components.append((key.count("."), named))
             elif key in lists and all(isinstance(one, list) for one in typed):
-                # Hydra does not replace a mapping by a list. It does by text, which the parse reads as names.
+                # Hydra cannot replace a mapping by a list, but by text, which the parse reads as names.
                 has_settings = any(other.key_or_group.startswith(f"{key}.") for other in read)
                 names = ",".join(_encoded(",".join(map(str, one))) for one in typed)
                 mapping = [f"++{key}=null", *(f"++{key}.{name}={{}}" for name in typed[0])]
                 components.append((key.count("."), mapping if has_settings else [f"++{key}={names}"]))
             else:
                 values.append(f"++{key}={value}")
-        # A component before the settings in it, an outer one before an inner one.
+        # A component precedes its settings, and an outer component precedes an inner one.
         replaced = [text for _, texts in sorted(components, key=lambda one: one[0]) for text in texts]
         return [*choices, *replaced, *values]
 
@@ -173,18 +173,18 @@ class Overrides:
             ]
             names = typed[0] if len(typed) == 1 and isinstance(typed[0], list) else typed
             own = [one for one in names if self._is_plugins_choice(group, one)] if len(typed) == 1 else []
-            if own:  # they have no option file
+            if own:  # a plugin's options have no option file
                 known = [one for one in names if one not in own]
                 return [f"{group}={_listed(known)}", *(f"++{group}.{one}={{}}" for one in own)]
             plus = "+" if override.is_add() and not override.is_force_add() else ""
             return [f"{plus}{group}={','.join(as_lists)}"] if as_lists else [text]
         if any(self._is_plugins_choice(group, one) for one in typed):
             return [f"++{group}.name={value}"]
-        return [text.lstrip("+")]  # `+norm=…`: the group stands in the defaults list already
+        return [text.lstrip("+")]  # `+norm=…`: the group is in the defaults list already
 
     def jobs(self, rewritten: Sequence[str]) -> list[list[str]]:
-        """The overrides of each job of a sweep. Raises Refused where they cannot be told: a sweep without an end (an
-        interval) needs a sweeper that chooses, and is left out of them then."""
+        """Returns the overrides of each job of a sweep. Raises Refused if the jobs cannot be determined: an interval
+        has no end, needs a sweeper that chooses values, and is left out of the jobs then."""
         from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
         parsed = OverridesParser.create(config_loader=self.loader).parse_overrides(list(rewritten))
@@ -204,14 +204,14 @@ class Overrides:
 
 
 def _values(override: Override) -> list[Any]:
-    """The value of an override, or all of a sweep's."""
+    """Returns the value of an override, or all values of a sweep, as a list."""
     value = override._value
     elements = value.list if isinstance(value, ChoiceSweep) else [value]
     return [_unquoted(element) for element in elements]
 
 
 def _encoded(value: Any) -> str:
-    """A value as Hydra's override grammar reads it."""
+    """Returns a value as text of Hydra's override grammar."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{key}:{_encoded(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):
@@ -234,7 +234,7 @@ def _unquoted(element: Any) -> Any:
 
 
 def slot_tables(kind: type, prefix: str = "") -> Iterator[tuple[str, Table[Any]]]:
-    """The full keys that hold a named component, each with the table that names it."""
+    """Yields the full keys of settings that are a named component, each with the table of its components."""
     for name, annotation in hints(kind).items():
         full = f"{prefix}{name}"
         table = table_of(annotation)
@@ -247,7 +247,7 @@ def slot_tables(kind: type, prefix: str = "") -> Iterator[tuple[str, Table[Any]]
 
 
 def mapping_slots(kind: type, prefix: str = "") -> Iterator[str]:
-    """Yields the full keys that hold several named components."""
+    """Yields the full keys of settings that are several named components."""
     for name, annotation in hints(kind).items():
         full = f"{prefix}{name}"
         if is_mapping(annotation) and table_of(annotation) is not None:

@@ -1,4 +1,4 @@
-"""One parse: plain dicts, lists, numbers and strings in; typed objects out; or every problem at once."""
+"""Parses dicts, lists, numbers and strings to typed objects, and reports all problems at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ganlab.table import Fraction, Range, Table
 
 T = TypeVar("T")
 
-MEANT = {  # what people type for a setting that has another name here
+MEANT = {  # names that users may type for settings with other names in ganlab
     "lamda": "weight", "lambda": "weight", "lambda_gp": "weight", "gp_weight": "weight", "coefficient": "weight",
     "learning_rate": "lr", "beta": "betas", "beta1": "betas", "beta2": "betas", "eps": "epsilon", "epochs": "steps",
     "iterations": "steps", "iters": "steps", "max_steps": "steps", "num_steps": "steps", "batch": "batch_size",
@@ -29,14 +29,14 @@ MEANT = {  # what people type for a setting that has another name here
 
 
 class _Failed(Exception):
-    """A value that could not be parsed; its problem has been noted."""
+    """Raised for a value that could not be parsed; its problem has been recorded."""
 
 
 _hints: dict[type, dict[str, Any]] = {}
 
 
 def hints(component: type) -> dict[str, Any]:
-    """The annotation of each setting of a dataclass."""
+    """Returns the annotation of each setting of a dataclass."""
     if component not in _hints:
         every = get_type_hints(component, include_extras=True)
         _hints[component] = {name: every[name] for name in _names(component)}
@@ -48,7 +48,8 @@ def _names(component: type) -> list[str]:
 
 
 def table_of(annotation: Any) -> Table[Any] | None:
-    """The table of a slot's annotation, also where the slot takes a word such as ``auto`` instead."""
+    """Returns the table of a setting's annotation, also if the setting may be a word such as ``auto``; None if there
+    is none."""
     if get_origin(annotation) in (Union, types.UnionType):
         return next((table for table in map(table_of, get_args(annotation)) if table is not None), None)
     marks = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
@@ -56,13 +57,13 @@ def table_of(annotation: Any) -> Table[Any] | None:
 
 
 def is_mapping(annotation: Any) -> bool:
-    """Whether a slot holds several named components rather than one."""
+    """Whether a setting is several named components rather than one."""
     return get_origin(annotation) is Annotated and get_origin(get_args(annotation)[0]) is Mapping
 
 
 def parse(kind: type[T], plain: Any, suggestions: Mapping[str, str] | None = None) -> T:
-    """The ``kind`` (a dataclass) that ``plain`` describes. ``suggestions`` maps further words that people may type to
-    what they should type. Raises Refused with all problems, each with its full key."""
+    """Parses ``plain`` to the dataclass ``kind``. ``suggestions`` maps further words that users may type to the text
+    to type instead. Raises Refused with all problems, each with its full key."""
     parser = _Parser(kind, suggestions or {})
     try:
         result: T = parser.value(kind, plain, "")
@@ -108,7 +109,7 @@ class _Parser:
         if kind is int and isinstance(found, int) and not isinstance(found, bool):
             return found
         if kind in (int, float) and not isinstance(found, bool):
-            number = _number(found)  # YAML 1.1 reads 1e5 as text; a person means a number
+            number = _number(found)  # YAML 1.1 parses 1e5 as text, although a number is meant
             if number is not None and (kind is float or number == int(number)):
                 return kind(number)
         raise self.fail(f"{key}: found {_show(found)}, need {describe(kind)}")
@@ -129,14 +130,14 @@ class _Parser:
             return self.schedule(annotation, found, key)
         listed = next((member for member in members if get_origin(member) is tuple), None)
         if listed is not None and isinstance(found, list) and any(isinstance(item, Mapping) for item in found):
-            return self.value(listed, found, key)  # the problem of a schedule among the items, not of the list
+            return self.value(listed, found, key)  # reports an item's problem, not the list's
         for member in members:
             attempt = _Parser(self.root, self.suggestions)
             try:
                 return attempt.value(member, found, key)
             except _Failed:
                 continue
-        # A component that is described but wrong is told as such; so is a word among words.
+        # A mapping has the problem of the component that it describes; a word is compared with the allowed words.
         described = [member for member in members if table_of(member) is not None or is_dataclass(member)]
         if isinstance(found, Mapping) and described:
             return self.value(described[0], found, key)
@@ -146,7 +147,7 @@ class _Parser:
         raise self.fail(f"{key}: found {_show(found)}, need {describe(annotation)}")
 
     def schedule(self, annotation: Any, found: Mapping[Any, Any], key: str) -> Scheduled:
-        """A number that changes during training; both its ends are in the range of the number."""
+        """Parses a number that changes during training; its start and end must be in the range of the number."""
         number = next(member for member in get_args(annotation) if _base(member) in (int, float))
         kinds = {"start": number, "end": number, "shape": Shape, "from": Fraction, "until": Fraction}
         if found.get("shape") == "constant" and "start" in found:
@@ -157,7 +158,7 @@ class _Parser:
                 self.problems.append(self.unknown(str(name), key, list(kinds), "", {}))
                 failed = True
         for name in ("start", "end"):
-            if name not in found and not failed:  # a misspelt key is the one that is missing
+            if name not in found and not failed:  # a misspelt key is reported instead of a missing one
                 self.problems.append(f"{_join(key, name)}: missing, need {describe(number)}; a schedule has both ends")
         failed = failed or not {"start", "end"} <= found.keys()
         given = [name for name in kinds if name in found]
@@ -184,15 +185,15 @@ class _Parser:
         )
 
     def named(self, annotation: Any, found: Any, key: str) -> dict[str, Any]:
-        """Values under names that nobody knows beforehand."""
+        """Parses a mapping from arbitrary names to values."""
         if not isinstance(found, Mapping):
             raise self.fail(f"{key}: found {_show(found)}, need {describe(annotation)}")
         kind = get_args(annotation)[1]
-        given = {str(name): value for name, value in found.items() if value is not None}  # null takes one away
+        given = {str(name): value for name, value in found.items() if value is not None}  # null removes an entry
         return dict(zip(given, self.all((kind, one, _join(key, name)) for name, one in given.items()), strict=True))
 
     def all(self, parts: Iterator[tuple[Any, Any, str]]) -> list[Any]:
-        """Every part parsed, so that every problem is noted, before any failure ends the parse."""
+        """Parses all ``parts``, so that every problem is recorded, and only then fails if one of them failed."""
         values, failed = [], False
         for kind, found, key in parts:
             try:
@@ -228,7 +229,7 @@ class _Parser:
             try:
                 if name not in table:
                     raise self.fail(_no_option(key, name, list(table)))
-                if settings is not None:  # null takes away what a loss or a recipe brought along
+                if settings is not None:  # null removes what a loss or a recipe added
                     named[name] = self.dataclass(table[name], settings, f"{key}.{name}")
             except _Failed:
                 failed = True
@@ -263,11 +264,11 @@ class _Parser:
             raise _Failed
         try:
             return kind(**dict(zip(given, values, strict=True)))
-        except ValueError as error:  # what a component's __post_init__ says of its settings together
+        except ValueError as error:  # a component's __post_init__ refuses its settings together
             raise self.fail(f"{key}: {error}") from None
 
     def unknown(self, name: str, key: str, siblings: list[str], of: str, table: Mapping[str, type]) -> str:
-        """A sentence on a key that no setting has, with what was probably meant."""
+        """Returns a sentence on a key that is not a setting, with a suggestion."""
         if owners := [owner for owner, component in table.items() if name in hints(component)]:
             return (
                 f"{_join(key, name)}: {of} has no such setting, {' or '.join(owners)} has; type {key}={owners[0]} too"
@@ -292,7 +293,7 @@ class _Parser:
 
 
 def keys(kind: type, prefix: str = "") -> Iterator[str]:
-    """The full keys of all settings under a dataclass, components with the settings of their defaults left out."""
+    """Yields the full keys of all settings of a dataclass and of its components."""
     for name, annotation in hints(kind).items():
         full = _join(prefix, name)
         yield full
@@ -310,7 +311,7 @@ def keys(kind: type, prefix: str = "") -> Iterator[str]:
 
 
 def dump(annotation: Any, value: Any) -> Any:
-    """The plain form of a parsed value: what ``parse`` reads back to the same."""
+    """Returns the plain form of a parsed value, which ``parse`` converts back to an equal value."""
     table = table_of(annotation)
     if isinstance(value, Scheduled):
         return value.plain()
@@ -345,7 +346,7 @@ def schedules(value: Any, key: str = "") -> Iterator[tuple[str, Scheduled]]:
 
 
 def describe(annotation: Any) -> str:
-    """What a person may type there."""
+    """Returns a description of the values that an annotation allows, for messages and help."""
     origin = get_origin(annotation)
     words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
     if origin in (Union, types.UnionType):
@@ -372,7 +373,7 @@ def describe(annotation: Any) -> str:
 
 
 def _base(annotation: Any) -> Any:
-    """The type of an annotation without its marks."""
+    """Returns the type of an annotation without its marks."""
     return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 

@@ -1,4 +1,4 @@
-"""Plain trees: dicts of dicts, addressed by full keys such as ``optimizer.generator.lr``."""
+"""Plain trees: nested dicts, addressed by full keys such as ``optimizer.generator.lr``."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 
 def lookup(plain: Any, key: str) -> Any:
-    """What stands under a full key; None where nothing does."""
+    """Returns the value at a full key, or None if there is none."""
     for part in key.split("."):
         plain = plain.get(part) if isinstance(plain, dict) else None
     return plain
 
 
 def assign(plain: dict[str, Any], key: str, value: Any) -> None:
-    """Puts a value under a full key. A component that stands on the way as a bare name becomes a dict with it."""
+    """Sets the value at a full key. A component on the path that is only a name becomes a dict with that name."""
     *parents, last = key.split(".")
     for part in parents:
         inner = plain.get(part)
@@ -30,7 +30,7 @@ def is_schedule(node: Any) -> bool:
 
 
 def leaves(node: Any, key: str) -> Iterator[tuple[str, Any]]:
-    """Yields the full keys under ``node``, which stands under ``key``, with their values. A schedule is one value."""
+    """Yields the full keys below ``node``, whose own key is ``key``, with their values. A schedule is one value."""
     if isinstance(node, dict) and not is_schedule(node):
         for name, inner in node.items():
             yield from leaves(inner, f"{key}.{name}")

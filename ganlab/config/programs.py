@@ -1,4 +1,4 @@
-"""Programs that a configuration names: run where they were typed, and never because a saved configuration says so."""
+"""Refuses programs that a saved configuration names: a program is run only if it was typed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ TYPED = ("evaluation", "evaluation.features", "evaluation.features.path")
 
 
 def refuse_saved_programs(saved: dict[str, Any], read: Sequence[Override]) -> None:
-    """Raises Refused where the configuration of a run to be resumed has samples judged by a program (``features=file``:
-    TorchScript, or an exported one) and nothing else was typed."""
+    """Raises Refused if the configuration of a run to be resumed evaluates samples with a program (``features=file``:
+    TorchScript, or an exported one) and no other features were typed."""
     features = lookup(saved, "evaluation.features")
     named = features if isinstance(features, dict) else {"name": features}
     if named.get("name") == "file" and not any(one.key_or_group in TYPED for one in read):

@@ -17,16 +17,16 @@ from ganlab.config.plain import assign, is_schedule, leaves, lookup
 from ganlab.errors import Refused
 
 AUTO = "auto"
-"""``resume=auto``: goes on with the run in ``hydra.run.dir``, or begins it, by one and the same command."""
+"""With ``resume=auto`` the same command starts the run in ``hydra.run.dir`` or, if it exists, resumes it."""
 
 FREE = ("steps", "logging", "checkpoint", "divergence", "evaluation", "runtime", "data.root", "data.download")
-"""Settings that may change when a run goes on."""
+"""Settings that may change when a run is resumed."""
 
 OVERRIDABLE = ("optimizer", "regularizer", "targets", "augment", "schedule", "averaging", "constraint")
-"""Settings that may change with ``resume_override=true``: how the run learns from here on. The saved state stays
-valid."""
+"""Settings that may change with ``resume_override=true``: they affect the training from then on, and the saved state
+stays valid."""
 
-REASONS = {  # why a setting cannot change; settings inside another one come before it
+REASONS = {  # the reason why a setting cannot change; inner settings precede the settings that contain them
     "optimizer.generator.name": "the saved moments are those of the other optimizer",
     "optimizer.discriminator.name": "the saved moments are those of the other optimizer",
     "averaging.name": "the saved average is of the other kind",
@@ -56,12 +56,12 @@ class Change:
 def resumed(
     composing: Composer, read: Sequence[Override], saved: dict[str, Any], began: bool = True
 ) -> tuple[dict[str, Any], list[Change]]:
-    """Returns the saved plain configuration with the settings that were typed, and each setting that differs by them.
-    ``began``: the run has a checkpoint; without one every setting may change. Raises Refused with all changes that the
-    saved state does not allow, and the reasons.
+    """Returns the saved plain configuration with the typed settings, and each setting that they change. ``began``:
+    the run has a checkpoint; without one every setting may change. Raises Refused with all changes that the saved
+    state does not allow, and the reasons.
 
-    A setting that is typed as it was saved changes nothing, so that the command that began a run may be typed again.
-    The saved ``plugins`` are not imported: the user types those that are trusted.
+    A setting that is typed with its saved value changes nothing, so that the command that started a run may be typed
+    again. The saved ``plugins`` are not imported: the user types those that are trusted.
     """
     own = ("resume", "resume_override", "plugins")
     typed = [one for one in read if one.key_or_group not in own and not one.is_hydra_override()]
@@ -80,7 +80,7 @@ def resumed(
         try:
             after = configure(resumed, composing.suggestions).plain()
         except CannotCombine:
-            # Whether the settings combine does not matter where one of them cannot change at all.
+            # Whether the settings can be combined does not matter if one of them cannot change.
             if began and (problems := _problems(_changes(saved, unresolved, typed), typed, True)):
                 raise Refused(problems) from None
             raise
@@ -104,7 +104,7 @@ def typed_again(
 
 
 def _override(read: Sequence[Override]) -> bool:
-    """Whether resume_override=true was typed. Raises Refused for other values than true and false."""
+    """Returns whether resume_override=true was typed. Raises Refused for values other than true and false."""
     typed = [one.value() for one in read if one.key_or_group == "resume_override"]
     if typed and not isinstance(typed[-1], bool):
         raise Refused([f"resume_override: found {typed[-1]!r}, need true or false"])
@@ -114,7 +114,7 @@ def _override(read: Sequence[Override]) -> bool:
 def _allowed_changes(
     saved: dict[str, Any], after: dict[str, Any], typed: Sequence[Override], allowed: bool, began: bool
 ) -> list[Change]:
-    """Returns the changes. Raises Refused where the state of a run that ``began`` does not allow one."""
+    """Returns the changes. Raises Refused if the state of a run that ``began`` does not allow one."""
     if not began:  # saved as it was typed, before ``auto`` was resolved
         with contextlib.suppress(Refused):
             saved = configure(saved).plain()
@@ -132,8 +132,8 @@ def table(changes: Sequence[Change]) -> str:
 
 
 def _changes(saved: dict[str, Any], after: dict[str, Any], typed: Sequence[Override]) -> list[Change]:
-    """Returns each setting whose value differs from the saved one. A setting that a saved configuration of an earlier
-    version does not have counts only where it was typed."""
+    """Returns each setting whose value differs from the saved one. A setting that is missing in the saved
+    configuration, of an earlier version, is included only if it was typed."""
     changes = []
     for group, now in after.items():
         if group in ("plugins", "resume", "resume_override"):

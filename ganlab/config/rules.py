@@ -1,6 +1,6 @@
-"""Checks whether a configuration can run, before it starts, and collects the reasons why not.
+"""Checks before a run whether its configuration can run, and collects the reasons if it cannot.
 
-Where behaviour can decide, it does: the networks are built and probed, so that a new component needs no rule of its
+Where possible, behaviour is tested: the networks are built and probed, so that a new component needs no rule of its
 own.
 """
 
@@ -18,8 +18,7 @@ from ganlab.networks import DISCRIMINATORS, GENERATORS, DiscriminatorModule
 
 
 def check(settings: Settings) -> Findings:
-    """Checks resolved ``settings`` with all rules. Nothing is written, and no data is read except to see that it
-    exists."""
+    """Checks resolved ``settings`` with all rules. Nothing is written, and data is only checked to exist."""
     findings = Findings()
     for available in (settings.runtime.resolve, settings.data.check):
         try:
@@ -45,7 +44,7 @@ def _networks_fit(settings: Settings, findings: Findings) -> DiscriminatorModule
         build_generator(settings)
     with _refused(findings, "discriminator", DISCRIMINATORS.name_of(settings.discriminator)):
         discriminator = build_discriminator(settings)
-    # Both refuse an image's size with the same reason.
+    # Both networks refuse an image size with the same reason, which is reported once.
     reasons = {refusal.partition(": ")[2]: refusal for refusal in reversed(findings.refusals)}
     findings.refusals = list(reversed(reasons.values()))
     return discriminator
@@ -58,7 +57,7 @@ def _refused(findings: Findings, network: str, name: str) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if not any(word in str(error) for word in ("memory", "overflow", "Storage size", "dimension")):
             raise
-        # PyTorch's allocator, or a shape beyond its range
+        # raised by PyTorch's allocator, or for a shape beyond its range
         findings.refusals.append(f"{network}: it needs more memory than this machine has; type smaller widths or sizes")
     except ValueError as error:
         findings.refusals.append(f"{network}={name}: {error}")

@@ -1,4 +1,4 @@
-"""All settings of a run, as one tree of dataclasses: the table of contents of what can be chosen."""
+"""All settings of a run, as one tree of dataclasses."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ from ganlab.types import Augmentation, Conditioning, Latent, Loss, Regularizer
 
 @dataclass(frozen=True)
 class InitSettings:
-    """How each network's weights start. ``auto`` is normal, or what the weight parametrization brings along."""
+    """The initializer of each network. ``auto`` is normal, or the initializer that the weight parametrization
+    requires."""
 
     generator: Literal["auto"] | Annotated[Initializer, INITIALIZERS] = "auto"
     discriminator: Literal["auto"] | Annotated[Initializer, INITIALIZERS] = "auto"
@@ -53,9 +54,9 @@ class InitSettings:
 
 @dataclass(frozen=True)
 class NetworkNorm:
-    """An activation norm and a weight parametrization, independent of each other. ``layer: auto`` is what the loss and
-    the architecture recommend for D, and batch norm for G, conditional where labels reach it that way. ``weight: auto``
-    is what the initializer needs, mostly none."""
+    """An activation norm and a weight parametrization, independent of each other. ``layer: auto`` is the norm that
+    the loss and the architecture recommend for D, and batch norm for G, conditional if G receives labels through its
+    norm. ``weight: auto`` is the parametrization that the initializer requires, usually none."""
 
     layer: Literal["auto"] | Annotated[Norm, NORMS] = "auto"
     weight: Literal["auto"] | Annotated[WeightSetting, PARAMETRIZATIONS] = "auto"
@@ -63,7 +64,7 @@ class NetworkNorm:
 
 @dataclass(frozen=True)
 class NormSettings:
-    """What normalizes each network."""
+    """The norm and weight parametrization of each network."""
 
     generator: NetworkNorm = field(default_factory=NetworkNorm)
     discriminator: NetworkNorm = field(default_factory=NetworkNorm)
@@ -71,7 +72,7 @@ class NormSettings:
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """One optimizer per network; two rates are TTUR."""
+    """One optimizer per network; different learning rates are TTUR."""
 
     generator: Annotated[OptimizerSetting, OPTIMIZERS] = field(default_factory=Adam)
     discriminator: Annotated[OptimizerSetting, OPTIMIZERS] = field(default_factory=Adam)
@@ -83,7 +84,7 @@ def _default_observers() -> Mapping[str, ObserverSetting]:
 
 @dataclass(frozen=True)
 class LoggingSettings(Logging):
-    """How often a run reports, and to which observers. ``progress: false`` leaves the progress bar out."""
+    """The intervals of reports, and the observers that receive them. ``progress: false`` removes the progress bar."""
 
     observers: Annotated[Mapping[str, ObserverSetting], OBSERVERS] = field(default_factory=_default_observers)
 
@@ -95,8 +96,9 @@ class LoggingSettings(Logging):
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of one run. A step is the D updates of the schedule's plan, then its G updates (one, with the
-    default schedule); ``steps`` is their number. ``batch_size`` is the number of reals in every update."""
+    """The settings of one run. A step consists of the D updates of the schedule's plan and then its G updates (one,
+    with the default schedule); ``steps`` is the number of steps. ``batch_size`` is the number of reals in every
+    update."""
 
     steps: PositiveInt = 2000
     batch_size: PositiveInt = 64

@@ -1,4 +1,4 @@
-"""What people call options that have another name here: names of papers, libraries and their abbreviations."""
+"""Other names of options: names in papers and libraries, and their abbreviations."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "swiss_roll": "swissroll roll",
         "image_folder": "folder images imagefolder",
         "cifar10": "cifar",
-        # terms and tricks
+        # regularizers and tricks
         "gradient_penalty": "gp wgan_gp dragan",
         "weight_penalty": "l2 weight_decay",
         "feature_matching": "fm",
@@ -59,7 +59,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "uniform_average": "swa",
         "label_smoothing": "soft_labels smoothing",
         "packing": "pacgan",
-        # the rest
+        # others
         "uniform": "swa polyak mean",
         "ema": "moving_average",
         "sgd": "momentum",
@@ -78,7 +78,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 
 
 def also_called(word: str, options: Iterable[str]) -> str | None:
-    """The option of which ``word`` is another name, or the beginning; None where there is none."""
+    """Returns the option of which ``word`` is another name or the beginning, or None if there is none."""
     known = list(options)
     folded = word.lower().replace("-", "_")
     by_name = (option for option in known if folded in SYNONYMS.get(option, ()))
@@ -86,8 +86,8 @@ def also_called(word: str, options: Iterable[str]) -> str | None:
 
 
 def meant(word: str, options: Iterable[str]) -> str | None:
-    """The option that a person means by ``word``: one of its other names, one that begins with it, or the one that is
-    spelled most like it; None where nothing comes close."""
+    """Returns the option that ``word`` probably means: one that has it as another name, one that begins with it, or
+    the one with the most similar spelling; None if none is similar."""
     known = list(options)
     if guess := also_called(word, known) or nearest(word, known):
         return guess
