@@ -227,7 +227,7 @@ MODES: dict[str, Callable[[Sample, TrainedGenerator, Path], None]] = {
 }  # fmt: skip
 
 
-# ------------------------------------------------------------------------------------------------------- shared helpers
+# ----------------------------------------------------------------------------------------------------- shared helpers
 
 
 def _listed(labels: str | int | tuple[str | int, ...]) -> tuple[str | int, ...]:

@@ -220,7 +220,7 @@ def _typed_folder(composing: Composer, read: Sequence[Override]) -> Path | None:
     return Path(composing.run_folder(read) if "${" in typed[-1] else typed[-1])
 
 
-# ------------------------------------------------------------------------------------ checks before a folder is created
+# ---------------------------------------------------------------------------------- checks before a folder is created
 
 
 def _check_job(
