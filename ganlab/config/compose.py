@@ -47,7 +47,7 @@ def config_folder() -> Path:
 @contextmanager
 def composer(own_folder: str | None = None) -> Iterator[Composer]:
     """Returns a context with a ``Composer`` for ganlab's configs; the configs in ``own_folder`` (Hydra's
-    ``--config-dir``) precede them."""
+    ``--config-dir``) take precedence over them."""
     with initialize_config_dir(str(config_folder()), version_base="1.3", job_name="train"):
         yield Composer(own_folder)
     GlobalHydra.instance().clear()
@@ -101,9 +101,9 @@ class Composer(Overrides):
         return [one for one in problems if not one.startswith(tuple(f"{group}." for group in bad_groups))]
 
     def plain(self, rewritten: Sequence[str]) -> dict[str, Any]:
-        """Returns the plain values of one job, from its rewritten overrides. Typed values precede those of a recipe;
-        a typed option also replaces the recipe's settings in its group. Raises Refused, with one line, if Hydra
-        cannot compose them."""
+        """Returns the plain values of one job, from its rewritten overrides. Typed values take precedence over those
+        of a recipe; a typed option also replaces the recipe's settings in its group. Raises Refused, with one line,
+        if Hydra cannot compose them."""
         read = OverridesParser.create().parse_overrides(list(rewritten))
         recipe = next((one for one in read if one.key_or_group == RECIPE), None)
         own = [one for one in read if one.key_or_group not in (RECIPE, TRICKS)]
