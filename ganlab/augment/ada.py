@@ -13,16 +13,15 @@ from ganlab.types import Augmentation, Observation, State, Values
 
 @dataclass(frozen=True)
 class ADA(Augmentation):
-    """Adaptive discriminator augmentation: transforms that are invertible on average, each applied to an image with
-    probability p, which is adapted to D's overfitting. Karras et al. 2020, StyleGAN2-ADA, section 2.2 and 3, appendix
-    B, and their published code, whose pipeline ``bgc`` this is.
+    """Adaptive discriminator augmentation: invertible-on-average transforms, each applied to an image with probability
+    p, which follows D's overfitting. Karras et al. 2020, StyleGAN2-ADA, section 2.2 and 3, appendix B, and their
+    published code, whose pipeline ``bgc`` this is.
 
     ``blit``: mirror image, quarter turns, whole-pixel translation. ``geometry``: isotropic and anisotropic scale,
     rotation, fractional translation. ``color``: brightness, contrast, luma flip and, for three channels, hue and
     saturation. The constants are in ``transforms.py``. Every ``interval`` D updates, r_t is the mean over them of
-    sign(D(x)) on augmented reals, relative to the loss's boundary, and p ← p + sign(r_t - target) · (images of these
-    updates) / ``adjust_images``, in [0, 1]. ``p`` is the initial probability; it stays constant if ``target`` is
-    null. Raises ValueError if the settings would never augment an image.
+    sign(D(x)) on augmented reals, against the loss's boundary, and p ← p + sign(r_t - target) · (images of these
+    updates) / ``adjust_images``, in [0, 1]. ``p`` is the probability at the start; it stays if ``target`` is null.
     """
 
     needs_pixels: ClassVar[bool] = True

@@ -53,14 +53,12 @@ def blit(images: Tensor, p: float | Tensor, rng: torch.Generator) -> Tensor:
 
 
 def resample(images: Tensor, p: float | Tensor, rng: torch.Generator) -> Tensor:
-    """Applies isotropic scale, rotation, anisotropic scale, a second rotation and fractional translation, as one
-    affine map.
+    """Isotropic scale, rotation, anisotropic scale, rotation again and fractional translation, as one affine map.
 
     Each output pixel is the mean of ``OVERSAMPLING``² bilinear samples, with reflection at the edges. The published
-    code pads the image, upsamples it by a wavelet filter of 12 taps, samples the result bilinearly and filters it
-    down again, which preserves more of the highest frequencies; but its padding is read back from the device in each
-    step, and at 32 pixels most of each filter lies outside the image. An image without a transform is not resampled
-    here.
+    code pads the image, upsamples it by a wavelet filter of 12 taps, samples that bilinearly and filters it down again,
+    which keeps more of the highest frequencies; for that its padding is read back from the device in each step, and at
+    32 pixels most of each filter lies outside of the image. An image without a transform is not resampled here.
     """
     count, _, height, width = images.shape
     scale, stretch, right, down = normal((4, count), rng, along=1)

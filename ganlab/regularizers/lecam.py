@@ -13,15 +13,14 @@ from ganlab.types import Observation, Regularizer, State, Update, Values
 
 @dataclass(frozen=True)
 class LeCam(Regularizer):
-    """LeCam regularization, E[max(0, D(x) - α_F)²] + E[max(0, α_R - D(G(z)))²], where α_R and α_F are the moving
-    means of D's logits on reals and on fakes. Tseng et al. 2021, Eq. 4, with the one-sided squares of their published
-    code (``lecam_reg``): logits on the other side of the mean have no penalty.
+    """LeCam regularization, E[max(0, D(x) - α_F)²] + E[max(0, α_R - D(G(z)))²], with α_R and α_F the moving means of
+    D's logits on reals and on fakes. Tseng et al. 2021, Eq. 4, with the one-sided squares of their published code
+    (``lecam_reg``), which leave logits alone that lie on the other side of the mean.
 
-    ``weight`` 0.3 is the published value for the hinge loss on CIFAR (3e-7 for StyleGAN2). The means are updated
-    after each D update with ``decay``; the first ``start`` updates have no term, and until then the means are those
-    of the last update alone. The term of an update uses the means of the updates before it, whereas the published
-    code first adds the update's own batch, with a share of 1 - decay: with gradient accumulation the batch's mean is
-    not available before the last microbatch.
+    ``weight`` 0.3 is theirs for the hinge loss on CIFAR (3e-7 for StyleGAN2). The means follow each D update with
+    ``decay``; the first ``start`` updates have no term, and the means are those of the last update until then. The term
+    of an update uses the means of the updates before it, whereas the published code takes the update's own batch into
+    them first, with a share of 1 - decay: with gradient accumulation its mean is not known before the last microbatch.
     """
 
     weight: Positive = 0.3
@@ -53,5 +52,5 @@ class LeCam(Regularizer):
         return {"real": state["real"], "fake": state["fake"]}
 
     def _started(self, state: State) -> Tensor:
-        """Returns whether there are means and ``start`` updates are done, as a boolean scalar tensor."""
+        """Whether there are means, and ``start`` updates are done."""
         return state["updates"] >= max(self.start, 1)
