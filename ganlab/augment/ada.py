@@ -21,7 +21,8 @@ class ADA(Augmentation):
     rotation, fractional translation. ``color``: brightness, contrast, luma flip and, for three channels, hue and
     saturation. The constants are in ``transforms.py``. Every ``interval`` D updates, r_t is the mean over them of
     sign(D(x)) on augmented reals, against the loss's boundary, and p ← p + sign(r_t - target) · (images of these
-    updates) / ``adjust_images``, in [0, 1]. ``p`` is the probability at the start; it stays if ``target`` is null.
+    updates) / ``adjust_images``, in [0, 1]. ``p`` is the probability at the start of a run (a resumed one goes on with
+    the one that it had reached); it stays if ``target`` is null.
     """
 
     needs_pixels: ClassVar[bool] = True

@@ -56,9 +56,10 @@ def resample(images: Tensor, p: float | Tensor, rng: torch.Generator) -> Tensor:
     """Isotropic scale, rotation, anisotropic scale, rotation again and fractional translation, as one affine map.
 
     Each output pixel is the mean of ``OVERSAMPLING``² bilinear samples, with reflection at the edges. The published
-    code pads the image, upsamples it by a wavelet filter of 12 taps, samples that bilinearly and filters it down again,
-    which keeps more of the highest frequencies; for that its padding is read back from the device in each step, and at
-    32 pixels most of each filter lies outside of the image. An image without a transform is not resampled here.
+    code instead pads the image, upsamples it by a wavelet filter of 12 taps, samples that bilinearly and filters it
+    down again. Here the result is blurrier (a map that moves nothing has the weights 1/8, 3/4, 1/8 along each axis),
+    but no size is read back from the device, which the published padding needs in each step and a CUDA graph cannot
+    record. An image that no transform was drawn for is not resampled. Differentiable once in the images.
     """
     count, _, height, width = images.shape
     scale, stretch, right, down = normal((4, count), rng, along=1)

@@ -14,8 +14,8 @@ from ganlab.types import Observation, Regularizer, State, Update, Values
 @dataclass(frozen=True)
 class LeCam(Regularizer):
     """LeCam regularization, E[max(0, D(x) - α_F)²] + E[max(0, α_R - D(G(z)))²], with α_R and α_F the moving means of
-    D's logits on reals and on fakes. Tseng et al. 2021, Eq. 4, with the one-sided squares of their published code
-    (``lecam_reg``), which leave logits alone that lie on the other side of the mean.
+    D's logits on reals and on fakes. Tseng et al. 2021, R_LC, with the one-sided squares of their published code
+    (``lecam_reg``): a logit on the other side of the mean adds nothing.
 
     ``weight`` 0.3 is theirs for the hinge loss on CIFAR (3e-7 for StyleGAN2). The means follow each D update with
     ``decay``; the first ``start`` updates have no term, and the means are those of the last update until then. The term

@@ -93,6 +93,18 @@ def test_rotation_scale_and_translation_move_a_disc_as_they_should() -> None:
     assert checked > 15
 
 
+def test_resampling_blurs_by_the_weights_that_are_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scale of 1 is due, and no angle: 1/8, 3/4, 1/8 along each axis."""
+    monkeypatch.setattr(transforms, "SCALE", 0.0)
+    monkeypatch.setattr(transforms, "TRANSLATION", 0.0)
+    monkeypatch.setattr(transforms, "uniform", lambda shape, rng, along: torch.full(shape, 0.5))
+    found = transforms.resample(IMAGES, 0.6, rng())
+    expected = IMAGES
+    for axis in (2, 3):
+        expected = torch.from_numpy(ndimage.correlate1d(expected.numpy(), [1 / 8, 3 / 4, 1 / 8], axis, mode="mirror"))
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
 def test_colour_is_an_affine_map_that_keeps_or_flips_the_luma_axis() -> None:
     """By 4×4 matrices as in the published code: brightness, contrast, luma flip, hue rotation, saturation."""
     found = transforms.color(IMAGES, 1.0, rng(4))

@@ -112,6 +112,7 @@ def found_after_training(folder: Path, **changes: Any) -> dict[str, Any]:
         "buffers": dict(trainer.generator.network.named_buffers()),
         "average": state["generator"]["average"],
         "values": trainer.meter.read(trainer.ranks),
+        "components": [tensor.clone() for tensor in trainer.gan.states.tensors],
         "drawn": trainer.feed.drawn,
         "fingerprints": [trainer.generator.fingerprint(), trainer.discriminator.fingerprint()],
         "dropout": trainer.stepper._inputs(trainer.step).networks,
@@ -168,6 +169,7 @@ def test_two_ranks_with_half_a_batch_are_one_with_all_of_it(
         assert (flat(alone["after"]) - flat(rank["after"])).norm() < 1e-4 * learned
         torch.testing.assert_close(rank["buffers"], alone["buffers"], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(rank["average"], alone["average"], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(rank["components"], alone["components"], rtol=1e-4, atol=1e-5)
         assert rank["values"] == pytest.approx(alone["values"], rel=1e-3, abs=1e-4)
         assert rank["drawn"] == alone["drawn"]
 
