@@ -376,22 +376,27 @@ def overheads(root: Path, device: str) -> None:
         return time.perf_counter() - began
 
     def stepped() -> None:
-        for observer in trainer.audience.observers:
+        for observer in trainer.observers:
             observer.stepped(trainer.step)
 
     average = trainer.generator.average
+
+    def averaged() -> None:
+        average.prepare(trainer.generator.updates)
+        average.follow()
+
     parts: dict[str, list[float]] = {}
     for _ in range(30):
         for name, run in {
             "step": trainer.train_step,
             "progress bar, per step": stepped,
-            "EMA, per step": average.follow,
+            "EMA, per step": averaged,
             "feed, per step": trainer.feed.next,
-            "numbers to files and TensorBoard, per report": lambda: trainer._tell_values(trainer.meter.read(), 1.0),
+            "numbers to files and TensorBoard, per report": lambda: trainer._report_values(trainer.meter.read(), 1.0),
         }.items():
             parts.setdefault(name, []).append(timed(run))
     for _ in range(5):
-        parts.setdefault("samples, per grid", []).append(timed(trainer._tell_samples))
+        parts.setdefault("samples, per grid", []).append(timed(trainer._report_samples))
         parts.setdefault("checkpoint, each", []).append(timed(trainer.save))
     step = statistics.median(parts["step"])
     every = {"per report": trainer.logging.every, "per grid": trainer.logging.samples_every, "each": 500}
