@@ -57,7 +57,7 @@ class Stop(Divergence):
 
 @dataclass(frozen=True)
 class Skip(Divergence):
-    """Updates that are not finite are left out, and training goes on to its last step."""
+    """Updates that are not finite are left out, and training continues to its last step."""
 
     loss_limit: Positive = LOSS_LIMIT
 

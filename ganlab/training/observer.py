@@ -89,7 +89,7 @@ class Observer:
 
         The steps after ``step`` will be repeated, and every method will be called for them again. The observer must
         discard what it recorded for later steps than ``step`` and keep what it recorded up to and including it: after
-        the repetition its record must be that of a run which never went back, without a row or a picture that stands
+        the repetition its record must be that of a run which never went back, without a row or a picture that occurs
         twice. A record that cannot be shortened, such as TensorBoard's, must mark the later part as void.
         """
 
