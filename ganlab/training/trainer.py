@@ -145,8 +145,8 @@ class Trainer:
             self.save(last=True)
 
     def _request(self) -> int:
-        """Returns STOP if a stop was requested on some rank, SAVE if a checkpoint is due by rank 0's clock, otherwise GO_ON.
-        All ranks call it before the same step, and get the same answer."""
+        """Returns STOP if a stop was requested on some rank, SAVE if a checkpoint is due by rank 0's clock, otherwise
+        GO_ON. All ranks call it before the same step, and get the same result."""
         due = self.ranks.first and self.checkpoints.due_by_time()
         return self.ranks.most(STOP if self.stop_requested else SAVE if due else GO_ON)
 
