@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole: a kill at any instant leaves either the old file or the new one."""
+"""Atomic replacement of files: a kill at any instant leaves either the old file or the new one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def replacing(path: Path, name: str | None = None, durable: bool = False) -> Iterator[Path]:
-    """Yields a temporary path in the folder of ``path``. The file that the body of the ``with`` statement writes there
-    takes the place of ``path`` when the body ends, and is deleted where the body raises.
+    """Yields a temporary path in the folder of ``path``. The file that the body of the ``with`` statement writes
+    there replaces ``path`` when the body ends, and is deleted if the body raises an error.
 
     ``name`` is the name of the temporary file, ``.NAME.partial`` by default; processes that may write one file at the
-    same time need different names. ``durable`` flushes the file and its folder to the disk before and after it is
-    renamed, so that a power cut leaves a complete file too. Raises OSError; ``path`` is as it was before then.
+    same time need different names. ``durable`` flushes the file before and the folder after the file is renamed, so
+    that a power cut leaves a complete file too. Raises OSError; ``path`` is unchanged then.
     """
     partial = path.with_name(name or f".{path.name}.partial")
     try:
@@ -32,7 +32,7 @@ def replacing(path: Path, name: str | None = None, durable: bool = False) -> Ite
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replaces a file by ``text`` in UTF-8. Raises OSError; the file is as it was before then."""
+    """Replaces a file by ``text`` in UTF-8. Raises OSError; the file is unchanged then."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
 

@@ -1,6 +1,6 @@
-"""``ganlab.load``: a trained generator out of a run folder, a checkpoint or an exported file.
+"""``ganlab.load``: loads a trained generator from a run folder, a checkpoint or an exported file.
 
-Nothing but tensors and JSON is read, and names are looked up in tables: a file from somebody else cannot run anything.
+Only tensors and JSON are read, and names are looked up in tables, so a file from another person cannot run code.
 Neither the data nor the configuration files nor Hydra are needed.
 """
 
@@ -32,8 +32,8 @@ from ganlab.types import Shapes
 Weights = Literal["auto", "average", "network"]
 
 NEEDED = ("seed", "generator", "condition", "latent")
-"""What of the saved settings a generator is built from. The others are not even parsed: a loss of somebody's plugin, or
-a data set that has another name by now, is no reason not to load."""
+"""The saved settings from which a generator is built. The others are not parsed, so that a plugin's loss, or a data
+set that has been renamed, does not prevent loading."""
 
 
 def load(
@@ -43,17 +43,18 @@ def load(
     plugins: Sequence[str] = (),
     checkpoint: int | str | None = None,
 ) -> TrainedGenerator:
-    """The generator of a run folder (``latest`` is the last run's), a checkpoint, or an exported ``.safetensors``.
+    """Loads the generator of a run folder (``latest``: that of the newest run), a checkpoint, or an exported
+    ``.safetensors``.
 
-    ``weights``: the ``average`` that was kept, the ``network`` itself, or ``auto``, the average where there is one.
-    ``device``: auto, cpu, mps, cuda, cuda:1. ``plugins`` are modules to import first, for an architecture of your own;
-    those that the file names are not. ``checkpoint`` is one of a run folder's: its step, or its name, such as final;
-    otherwise it is the one with the most steps. Raises UserError.
+    ``weights`` selects the ``average`` of the weights, the ``network`` itself, or ``auto``, the average if there is
+    one. ``device``: auto, cpu, mps, cuda, cuda:1. ``plugins`` are modules to import first, for a plugin's
+    architecture; those that the file names are not imported. ``checkpoint`` selects one of a run folder by its step
+    or its name, such as final; by default it is the one with the most steps. Raises UserError.
     """
     if weights not in ("auto", "average", "network"):
         raise UserError(f"weights={weights}: need auto, average or network")
     if plugins:
-        from ganlab.config.compose import import_plugins  # imports Hydra, which nothing else here does
+        from ganlab.config.compose import import_plugins  # imports Hydra, unlike the rest of this module
 
         import_plugins([plugins] if isinstance(plugins, str) else plugins)
     path, tree = _read(source, checkpoint)
@@ -66,7 +67,7 @@ def load(
         assert norm.weight != "auto", "resolved by the configuration"
         parametrize(network, norm.weight)
         network.load_state_dict(state)
-    except (RuntimeError, ValueError, TypeError, MemoryError, OverflowError) as error:  # PyTorch's own list
+    except (RuntimeError, ValueError, TypeError, MemoryError, OverflowError) as error:  # those that PyTorch raises
         raise UserError(f"{path}: its weights do not fit its settings ({in_one_line(error)})") from error
     step = tree.get("step")
     return TrainedGenerator(
@@ -83,13 +84,13 @@ def load(
 
 
 def _versions(saved: Any) -> dict[str, str]:
-    """Returns the saved versions, of which a file from somebody else may hold anything."""
+    """Returns the saved versions, cleaned, since a file from another person may contain anything."""
     pairs = list(saved.items())[:20] if isinstance(saved, dict) else []
     return {printable(str(name))[:40]: printable(str(version))[:80] for name, version in pairs}
 
 
 def _read(source: str | Path, chosen: int | str | None) -> tuple[Path, dict[str, Any]]:
-    """The file, and the generator's part of what is in it."""
+    """Returns the path of the file, and the generator's part of its content."""
     path = run_folder.find("latest").path if str(source) == "latest" else Path(os.path.expanduser(source))
     part = "/generator/"
     if os.path.isdir(path):  # False for any name; Path raises at one that is too long
@@ -123,12 +124,12 @@ def _read(source: str | Path, chosen: int | str | None) -> tuple[Path, dict[str,
 
 
 def _understood(path: Path, tree: dict[str, Any]) -> tuple[Settings, Shapes, Model]:
-    """What the generator is built from."""
+    """Returns the settings, shapes and model from which the generator is built. Raises UserError."""
     saved = tree["settings"]
     plain = {key: saved[key] for key in NEEDED if key in saved}
     if isinstance(saved.get("norm"), dict) and "generator" in saved["norm"]:
         plain["norm"] = {"generator": saved["norm"]["generator"]}
-    if "model" not in tree and "data" in saved:  # of a version that did not keep it: the data must tell
+    if "model" not in tree and "data" in saved:  # an earlier version did not store it: it follows from the data
         plain["data"] = saved["data"]
     try:
         model = parse(Model, tree["model"]) if "model" in tree else None
@@ -139,13 +140,13 @@ def _understood(path: Path, tree: dict[str, Any]) -> tuple[Settings, Shapes, Mod
         told = printable("; ".join(error.problems))
         raise UserError(f"{path}: its settings are not understood by this ganlab ({told}){printable(hint)}") from None
     shapes = shapes_of(settings, model)
-    if model is not None:  # names from somebody's file, which a terminal would obey
+    if model is not None:  # names from a file, without a terminal's control characters
         model = replace(model, class_names=tuple(map(printable, model.class_names)))
     return settings, shapes, model or Model(shapes.image, shapes.classes)
 
 
 def _weights(path: Path, tree: dict[str, Any], wanted: Weights) -> tuple[Literal["average", "network"], dict[str, Any]]:
-    """Which weights, and the weights."""
+    """Returns the kind of weights, and the weights. Raises UserError if the file does not have them."""
     part = tree.get("generator")
     holders: tuple[Literal["average", "network"], ...] = ("average", "network") if wanted == "auto" else (wanted,)
     for holder in holders:
@@ -162,13 +163,13 @@ def _weights(path: Path, tree: dict[str, Any], wanted: Weights) -> tuple[Literal
 
 
 def _need_fitting(settings: Settings, shapes: Shapes, state: Mapping[str, Tensor]) -> None:
-    """Sees that a generator of these settings has these weights before there is room made for it: a small file cannot
-    ask for more memory than its own weights take. Raises ValueError, and what building raises."""
+    """Checks that a generator of these settings has these weights, before memory is allocated for it, so that a small
+    file cannot cause a larger allocation than its own weights. Raises ValueError, and the errors of building."""
     total = sum(tensor.numel() for tensor in state.values())
     if shapes.classes > total:
         raise ValueError(f"{shapes.classes:,} classes, and {total:,} weights")
     if not type(settings.generator).__module__.startswith("ganlab."):
-        return  # of a plugin, which is trusted, and need not build where nothing is made room for
+        return  # a plugin's generator is trusted, and need not build on the meta device
     layers = max(getattr(settings.generator, "depth", 1), len(getattr(settings.generator, "hidden", ())))
     if layers > len(state):
         raise ValueError(f"{layers:,} layers, and {len(state):,} tensors")

@@ -1,8 +1,8 @@
-"""Random numbers of a batch, drawn for all ranks together, of which each keeps its part.
+"""Random numbers of a batch, drawn for the global batch, of which each rank keeps its part.
 
-A component asks here for as many numbers as it has images, and need not know whether other processes train beside it:
-where there are some, the numbers of the whole batch are drawn, and this rank's images get theirs. So the number of
-ranks changes nothing. What draws from its generator in another way gets numbers of this rank alone.
+A component requests as many numbers as it has images, and does not depend on the number of ranks: with several ranks
+the numbers of the global batch are drawn, and each rank keeps those of its images. So the number of ranks does not
+change the result. Numbers that are drawn from the generator in another way belong to this rank alone.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from ganlab import random_streams
 
 @dataclass(frozen=True)
 class Shard:
-    """Which part of every batch this process takes: of ``ranks`` equal ones, the one with number ``rank``.
+    """The part of every batch that this process takes: part ``rank`` of ``ranks`` equal ones.
 
-    It takes every ``ranks``-th image, or run of ``pack`` images that are judged together. Not one stretch of the batch:
-    so the parts into which gradient accumulation cuts a rank's images are its share of the whole batch's parts.
+    It consists of every ``ranks``-th image, or of every ``ranks``-th pack of ``pack`` images that D takes together as
+    one sample. It is not contiguous, so that the microbatches of a rank are its share of the microbatches of the
+    global batch.
     """
 
     rank: int = 0
@@ -30,8 +31,8 @@ class Shard:
     pack: int = 1
 
     def of(self, global_size: Tensor, along: int = 0) -> Tensor:
-        """This rank's part of a tensor of the global batch, which lies ``along`` that axis. Raises ValueError where it
-        has no equal parts."""
+        """Returns this rank's part of a tensor of the global batch, whose batch axis is ``along``. Raises ValueError
+        if it cannot be divided equally."""
         if self.ranks == 1:
             return global_size
         if global_size.shape[along] % (self.ranks * self.pack):
@@ -45,15 +46,15 @@ UNSHARDED = Shard()
 
 
 class SharedGenerator(torch.Generator):
-    """The generator of one of several ranks: its own numbers are no other rank's, and ``whole``, in the same state on
-    all of them, is what the functions below draw a whole batch from."""
+    """The generator of one of several ranks. Its own numbers differ from rank to rank; ``global_size``, in the same
+    state on all ranks, is the generator from which the functions below draw the numbers of the global batch."""
 
     global_size: torch.Generator
     shard: Shard
 
 
 def generator(seed: int, device: torch.device, shard: Shard = UNSHARDED) -> torch.Generator:
-    """The generator with that seed, whose numbers the ranks share."""
+    """Returns the generator with a seed, for the numbers that the ranks share."""
     if shard.ranks == 1:
         return torch.Generator(device).manual_seed(seed)
     own = SharedGenerator(device)
@@ -70,8 +71,8 @@ def uniform(
     judged: bool = False,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
-    """U(0, 1) of that shape on the generator's device. The batch lies ``along`` that axis, one place an image, or one a
-    ``judged`` sample, which are several images where D judges them together."""
+    """Draws from U(0, 1) in a shape, on the generator's device. ``along`` is the batch axis, with one entry per
+    image, or, if ``judged``, one per sample of D (a sample is a pack of several images)."""
     return _shared(partial(torch.rand, dtype=dtype), shape, rng, along, judged)
 
 
@@ -83,14 +84,14 @@ def normal(
     judged: bool = False,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
-    """N(0, 1), otherwise as ``uniform``."""
+    """Draws from N(0, 1), otherwise as ``uniform``."""
     return _shared(partial(torch.randn, dtype=dtype), shape, rng, along, judged)
 
 
 def integers(
     low: int, high: int, shape: Sequence[int], rng: torch.Generator, *, along: int = 0, judged: bool = False
 ) -> Tensor:
-    """Whole numbers from ``low`` to below ``high``, each as likely, otherwise as ``uniform``."""
+    """Draws integers uniformly from ``low`` to below ``high``, otherwise as ``uniform``."""
     return _shared(partial(torch.randint, low, high), shape, rng, along, judged)
 
 

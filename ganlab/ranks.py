@@ -24,14 +24,15 @@ PATIENCE = timedelta(hours=2)  # how long ranks wait for one that scores samples
 
 
 class RankLost(TrainingFailed):
-    """Another rank is gone; this one cannot go on alone."""
+    """The error of a rank that cannot continue because another rank is lost."""
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which process this is, ``rank``, of ``count``; of a single one nothing here does anything.
+    """The process group: this process is number ``rank`` of ``count``. With one process its methods do nothing.
 
-    What all ranks must call together, in the same order, says so: a rank that calls it alone waits for the others.
+    Methods marked "All ranks call it together" are collective: all ranks must call them in the same order, since a
+    rank that calls one alone waits for the others.
     """
 
     rank: int = 0
@@ -39,12 +40,12 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this is the rank that writes and speaks."""
+        """Whether this is rank 0, which writes files and messages."""
         return self.rank == 0
 
     @torch.no_grad()
     def average(self, tensors: Sequence[Tensor]) -> None:
-        """Replaces tensors by their means over the ranks, in one exchange. All together."""
+        """Replaces tensors by their means over the ranks, in one exchange. All ranks call it together."""
         if self.count == 1 or not tensors:
             return
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
@@ -53,7 +54,7 @@ class Ranks:
 
     @torch.no_grad()
     def follow_first(self, tensors: Sequence[Tensor]) -> None:
-        """Replaces tensors by those of rank 0. All together."""
+        """Replaces tensors by those of rank 0. All ranks call it together."""
         if self.count == 1:
             return
         for dtype in sorted({tensor.dtype for tensor in tensors}, key=str):
@@ -63,13 +64,14 @@ class Ranks:
             _put_back(flat, alike)
 
     def means(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Each value's mean over the ranks. All together."""
+        """Returns each value's mean over the ranks. All ranks call it together."""
         numbers = torch.tensor(list(values.values()), dtype=torch.float64)
         self.average([numbers])
         return dict(zip(values, numbers.tolist(), strict=True))
 
     def most(self, number: int) -> int:
-        """The largest of the ranks' numbers. All together; the processors' own exchange, which waits for no GPU."""
+        """Returns the largest of the ranks' numbers, exchanged between CPUs without waiting for a GPU. All ranks call
+        it together."""
         if self.count == 1:
             return number
         most = torch.tensor(number)
@@ -77,7 +79,7 @@ class Ranks:
         return int(most)
 
     def gathered(self, fact: Any) -> list[Any]:
-        """What each rank says, rank 0 first: plain values. All together."""
+        """Returns the plain values ``fact`` of all ranks, rank 0 first. All ranks call it together."""
         if self.count == 1:
             return [fact]
         facts: list[Any] = [None] * self.count
@@ -86,8 +88,8 @@ class Ranks:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What one rank refuses inside, or fails at, all do: the UserError or TrainingFailed of the first one that did.
-        All together."""
+        """Returns a context at whose end all ranks raise the UserError or TrainingFailed of the lowest rank that
+        raised one inside. All ranks enter it together."""
         problem: UserError | None = None
         try:
             yield
@@ -111,7 +113,8 @@ _apart = False
 
 @contextmanager
 def apart() -> Iterator[None]:
-    """Inside, this process computes as if it were alone: what it asks of a network in between is no exchange."""
+    """Returns a context in which this process computes as if it were alone: forward passes inside exchange
+    nothing."""
     global _apart
     before, _apart = _apart, True
     try:
@@ -121,14 +124,14 @@ def apart() -> Iterator[None]:
 
 
 def here() -> Ranks:
-    """The ranks that this process has joined."""
+    """Returns the ranks that this process has joined."""
     if _apart or not (dist.is_available() and dist.is_initialized()):
         return ALONE
     return Ranks(dist.get_rank(), dist.get_world_size())
 
 
 def here_on_this_machine() -> tuple[int, int]:
-    """This process's number among the ranks on this machine, and how many they are."""
+    """Returns this process's number among the ranks on this machine, and their number."""
     ours = here()
     if ours.count == 1:
         return 0, 1
@@ -136,12 +139,12 @@ def here_on_this_machine() -> tuple[int, int]:
 
 
 def join() -> Ranks:
-    """Joins the other processes that torchrun has started; nothing happens where it has started none. Raises
-    UserError."""
+    """Joins the processes that torchrun has started, if there are any, and returns the ranks. Raises UserError if
+    they cannot connect."""
     if os.environ.get("WORLD_SIZE", "1") == "1" or here().count > 1:
         return here()
     try:
-        # Tensors on a processor go through gloo, in a job on GPUs too: what the ranks agree on waits for no GPU.
+        # CPU tensors use gloo, in a job on GPUs too, so that agreements between ranks wait for no GPU.
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
         dist.init_process_group(backend, timeout=PATIENCE)
     except (ValueError, RuntimeError) as error:
@@ -154,7 +157,7 @@ def join() -> Ranks:
 
 
 def leave(wait: bool) -> None:
-    """Leaves the other ranks; ``wait`` until all of them do, so that none is ended before it is done."""
+    """Leaves the process group; with ``wait``, after all ranks have called it, so that none ends another's work."""
     ours = here()
     if ours.count > 1 and wait:
         ours.most(0)
@@ -162,13 +165,13 @@ def leave(wait: bool) -> None:
 
 
 def is_loss_of_a_rank(error: BaseException) -> bool:
-    """Whether an error is what gloo or NCCL say when another rank does not answer."""
+    """Whether an error is one that gloo or NCCL raise if another rank does not answer."""
     signs = ("gloo", "nccl", "connection closed by peer", "connection reset")
     return here().count > 1 and (isinstance(error, dist.DistError) or any(one in str(error).lower() for one in signs))
 
 
 def reason_of_loss(error: BaseException) -> str:
-    """What gloo or NCCL say in such an error, without the place in their source and their advice."""
+    """Returns the message of such an error without source locations and advice, at most 120 characters."""
     return re.sub(r"\[[^\]]*/[^\]]*\] *", "", " ".join(str(error).split())).partition(". ")[0][:120]
 
 
@@ -176,7 +179,7 @@ def reason_of_loss(error: BaseException) -> str:
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over the ranks, whose gradient is the sum of their gradients, and so on."""
+    """The sum over the ranks; its gradient is the sum of the ranks' gradients, at every order."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -190,7 +193,8 @@ class _Sum(torch.autograd.Function):
 
 
 def sum_over_ranks(x: Tensor) -> Tensor:
-    """The sum of the ranks' tensors, in the shape of each; differentiable, also twice. All together."""
+    """Returns the sum of the ranks' tensors, in the shape of each. Twice differentiable. All ranks call it
+    together."""
     if here().count == 1:
         return x
     total: Tensor = _Sum.apply(x)
@@ -198,8 +202,8 @@ def sum_over_ranks(x: Tensor) -> Tensor:
 
 
 def mean_over_batch(x: Tensor) -> Tensor:
-    """Mean over the first axis of ``x``, (N, …), and over all ranks' batches, which are equally large. Differentiable,
-    also twice. All together."""
+    """Returns the mean of ``x`` (N, …) over its first axis and over the equally large batches of all ranks. Twice
+    differentiable. All ranks call it together."""
     count = here().count
     mean = x.mean(dim=0)
     if count == 1:
@@ -208,7 +212,7 @@ def mean_over_batch(x: Tensor) -> Tensor:
 
 
 def std_of_batch(x: Tensor) -> Tensor:
-    """Standard deviation, a scalar, of all numbers in ``x`` and in the other ranks'. All together."""
+    """Returns the standard deviation, a scalar, of all elements of ``x`` on all ranks. All ranks call it together."""
     if here().count == 1:
         return x.std(correction=0)
     centred = x - mean_over_batch(x.flatten())
@@ -217,7 +221,8 @@ def std_of_batch(x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def global_batch(x: Tensor) -> tuple[Tensor, slice]:
-    """``x`` (n,) of all ranks, one after the other, without a graph, and where in it this rank's is. All together."""
+    """Returns ``x`` (n,) of all ranks, concatenated by rank, without a graph, and the slice of it that is this
+    rank's. All ranks call it together."""
     ours = here()
     own = slice(ours.rank * len(x), (ours.rank + 1) * len(x))
     if ours.count == 1:

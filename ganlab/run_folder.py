@@ -65,7 +65,7 @@ def _letters(text: str) -> str:
 
 
 def _without_folders(value: str) -> str:
-    """The last part of a path; any other value as it is."""
+    """Returns the last part of a path; any other value unchanged."""
     inner = value.strip("'\"")
     return re.split(r"[/\\]", inner.rstrip("/\\"))[-1] if re.search(r"[/\\]", inner) else value
 
@@ -76,14 +76,14 @@ def _initials(key: str) -> str:
 
 
 def make(overrides: Sequence[str], root: Path = OUTPUTS) -> Path:
-    """Makes a new folder ``<root>/<date>/<time>-<overrides>``. Two runs in one second get two folders."""
+    """Creates a new folder ``<root>/<date>/<time>-<overrides>``. Two runs in one second get two folders."""
     now = datetime.now()
     name = "-".join(part for part in (f"{now:%H-%M-%S}", run_name(overrides, LONGEST_NAME - 14)) if part)
     return make_exclusively(root / f"{now:%Y-%m-%d}", name)
 
 
 def make_sweep(root: Path = OUTPUTS) -> Path:
-    """Makes a new folder ``<root>/multirun/<date>/<time>`` for the runs of a sweep."""
+    """Creates a new folder ``<root>/multirun/<date>/<time>`` for the runs of a sweep."""
     now = datetime.now()
     return make_exclusively(root / "multirun" / f"{now:%Y-%m-%d}", f"{now:%H-%M-%S}")
 
@@ -95,8 +95,8 @@ def job_name(override_dirname: str) -> str:
 
 
 def make_exclusively(parent: Path, name: str) -> Path:
-    """Makes the folder ``parent/name``, cut to 100 characters, or with a number after it if there is one already.
-    Raises UserError."""
+    """Creates the folder ``parent/name``, cut to 100 characters, with a number after it if it exists already. Raises
+    UserError."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
         for number in range(1, 10_000):
@@ -159,8 +159,7 @@ class RunFolder:
         write_atomically(self.path / "config.yaml", f"# The resolved configuration of this run.\n{as_yaml(plain)}")
 
     def load_config(self) -> dict[str, Any]:
-        """Returns the plain configuration. Raises UserError where it is missing or not YAML. Nothing in it is
-        interpolated."""
+        """Returns the plain configuration, without interpolation. Raises UserError if it is missing or not YAML."""
         file = self.path / "config.yaml"
         try:
             plain = _read_yaml(file)
@@ -180,7 +179,7 @@ class RunFolder:
         write_atomically(self.path / "provenance.yaml", f"# Each start of this run, the oldest first.\n{text}")
 
     def provenance(self) -> list[dict[str, Any]]:
-        """Returns the entries of provenance.yaml, the oldest first; none where it is missing or cannot be read."""
+        """Returns the entries of provenance.yaml, the oldest first; none if it is missing or cannot be read."""
         try:
             starts = _read_yaml(self.path / "provenance.yaml")
         except (OSError, UserError):
@@ -194,7 +193,7 @@ class RunFolder:
         write_atomically(self.path / "status.json", f"{text}\n")
 
     def status(self) -> dict[str, Any]:
-        """Returns the content of status.json; ``{"status": "unknown", …}`` where there is none."""
+        """Returns the content of status.json; ``{"status": "unknown", …}`` if there is none."""
         try:
             status = json.loads((self.path / "status.json").read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
@@ -205,8 +204,8 @@ class RunFolder:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Locks the folder for this process until the context is left or the process killed. Raises InUse where another
-        process has locked it. Nothing is locked where the file system has no locks or may not be written to."""
+        """Locks the folder for this process until the context ends or the process is killed. Raises InUse if another
+        process has locked it. Nothing is locked if the file system has no locks or is not writable."""
         lock = FileLock(self.path / ".lock")
         try:
             lock.acquire(timeout=0)
@@ -223,7 +222,7 @@ class RunFolder:
             lock.release()
 
     def need_free(self) -> None:
-        """Raises InUse where another process trains here."""
+        """Raises InUse if another process trains in this folder."""
         with self.held():
             pass
 
@@ -252,7 +251,7 @@ def find(named: str, root: Path = OUTPUTS) -> RunFolder:
 
 
 def _read_yaml(file: Path) -> Any:
-    """Reads a YAML file without references. Raises OSError, and UserError where it is not YAML."""
+    """Reads a YAML file without references. Raises OSError, and UserError if it is not YAML."""
     try:
         return Plain(file.read_text(encoding="utf-8")).get_single_data()
     except OSError:

@@ -1,7 +1,7 @@
-"""Tables of named components, and the ranges that their settings may take.
+"""Tables of named components, and the ranges of their settings.
 
-Everything a person can select has a name in one of these tables. A configuration can only name what a table holds: it
-never names a module or a function to import (CVE-2026-68508 shows where that ends).
+Every component that a user can select has a name in one of these tables. A configuration can select table entries
+only; it never names a module or a function to import (CVE-2026-68508 shows the danger of that).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ N = TypeVar("N")
 
 
 class Table(Mapping[str, type[T]], Generic[T]):
-    """Names of one kind of component, each with the dataclass whose fields are its settings.
+    """A table of one kind of component: each name with the dataclass whose fields are its settings.
 
     In an annotation it marks a slot: ``loss: Annotated[Loss, LOSSES]`` accepts ``bce`` or ``{name: bce, …}``.
     """
@@ -37,13 +37,13 @@ class Table(Mapping[str, type[T]], Generic[T]):
     def __len__(self) -> int:
         return len(self._components)
 
-    # A table is itself, not its contents: annotations that hold one must be hashable.
+    # Tables are compared by identity: annotations that contain one must be hashable.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
     def register(self, name: str) -> Callable[[C], C]:
-        """Decorator for a plugin's own component. Raises ValueError where the name is taken or no dataclass is
-        given."""
+        """Returns a decorator that adds a plugin's component. Raises ValueError if the name is taken or the class is
+        no dataclass."""
 
         def add(component: C) -> C:
             if not is_dataclass(component):
@@ -57,7 +57,7 @@ class Table(Mapping[str, type[T]], Generic[T]):
         return add
 
     def name_of(self, component: object) -> str:
-        """The name under which the component's class stands in this table."""
+        """Returns the name of the component's class in this table."""
         return next(name for name, entry in self._components.items() if type(component) is entry)
 
 

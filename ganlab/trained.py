@@ -1,4 +1,4 @@
-"""A trained generator, to sample from."""
+"""A trained generator, for sampling."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Labels = int | str | Sequence[int | str] | Tensor
 
 
 class TrainedGenerator:
-    """A generator in evaluation mode, its parameters without gradients, and what was saved about it.
+    """A generator in evaluation mode, whose parameters need no gradients, with the saved facts about it.
 
     ``image_shape`` is (C, H, W), (2, 1, 1) for points of the plane; ``classes`` are the names of the classes that it
     can generate, () if it was trained without; ``sources`` are the shapes (C, H, W) of the images that it translates,
-    by name, {} if it takes none; ``step`` is the number of G's updates; ``weights`` is ``average`` or ``network``;
-    ``settings`` are those of the run, plain, and ``model`` what its data was; ``path`` is the file;
-    ``versions`` are those of ganlab, PyTorch and other packages that trained it, if the file has them.
+    by name, {} if it takes none; ``step`` is the number of training steps; ``weights`` is ``average`` or ``network``;
+    ``settings`` are those of the run, plain, and ``model`` describes its data; ``path`` is the file; ``versions`` are
+    those of ganlab, PyTorch and other packages that trained it, if the file has them.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class TrainedGenerator:
 
     @property
     def description(self) -> str:
-        """One line: what it is, and of when."""
+        """A description in one line: network, step, data and shapes."""
         told = f" of {len(self.classes)} classes" if self.classes else ""
         told += f", translated from {' and '.join(self.sources)}" if self.sources else ""
         kind = "points" if self.is_of_points else f"images of {'×'.join(map(str, self.image_shape))}"
@@ -92,9 +92,9 @@ class TrainedGenerator:
     # -------------------------------------------------------------------------------------------------------- sampling
 
     def latent(self, n: int, seed: int = 0, truncation: float | None = None) -> Tensor:
-        """``n`` latents (n, latent_dim) float32 on the CPU: the same for a seed on every device, and the first of more
-        are those of fewer. ``truncation`` cuts normal latents off at ± that (Brock et al. 2019, section 3.1); None
-        leaves it to the run's setting, mostly none. Raises UserError."""
+        """Returns ``n`` latents (n, latent_dim) float32 on the CPU. They depend on the seed, not on the device, and a
+        smaller ``n`` gives the first of them. ``truncation`` truncates normal latents to ± that (Brock et
+        al. 2019, section 3.1); None uses the run's setting, which is no truncation by default. Raises UserError."""
         n, seed = _whole("n", n, least=1), _whole("seed", seed)
         distribution = self.distribution
         if truncation is not None:
@@ -104,7 +104,7 @@ class TrainedGenerator:
             if isinstance(truncation, bool) or not isinstance(truncation, int | float) or not truncation > 0:
                 raise UserError(f"truncation={truncation}: need a number above 0, such as 0.7")
             distribution = replace(distribution, truncation=float(truncation))  # type: ignore[type-var]
-        # Whole blocks, whatever n is: how many are drawn at once can change what is drawn.
+        # Complete blocks for every n, since the numbers can depend on how many are drawn at once.
         blocks = [
             distribution.sample(BLOCK, random_streams.generator(seed, "sample/latent", block))
             for block in range(-(-n // BLOCK))
@@ -112,15 +112,15 @@ class TrainedGenerator:
         return torch.cat(blocks)[:n]
 
     def between(self, start: Tensor, end: Tensor, share: float) -> Tensor:
-        """Latents (n, latent_dim) that lie ``share`` of the way, 0 to 1, from ``start`` to ``end``: along the arc where
-        latents are normal or on a sphere (White 2016), along the line where they are uniform."""
+        """Returns latents (n, latent_dim) that lie at ``share``, in [0, 1], of the way from ``start`` to ``end``:
+        along the arc if latents are normal or on a sphere (White 2016), along the line if they are uniform."""
         return self.distribution.interpolate(start, end, share)
 
     def labels(self, n: int, labels: Labels | None = None) -> Tensor | None:
-        """The class numbers (n,) of ``n`` images: ``labels`` one after the other and again from the start, each a
-        class's name or number (a name wins, where classes are called by numbers; a tensor's are numbers). Without them
-        all classes in turn, so that the first of more images are those of fewer. None for a generator without classes.
-        Raises UserError."""
+        """Returns the class numbers (n,) of ``n`` images: ``labels`` in order, repeated as often as needed. Each is a
+        class's name or number (a name has precedence if classes are named by numbers; elements of a tensor are
+        numbers). Without ``labels`` the classes are repeated in order, so that a smaller ``n`` gives the first of
+        them. None for a generator without classes. Raises UserError."""
         n = _whole("n", n, least=1)
         if not self.classes:
             if labels is not None:
@@ -157,7 +157,7 @@ class TrainedGenerator:
         numbers = self.labels(len(latent), labels)
         condition = {} if numbers is None else {"labels": numbers.to(self.device)}
         condition |= {name: self._source(name, sources[name], len(latent)) for name in self.sources}
-        # Every number counts here, and a GPU's convolutions would round theirs to ten bits.
+        # Without TF32, in which a GPU's convolutions would round numbers to ten bits.
         with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False):
             images: Tensor = self.network(latent.to(self.device, torch.float32), condition).images
         return images.float()
@@ -225,12 +225,12 @@ class TrainedGenerator:
         output: Literal["auto", "uint8", "float"] = "auto",
         **sources: Tensor,
     ) -> Tensor:
-        """``n`` images (n, C, H, W) on the CPU: ``uint8`` 0 … 255, or ``float``, float32 in [-1, 1]; auto is uint8, and
-        float for points of the plane.
+        """Returns ``n`` images (n, C, H, W) on the CPU: ``uint8`` 0 … 255, or ``float``, float32 in [-1, 1]; auto is
+        uint8, and float for points of the plane.
 
-        The same seed, labels and truncation give the same images, to rounding, at any ``batch_size`` and on any device,
-        and the first of more are those of fewer. ``sources`` are the images to translate, as in ``generate``. Raises
-        UserError.
+        The same seed, labels and truncation give the same images, to rounding, at any ``batch_size`` and on any
+        device, and a smaller ``n`` gives the first of them. ``sources`` are the images to translate, as in
+        ``generate``. Raises UserError.
         """
         if output not in ("auto", "uint8", "float"):
             raise UserError(f"output={output}: need uint8 or float")
@@ -271,8 +271,8 @@ def _whole(name: str, value: Any, least: int | None = None) -> int:
 
 
 def _name(settings: Mapping[str, Any], key: str) -> str:
-    """The name of a component in plain settings."""
+    """Returns the name of a component in plain settings."""
     component = settings.get(key)
-    if isinstance(component, Mapping) and "dataset" in component:  # torchvision's and the hub's: which one says more
+    if isinstance(component, Mapping) and "dataset" in component:  # torchvision and the hub: the data set's name
         return printable(str(component["dataset"]))
     return printable(str(component.get("name", "?") if isinstance(component, Mapping) else component or "?"))

@@ -1,5 +1,5 @@
-"""Trees of numbers, words and tensors in one file: safetensors, its header as JSON. Written whole or not at all, and
-nothing in it could run when it is opened. Checkpoints and exported generators are such files."""
+"""Trees of numbers, strings and tensors in one safetensors file, the structure as JSON in its header. Files are
+written atomically, and reading one runs no code from it. Checkpoints and exported generators are such files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ganlab.errors import UserError, in_one_line
 FORMAT = 1
 SUFFIX = ".safetensors"
 MARK = "ganlab"  # the entry of safetensors' header that holds the tree
-# What a file that is no such tree, or not all of one, makes its readers stumble over.
+# The errors that readers raise for a file that holds no such tree, or only a part of one.
 BROKEN = (
     safetensors.SafetensorError, KeyError, ValueError, TypeError, AttributeError, OSError, OverflowError,
     RecursionError, MemoryError, RuntimeError,
@@ -26,16 +26,16 @@ BROKEN = (
 
 
 def write(path: Path, tree: dict[str, Any]) -> None:
-    """Writes a tree of dicts, lists, numbers, strings and tensors, and flushes it to the disk. A reader sees the old
-    file or the new one, never a part of it. Raises OSError; the old file is as it was before then."""
+    """Writes a tree of dicts, lists, numbers, strings and tensors, and flushes it to the disk. A reader gets the
+    complete old or the complete new file. Raises OSError; the old file is unchanged then."""
     tensors: dict[str, Tensor] = {}
     plain = _take_tensors(tree, "", tensors)
     header = {MARK: json.dumps({"format": FORMAT, "tree": plain})}
-    path.parent.mkdir(exist_ok=True)  # the folder alone: where the run folder was moved away, it is not made again
+    path.parent.mkdir(exist_ok=True)  # without parents: a run folder that was moved away is not created again
     try:
         with replacing(path, durable=True) as partial:
             partial.touch()
-            mode = partial.stat().st_mode  # the rights that this person's files get; safetensors gives its files fewer
+            mode = partial.stat().st_mode  # the user's default permissions; safetensors sets fewer
             safetensors.torch.save_file(tensors, partial, metadata=header)
             partial.chmod(mode)
     except safetensors.SafetensorError as error:  # the library wraps the system's error
@@ -43,8 +43,8 @@ def write(path: Path, tree: dict[str, Any]) -> None:
 
 
 def read(path: Path, part: str = "") -> dict[str, Any]:
-    """The tree in a file, its tensors on the CPU: those under ``part`` such as ``/generator/``, the others None. Raises
-    UserError where the file is none or is not whole."""
+    """Returns the tree in a file, with tensors on the CPU: those whose names begin with ``part``, such as
+    ``/generator/``; the others are None. Raises UserError if the file is missing, incomplete or not such a file."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             return tree_of(path, file, lambda name: file.get_tensor(name) if name.startswith(part) else None)
@@ -55,8 +55,8 @@ def read(path: Path, part: str = "") -> dict[str, Any]:
 
 
 def tree_of(path: Path, file: Any, tensor: Callable[[str], Tensor | None] = lambda name: None) -> dict[str, Any]:
-    """The tree in an opened safetensors file, with what ``tensor`` gives for the name of each tensor in it. Raises
-    UserError where it is of another format, and one of BROKEN where there is none, or not all of one."""
+    """Returns the tree in an opened safetensors file, each tensor replaced by the result of ``tensor`` for its name.
+    Raises UserError if it has another format, and one of BROKEN if there is no tree or it is incomplete."""
     header = json.loads((file.metadata() or {})[MARK])
     if header["format"] != FORMAT:
         raise UserError(f"{path} has checkpoint format {header['format']}; this ganlab reads format {FORMAT}")
@@ -67,7 +67,8 @@ def tree_of(path: Path, file: Any, tensor: Callable[[str], Tensor | None] = lamb
 
 
 def head(path: Path) -> dict[str, Any]:
-    """The numbers and words at the top of a tree, read without its tensors; nothing where the file is not whole."""
+    """Returns the numbers and strings at the top level of a tree without reading its tensors; {} if the file is not
+    complete."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             tree = tree_of(path, file)
@@ -77,7 +78,8 @@ def head(path: Path) -> dict[str, Any]:
 
 
 def step_of(path: Path, unknown: int = 0) -> int:
-    """The training step that a file says it is of; ``unknown`` where it does not, or is not whole."""
+    """Returns the training step that is stored in a file, or ``unknown`` if there is none or the file is
+    incomplete."""
     step = head(path).get("step")
     return step if isinstance(step, int) else unknown
 

@@ -1,4 +1,4 @@
-"""Activations, each with its name and gain for initializers."""
+"""Activations, each with its name and its gain for initializers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ganlab.table import NonNegative, Positive, Table
 
 
 class Activation:
-    """An elementwise function. Subclasses are dataclasses: their fields are settings."""
+    """An elementwise function. Subclasses are dataclasses whose fields are settings."""
 
     name: ClassVar[str]
 
@@ -25,20 +25,20 @@ class Activation:
 
     @property
     def slope_below(self) -> float | None:
-        """The slope below 0 where the function is x above it and linear below; None for any other."""
+        """The slope below 0 if the function is x above 0 and linear below; None for any other function."""
         return None
 
     @property
     def gain(self) -> float:
-        """1 / √E[f(z)²], z standard normal: what weights must amplify by so that, from one layer with this activation
-        to the next, values before it keep a second moment of 1. For ReLU and LeakyReLU it is √(2 / (1 + slope²)), He et
-        al. 2015, Eq. 15; for the others an integral."""
+        """The gain 1 / √E[f(z)²] for a standard normal z: the factor by which weights must amplify so that, from one
+        layer with this activation to the next, values before it keep a second moment of 1. For ReLU and LeakyReLU it
+        is √(2 / (1 + slope²)), He et al. 2015, Eq. 15; for the others it is integrated numerically."""
         return _gain(self)
 
 
 @lru_cache
 def _gain(activation: Activation) -> float:
-    # A sum over a fine grid: the integrand is smooth but for a kink at 0, which is a point of the grid.
+    # A sum over a fine grid: the integrand is smooth except for a kink at 0, which is a point of the grid.
     z = torch.linspace(-12, 12, 24_001, dtype=torch.float64)
     density = torch.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
     return float(1 / torch.sqrt(torch.trapezoid(activation(z) ** 2 * density, z)))
@@ -68,7 +68,7 @@ class LeakyReLU(Activation):
 
 @dataclass(frozen=True)
 class ELU(Activation):
-    """Clevert et al. 2016: α (exp(x) - 1) below 0."""
+    """ELU: x above 0, α (exp(x) - 1) below 0. Clevert et al. 2016."""
 
     name: ClassVar[str] = "elu"
     alpha: Positive = 1.0
@@ -79,7 +79,7 @@ class ELU(Activation):
 
 @dataclass(frozen=True)
 class SiLU(Activation):
-    """x · sigmoid(x), also called swish. Hendrycks & Gimpel 2016; Ramachandran et al. 2017."""
+    """SiLU, also called swish: x · sigmoid(x). Hendrycks & Gimpel 2016; Ramachandran et al. 2017."""
 
     name: ClassVar[str] = "silu"
 
@@ -89,7 +89,7 @@ class SiLU(Activation):
 
 @dataclass(frozen=True)
 class Softplus(Activation):
-    """log(1 + exp(x)), a ReLU whose every derivative is smooth. Dugas et al. 2001."""
+    """Softplus log(1 + exp(x)), a ReLU all of whose derivatives are smooth. Dugas et al. 2001."""
 
     name: ClassVar[str] = "softplus"
 
@@ -106,13 +106,13 @@ class Tanh(Activation):
 
     @property
     def gain(self) -> float:
-        """1: tanh is linear around 0, Glorot & Bengio 2010, section 4.2.1."""
+        """The gain 1: tanh is linear around 0, Glorot & Bengio 2010, section 4.2.1."""
         return 1.0
 
 
 @dataclass(frozen=True)
 class Linear(Activation):
-    """No activation: what follows an output that is read as it is."""
+    """The identity, for outputs that are not followed by an activation."""
 
     name: ClassVar[str] = "linear"
 
@@ -131,7 +131,7 @@ ACTIVATIONS = Table[Activation](
 
 
 class Activate(nn.Module):
-    """An activation as a module, for sequences."""
+    """An activation as a module, for sequences of layers."""
 
     fast: bool = True
 
@@ -140,8 +140,9 @@ class Activate(nn.Module):
         self.activation = activation
 
     def forward(self, x: Tensor, overwrite: bool = False, alone: bool = False) -> Tensor:
-        """``overwrite`` where nobody needs ``x`` any more: its memory is taken for the result, if that helps. ``alone``
-        where one layer only, a convolution, takes the result: its gradient's memory is taken likewise."""
+        """Returns the activation of ``x``. ``overwrite``: ``x`` is not needed any more, so that its memory may be
+        used for the result. ``alone``: only one layer, a convolution, takes the result, so that its gradient's memory
+        may be used likewise."""
         slope = self.activation.slope_below
         if not self.fast or slope is None or torch.compiler.is_compiling():
             return self.activation(x)

@@ -1,7 +1,8 @@
-"""Discriminators on the classification networks of torchvision, so that weights published for ImageNet can start them.
+"""Discriminators on the classification networks of torchvision, which can start from weights published for ImageNet.
 
-Everything that carries weights is one of the layers of ``ganlab.networks.layers`` under torchvision's own name
-(``layer1.0.conv1.weight``): initializers, norms and parametrizations meet nothing new, and a published file fits.
+Every module with weights is one of the layers of ``ganlab.networks.layers`` under torchvision's own name
+(``layer1.0.conv1.weight``), so that initializers, norms and parametrizations work unchanged, and a published file
+fits.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from ganlab.types import Condition, Shapes
 
 Backbone = Literal["resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19"]
 
-# What the published weights were trained on: each colour of an image in [0, 1], less its mean, by its deviation.
+# The normalization of the published weights: (image in [0, 1] - mean) / deviation, per colour.
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
 HALVINGS_OF_VGG = 5
@@ -33,12 +34,12 @@ HALVINGS_OF_VGG = 5
 
 @dataclass(frozen=True)
 class TorchvisionDiscriminator:
-    """A torchvision classification network up to its classifier, then a linear output: ResNet (He et al. 2016) with its
-    mean over what is left, VGG (Simonyan & Zisserman 2015) with its last maps as they are.
+    """A torchvision classification network up to its classifier, then a linear output: ResNet (He et al. 2016) with
+    its global average pool, VGG (Simonyan & Zisserman 2015) with its last maps unpooled.
 
-    Images are shown as the published weights met them: [-1, 1] becomes [0, 1], less ImageNet's mean, by its deviation,
-    each colour for itself; a grey image has three equal colours. ``norm.discriminator.layer`` stands where torchvision
-    has batch norm; a VGG with ``none`` is the one that never had any (``vgg11``, otherwise ``vgg11_bn``).
+    Images are normalized as for the published weights: from [-1, 1] to [0, 1], minus ImageNet's mean, divided by its
+    standard deviation, per colour; a grey image has three equal colours. ``norm.discriminator.layer`` replaces
+    torchvision's batch norm; a VGG with ``none`` is the variant without norms (``vgg11``, otherwise ``vgg11_bn``).
     """
 
     # The published weights come with batch norm's statistics.
@@ -53,7 +54,7 @@ class TorchvisionDiscriminator:
 
 
 class _Trunk(TrunkDiscriminator):
-    """Takes torchvision's modules over, all but the classifier, each under its own name."""
+    """The modules of a torchvision network except its classifier, each under its own name."""
 
     slope: Tensor
     shift: Tensor
@@ -83,8 +84,8 @@ class _Trunk(TrunkDiscriminator):
             self.add_module(name, module)
 
     def _see(self, channels: int, planes: int, pack: int) -> None:
-        """How an image's channels become the first layer's inputs: which of them, times ``slope``, plus ``shift``.
-        Planes of labels are taken as they are."""
+        """Sets the map from an image's channels to the first layer's inputs: the selected channels, times ``slope``,
+        plus ``shift``. Planes of labels are unchanged."""
         first = [image * (channels + planes) for image in range(pack)]
         colours = [0, 1, 2] if channels == 3 else [0, 0, 0]
         taken = [start + one for start in first for one in (*colours, *range(channels, channels + planes))]
@@ -96,7 +97,7 @@ class _Trunk(TrunkDiscriminator):
         self.register_buffer("shift", torch.tensor(shift * pack).view(-1, 1, 1), persistent=False)
 
     def seen(self, x: Tensor) -> Tensor:
-        """What the first layer gets of images (n, *inputs) in [-1, 1]."""
+        """Returns the first layer's input for images (n, *inputs) in [-1, 1]."""
         if x.shape[1] != len(self.colours):
             x = x[:, self.colours]
         return x * self.slope + self.shift
@@ -106,7 +107,7 @@ class _Trunk(TrunkDiscriminator):
         return [*maps, self.dropout(last)]
 
     def maps(self, x: Tensor) -> Iterator[Tensor]:
-        """What the backbone makes of normalized images, each time that it has halved them."""
+        """Yields the backbone's feature maps of normalized images, one after each halving."""
         raise TypeError(f"{type(self).__name__} has no maps")
 
 
@@ -158,12 +159,12 @@ class _VGG(_Trunk):
 
 
 def converted(name: str, inputs: int, size: tuple[int, int], norm: Norm) -> nn.Module:
-    """torchvision's network ``name`` for ``inputs`` channels of ``size`` (H, W), without its classifier, its
-    convolutions and norms replaced by ours under their own names, with PyTorch's own initial weights. Raises ValueError
-    where it has layers that we have no counterpart of."""
+    """Returns torchvision's network ``name`` for ``inputs`` channels of ``size`` (H, W), without its classifier, with
+    its convolutions and norms replaced by ganlab's under their own names, with PyTorch's own initial weights. Raises
+    ValueError if it has layers without a counterpart in ganlab."""
     from torchvision.models import get_model  # takes a second, and only this architecture needs it
 
-    # On no device: all weights are replaced, and a VGG's classifier alone would be half a gigabyte.
+    # On the meta device: all weights are replaced, and a VGG's classifier alone would take half a gigabyte.
     with torch.device("meta"):
         model = cast(nn.Module, get_model(name, weights=None)).eval()
     sizes = _sizes(model, size)
@@ -171,7 +172,7 @@ def converted(name: str, inputs: int, size: tuple[int, int], norm: Norm) -> nn.M
         if hasattr(model, classifier):
             delattr(model, classifier)
     if name.startswith("vgg"):
-        del model.avgpool  # it would blow maps of other sizes up to 7×7
+        del model.avgpool  # it would resize maps of other sizes to 7×7
     first = True
     for module in model.modules():
         if hasattr(module, "downsample"):  # a residual block
@@ -187,9 +188,9 @@ def converted(name: str, inputs: int, size: tuple[int, int], norm: Norm) -> nn.M
 
 
 def ours(place: str, theirs: nn.Conv2d, inputs: int, norm: Norm, role: Role, follows: Activation | None) -> Convolution:
-    """Our convolution in the place of torchvision's, with ``inputs`` channels; it has a bias where torchvision's has
-    one, and where the norm behind it brings none. Raises ValueError where it has groups or a dilation, or is not
-    square."""
+    """Returns the convolution that replaces torchvision's, with ``inputs`` channels; it has a bias if torchvision's
+    has one, or if the norm behind it has no shift. Raises ValueError if torchvision's has groups or a dilation, or is
+    not square."""
     kernel, stride, padding = theirs.kernel_size, theirs.stride, theirs.padding
     square = all(len(set(pair)) == 1 and not isinstance(pair, str) for pair in (kernel, stride, padding))
     if theirs.groups != 1 or set(theirs.dilation) != {1} or not square:
@@ -210,7 +211,7 @@ def ours(place: str, theirs: nn.Conv2d, inputs: int, norm: Norm, role: Role, fol
 
 
 def _position(model: nn.Module, place: str) -> tuple[Role, Activation | None]:
-    """A convolution's role, and the activation that follows it: none at the end of a residual branch and on a
+    """Returns a convolution's role, and the activation that follows it: none at the end of a residual branch and on a
     shortcut."""
     above, _, own = place.rpartition(".")
     if above.endswith("downsample"):
@@ -230,7 +231,7 @@ def _put(model: nn.Module, place: str, module: nn.Module) -> None:
 
 @torch.no_grad()
 def _sizes(model: nn.Module, size: tuple[int, int]) -> dict[str, tuple[int, int]]:
-    """The size (H, W) of what each norm puts out."""
+    """Returns the size (H, W) of each norm's output."""
     found: dict[str, tuple[int, int]] = {}
     hooks = []
     for place, module in model.named_modules():

@@ -1,5 +1,5 @@
-"""The layers that carry weights. Each knows its role and the activation that follows it, for initializers, and has a
-slot for a weight parametrization."""
+"""The layers that have weights. Each stores its role and the activation that follows it, for initializers, and has a
+place for a weight parametrization."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ganlab.types import Condition
 
 
 class WeightLayer(nn.Module):
-    """What dense, convolution and transposed convolution layers share. ``follows`` is the activation behind the layer
-    (behind its norm, where one stands between them)."""
+    """The common base of dense, convolution, transposed convolution and embedding layers. ``follows`` is the
+    activation behind the layer (behind its norm, if there is one between them)."""
 
     kind: Kind
     weight: Tensor  # a Parameter; torch annotates it more widely
     bias: Tensor | None
     fast: bool = True
-    """Whether the shorter ways to the same numbers are taken."""
+    """Whether the layer uses fused kernels, with the same results up to rounding."""
 
     def describe(self, role: Role, follows: Activation | None) -> None:
         self.role: Role = role
@@ -36,11 +36,11 @@ class WeightLayer(nn.Module):
         self.parametrization: Parametrization | None = None
 
     def matrix(self, weight: Tensor) -> Tensor:
-        """The weight as (out, in * k * k)."""
+        """Returns the weight as a matrix (out, in * k * k)."""
         return as_matrix(weight, self.kind)
 
     def applied_weight(self) -> Tensor:
-        """The weight that the layer applies: the stored one through its parametrization."""
+        """Returns the weight that the layer applies: the parametrization of the stored weight."""
         if self.parametrization is None:
             return self.weight
         applied: Tensor = self.parametrization(self.weight, self.matrix(self.weight))
@@ -96,13 +96,14 @@ class Convolution(nn.Conv2d, WeightLayer):
         return F.conv2d(x, weight, self.bias, stride, padding)
 
     def pooled(self, x: Tensor) -> Tensor:
-        """The mean over 2×2 pixels of what the layer puts out, in one convolution: the mean of four shifted kernels
-        k×k is one kernel (k+1)×(k+1), applied at every second pixel. For k = 3 that is 16 products a pixel, not 36."""
+        """Returns the mean over 2×2 pixels of the layer's output, in one convolution: the mean of four shifted
+        kernels k×k is one kernel (k+1)×(k+1), applied at every second pixel. For k = 3 that is 16 products a pixel,
+        not 36."""
         return self.convolved(x, 0.25 * spread(self.applied_weight()), 2)
 
     def upsampled(self, x: Tensor) -> Tensor:
-        """What the layer puts out for ``x`` with each pixel repeated 2×2: a transposed convolution with the kernel of
-        ``pooled``, mirrored. The kernel must be 3×3, padded by 1."""
+        """Returns the layer's output for ``x`` with each pixel repeated 2×2: a transposed convolution with the kernel
+        of ``pooled``, mirrored. The kernel must be 3×3, padded by 1."""
         weight = spread(self.applied_weight()).flip(2, 3).transpose(0, 1)
         return convolve_transposed(x, weight, self.bias, 2, 1)
 
@@ -134,7 +135,7 @@ class TransposedConvolution(nn.ConvTranspose2d, WeightLayer):
 
 
 class Embedding(nn.Embedding, WeightLayer):
-    """A learned row per class: a dense layer on one-hot labels."""
+    """An embedding, one learned row per class: a dense layer on one-hot labels."""
 
     kind: Kind = "embedding"
 
@@ -151,8 +152,8 @@ NOTHING: Condition = {}
 
 
 class NormLayer(nn.Module):
-    """A normalization with affine parameters per channel, (channels,), or per class and channel, (classes, channels);
-    marks the module for the walk."""
+    """A normalization with affine parameters per channel, (channels,), or per class and channel, (classes, channels).
+    ``walk`` finds norms by this class."""
 
     weight: nn.Parameter
     bias: nn.Parameter
@@ -161,20 +162,21 @@ class NormLayer(nn.Module):
 
 
 def spread(weight: Tensor) -> Tensor:
-    """The sum of kernels (out, in, k, k) at four places, each a pixel from the next: (out, in, k + 1, k + 1)."""
+    """Returns the sum of kernels (out, in, k, k) shifted to the four places of a 2×2 square: (out, in, k + 1, k +
+    1)."""
     wide = F.pad(weight, (1, 0)) + F.pad(weight, (0, 1))
     return F.pad(wide, (0, 0, 1, 0)) + F.pad(wide, (0, 0, 0, 1))
 
 
 class Chain(nn.Sequential):
-    """A sequence of layers that hands the labels to the conditional norms in it. A convolution with a pool behind it or
-    an upsampling before it is computed in one."""
+    """A sequence of layers that passes the labels to its conditional norms. A convolution before an average pool, or
+    after an upsampling, is computed together with it in one convolution."""
 
     fast: bool = True
 
     def forward(self, x: Tensor, condition: Condition = NOTHING) -> Tensor:
         layers = deque(self)
-        kept = True  # x may be needed by others as it is: nothing overwrites it
+        kept = True  # others may need x unchanged: nothing overwrites it
         while layers:
             layer = layers.popleft()
             following = layers[0] if self.fast and layers else None
@@ -191,7 +193,7 @@ class Chain(nn.Sequential):
                 x = layer(x, overwrite=self.fast and not kept, alone=alone)
             else:
                 x = layer(x)
-            # No gradient needs what these put out; that of an activation does.
+            # No gradient needs the output of these layers; that of an activation needs its output.
             if not isinstance(layer, nn.Identity):
                 kept = not isinstance(layer, Convolution | TransposedConvolution | NearestUpsampling | NormLayer)
         return x
@@ -202,16 +204,16 @@ def _has_kernel_3(layer: nn.Module | None) -> TypeGuard[Convolution]:
 
 
 def use_fast_kernels(network: nn.Module, fast: bool) -> None:
-    """Whether the network's layers take the shorter ways to the same numbers."""
+    """Sets whether the network's layers use fused kernels, with the same results up to rounding."""
     for module in network.modules():
         if hasattr(module, "fast"):
             module.fast = fast  # type: ignore[assignment]
 
 
 def walk(network: nn.Module) -> Iterator[Layer]:
-    """The layers of a network in the order they were built, each as an initializer sees it.
+    """Yields the descriptions for initializers of a network's layers, in the order in which they were built.
 
-    Raises TypeError where a parameter belongs to no layer, so that none is ever left out silently.
+    Raises TypeError if a parameter belongs to no layer, so that none is left out silently.
     """
     seen: set[Tensor] = set()
     places = _branch_places(network)
@@ -263,21 +265,21 @@ def uninitialized(
     probe: Callable[[], object] | None = None,
     weight: WeightSetting | None = None,
 ) -> UninitializedNetwork:
-    """A network as an initializer sees it. ``probe`` runs it once on training data; ``weight`` is the parametrization
-    that its layers will get."""
+    """Returns the description of a network for its initializer. ``probe`` runs the network once on training data;
+    ``weight`` is the parametrization that its layers will get."""
     modules = dict(network.named_modules())
 
     @torch.no_grad()
     def layer_output(layer: Layer) -> Tensor:
         assert probe is not None
         heard: list[Tensor] = []
-        # A copy: what stands behind the layer may change its output in place.
+        # A copy: the next layer may change the output in place.
         hook = modules[layer.name].register_forward_hook(lambda module, args, output: heard.append(output.clone()))
         dropouts = [one for one in modules.values() if isinstance(one, nn.Dropout) and one.training]
         for dropout in dropouts:
             dropout.eval()
         fast = [one for one in modules.values() if getattr(one, "fast", False)]
-        for module in fast:  # each layer by itself, so that it can be heard
+        for module in fast:  # each layer by itself, so that its hook is called
             module.fast = False
         try:
             probe()
@@ -301,8 +303,8 @@ def uninitialized(
 
 @torch.no_grad()
 def fold(network: nn.Module) -> None:
-    """Stores the weights that the layers apply, and takes the parametrizations away: the network computes the same,
-    with less, and is for training no more."""
+    """Stores the weights that the layers apply, and removes the parametrizations: the network computes the same
+    function with fewer operations, and is no longer meant for training."""
     for module in network.modules():
         if isinstance(module, WeightLayer) and module.parametrization is not None:
             module.weight.copy_(module.applied_weight())
@@ -310,7 +312,8 @@ def fold(network: nn.Module) -> None:
 
 
 def parametrize(network: nn.Module, setting: WeightSetting) -> None:
-    """Puts the parametrization on every weight layer. After initialization: it may start from the weight."""
+    """Adds the parametrization to every weight layer. To be called after initialization, since it may start from the
+    weight."""
     layers = {layer.name: layer for layer in walk(network)}
     for name, module in network.named_modules():
         if isinstance(module, WeightLayer) and name in layers:  # a shared one has one parametrization

@@ -1,4 +1,4 @@
-"""Layers with which D compares the images of a batch, so that a collapsed G gives itself away."""
+"""Minibatch layers: D compares the images of a batch with them, so that it can detect mode collapse of G."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ganlab.table import PositiveInt, Range, Table
 
 
 class Minibatch:
-    """A choice of such a layer, before D's linear output. Subclasses are dataclasses whose fields are settings."""
+    """A choice of minibatch layer, before D's linear output. Subclasses are dataclasses whose fields are settings."""
 
     compares_samples: ClassVar[bool] = True
     """Whether a sample's features depend on the other samples of its batch."""
 
     def build(self, shape: tuple[int, ...]) -> tuple[nn.Module, tuple[int, ...]]:
-        """The layer for features of ``shape``, (C, H, W) or (C,), and the shape of what it puts out."""
+        """Returns the layer for features of ``shape``, (C, H, W) or (C,), and the shape of its output."""
         raise TypeError(f"{type(self).__name__} builds no layer")
 
 
 @dataclass(frozen=True)
 class NoMinibatch(Minibatch):
-    """No such layer: each sample's features depend on that sample alone."""
+    """No minibatch layer: the features of a sample depend on that sample alone."""
 
     compares_samples: ClassVar[bool] = False
 
@@ -36,10 +36,10 @@ class NoMinibatch(Minibatch):
 
 @dataclass(frozen=True)
 class MinibatchStddev(Minibatch):
-    """One more channel: the standard deviation over the samples of a group, averaged over channels and pixels. Karras
-    et al. 2018, section 3. ``group`` null compares the whole batch, as the paper says; 4 is its published code, where a
-    group that does not divide the batch becomes the next smaller one that does. Published before D's last convolution;
-    here before its linear output, in every architecture."""
+    """Minibatch standard deviation: one more channel, the standard deviation over the samples of a group, averaged
+    over channels and pixels. Karras et al. 2018, section 3. ``group`` null compares the whole batch, as in the paper;
+    4 is the value of its published code. A group that does not divide the batch is replaced by the next smaller one
+    that does. Published before D's last convolution; here before its linear output, in every architecture."""
 
     group: Annotated[int, Range(least=2)] | None = None
 
@@ -49,9 +49,9 @@ class MinibatchStddev(Minibatch):
 
 @dataclass(frozen=True)
 class MinibatchDiscrimination(Minibatch):
-    """``features`` more features, each the sum over the other samples of exp(-‖Mᵢ - Mⱼ‖₁), M a learned linear map to
-    ``features`` × ``kernel`` values. Salimans et al. 2016, section 3.2; a sample is not compared with itself, and 100
-    features of 5, as in their code."""
+    """Minibatch discrimination: ``features`` more features, each the sum over the other samples of exp(-‖Mᵢ - Mⱼ‖₁),
+    where M is a learned linear map to ``features`` × ``kernel`` values. Salimans et al. 2016, section 3.2. A sample
+    is not compared with itself, and the defaults are 100 features of 5, as in their code."""
 
     features: PositiveInt = 100
     kernel: PositiveInt = 5

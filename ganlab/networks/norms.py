@@ -1,4 +1,4 @@
-"""Activation norms. All take (N, C) or (N, C, H, W)."""
+"""Norms of activations. All take (N, C) or (N, C, H, W)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ganlab.table import Fraction, Positive, PositiveInt, Table
 
 
 class Norm:
-    """A choice of norm. Subclasses are dataclasses: their fields are settings."""
+    """A choice of norm. Subclasses are dataclasses whose fields are settings."""
 
     has_shift: bool = True
     """Whether the norm adds a bias of its own, so that the layer before it needs none."""
@@ -30,10 +30,10 @@ class Norm:
     """Whether that batch is the global batch of all ranks."""
 
     def build(self, channels: int, size: tuple[int, int] | None, classes: int = 0) -> nn.Module:
-        """The norm of maps of ``channels`` and ``size`` (H, W), None behind a dense layer; ``classes`` where labels
-        are given.
+        """Returns the norm of maps with ``channels`` and ``size`` (H, W), None behind a dense layer; ``classes`` is
+        the number of classes if the network has labels.
 
-        Raises ValueError, with a sentence, where the norm makes no sense there.
+        Raises ValueError with a sentence if the norm is not meaningful there.
         """
         raise TypeError(f"{type(self).__name__} builds no layer")
 
@@ -50,8 +50,8 @@ class _Affine(NormLayer):
 
 
 class BatchNormLayer(_Affine):
-    """Batch norm over N (and H, W). ``frozen`` leaves the running statistics as they are and still normalizes by the
-    batch's: one network's update must not move the other's buffers."""
+    """Batch norm over N (and H, W). ``frozen`` leaves the running statistics unchanged while the batch's own
+    statistics still normalize it, since one network's update must not change the other's buffers."""
 
     averaged_buffers = ("running_mean", "running_variance")
     running_mean: Tensor
@@ -97,7 +97,7 @@ class ConditionalBatchNormLayer(BatchNormLayer):
 
 
 class SyncBatchNormLayer(BatchNormLayer):
-    """Batch norm over the batches of all ranks; where there is one process, it is batch norm."""
+    """Batch norm over the batches of all ranks; with one process it is batch norm."""
 
     def normalized(self, x: Tensor, scale: Tensor | None, shift: Tensor | None) -> Tensor:
         ranks = here().count
@@ -229,8 +229,8 @@ class InstanceNorm(Norm):
 class GroupNorm(Norm):
     """Group normalization over H, W and the channels of a group, Wu & He 2018 (32 groups, in wider networks).
 
-    Where ``groups`` does not divide a layer's channels, or would leave groups of a single value, the largest smaller
-    number that does neither is taken.
+    If ``groups`` does not divide a layer's channels, or would leave groups of a single value, the largest smaller
+    number that does neither is used.
     """
 
     groups: PositiveInt = 8
@@ -249,9 +249,9 @@ class GroupNorm(Norm):
 
 @dataclass(frozen=True)
 class PixelNorm(Norm):
-    """Pixelwise feature vector normalization, Karras et al. 2018, section 4.2: x / √(mean of x² over the channels + ε)
-    at each pixel, without scale and shift. It stands where the other norms do, before the activation; published behind
-    it."""
+    """Pixelwise feature vector normalization, Karras et al. 2018, section 4.2: x / √(mean of x² over the channels +
+    ε) at each pixel, without scale and shift. Here it precedes the activation, as other norms do; in the paper it
+    follows it."""
 
     has_shift = False
     epsilon: Positive = 1e-8

@@ -1,7 +1,7 @@
-"""Weight parametrizations: how a layer's stored weight becomes the weight that it applies.
+"""Weight parametrizations: functions from a layer's stored weight to the weight that it applies.
 
-They are put on after initialization and keep the stored weight under its own name, so that a state dict names the same
-parameters whatever the parametrization.
+They are added after initialization and keep the stored weight under its own name, so that a state dict names the same
+parameters for every parametrization.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ class Parametrization(nn.Module):
     """Maps a layer's stored weight to the weight that the layer applies."""
 
     def forward(self, weight: Tensor, matrix: Tensor) -> Tensor:
-        """The weight to apply, shaped as ``weight``; ``matrix`` is a view of it."""
+        """Returns the weight to apply, in the shape of ``weight``; ``matrix`` is a view of it."""
         raise TypeError(f"{type(self).__name__} does not say which weight it applies")
 
     def advance(self, matrix: Tensor) -> None:
-        """Move what moves once per update."""
+        """Updates the state that changes once per update."""
 
     def report(self, matrix: Tensor) -> dict[str, Tensor]:
-        """Scalars worth logging, by name."""
+        """Returns scalars to log, by name."""
         return {}
 
 
 class SpectralParametrization(Parametrization):
-    """W / σ(W), σ estimated by power iteration with persistent vectors. Miyato et al. 2018, Eq. 8 and Algorithm 1.
+    """Spectral normalization W / σ(W), σ estimated by power iteration with persistent vectors. Miyato et al. 2018,
+    Eq. 8 and Algorithm 1.
 
-    u (out,) and v (in * k * k,) are buffers, part of every checkpoint. They move in ``advance`` only, so that several
-    passes of one update see one weight; the gradient flows through σ = uᵀWv with u and v held.
+    u (out,) and v (in * k * k,) are buffers, part of every checkpoint. They change in ``advance`` only, so that
+    several passes of one update use the same weight; the gradient flows through σ = uᵀWv with constant u and v.
     """
 
     u: Tensor
@@ -49,19 +50,19 @@ class SpectralParametrization(Parametrization):
         rng = torch.Generator().manual_seed(0)
         self.register_buffer("u", F.normalize(torch.randn(matrix.shape[0], generator=rng), dim=0).to(matrix))
         self.register_buffer("v", F.normalize(torch.randn(matrix.shape[1], generator=rng), dim=0).to(matrix))
-        for _ in range(15):  # the first update should meet a σ that is near the true one, not a random projection
+        for _ in range(15):  # the first update needs a σ near the true one, not a random projection
             self.advance(matrix)
 
     @torch.no_grad()
     def advance(self, matrix: Tensor) -> None:
         for _ in range(self.iterations):
-            # A zero weight has no direction: F.normalize leaves zeros then, σ is 0 and meets its floor.
+            # A zero weight has no direction: F.normalize leaves zeros then, σ is 0 and is raised to its floor.
             self.v.copy_(F.normalize(matrix.t().mv(self.u), dim=0, eps=1e-12))
             self.u.copy_(F.normalize(matrix.mv(self.v), dim=0, eps=1e-12))
 
     def sigma(self, matrix: Tensor) -> Tensor:
-        """The largest singular value's estimate, at least ``floor``; a scalar."""
-        # Autograd reads the vectors in the backward pass, when ``advance`` may have moved them in place: clone them.
+        """Returns the estimate of the largest singular value, a scalar, at least ``floor``."""
+        # Autograd reads the vectors in the backward pass, when ``advance`` may have changed them: clone them.
         with torch.autocast(matrix.device.type, enabled=False):  # σ in float32, also under mixed precision
             return torch.dot(self.u.clone(), matrix.mv(self.v.clone())).clamp_min(self.floor)
 
@@ -73,8 +74,8 @@ class SpectralParametrization(Parametrization):
 
 
 class WeightNormParametrization(Parametrization):
-    """w = g · v / ‖v‖ per output; v is the stored weight, g starts at ‖v‖, so that the first weight is the initialized
-    one. Salimans & Kingma 2016, Eq. 2."""
+    """Weight normalization w = g · v / ‖v‖ per output; v is the stored weight, and g starts at ‖v‖, so that the first
+    weight is the initialized one. Salimans & Kingma 2016, Eq. 2."""
 
     def __init__(self, matrix: Tensor, outputs: int) -> None:
         super().__init__()
@@ -90,9 +91,9 @@ class WeightNormParametrization(Parametrization):
 
 
 class EqualizedParametrization(Parametrization):
-    """c · w with w from N(0, 1) and the constant c that another scheme would have put into the weights, so that all
-    layers learn at one pace under Adam. Karras et al. 2018, section 4.1. c is a buffer, so that a checkpoint says by
-    itself which weights were applied."""
+    """Equalized learning rate c · w with w from N(0, 1) and the constant c by which another initialization would have
+    scaled the weights, so that all layers learn equally fast under Adam. Karras et al. 2018, section 4.1. c is a
+    buffer, so that a checkpoint contains all that determines the applied weights."""
 
     scale: Tensor
 
@@ -108,31 +109,31 @@ class EqualizedParametrization(Parametrization):
 
 
 class WeightSetting:
-    """A choice of parametrization. Subclasses are dataclasses: their fields are settings."""
+    """A choice of parametrization. Subclasses are dataclasses whose fields are settings."""
 
     initializer: ClassVar[str | None] = None
-    """The initializer that it brings along; None goes with any."""
+    """The name of the initializer that it requires; None if it works with all."""
     rescales: ClassVar[bool] = True
-    """Whether a stored weight's size is not the size of what the layer applies."""
+    """Whether the size of the stored weight differs from the size of the applied weight."""
 
     fixes_scale: ClassVar[bool] = False
-    """Whether what the layer applies has one size whatever the stored weight's is."""
+    """Whether the size of the applied weight is independent of that of the stored weight."""
 
     needs_direction: ClassVar[bool] = False
     """Whether it divides by a norm of the stored weight, so that a weight of 0 cannot learn."""
 
     def build(self, layer: Layer) -> Parametrization | None:
-        """The parametrization of an initialized layer."""
+        """Builds the parametrization of an initialized layer."""
         raise TypeError(f"{type(self).__name__} builds no parametrization")
 
     def scale(self, layer: Layer) -> float:
-        """The constant by which the applied weight is the stored one's multiple; 1 where it is none, or no constant."""
+        """Returns the constant by which the stored weight is multiplied; 1 if it is not multiplied by a constant."""
         return 1.0
 
 
 @dataclass(frozen=True)
 class Plain(WeightSetting):
-    """The weight as it is stored."""
+    """No parametrization: the layer applies the stored weight."""
 
     rescales: ClassVar[bool] = False
 
@@ -156,7 +157,8 @@ class Spectral(WeightSetting):
 
 @dataclass(frozen=True)
 class WeightNorm(WeightSetting):
-    """Weight normalization: length and direction of each output's weights apart. Salimans & Kingma 2016, Eq. 2."""
+    """Weight normalization: separate parameters for the length and the direction of each output's weights. Salimans &
+    Kingma 2016, Eq. 2."""
 
     needs_direction: ClassVar[bool] = True
 

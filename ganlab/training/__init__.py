@@ -1,1 +1,1 @@
-"""The two updates, the loop around them, and what happens between a loss and new weights."""
+"""Training: the two updates, the loop around them, and the steps from a loss to new weights."""

@@ -1,4 +1,4 @@
-"""Averages of G's weights over its updates; samples from the average are steadier than from G itself."""
+"""Averages of G's weights over its updates. Samples of the average vary less from step to step than those of G."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ganlab.table import Moving, NonNegative, NonNegativeInt, Positive, Range, T
 
 
 class Averaging:
-    """An average of G's weights. Subclasses are dataclasses whose fields are settings; ``share`` finds the current
-    number in a field that is a schedule."""
+    """An average of G's weights. Subclasses are dataclasses whose fields are settings; in ``share`` a field that is a
+    schedule has its present number."""
 
     def share(self, update: int) -> float | None:
         """Returns the newest weights' share in the average after ``update`` (1, 2, …), in [0, 1], or None if there is
@@ -25,7 +25,7 @@ class Averaging:
 
 @dataclass(frozen=True)
 class NoAveraging(Averaging):
-    """G itself is sampled."""
+    """No average: samples come from G itself."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,9 @@ class UniformAverage(Averaging):
 
 
 class Average:
-    """A second G that follows the first. Parameters are averaged; so are the buffers that a module lists in its
-    ``averaged_buffers`` (batch norm's statistics, which belong to the weights). Other buffers are copied."""
+    """A copy of G whose weights are averages of G's. Parameters are averaged, and so are the buffers that a module
+    lists in its ``averaged_buffers`` (batch norm's statistics, which belong to the weights). Other buffers are
+    copied."""
 
     def __init__(self, source: nn.Module, averaging: Averaging) -> None:
         self.averaging = averaging
@@ -92,8 +93,8 @@ class Average:
         self._device: torch.device | None = None
 
     def hold_shares(self, device: torch.device, updates: int = 1) -> None:
-        """Keeps the shares of a step's ``updates`` in tensors from now on, so that a CUDA graph reads what ``prepare``
-        writes. The next ``follow`` is that of the first update."""
+        """Keeps the shares of a step's ``updates`` in tensors from now on, so that a CUDA graph reads the values that
+        ``prepare`` writes. The next ``follow`` uses the share of the first update."""
         self._device, self._next = device, 0
         self._shares += [1.0] * (updates - len(self._shares))
         self._shares = [
@@ -117,7 +118,7 @@ class Average:
 
     @torch.no_grad()
     def follow(self) -> None:
-        """Updates the average by the source's weights, with the next of the shares that were prepared."""
+        """Updates the average from the source's weights, with the next prepared share."""
         share = self._shares[self._next]
         self._next += 1
         for average, newest in self._averaged:

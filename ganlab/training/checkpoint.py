@@ -1,4 +1,4 @@
-"""The checkpoints of a run: when one is written, which are kept, and which is the newest."""
+"""The checkpoints of a run: writing, deleting and finding them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ PAUSE = 1.0  # seconds between the attempts to write the last checkpoint of a ru
 
 @dataclass(frozen=True)
 class CheckpointSettings:
-    """A checkpoint is written ``every`` so many steps, and so many ``minutes`` after the one before (None: by steps
-    only). The newest ``keep`` are kept, and that of the last step, ``final``. ``retries`` of them in a row may fail to
-    be written; the next failure ends the run."""
+    """The settings of checkpoints. One is written ``every`` so many steps, and ``minutes`` after the previous one
+    (None: by steps only). The newest ``keep`` are kept, and ``final``, that of the last step. ``retries`` writes in a
+    row may fail; the next failure ends the run."""
 
     every: PositiveInt = 500  # steps
     minutes: Positive | None = None  # since the checkpoint before; null: by steps only
@@ -45,7 +45,7 @@ class Checkpoints:
         self._saved = time.monotonic()
 
     def begin(self) -> None:
-        """Makes the folder, and deletes the partial files that a kill left there. Raises OSError."""
+        """Creates the folder, and deletes partial files that a killed process left there. Raises OSError."""
         self._saved = time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(OSError):
@@ -58,7 +58,7 @@ class Checkpoints:
         return minutes is not None and time.monotonic() - self._saved >= 60 * minutes
 
     def save(self, step: int, state: dict[str, Any], final: bool = False, last: bool = False) -> Path | None:
-        """Writes a checkpoint and returns its path; logs a note and returns None where it cannot be written. Raises
+        """Writes a checkpoint and returns its path; logs a note and returns None if it cannot be written. Raises
         TrainingFailed after more failures in a row than ``retries``. The ``last`` checkpoint of a run is retried at
         once."""
         self._saved = time.monotonic()
@@ -69,7 +69,7 @@ class Checkpoints:
             if not last:
                 return None
             time.sleep(PAUSE)
-        # Older checkpoints are deleted after the new one is complete. Later ones, which a resumed run has passed over
+        # Older checkpoints are deleted after the new one is complete. Later ones, which a resumed run has skipped
         # because they are damaged, do not count.
         older = [one for one in numbered(self.folder) if _named_step(one) <= step]
         good = (path for path in reversed(older) if head(path).get("finite", True))
@@ -102,7 +102,7 @@ class Checkpoints:
         )
 
     def save_best(self, state: dict[str, Any]) -> None:
-        """Replaces the checkpoint with the best score; logs a note where it cannot be written."""
+        """Replaces the checkpoint with the best score; logs a note if it cannot be written."""
         path = self.folder / f"best{SUFFIX}"
         try:
             write(path, state)
@@ -110,8 +110,8 @@ class Checkpoints:
             log.warning("note: %s could not be written (%s); it is as it was before", path, in_one_line(error))
 
     def last_finite(self, tried: int | None = None) -> dict[str, Any]:
-        """Returns the newest checkpoint before which all updates were finite. If that is of the step that was ``tried``
-        before, returns an older one where there is one. Raises UserError where there is none."""
+        """Returns the newest checkpoint before which all updates were finite. If its step was ``tried`` before,
+        returns an older one if there is one. Raises UserError if there is none."""
         every = [path for path in reversed(self._by_step()) if head(path).get("finite", True)]
         if every and head(every[0]).get("step") == tried:
             every = [path for path in every if head(path).get("step") != tried] + every
@@ -144,18 +144,18 @@ def _named_step(path: Path) -> int:
 
 
 def exists(folder: Path) -> bool:
-    """Whether there is a checkpoint to go on from, damaged ones included; ``best`` is none."""
+    """Whether there is a checkpoint to resume from, damaged ones included; ``best`` does not count."""
     return bool(numbered(folder)) or os.path.exists(folder / f"final{SUFFIX}")
 
 
 def newest(folder: Path, part: str = "") -> tuple[Path, dict[str, Any]]:
     """Reads the complete checkpoint with the most steps; returns its path and content, with tensors as in ``read``.
-    Raises UserError where there is none."""
+    Raises UserError if there is none."""
     final = folder / f"final{SUFFIX}"
     # A run that was resumed with more steps has numbered checkpoints that are newer than its old final one.
     candidates = [(_named_step(path), path) for path in numbered(folder)]
     if os.path.exists(final):  # False where the folder may not be entered; Path.exists raises there
-        # The last step of all where it cannot be read, so that the damage is reported.
+        # An unreadable one counts as the newest, so that the damage is reported.
         candidates.append((step_of(final, sys.maxsize), final))
     if not candidates:
         raise UserError(f"{folder} holds no checkpoint; name a run that has saved one")

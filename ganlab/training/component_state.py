@@ -13,8 +13,8 @@ from ganlab.types import DiscriminatorOutput, Observation, State, Stateful, Upda
 
 
 class ComponentStates:
-    """The states of all components that have one, by group (``augment``, ``regularizer``) and name. Their tensors stay
-    at the same addresses, so that a CUDA graph finds them."""
+    """The states of all components that have one, by group (``augment``, ``regularizer``) and name. Their tensors
+    keep their addresses, which a CUDA graph requires."""
 
     def __init__(
         self,
@@ -40,9 +40,9 @@ class ComponentStates:
     def finish_update(self, blocked: Tensor, microbatches: Sequence[Observation] = ()) -> None:
         """Finishes an update of D, with D's outputs on its ``microbatches``, or an update of G, without them.
 
-        Components observe D's outputs; states are averaged over the ranks; and where the update was ``blocked`` (a
-        scalar, 1 if it was not finite) or an element is not finite, the state before the update returns. With several
-        ranks all call it together.
+        Components observe D's outputs, and states are averaged over the ranks. If the update was ``blocked`` (a
+        scalar, 1 if it was not finite), or if an element is not finite, the state before the update is restored. All
+        ranks call it together.
         """
         if not self.tensors:
             return
@@ -56,7 +56,8 @@ class ComponentStates:
             kept.copy_(tensor)
 
     def report(self) -> dict[str, float]:
-        """Returns what components report of their states, by tag: ``augment/ada/p``. Reads from the device."""
+        """Returns the values that components report of their states, by tag: ``augment/ada/p``. Reads from the
+        device."""
         return {
             f"{group}/{name}/{tag}": float(value)
             for (group, name), component in self._components.items()

@@ -13,8 +13,8 @@ from ganlab.table import Moving, Positive, Table
 
 
 class Constraint:
-    """A constraint on D's weights. Subclasses are dataclasses whose fields are settings; ``apply`` finds the current
-    number in a field that is a schedule, or a scalar tensor in a CUDA graph."""
+    """A constraint on D's weights. Subclasses are dataclasses whose fields are settings; in ``apply`` a field that is
+    a schedule has its present number, which is a scalar tensor in a CUDA graph."""
 
     bounds_weights: ClassVar[bool] = True
     """Whether it bounds the stored weights, which bounds D's slope only if D applies the weights as they are stored."""

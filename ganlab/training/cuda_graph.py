@@ -1,9 +1,9 @@
 """Training steps as CUDA graphs: one recording per plan, replayed with other reals, random numbers and rates.
 
-A step of small networks is hundreds of short kernels, and a GPU waits for the host to launch them. A graph launches
-them at once. It repeats exactly what was recorded, so whatever differs from step to step must lie in memory that the
-host fills before each replay: ``StepInputs`` names it all. What a component of somebody's own decides by other means,
-such as Python's ``random`` or a count of its calls, would stay as it was recorded.
+A step of small networks consists of hundreds of short kernels, and a GPU waits for the host to launch them. A graph
+launches them at once. It repeats exactly what was recorded, so every value that differs from step to step must lie in
+memory that the host fills before each replay: ``StepInputs`` lists these values. A plugin's component that decides by
+other means, such as Python's ``random`` or a count of its calls, would repeat the recorded decision.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from ganlab.types import Batch, Values
 
 log = logging.getLogger("ganlab")
 
-EAGER = 3  # steps of each plan that run one by one before it is recorded: optimizers and libraries set themselves up
-MOST = 16  # graphs, each with buffers of its own; plans beyond that are rare ones
+EAGER = 3  # steps of each plan that run one by one before it is recorded: optimizers and libraries are set up in them
+MOST = 16  # graphs, each with its own buffers; further plans are rare
 
 
 @dataclass(frozen=True)
 class StepInputs:
-    """What reaches a step from outside its tensors, and differs from step to step.
+    """The inputs of a step that differ from step to step.
 
-    ``real`` gives the next reals, so many or a batch; ``seed`` and ``draw`` the seed and the generator of a random
-    stream, by network, number of the update and name; ``networks`` seeds PyTorch's own stream. In a graph the shares
-    are scalar tensors, ``top_share`` where it is below 1.
+    ``real`` returns the next reals, a given number or a batch; ``seed`` and ``rngs`` return the seed and the
+    generator of a random stream, by network, number of the update and name; ``networks`` seeds PyTorch's global
+    generator. In a graph the shares are scalar tensors, ``top_share`` only if it is below 1.
     """
 
     real: Callable[[int | None], Batch]
@@ -55,24 +55,24 @@ Updates = Callable[[Plan, StepInputs], list[Values]]
 
 
 class Recorder(Protocol):
-    """Records device work without executing it. ``CudaRecorder`` is the real one."""
+    """Records device work without executing it. ``CudaRecorder`` is the implementation for CUDA."""
 
     def aside(self) -> AbstractContextManager[None]:
-        """Where steps run one by one that will be recorded later."""
+        """Returns a context for steps that run one by one and will be recorded later."""
 
     def record(
         self, body: Callable[[], list[Values]], generators: Sequence[torch.Generator]
     ) -> Callable[[], list[Values]]:
-        """What repeats ``body``, which draws from ``generators``, and returns its result, always the same tensors.
-        Raises where it cannot be recorded."""
+        """Records ``body``, which draws from ``generators``, and returns a function that repeats it and returns its
+        result, always the same tensors. Raises an error if it cannot be recorded."""
 
     def recover(self) -> None:
         """Makes PyTorch usable again after a recording that failed."""
 
 
 def graphs(discriminator: Learner, generator: Learner, machine: Machine) -> tuple[Graphs | None, list[str]]:
-    """The graphs of a training, None where steps run one by one, and a note for the person where that is not what they
-    would expect. Raises UserError where ``runtime.cuda_graph=on`` cannot be."""
+    """Returns the graphs of a training, None if steps run one by one, and notes for the user if CUDA graphs were
+    expected but cannot be used. Raises UserError if ``runtime.cuda_graph=on`` is not possible."""
     if machine.cuda_graph == "off" or machine.device.type != "cuda":
         return None, []
     obstacle = None
@@ -99,14 +99,14 @@ def graphs(discriminator: Learner, generator: Learner, machine: Machine) -> tupl
 
 @dataclass
 class _Asked:
-    """What the last step of a plan asked of its ``StepInputs``, in order, and how many steps there were."""
+    """The requests of the last step of a plan to its ``StepInputs``, in order, and the number of steps so far."""
 
     steps: int = 0
     reals: list[int | None] = field(default_factory=list)
     draws: list[Stream] = field(default_factory=list)
 
     def listening(self, inputs: StepInputs) -> StepInputs:
-        """``outside``, while it is noted what is asked of it."""
+        """Returns ``inputs`` with functions that record each request."""
         self.steps, self.reals, self.draws = self.steps + 1, [], []
 
         def real(count: int | None) -> Batch:
@@ -121,10 +121,10 @@ class _Asked:
 
 
 class Graphs:
-    """Runs the steps of a training: ``EAGER`` of each plan one by one, and then as a graph. Weights, random numbers and
-    reports are the same either way, and no step is computed twice: a recording executes nothing.
+    """Runs the steps of a training: the first ``EAGER`` of each plan one by one, and later ones as a graph. Weights,
+    random numbers and reports are the same either way, and no step is computed twice: a recording executes nothing.
 
-    Where a recording fails, that step and all later ones run one by one, and one sentence tells so.
+    If a recording fails, that step and all later ones run one by one, and a note reports it.
     """
 
     def __init__(self, discriminator: Learner, generator: Learner, recorder: Recorder, device: torch.device) -> None:
@@ -136,12 +136,13 @@ class Graphs:
             learner.hold_numbers()
 
     def forget(self) -> None:
-        """Drops all graphs: they write to tensors that are about to be replaced."""
+        """Deletes all graphs, since the tensors to which they write are about to be replaced."""
         self._asked: dict[Hashable, _Asked] = {}
         self._graphs: dict[Hashable, _Graph] = {}
 
     def step(self, plan: Plan, inputs: StepInputs, updates: Updates) -> list[Values]:
-        """One step, whose work ``updates`` does. What it reports is valid until the next one."""
+        """Runs one step by ``updates`` or by its graph, and returns its reports, which are valid until the next
+        step."""
         progress = inputs.progress
         assert not isinstance(progress, Tensor)
         key = plan, inputs.top_share < 1  # without top-k, G's loss is a mean over all samples
@@ -156,12 +157,12 @@ class Graphs:
                 learner.begin_recording(len(due))
             try:
                 self._graphs[key] = self._recorded(partial(updates, plan), asked.draws, reals, inputs)
-            except Exception as error:  # whatever a component or the driver has against it: the step itself will tell
+            except Exception as error:  # of a component or the driver; the eager step raises real errors
                 self._give_up(inputs, error)
                 return updates(plan, inputs)
         else:
             reals = [inputs.real(count) for count in self._asked[key].reals]
-        # In the order of a step: the host's part, with nothing read back, then the device's.
+        # In the order of a step: first the host's part, which reads nothing back, then the device's.
         for learner, due in self._updates_of(plan):
             learner.prepare(progress, len(due))
         return self._graphs[key].replay(reals, inputs)
@@ -201,23 +202,24 @@ class Graphs:
 
 
 class _Graph:
-    """One recorded step, and the memory from which it reads what differs from step to step."""
+    """One recorded step, and the memory from which it reads the values that differ from step to step."""
 
     run: Callable[[], list[Values]]
 
     def __init__(self, draws: Sequence[Stream], reals: Sequence[Batch], device: torch.device) -> None:
-        # Each time that a stream is asked for it begins anew, so each time has a generator of its own.
+        # A stream begins anew at each request, so each request has its own generator.
         self.draws, self.generators = draws, [torch.Generator(device) for _ in draws]
         self.reals = [
             Batch(torch.empty_like(real.images), {key: torch.empty_like(told) for key, told in real.condition.items()})
             for real in reals
         ]
-        # As exact as the host's numbers, so that what follows from them is the same.
+        # In float64 as on the host, so that the results are the same.
         self.progress = torch.zeros((), dtype=torch.float64, device=device)
         self.top_share = torch.ones_like(self.progress)
 
     def inputs(self, inputs: StepInputs) -> StepInputs:
-        """What the recorded step asks instead. Raises RuntimeError where that is not what earlier ones asked."""
+        """Returns the inputs of the recorded step. They raise RuntimeError if its requests differ from those of
+        earlier steps."""
         reals = _in_order(self.reals)
         generators = iter(zip(self.draws, self.generators, strict=True))
 
@@ -231,7 +233,7 @@ class _Graph:
         return replace(inputs, real=reals, rngs=rngs, progress=self.progress, top_share=top_share)
 
     def fill(self, reals: Sequence[Batch], inputs: StepInputs) -> None:
-        """Puts one step's reals, seeds and numbers in their places."""
+        """Copies one step's reals, seeds and numbers to the memory that the graph reads."""
         for place, real in zip(self.reals, reals, strict=True):
             place.images.copy_(real.images)
             for key, told in real.condition.items():
@@ -259,8 +261,8 @@ def _in_order(reals: Sequence[Batch]) -> Callable[[int | None], Batch]:
 
 
 class CudaRecorder:
-    """Records with ``torch.cuda.CUDAGraph``, on a stream of its own. All graphs share one pool of memory: nothing lives
-    in it from one replay to the next but what a step reports, which is taken up before the next."""
+    """Records with ``torch.cuda.CUDAGraph``, on a stream of its own. All graphs share one memory pool: only a step's
+    reports remain in it from one replay to the next, and they are read before the next."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -269,7 +271,7 @@ class CudaRecorder:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        # Autograd remembers on which stream a gradient is summed; it must be the one that will be recorded.
+        # Autograd sums a gradient on the stream of its first use, which must be the recorded one.
         usual = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(usual)
         with torch.cuda.stream(self.stream):

@@ -1,4 +1,4 @@
-"""Where and in which precision a run computes."""
+"""The device and the precision of a run."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class Runtime:
-    """``device`` auto takes cuda, then mps, then cpu. ``precision`` auto takes bf16 where the processor computes in it,
-    otherwise fp32. ``threads`` null leaves the number of CPU threads to PyTorch, and gives each of several ranks on a
-    machine its share of the processors. ``cache`` is the folder for decoded images, null the person's own cache folder;
-    on the device they stay where they fit into the share ``resident`` of its memory. ``fast`` takes shorter ways to the
-    same numbers, but for rounding; without it each layer is computed by itself, as PyTorch has it. ``cuda_graph`` on a
-    GPU: each training step as one recorded graph of kernels, with the same results; auto where nothing forbids it.
-    ``deterministic`` takes kernels that give the same numbers each time on a GPU too, where they are slower; on the CPU
-    they do without it."""
+    """The settings of device, precision and kernels. ``device`` auto selects cuda, then mps, then cpu. ``precision``
+    auto selects bf16 if the processor computes in it, otherwise fp32. ``threads`` null leaves the number of CPU
+    threads to PyTorch, and gives each of several ranks on a machine its share of the processors. ``cache`` is the
+    folder for decoded images, null the user's cache folder; the images are kept on the device if they fit into the
+    share ``resident`` of its memory. ``fast`` uses fused kernels, with the same results up to rounding; without it
+    each layer is computed by PyTorch's own function. ``cuda_graph`` runs each training step on a GPU as one recorded
+    graph of kernels, with the same results; auto does so if nothing prevents it. ``deterministic`` selects
+    deterministic kernels on a GPU too, which may be slower; CPU kernels are deterministic without it."""
 
     device: str | NonNegativeInt = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
@@ -46,7 +46,8 @@ class Runtime:
     deterministic: bool = False
 
     def resolve(self) -> Machine:
-        """The device and precision to compute with. Raises UserError where this machine has not what was asked for."""
+        """Returns the device and precision to compute with. Raises UserError if this machine lacks what the settings
+        require."""
         device = _own(find_device(str(self.device)))
         precision = self.precision
         if precision == "auto":
@@ -77,7 +78,7 @@ class Runtime:
 
 @dataclass(frozen=True)
 class Machine:
-    """What ``Runtime`` came to on this machine."""
+    """The resolved ``Runtime`` of this machine."""
 
     device: torch.device
     dtype: torch.dtype
@@ -88,8 +89,8 @@ class Machine:
     deterministic: bool = False
 
     def prepare(self) -> None:
-        """What concerns the whole process: its threads, its memory and its choice of kernels. The job before this one
-        in a sweep may have set others."""
+        """Sets the options of the whole process: its threads, its memory and its choice of kernels. All are set,
+        since an earlier job of a sweep may have changed them."""
         torch.set_num_threads(self.threads or _share_of_threads())
         if self.deterministic:
             # cuBLAS reads it once, before its first product; without it, streams take turns at one workspace.
@@ -102,7 +103,7 @@ class Machine:
             hold_memory()
 
     def autocast(self) -> AbstractContextManager[None]:
-        """Mixed precision for forward passes; nothing in float32."""
+        """Returns the context of mixed precision for forward passes; it does nothing in float32."""
         if self.dtype == torch.float32:
             return nullcontext()
         return torch.autocast(self.device.type, self.dtype)
@@ -116,13 +117,14 @@ class Machine:
 
 
 def without_deterministic_kernel(error: RuntimeError) -> str | None:
-    """The name of the operation of which PyTorch has no deterministic kernel, where ``error`` says that."""
+    """Returns the name of the operation without a deterministic kernel, or None if ``error`` has another cause."""
     name, found, _ = str(error).partition(" does not have a deterministic implementation")
     return name.split()[-1] if found else None
 
 
 def _own(device: torch.device) -> torch.device:
-    """The device of this rank: of several on this machine, each computes on a GPU of its own. Raises UserError."""
+    """Returns the device of this rank: each of several ranks on this machine computes on its own GPU. Raises
+    UserError."""
     number, ranks = here_on_this_machine()
     if ranks == 1 or device.type == "cpu":
         return device
@@ -145,8 +147,8 @@ def _own(device: torch.device) -> torch.device:
 
 
 def _share_of_threads() -> int:
-    """PyTorch's own number of threads; of several ranks on this machine, their share of the processors, unless the
-    person has set OMP_NUM_THREADS to something else than the 1 that torchrun puts there."""
+    """Returns the number of CPU threads: PyTorch's own, or, with several ranks on this machine, their share of the
+    processors, unless the user has set OMP_NUM_THREADS to another value than torchrun's 1."""
     _, ranks = here_on_this_machine()
     if ranks == 1 or os.environ.get("OMP_NUM_THREADS", "1") != "1":
         return THREADS
@@ -155,20 +157,20 @@ def _share_of_threads() -> int:
 
 
 def hold_memory() -> None:
-    """Keeps freed memory in the process. glibc gives blocks above 32 MB back to the system when they are freed, and the
-    next tensor of that size is handed out anew, page by page, zeroed, at the price of several passes over it: a fifth
-    of a wide ResNet's step. Elsewhere than in glibc nothing happens."""
+    """Keeps freed memory in the process. glibc returns blocks above 32 MB to the system when they are freed; the next
+    tensor of that size then gets new pages one by one, zeroed, at the cost of several passes over it: a fifth of a
+    wide ResNet's step. Does nothing with another C library than glibc."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, TypeError, AttributeError):  # another C library, or none that has this
+    except (OSError, TypeError, AttributeError):  # another C library, or one without mallopt
         return
     mallopt(M_MMAP_MAX, 0)
     mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def find_device(name: str, key: str = "runtime.device") -> torch.device:
-    """The device of that name, ``auto`` the fastest that this machine has; ``key`` is what a person typed it for.
-    Raises UserError where there is none."""
+    """Returns the device of a name; ``auto`` is the fastest one of this machine. ``key`` is the setting that error
+    messages name. Raises UserError if there is no such device."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if name.isdigit():  # as PyTorch takes a number
@@ -187,7 +189,7 @@ def find_device(name: str, key: str = "runtime.device") -> torch.device:
 
 
 def computes_bf16(device: torch.device) -> bool:
-    """Whether bf16 is arithmetic of the processor, not an emulation that would be slower than float32."""
+    """Whether the processor has bf16 arithmetic, rather than an emulation that is slower than float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":

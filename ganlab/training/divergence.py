@@ -57,7 +57,7 @@ class Stop(Divergence):
 
 @dataclass(frozen=True)
 class Skip(Divergence):
-    """Updates that are not finite are left out, and training goes on to its last step."""
+    """Updates that are not finite are left out, and training continues to its last step."""
 
     loss_limit: Positive = LOSS_LIMIT
 
@@ -97,12 +97,12 @@ class NonFiniteUpdates:
 
 
 class DivergenceMonitor:
-    """Counts the updates of a training that were left out, and notices losses that are too large.
+    """Counts the updates that were left out, and detects losses that are too large.
 
     ``stuck`` is the number of steps since the last finite update of each network, ``left_out`` the number of its
     updates that were left out in the run, and ``updates`` its number of updates, all at the last log point. ``large``
-    are the losses that were too large there, and ``too_large`` counts the ``reports`` in which a network's loss was.
-    ``finite`` tells whether all updates since the log point before were finite.
+    holds the mean losses that were too large there, and ``too_large`` the number of steps in all intervals with such
+    a mean loss, by network. ``finite`` is whether all updates since the previous log point were finite.
     """
 
     def __init__(self, policy: Divergence) -> None:
@@ -126,7 +126,7 @@ class DivergenceMonitor:
     ) -> NonFiniteUpdates | None:
         """Returns the problem for which the policy acts after ``step``, or None. ``values`` are the means over the last
         ``steps`` steps. Logs a note when updates begin to be left out, and when a loss gets too large. A network that
-        had no update in these steps has no values, and its counts stay."""
+        had no update in these steps has no values, and its counts do not change."""
         was_finite, problems = self.finite, []
         self.finite = True
         for learner in learners:
@@ -276,10 +276,9 @@ def culprit(learner: Learner, regularizers: Sequence[str], values: Mapping[str, 
 
 
 def at_fault(learners: Sequence[Learner]) -> list[Learner]:
-    """Returns the networks whose weights have grown so large that they explain a divergence: larger than
-    ``LARGE_WEIGHT``, and at least a thousandth of the larger network's. Once one network has such weights the outputs
-    and gradients of both are infinite, so that the updates that are left out do not tell which it was. Reads from the
-    device."""
+    """Returns the networks whose weights are so large that they explain a divergence: larger than ``LARGE_WEIGHT``,
+    and at least a thousandth of the larger network's. Once one network has such weights the outputs and gradients of
+    both are infinite, so that the updates that are left out do not identify the network. Reads from the device."""
     largest = {learner: largest_weight(learner) for learner in learners}
     limit = max(LARGE_WEIGHT, max(largest.values()) / 1000)
     return [learner for learner, weight in largest.items() if weight >= limit]

@@ -1,4 +1,4 @@
-"""What the trainer asks of the data. It knows no file and no image set."""
+"""The interface between the trainer and the data."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from ganlab.types import Batch
 
 
 class Feed(Protocol):
-    """Batches of reals, forever; ``drawn`` counts the images, and setting it goes on from there."""
+    """An endless sequence of batches of real images. ``drawn`` is the number of images that were drawn; assigning it
+    continues the sequence from there."""
 
     drawn: int
     batch_size: int
 
     def next(self, count: int | None = None) -> Batch:
-        """``count`` images, or a batch."""
+        """Returns the next ``count`` images, by default a batch."""
 
     def first(self, count: int) -> Batch:
-        """The same few images at every call, to show what the data looks like."""
+        """Returns ``count`` images, the same ones at every call, to show the data."""
 
     def held_out(self, count: int, step: int) -> Batch | None:
-        """``count`` images that are never trained on, others at another step; None where none are kept."""
+        """Returns ``count`` images that are never trained on, which depend on ``step``; None if none are held out."""
 
     def trained_on(self, count: int, step: int) -> Batch:
-        """As many that are trained on, apart from the walk through them."""
+        """Returns ``count`` training images, which depend on ``step``, without changing ``drawn``."""
 
     def position(self) -> dict[str, Any]:
-        """What a checkpoint says of ``drawn``: epoch, offset, and which images they count."""
+        """Returns the position that a checkpoint stores besides ``drawn``: epoch, offset, and the images that they
+        count."""
 
     def first_of_classes(self, count: int, classes: int) -> Batch:
-        """``count`` of each class, class by class; grey where the data has fewer."""
+        """Returns ``count`` images of each class, ordered by class; grey images fill up a class that has fewer."""

@@ -1,4 +1,4 @@
-"""One network, its optimizer, and everything that happens between its loss and its new weights."""
+"""A learner: one network with its optimizer, and the steps from its loss to its new weights."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from ganlab.types import Values
 
 
 class Learner:
-    """``name`` is ``generator`` or ``discriminator`` and heads the tags of what it reports. Of several ``ranks`` each
-    has one, and they stay alike: each applies the mean of all gradients."""
+    """A network with its optimizer, constraint and average. ``name`` is ``generator`` or ``discriminator``, and the
+    prefix of the reported tags. Each rank has its own learner; they stay equal, since each applies the mean of all
+    ranks' gradients."""
 
     def __init__(
         self,
@@ -47,19 +48,20 @@ class Learner:
         self._buffers = [buffer for buffer in network.buffers() if buffer.is_floating_point()]
         self._kept = [buffer.clone() for buffer in self._buffers]
         self._learning = [parameter for parameter in self.parameters if parameter.requires_grad]
-        # Each gradient's norm, summed: where one was not finite, the sum is not, until it is asked for.
+        # The sum of each gradient's norms: it stays non-finite after a non-finite one, until it is cleared.
         self._norms = torch.zeros(len(self._learning), device=self.parameters[0].device)
         self._left_out_in_a_row = torch.zeros((), device=self.parameters[0].device)
         self._loss: Tensor | None = None
-        # float16's range ends at 65,504 and begins at 6e-8: losses are scaled up, by a factor that finds itself.
+        # float16's range ends at 65,504 and begins at 6e-8: losses are scaled up, by an adaptive factor.
         device = self.parameters[0].device
         self.scaler = torch.amp.GradScaler(device.type) if dtype == torch.float16 else None
         if device.type == "cuda":
             self.hold_numbers()
 
     def hold_numbers(self) -> None:
-        """Rates and the average's share become tensors beside the weights, so that a CUDA graph reads from one place
-        what ``prepare`` writes before each replay. On a GPU always, so that the arithmetic is the same without one."""
+        """Stores learning rates and the average's share in tensors beside the weights, so that a CUDA graph reads
+        what ``prepare`` writes before each replay. On a GPU they are always stored so, so that the arithmetic is the
+        same without a graph."""
         device = self.parameters[0].device
         # PyTorch's fused kernels read a rate on a GPU as float32; on the CPU they take it from there as a number.
         dtype = torch.float32 if device.type == "cuda" else torch.float64
@@ -73,7 +75,8 @@ class Learner:
 
     @contextmanager
     def parameters_frozen(self) -> Iterator[None]:
-        """The network without parameter gradients: the other network learns through it."""
+        """Returns a context in which the network's parameters need no gradients, for updates of the other network
+        through it."""
         learning = [parameter for parameter in self.parameters if parameter.requires_grad]
         for parameter in learning:
             parameter.requires_grad_(False)
@@ -84,24 +87,24 @@ class Learner:
                 parameter.requires_grad_(True)
 
     def backward(self, loss: Tensor) -> None:
-        """Gradients of ``loss``, a scalar, added to those that are there."""
+        """Computes the gradients of ``loss``, a scalar, and adds them to the gradients so far."""
         (self.scaler.scale(loss) if self.scaler else loss).backward()
         self._loss = loss.detach() if self._loss is None else self._loss + loss.detach()
 
     def drop_gradients(self) -> None:
-        """Forgets what ``backward`` left."""
+        """Deletes the gradients and the loss that ``backward`` accumulated."""
         self.optimizer.zero_grad(set_to_none=True)
         self._loss = None
 
     def begin_recording(self, updates: int) -> None:
-        """Makes room for the numbers that the host writes before each replay of a step with ``updates`` updates."""
+        """Allocates the tensors to which the host writes before each replay of a step with ``updates`` updates."""
         if self.average:
             self.average.hold_shares(self.parameters[0].device, updates)
 
     def prepare(self, progress: float, updates: int = 1) -> None:
-        """Sets the numbers that the host decides for the next ``updates``: the learning rate and the optimizer's other
-        options at ``progress``, the share of the training that is done before them, and the weights' share in the
-        average after each of them."""
+        """Sets the values that the host computes for the next ``updates`` updates: the learning rate and the
+        optimizer's other options at ``progress``, the share of training that is done before them, and the weights'
+        share in the average after each of them."""
         setting = self.setting
         if isinstance(setting.lr, Scheduled):
             self._rates = [setting.lr.at(progress)] * len(self._rates)
@@ -120,23 +123,23 @@ class Learner:
         self.updates += updates
 
     def apply(self, progress: float | Tensor = 0.0) -> Values:
-        """Rate → mean over ranks → unscale → finite gate → clip → step → constraint → average; then the gradients are
-        gone.
+        """Applies the gradients in this order: learning rate, mean over ranks, unscaling, finiteness check, clipping,
+        optimizer step, constraint, average. It then deletes the gradients.
 
-        The rate is that of ``progress``, the share of the training that is done before this update; where that is a
-        tensor, in a CUDA graph, the host has called ``prepare``. An update whose loss or gradient is not finite leaves
-        weights and statistics as they are; ``…/blocked`` reports 1 for it, and ``…/gradient_norm`` the norm before
-        clipping. Nothing is read back from the device where ``gated_on_device``.
+        The learning rate is that at ``progress``, the share of training that is done before this update. If it is a
+        tensor, in a CUDA graph, the host has called ``prepare``. An update whose loss or gradient is not finite
+        leaves weights and statistics unchanged; ``…/blocked`` reports 1 for it, and ``…/gradient_norm`` the norm
+        before clipping. Nothing is read back from the device if ``gated_on_device``.
         """
         if not isinstance(progress, Tensor):
             self.prepare(progress)
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         if self._loss is not None:
-            # A loss that is not finite may still have a finite gradient: here it becomes one that is not, for every
-            # gate that follows, the scaler's too.
+            # A loss that is not finite may have a finite gradient. This makes the gradient non-finite too, for all
+            # checks that follow, also the scaler's.
             gradients[0].add_(self._loss * 0)
-        # Before they are unscaled, which is where float16's scaler looks whether they are finite: the ranks must find
-        # the same. All of them in one exchange, after the whole backward pass.
+        # Before unscaling, where float16's scaler checks that they are finite: all ranks must get the same result. In
+        # one exchange, after the whole backward pass.
         self.ranks.average(gradients)
         if self.scaler:
             self.scaler.unscale_(self.optimizer)
@@ -150,7 +153,7 @@ class Learner:
                 self._norms[i].add_(one)
         blocked = (~torch.isfinite(norm)).float()
         self._left_out_in_a_row.add_(1).mul_(blocked)
-        # After the gate's verdict: clipping makes finite numbers of infinite ones.
+        # After the finiteness check: clipping turns infinite numbers into finite ones.
         self._clip(gradients, norm, progress)
         if self.scaler:
             self.scaler.step(self.optimizer)
@@ -184,15 +187,15 @@ class Learner:
 
     @torch.no_grad()
     def _restore_buffers_where(self, blocked: Tensor) -> None:
-        """The pass that gave a gradient that is not finite has moved running statistics and spectral vectors too: they
-        go back. So does a statistic that overflowed by itself, as the variance of activations above 1e19 does."""
+        """Restores the running statistics and spectral vectors that the forward pass of a ``blocked`` update changed.
+        A statistic that is not finite in itself is restored too, such as the variance of activations above 1e19."""
         for buffer, kept in zip(self._buffers, self._kept, strict=True):
             buffer.copy_(torch.where((blocked > 0) | ~torch.isfinite(buffer), kept, buffer))
             kept.copy_(buffer)
 
     def not_finite(self) -> list[str]:
-        """The parameters, first to last, that have met a gradient that was not finite since the ``norms`` were last
-        cleared. Reads from the device."""
+        """Returns the names of the parameters, first to last, that had a gradient which was not finite since
+        ``clear_norms``. Reads from the device."""
         finite = torch.isfinite(self._norms).tolist()
         return [name for name, one in zip(self.names, finite, strict=True) if not one]
 
@@ -201,19 +204,20 @@ class Learner:
         return int(self._left_out_in_a_row)
 
     def clear_norms(self) -> None:
-        """From here on ``not_finite`` counts anew."""
+        """Resets the norms from which ``not_finite`` is computed."""
         self._norms.zero_()
 
     @property
     def gated_on_device(self) -> bool:
-        """Whether the optimizer skips an update that is not finite by itself; one that cannot reads one number back."""
-        # On Apple's GPUs older fused kernels take no notice of found_inf.
+        """Whether the optimizer itself skips an update that is not finite; otherwise one number is read back per
+        update."""
+        # On Apple's GPUs older fused kernels ignore found_inf.
         apple = self.parameters[0].device.type == "mps"
         return getattr(self.optimizer, "_step_supports_amp_scaling", False) and not apple
 
     def _step_unless(self, blocked: Tensor) -> None:
         if self.gated_on_device:
-            # What GradScaler tells a fused optimizer: it then skips the update, and its count, on the device.
+            # As GradScaler sets them: a fused optimizer then skips the update, and its count, on the device.
             self.optimizer.grad_scale, self.optimizer.found_inf = None, blocked  # type: ignore[attr-defined]
             self.optimizer.step()
         elif not blocked.item():
@@ -221,18 +225,18 @@ class Learner:
 
     @property
     def learning_rate(self) -> float:
-        """The rate of the last update."""
+        """The learning rate of the last update."""
         return float(self._applied[0])
 
     def fingerprint(self) -> str:
-        """A hash of the network's parameters, bit for bit."""
+        """Returns a hash of the network's parameters, bit for bit."""
         found = hashlib.blake2b(digest_size=16)
         for parameter in self.parameters:
             found.update(parameter.detach().cpu().contiguous().numpy().tobytes())
         return found.hexdigest()
 
     def state(self) -> dict[str, Any]:
-        """Weights, optimizer, average and scaler, by parameter name."""
+        """Returns weights, optimizer, average and scaler for a checkpoint, by parameter name."""
         names: dict[Any, str] = {parameter: name for name, parameter in self.network.named_parameters()}
         return {
             "updates": self.updates,
@@ -246,7 +250,7 @@ class Learner:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes up a saved ``state``. Raises RuntimeError where the weights' names or shapes do not fit."""
+        """Loads a saved ``state``. Raises RuntimeError if names or shapes of the weights do not fit."""
         self.updates, self.rate_factor = state["updates"], state.get("slowed", 1.0)
         self.network.load_state_dict(state["network"])
         if "norms" in state:  # earlier versions kept none
@@ -268,7 +272,7 @@ class Learner:
 
 
 def need_same_weights(ranks: Ranks, step: int, learners: Sequence[Learner]) -> None:
-    """Raises TrainingFailed where the weights of some rank are not those of the first, bit for bit. All ranks
+    """Raises TrainingFailed if the weights of a rank differ from those of rank 0 in any bit. All ranks call it
     together."""
     if ranks.count == 1:
         return
@@ -283,14 +287,14 @@ def need_same_weights(ranks: Ranks, step: int, learners: Sequence[Learner]) -> N
 
 
 def _like(parameter: Tensor, value: Any) -> Any:
-    """An optimizer's number or tensor, on the parameter's device and in its memory layout, which fused kernels rely
-    on."""
+    """Returns an optimizer's number or tensor on the parameter's device and in its memory layout, which fused kernels
+    require. Raises TypeError for other types, RuntimeError if the shape does not fit."""
     if not isinstance(value, Tensor | int | float):
         raise TypeError(f"an optimizer's state that is {type(value).__name__}")
     if not isinstance(value, Tensor):
         return value
     if value.shape == parameter.shape:
         return torch.empty_like(parameter, requires_grad=False).copy_(value)
-    if value.dim():  # fused kernels read as many numbers as the parameter has, wherever these end
+    if value.dim():  # fused kernels read as many numbers as the parameter has, even beyond the tensor
         raise RuntimeError(f"an optimizer's state of shape {tuple(value.shape)}, need {tuple(parameter.shape)}")
     return value.to(parameter.device, copy=True)

@@ -21,7 +21,7 @@ class Meter:
 
     def add(self, values: Values) -> None:
         known = [tag for tag in values if tag in self.sums]
-        if known:  # at once: on a GPU each by itself would be a kernel
+        if known:  # in one call: separate ones would be a kernel each on a GPU
             torch._foreach_add_([self.sums[tag] for tag in known], [values[tag] for tag in known])
         for tag, value in values.items():
             if tag not in self.sums:
@@ -29,21 +29,22 @@ class Meter:
             self.counts[tag] = self.counts.get(tag, 0) + 1
 
     def read(self, ranks: Ranks = ALONE) -> dict[str, float]:
-        """The means, over the ranks too, read back from the device at once; then it starts afresh. All ranks
-        together."""
+        """Returns the means over updates and ranks, read from the device at once, and resets the sums. All ranks call
+        it together."""
         totals = self._of_all(ranks).tolist()
         means = {tag: total / self.counts[tag] for tag, total in zip(self.sums, totals, strict=True)}
         self.sums, self.counts = {}, {}
         return means
 
     def state(self, ranks: Ranks = ALONE) -> dict[str, Any]:
-        """The sums as one process with the whole batches would have them, and how many reports are in each. All ranks
-        together."""
+        """Returns the sums that one process with the global batch would have, and the number of reports in each. All
+        ranks call it together."""
         sums = dict(zip(self.sums, self._of_all(ranks).unbind(), strict=True))
         return {"sums": sums, "counts": dict(self.counts)}
 
     def _of_all(self, ranks: Ranks) -> Tensor:
-        """The sums' means over the ranks, of which each keeps its own: saving changes nothing of what is logged."""
+        """Returns the means of the sums over the ranks. Each rank keeps its own sums, so that saving does not change
+        logged values."""
         totals = torch.stack(list(self.sums.values())) if self.sums else torch.empty(0)
         if self.sums:
             ranks.average([totals])

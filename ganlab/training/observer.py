@@ -57,7 +57,7 @@ class Observer:
     ``started`` comes first and ``closed`` last. All other methods come in any order, each as often as training needs.
     Steps only grow, except after ``rolled_back``. If a method raises OSError, for example on a full disk, a note
     reports it once, and the observer is called again at the next event. If it raises another error, a note reports it,
-    and the observer is left out from then on. Training goes on in both cases.
+    and the observer is left out from then on. Training continues in both cases.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -89,7 +89,7 @@ class Observer:
 
         The steps after ``step`` will be repeated, and every method will be called for them again. The observer must
         discard what it recorded for later steps than ``step`` and keep what it recorded up to and including it: after
-        the repetition its record must be that of a run which never went back, without a row or a picture that stands
+        the repetition its record must be that of a run which never went back, without a row or a picture that occurs
         twice. A record that cannot be shortened, such as TensorBoard's, must mark the later part as void.
         """
 

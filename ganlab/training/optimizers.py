@@ -1,4 +1,4 @@
-"""Optimizers, one setting per network (TTUR is two different rates: Heusel et al. 2017)."""
+"""Optimizers, one setting per network, so that the learning rates can differ (TTUR, Heusel et al. 2017)."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class OptimizerSetting:
         return [name for name in moving_fields(self) if name not in shared]
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """Builds the optimizer of ``parameters``. No field is a schedule here: the learner has put in its first
-        value."""
+        """Builds the optimizer of ``parameters``. No field is a schedule here: the learner has replaced each by its
+        first value."""
         raise TypeError(f"{type(self).__name__} builds no optimizer")
 
 
 @dataclass(frozen=True)
 class Adam(OptimizerSetting):
-    """Kingma & Ba 2015, Algorithm 1. ``auto`` takes what the loss's paper used."""
+    """Adam, Kingma & Ba 2015, Algorithm 1. ``auto`` selects the values of the loss's paper."""
 
     moments: ClassVar[frozenset[str]] = frozenset({"step", "exp_avg", "exp_avg_sq"})
     algorithm: ClassVar[type[torch.optim.Optimizer]] = torch.optim.Adam
@@ -80,8 +80,8 @@ class Adam(OptimizerSetting):
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """Adam with decoupled weight decay: each update also takes lr · weight_decay of a weight away. Loshchilov & Hutter
-    2019, Algorithm 2."""
+    """Adam with decoupled weight decay: each update also subtracts lr · weight_decay · w from a weight w. Loshchilov
+    & Hutter 2019, Algorithm 2."""
 
     algorithm: ClassVar[type[torch.optim.Optimizer]] = torch.optim.AdamW
     weight_decay: Moving[NonNegative] = 0.01  # share of each weight, times the rate
@@ -89,8 +89,8 @@ class AdamW(Adam):
 
 @dataclass(frozen=True)
 class RMSprop(OptimizerSetting):
-    """The gradient over the root of its running mean square. Tieleman & Hinton 2012; WGAN trains both networks with it,
-    at 5e-5 (Arjovsky et al. 2017, Algorithm 1)."""
+    """RMSprop: the gradient divided by the root of its running mean square. Tieleman & Hinton 2012; WGAN trains both
+    networks with it, at 5e-5 (Arjovsky et al. 2017, Algorithm 1)."""
 
     moments: ClassVar[frozenset[str]] = frozenset({"square_average"})
 
@@ -139,8 +139,8 @@ class SGD(OptimizerSetting):
 
 
 class GatedRMSprop(torch.optim.Optimizer):
-    """RMSprop that skips an update on the device where ``found_inf``, a scalar tensor, is 1, as PyTorch's fused
-    optimizers do; its own RMSprop would have to read that back."""
+    """RMSprop that skips an update on the device if ``found_inf``, a scalar tensor, is 1, as PyTorch's fused
+    optimizers do; PyTorch's RMSprop would have to read it back."""
 
     _step_supports_amp_scaling = True
     found_inf: Tensor | None = None

@@ -23,8 +23,8 @@ class Evaluator(Protocol):
 
 
 class ScoreSettings(Protocol):
-    """The number of steps between scores, the number of images, the score by which the best checkpoint is kept (lower
-    is better), and the factor of the best score from which on a run counts as having left it."""
+    """The settings of scores: the number of steps between them, the number of images, the score that selects the best
+    checkpoint (lower is better), and the factor of the best score above which a run counts as having left it."""
 
     @property
     def every(self) -> int: ...
@@ -49,12 +49,12 @@ class Scorer:
         self.best: dict[str, Any] | None = None
 
     def due(self, step: int, done: bool) -> bool:
-        """Whether to score after ``step``; ``done``: it is the last one."""
+        """Whether scores are due after ``step``; ``done`` is whether it is the last one."""
         return self.settings is not None and (done or step % self.settings.every == 0)
 
     def score(self, step: int, fakes: Callable[[int], Iterable[Tensor]], weights: str) -> Scores | None:
         """Returns the scores of the number of ``fakes`` in the settings, from these ``weights``. Logs a note and
-        returns None where the images are not finite."""
+        returns None if the images are not finite."""
         assert self.evaluator is not None
         assert self.settings is not None
         try:

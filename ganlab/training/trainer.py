@@ -25,12 +25,12 @@ from ganlab.training.updates import GAN
 
 log = logging.getLogger("ganlab")
 
-GO_ON, SAVE, STOP = range(3)  # what is to be done before the next step, the most urgent last
+GO_ON, SAVE, STOP = range(3)  # the request before the next step, the most urgent last
 
 
 @dataclass(frozen=True)
 class Logging:
-    """How often a run reports, in steps, and how many samples it shows."""
+    """The intervals of reports, in steps, and the number of samples shown."""
 
     every: PositiveInt = 50  # steps between rows of numbers
     samples_every: PositiveInt = 250  # steps between sample grids
@@ -87,10 +87,10 @@ class Trainer:
         self.step += 1
 
     def run(self) -> None:
-        """Trains until ``steps`` are done or ``stop_requested`` is set, on any rank, and saves. Raises TrainingFailed
-        where gradients are no longer finite, the weights being those of the last finite update then, where checkpoints
-        can no longer be written, where another rank is gone or has other weights, and where there is no deterministic
-        kernel; what is saved stays. Raises OSError where nothing can be written from the start."""
+        """Trains until ``steps`` are done or ``stop_requested`` is set on any rank, and saves. Raises TrainingFailed
+        if gradients are no longer finite (the weights are then those of the last finite update), if checkpoints can
+        no longer be written, if another rank is lost or has other weights, and if there is no deterministic kernel;
+        saved files stay intact. Raises OSError if nothing can be written from the start."""
         try:
             if self.ranks.first:
                 self.checkpoints.begin()
@@ -139,14 +139,14 @@ class Trainer:
                 self._score()
             if save or request == SAVE:
                 self.save()
-            if report:  # what samples and checkpoints take is not counted as training
+            if report:  # the time for samples and checkpoints is not counted as training
                 began, images = time.perf_counter(), self.feed.drawn
         if request == STOP and self.saved_step != self.step:
             self.save(last=True)
 
     def _request(self) -> int:
-        """Returns STOP if some rank was asked to stop, SAVE if a checkpoint is due by rank 0's clock, otherwise GO_ON.
-        All ranks call it before the same step, and get the same answer."""
+        """Returns STOP if a stop was requested on some rank, SAVE if a checkpoint is due by rank 0's clock, otherwise
+        GO_ON. All ranks call it before the same step, and get the same result."""
         due = self.ranks.first and self.checkpoints.due_by_time()
         return self.ranks.most(STOP if self.stop_requested else SAVE if due else GO_ON)
 
@@ -167,7 +167,7 @@ class Trainer:
         self.observers.notify(lambda observer: observer.logged(self.step, values))
 
     def _rolled_back(self, values: Mapping[str, float]) -> bool:
-        """Whether updates that are not finite have made training go back. Raises TrainingFailed where it must end."""
+        """Whether training has gone back because updates were not finite. Raises TrainingFailed if it must end."""
         learners = (self.generator, self.discriminator)
         steps, self.reported = self.step - self.reported, self.step
         problem = self.divergence_monitor.check(
@@ -176,7 +176,7 @@ class Trainer:
         if problem is None:
             return False
         if problem.action == "stop":
-            self.divergence_monitor.reset_patience()  # with who goes on from here
+            self.divergence_monitor.reset_patience()  # for a run that is resumed from here
             try:
                 self.save(last=True)
             except TrainingFailed as error:
@@ -190,8 +190,9 @@ class Trainer:
         return self.divergence_monitor.diverged((self.generator, self.discriminator), self.step)
 
     def _roll_back(self, reason: str) -> None:
-        """To the last checkpoint before which all updates were finite, with lower rates. After a kill at any instant
-        in here the newest checkpoint is one from which the same happens again, or one where it has happened."""
+        """Restores the last checkpoint before which all updates were finite, with lower learning rates. After a kill
+        at any point of it the newest checkpoint is from before the rollback, which is then repeated, or from after
+        it."""
         try:
             state = self.checkpoints.last_finite(self.divergence_monitor.rollback_step)
         except UserError as error:
@@ -200,7 +201,7 @@ class Trainer:
             self.generator.rate_factor * self.divergence_monitor.policy.rate,
             self.divergence_monitor.rollbacks + 1,
         )
-        best = self.scorer.best  # of a step that is gone through again, perhaps; its checkpoint is there
+        best = self.scorer.best  # perhaps of a step that will be repeated; its checkpoint exists
         self.restore(state)
         self.scorer.best = best
         self.divergence_monitor.rolled_back(self.step, rollbacks)
@@ -224,7 +225,7 @@ class Trainer:
         self.observers.notify(lambda observer: observer.sampled(self.step, samples))
 
     def _score(self) -> None:
-        """The checkpoint with the best score stays."""
+        """Computes the scores of the present samples, and saves the checkpoint if its score is the best."""
         state = self.state()
         if not self.ranks.first:
             return
@@ -239,10 +240,11 @@ class Trainer:
     # ---------------------------------------------------------------------------------------------------- checkpoints
 
     def save(self, last: bool = False, numbered: bool = False) -> bool:
-        """Whether a checkpoint was written; a note says where not. No other follows a ``last`` one, as is that of the
-        last step, which is named ``final`` unless it is to be ``numbered``. It has rank 0's buffers: of batch norm by
-        rank, the statistics of its part of the batches. All ranks together. Raises TrainingFailed where too many
-        failed, or where the ranks' weights differ."""
+        """Writes a checkpoint, and returns whether it was written; a note reports a failure. A ``last`` checkpoint,
+        such as that of the last step, is retried at once, since no other follows. The last step's is named ``final``
+        unless ``numbered``. It contains rank 0's buffers: with batch norm per rank, the statistics of its part of the
+        batches. All ranks call it together. Raises TrainingFailed after too many failures, or if the ranks' weights
+        differ."""
         need_same_weights(self.ranks, self.step, (self.generator, self.discriminator))
         state, written = self.state(), False
         with self.ranks.together():
@@ -250,14 +252,14 @@ class Trainer:
                 self.observers.notify(lambda observer: observer.flush())
                 done = self.step == self.steps and not numbered
                 written = self.checkpoints.save(self.step, state, final=done, last=last or done) is not None
-        # All ranks know of it: whether they save once more before they stop follows from that.
+        # All ranks receive the result, which decides whether they save once more before they stop.
         if self.ranks.most(int(written)) == 0:
             return False
         self.saved_step = self.step
         return True
 
     def state(self) -> dict[str, Any]:
-        """All that a resumed run needs beside its settings, which are in ``header``. All ranks together."""
+        """Returns all that a resumed run needs, including the settings in ``header``. All ranks call it together."""
         return {
             **self.header,
             "step": self.step,
@@ -274,7 +276,7 @@ class Trainer:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Takes up a saved ``state``. Raises RuntimeError where the weights' names or shapes do not fit."""
+        """Loads a saved ``state``. Raises RuntimeError if names or shapes of the weights do not fit."""
         if self.stepper.graphs:
             self.stepper.graphs.forget()
         self.step, self.feed.drawn = state["step"], state["drawn"]
@@ -290,6 +292,7 @@ class Trainer:
         self.discriminator.restore(state["discriminator"])
 
     def _all_finite(self) -> bool:
-        """Whether all updates were finite lately. Reads from the device."""
+        """Whether all updates were finite since the last log point and in the interval before it. Reads from the
+        device."""
         sums = (self.meter.sums.get(f"{learner.name}/blocked") for learner in (self.generator, self.discriminator))
         return self.divergence_monitor.finite and not any(float(total) for total in sums if total is not None)
