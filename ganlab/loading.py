@@ -137,8 +137,10 @@ def _understood(path: Path, tree: dict[str, Any]) -> tuple[Settings, Shapes, Mod
     except Refused as error:
         named = saved.get("plugins")
         hint = f"; if you trust what it was trained with, load it with plugins={named}" if named else ""
-        told = printable("; ".join(error.problems))
-        raise UserError(f"{path}: its settings are not understood by this ganlab ({told}){printable(hint)}") from None
+        reasons = printable("; ".join(error.problems))
+        raise UserError(
+            f"{path}: its settings are not understood by this ganlab ({reasons}){printable(hint)}"
+        ) from None
     shapes = shapes_of(settings, model)
     if model is not None:  # names from a file, without a terminal's control characters
         model = replace(model, class_names=tuple(map(printable, model.class_names)))

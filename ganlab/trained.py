@@ -79,12 +79,12 @@ class TrainedGenerator:
     @property
     def description(self) -> str:
         """A description in one line: network, step, data and shapes."""
-        told = f" of {len(self.classes)} classes" if self.classes else ""
-        told += f", translated from {' and '.join(self.sources)}" if self.sources else ""
+        details = f" of {len(self.classes)} classes" if self.classes else ""
+        details += f", translated from {' and '.join(self.sources)}" if self.sources else ""
         kind = "points" if self.is_of_points else f"images of {'×'.join(map(str, self.image_shape))}"
         name, data = (_name(self.settings, key) for key in ("generator", "data"))
         whose = "average of the generator" if self.weights == "average" else "generator"
-        return f"{whose} {name} after {self.step:,} steps on {data}: {kind}{told} from {self.latent_dim} numbers"
+        return f"{whose} {name} after {self.step:,} steps on {data}: {kind}{details} from {self.latent_dim} numbers"
 
     def __repr__(self) -> str:
         return f"<{self.description}>"

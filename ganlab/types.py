@@ -72,7 +72,7 @@ def sample_means(values: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Wiring:
-    """How the networks take labels as input.
+    """The ways in which the networks take labels as input.
 
     ``generator``: a ``one_hot`` vector or a learned vector of length ``embedding`` is concatenated to the latent, or
     ``none`` (conditional norms may still carry the label). ``discriminator``: ``one_hot`` planes or one learned

@@ -38,7 +38,7 @@ WORST = math.inf
 
 @dataclass(frozen=True)
 class Command:
-    """What was typed: the ``program``, all ``arguments``, and those of them that are ``overrides``."""
+    """The typed command: the ``program``, all ``arguments``, and those of them that are ``overrides``."""
 
     program: str
     arguments: tuple[str, ...]

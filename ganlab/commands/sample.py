@@ -243,8 +243,8 @@ def _generated(settings: Sample, generator: TrainedGenerator, latent: Tensor, la
     """Returns images on the CPU for latents (n, dim) and class numbers (n,), generated in batches of
     ``batch_size``."""
     size = settings.batch_size
-    told = [None] * len(latent) if labels is None else labels.split(size)
-    return torch.cat([generator.generate(*part).cpu() for part in zip(latent.split(size), told, strict=False)])
+    labels_of = [None] * len(latent) if labels is None else labels.split(size)
+    return torch.cat([generator.generate(*part).cpu() for part in zip(latent.split(size), labels_of, strict=False)])
 
 
 def _save_way(settings: Sample, generator: TrainedGenerator, path: Path, way: Tensor, back: bool) -> None:
@@ -253,13 +253,13 @@ def _save_way(settings: Sample, generator: TrainedGenerator, path: Path, way: Te
     steps, rows = way.shape[:2]
     labels = generator.labels(rows, settings.labels)
     if not _is_moving(path):
-        told = None if labels is None else labels.repeat_interleave(steps)
-        images = _generated(settings, generator, way.transpose(0, 1).flatten(0, 1), told)
+        labels_of = None if labels is None else labels.repeat_interleave(steps)
+        images = _generated(settings, generator, way.transpose(0, 1).flatten(0, 1), labels_of)
         names = () if labels is None else _names(settings, generator, rows)
         _save(named_grid(images, steps, row_names=names).pixels, path)
         return
-    told = None if labels is None else labels.repeat(steps)
-    images = _generated(settings, generator, way.flatten(0, 1), told).unflatten(0, (steps, rows))
+    labels_of = None if labels is None else labels.repeat(steps)
+    images = _generated(settings, generator, way.flatten(0, 1), labels_of).unflatten(0, (steps, rows))
     path.parent.mkdir(parents=True, exist_ok=True)
     frames = [enlarge(grid(moment, columns=settings.columns)) for moment in images]
     animation.save(frames + frames[-2:0:-1] if back else frames, path, settings.rate or 20)

@@ -190,7 +190,7 @@ class Row(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """What the dimensions of an array of images mean, and what is ``said`` where they might mean something else."""
+    """The meaning of an array's dimensions, and a note (``said``) if they could mean something else."""
 
     images: int
     channels: int
@@ -260,7 +260,7 @@ def _there(name: str, setting: str = "root") -> None:
 
 @lru_cache(maxsize=2)
 def _ready(source: Arrays, changed: int) -> tuple[np.ndarray, Layout, bool]:
-    """What every image of a file needs: the array, what its dimensions mean, and whether images must be fitted."""
+    """The facts shared by all images of a file: the array, its layout, and whether images must be fitted."""
     layout = source._layout()
     return source._array(), layout, source._fits(layout)
 

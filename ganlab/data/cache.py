@@ -102,11 +102,11 @@ class Entry:
     used: float
     """When a run last opened it, in seconds since 1970."""
     root: str = ""
-    """Where the images came from."""
+    """The origin of the images."""
 
 
 def entries(folder: Path) -> list[Entry]:
-    """What the cache holds, last used first."""
+    """Returns the entries of the cache, the last used one first."""
     found = []
     try:
         indices = [index for index in folder.glob("*/index.json") if not index.parent.name.startswith(".")]
@@ -123,7 +123,7 @@ def entries(folder: Path) -> list[Entry]:
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """What killed runs have left, and what others are making right now."""
+    """Returns partial entries: remains of killed runs, and entries that other processes are making now."""
     return [path for end in ("partial", "gone") for path in folder.glob(f".*.{end}") if path.is_dir()]
 
 
@@ -153,7 +153,7 @@ def clear(folder: Path, names: Sequence[str] = ()) -> list[Entry]:
 
 
 def name_of(label: str, made_of: Any) -> str:
-    """What the entries begin with that are called ``label`` and made of what ``made_of`` says: anything for JSON."""
+    """Returns the beginning of the names of entries with this ``label`` and origin ``made_of``, any value for JSON."""
     readable = re.sub(r"[^A-Za-z0-9._]+", "-", label)[:60].strip("-._") or "images"
     return f"{readable}-{_hash(json.dumps([FORMAT, made_of], sort_keys=True, default=str))}"
 
@@ -164,7 +164,7 @@ def entry_of(folder: Path, name: str, stamp: str) -> Path:
 
 
 def partial_of(folder: Path, name: str) -> Path:
-    """Where an entry of that name is made."""
+    """Returns the place in which an entry of that name is made."""
     return folder / f".{name}.partial"
 
 

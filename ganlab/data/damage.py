@@ -1,4 +1,4 @@
-"""What readers raise at a file that is not whole, and what a person is told then."""
+"""Errors of readers at incomplete files, and the sentences that report them."""
 
 from __future__ import annotations
 

@@ -80,8 +80,8 @@ class Feed:
         return batch
 
     def position(self) -> dict[str, Any]:
-        """What ``drawn`` comes to, in words for a checkpoint that has it: the epoch, the offset in it, and what tells
-        whether these are still the images that were counted."""
+        """Returns the position in the data for a checkpoint: the epoch, the offset in it, and the number and the
+        fingerprint of the images, which show whether they are still the same."""
         epoch, offset = divmod(self.drawn, len(self.image_set))
         images = {"images": len(self.image_set), "fingerprint": self.image_set.fingerprint}
         return {"epoch": epoch, "offset": offset, **images}
@@ -180,7 +180,7 @@ class Pixels(Protocol):
 
     resident: bool
     rows_on: torch.device
-    """Where the numbers of rows must be."""
+    """The device on which row numbers must be."""
 
     def take(self, rows: Tensor) -> Tensor:
         """Images (n, H, W, C) on the device."""

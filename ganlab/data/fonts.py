@@ -153,7 +153,7 @@ class Fonts(Stored):
         return sorted(found, key=lambda file: (Path(file).name, file))
 
     def _glyphs(self, file: str, face: int) -> list[Glyph]:
-        """What a font has of the characters. Raises OSError, ValueError or what else is wrong with it."""
+        """Returns the glyphs that a font has of the characters. Raises OSError, ValueError or others."""
         font = _font(file, face, LOOKED_AT)
         nothing = (b"", _drawn(font, NOBODYS).tobytes())
         known = [character for character in self.characters if character in OF_TEX.get(Path(file).name, character)]
@@ -208,7 +208,7 @@ def _drawn(font: ImageFont.FreeTypeFont, character: str) -> np.ndarray:
 
 
 def _faces(file: str) -> int:
-    """How many fonts there are in a file: several in a collection."""
+    """Returns the number of fonts in a file: several in a collection."""
     try:
         with open(file, "rb") as reading:
             start = reading.read(12)

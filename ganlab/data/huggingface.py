@@ -253,7 +253,7 @@ def _library() -> Any:
 
 @lru_cache(maxsize=4)
 def _part(dataset: str, config: str | None, split: str, revision: str | None, stamp: str) -> Part:
-    """What the library makes of a data set: downloaded if need be, and written as arrow files."""
+    """Returns the data set as the library builds it: downloaded if necessary, and written as arrow files."""
     library = _library()
     folder = Path(dataset)
     try:
@@ -309,7 +309,7 @@ def _builder(library: Any, dataset: str, config: str | None, revision: str | Non
 
 
 def _kind(library: Any, feature: Any) -> str:
-    """What a column holds, in the words of ``Part``."""
+    """Returns the kind of a column, by the names that ``Part`` uses."""
     kind = str(getattr(feature, "dtype", ""))
     if isinstance(feature, library.Image):
         return "image"
@@ -323,7 +323,7 @@ def _kind(library: Any, feature: Any) -> str:
 
 
 def _sentence(dataset: str, revision: str | None, error: Exception) -> str:
-    """What a person reads of an error of the library."""
+    """Returns the part of the library's error that helps a user."""
     text = " ".join(f"{error} {error.__cause__ or ''}".split())
     told = error.__cause__ if "An error occurred" in text and error.__cause__ else error
     reason = " ".join(str(told).split()).split(". ")[0].rstrip(".") or type(told).__name__

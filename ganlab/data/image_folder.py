@@ -77,7 +77,7 @@ class ImageFiles(Stored):
 
     @staticmethod
     def order(one: tuple[str, Any]) -> Any:
-        """What images are sorted by: the first of two that differ in nothing else is the one that is read first."""
+        """Returns the sort key of images: of two that differ in nothing else, the first is read first."""
         return one[0]
 
     def _taken(self) -> Iterator[tuple[str, Any]]:

@@ -21,7 +21,7 @@ TOO_LARGE = "data.root={root}: packed, and too large to be unpacked in memory; s
 
 
 class Header(NamedTuple):
-    """What stands before the numbers of an array; those begin at byte ``place``, of the file or of what is packed in
+    """The header of an array; its numbers begin at byte ``place``, of the file or of the content that is packed in
     it."""
 
     shape: tuple[int, ...]

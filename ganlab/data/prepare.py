@@ -1,4 +1,4 @@
-"""How images come into the cache: listed, decoded into a new entry, and opened."""
+"""Preparation of images: they are listed, decoded into a new entry of the cache, and opened."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ganlab.errors import UserError
 if TYPE_CHECKING:
     from ganlab.data.stored import Listing, Stored
 
-TOLD = 2000  # images: with more of them a person who sees no progress bar is told why it takes a while
+TOLD = 2000  # images: with more of them, and without a progress bar, a message explains the delay
 LOOKED_AT = 1024  # images that go into the fingerprint
 
 
@@ -113,7 +113,7 @@ def _stamp(source: Stored) -> str:
 
 
 def _listed(source: Stored) -> tuple[str, Listing]:
-    """What there is, listed again where that changed the files (a download) or somebody else just did, and the stamp of
+    """Returns the listing, made again if that changed the files (a download) or another process did, and the stamp of
     the files as they were before: one that came meanwhile makes the next start decode afresh."""
     listing: Listing | None = None
     with _reading(source):
@@ -148,7 +148,7 @@ def _decode(partial: Path, source: Stored, listing: Listing) -> dict[int, str]:
         header: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(writing, header)
         offset, size = writing.tell(), int(np.prod(shape, dtype=np.int64))
-        try:  # a disk that is too small is told now, and not hours later
+        try:  # a disk that is too small is reported now, and not hours later
             os.posix_fallocate(writing.fileno(), 0, offset + size)
         except AttributeError:
             writing.truncate(offset + size)

@@ -1,4 +1,4 @@
-"""Where images come from: the contract of a data source.
+"""The interface of data sources, and the image sets that they open.
 
 Nothing in ``ganlab.data`` but the feed imports PyTorch, so that the processes that decode images start in a moment.
 """
@@ -21,7 +21,7 @@ Size = PositiveInt | tuple[PositiveInt, PositiveInt] | None
 
 Share = Annotated[float, Range(above=0, below=1)]
 HeldOut = NonNegativeInt | Share
-"""How many images are kept out of training: a number of them, or a share of all."""
+"""The images that are kept out of training: a number of them, or a share of all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ class Source:
 
     @property
     def class_count(self) -> int:
-        """How many classes the images' labels tell apart, known before any image is read; 0 without labels."""
+        """The number of classes of the labels, known before any image is read; 0 without labels."""
         return 0
 
     def check(self) -> None:

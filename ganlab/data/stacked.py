@@ -23,7 +23,7 @@ class Stacked(Stored):
 
     @property
     def digits(self) -> Stored:
-        """Where the digits come from."""
+        """The source of the single digits."""
         raise TypeError(f"{type(self).__name__} has no digits")
 
     @property

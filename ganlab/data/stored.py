@@ -18,7 +18,7 @@ from ganlab.table import PositiveInt
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """What a source has, before any image is decoded. ``items`` say where each image is, in whatever form the source's
+    """The listing of a source, before any image is decoded. ``items`` locate each image, in whatever form the source's
     own ``pixels`` understands; they travel to other processes. ``in_memory``: the images are decoded already, and other
     processes would only be slower."""
 
@@ -60,12 +60,12 @@ class Stored(Source):
 
     @property
     def all_classes(self) -> int:
-        """How many classes there are before ``classes`` chooses; 0 without labels."""
+        """The number of classes before ``classes`` selects some; 0 without labels."""
         return 0
 
     @property
     def label(self) -> str:
-        """What the cache's entry is called."""
+        """The name of the cache's entry."""
         return type(self).__name__
 
     def stamp(self) -> str:
@@ -81,7 +81,7 @@ class Stored(Source):
         raise TypeError(f"{type(self).__name__} decodes nothing")
 
     def name_of(self, item: Any) -> str:
-        """What a person knows the item as."""
+        """Returns the name of an item for messages."""
         return str(item)
 
     # ---------------------------------------------------------------------------------------------------------- shared
@@ -96,7 +96,7 @@ class Stored(Source):
         return found.hold_out(self.held_out)
 
     def selected(self) -> Listing:
-        """What is listed, less what ``classes`` and ``limit`` leave out."""
+        """Returns the listing without the items that ``classes`` and ``limit`` leave out."""
         listing = self.listing()
         rows = np.arange(len(listing.items))
         labels, names = listing.labels, listing.classes

@@ -1,4 +1,4 @@
-"""What is in a tar archive: walked through once, and nothing kept of it but names and places."""
+"""The members of a tar archive: one pass over it, which keeps only names and places."""
 
 from __future__ import annotations
 

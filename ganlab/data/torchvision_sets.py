@@ -186,7 +186,7 @@ class TorchvisionSet(Stored):
             raise self._explained(error) from error
 
     def _explained(self, error: Exception) -> UserError:
-        """What to do about what a reader raised; _Missing where a download may help."""
+        """Returns the error to raise for an error of a reader: _Missing if a download may help."""
         if isinstance(error, UserError):
             return error
         reason = in_one_line(error)
@@ -300,7 +300,7 @@ def _names(reader: Any) -> list[str]:
 
 
 def _parameters(reader: type) -> dict[str, inspect.Parameter]:
-    """What a reader can be told, by name, also where it passes further arguments on to the class that it extends."""
+    """Returns the parameters of a reader by name, with those that it passes on to the class that it extends."""
     known: dict[str, inspect.Parameter] = {}
     for kind in reader.__mro__:
         if "__init__" not in vars(kind):

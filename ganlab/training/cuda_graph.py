@@ -210,7 +210,9 @@ class _Graph:
         # A stream begins anew at each request, so each request has its own generator.
         self.draws, self.generators = draws, [torch.Generator(device) for _ in draws]
         self.reals = [
-            Batch(torch.empty_like(real.images), {key: torch.empty_like(told) for key, told in real.condition.items()})
+            Batch(
+                torch.empty_like(real.images), {key: torch.empty_like(value) for key, value in real.condition.items()}
+            )
             for real in reals
         ]
         # In float64 as on the host, so that the results are the same.
@@ -236,8 +238,8 @@ class _Graph:
         """Copies one step's reals, seeds and numbers to the memory that the graph reads."""
         for place, real in zip(self.reals, reals, strict=True):
             place.images.copy_(real.images)
-            for key, told in real.condition.items():
-                place.condition[key].copy_(told)
+            for key, value in real.condition.items():
+                place.condition[key].copy_(value)
         for stream, generator in zip(self.draws, self.generators, strict=True):
             generator.manual_seed(inputs.seed(*stream))
         self.progress.fill_(inputs.progress)

@@ -50,12 +50,12 @@ def test_the_first_updates_have_the_same_losses_and_gradients(
     # The gradients stay, and so do the weights.
     monkeypatch.setattr(Learner, "apply", lambda self, progress=0.0: {f"{self.name}/blocked": torch.zeros(())})
     gan, generator, discriminator = trainer.gan, trainer.generator, trainer.discriminator
-    moment = UpdateContext(frozenset(gan.regularizers), lambda stream: torch.Generator().manual_seed(len(stream)), 0.0)
+    context = UpdateContext(frozenset(gan.regularizers), lambda stream: torch.Generator().manual_seed(len(stream)), 0.0)
     real = trainer.feed.next()
-    latent = gan.latent.draw(16, moment.rngs("latent"))
-    position = 1 - torch.rand(16, 1, 1, 1, generator=moment.rngs("term/gradient_penalty"))  # from the other end
+    latent = gan.latent.draw(16, context.rngs("latent"))
+    position = 1 - torch.rand(16, 1, 1, 1, generator=context.rngs("term/gradient_penalty"))  # from the other end
 
-    values = update_discriminator(gan, discriminator, real, moment)
+    values = update_discriminator(gan, discriminator, real, context)
     take_weights(plain.generator, generator.network)
     take_weights(plain.discriminator, discriminator.network)  # after the update, which moves spectral norm's vectors
     for module in plain.discriminator.modules():
@@ -70,7 +70,7 @@ def test_the_first_updates_have_the_same_losses_and_gradients(
     close(gradients_of(discriminator.network), gradients_of(plain.discriminator))
 
     discriminator.network.zero_grad()
-    values = update_generator(gan, generator, discriminator, real, moment)
+    values = update_generator(gan, generator, discriminator, real, context)
     given = latent if isinstance(plain, Critics) else plain.generator(latent)
     assert float(values["generator/loss"]) == pytest.approx(plain.update_generator(given), rel=1e-4)
     # Through two residual networks rounding alone, the same with every layer by itself, moves G's gradient by 1 to 4e-4;

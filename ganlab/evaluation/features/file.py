@@ -56,8 +56,8 @@ class File(Features):
         try:
             extract(next(real.batches(2, device)))
         except RuntimeError as error:
-            told = in_one_line(error)[-200:]
-            raise UserError(f"features.path={self.path}: it cannot take images of this shape ({told})") from error
+            reason = in_one_line(error)[-200:]
+            raise UserError(f"features.path={self.path}: it cannot take images of this shape ({reason})") from error
         digest = hashlib.blake2b(Path(self.path).read_bytes(), digest_size=6).hexdigest()
         resize = f"antialiased to {self.size}" if self.size else "none"
         return Opened(extract, {"features": Path(self.path).name, "hash": digest, "resize": resize})
