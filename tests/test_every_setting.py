@@ -422,7 +422,15 @@ def with_value(plain: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     return copied
 
 
-@pytest.mark.parametrize(("beside", "key", "value"), CHANGES, ids=[f"{key}" for _, key, _ in CHANGES])
+def _marks(beside: dict[str, Any]) -> list[pytest.MarkDecorator]:
+    """A backbone of torchvision has no small form: each change takes many seconds."""
+    return [pytest.mark.slow] if beside.get("discriminator", {}).get("name") == "torchvision" else []
+
+
+@pytest.mark.parametrize(
+    ("beside", "key", "value"),
+    [pytest.param(*change, id=change[1], marks=_marks(change[0])) for change in CHANGES],
+)
 def test_changing_it_changes_something(beside: dict[str, Any], key: str, value: Any, tmp_path: Path) -> None:
     base = merged(merged(TINY, {"steps": 2}), beside)
     assert observe(base, tmp_path / "a") != observe(with_value(base, key, value), tmp_path / "b")

@@ -123,7 +123,8 @@ class Composer(Overrides):
                 # An empty list also removes what a loss or trick adds, but not a plugin's, which a list cannot name.
                 named = {other.key_or_group for other in own}
                 group = one.key_or_group
-                plain[group] = {name: value for name, value in plain[group].items() if f"{group}.{name}" in named}
+                added = plain.get(group) or {}
+                plain[group] = {name: value for name, value in added.items() if f"{group}.{name}" in named}
         if tricks:
             self._keep_what_tricks_set(plain, own, tricks)
         typed = [one.key_or_group for one in read]
@@ -131,10 +132,10 @@ class Composer(Overrides):
         return self._without_leftovers(plain, typed, {group: option for group, option, _ in chosen})
 
     def _chosen(self, rewritten: Sequence[str]) -> list[tuple[str, str, str]]:
-        """Returns group, option and parent (``loss/wgan_gp``) of every option file that is composed."""
+        """Returns group, option and parent (``loss/wgan_gp``) of every option file of ganlab that is composed."""
         defaults = self.loader.compute_defaults_list(CONFIG_NAME, list(rewritten), RunMode.RUN).defaults
         paths = [((one.config_path or "").partition("/"), one.parent or "") for one in defaults]
-        return [(group, option, parent) for (group, _, option), parent in paths if option]
+        return [(group, option, parent) for (group, _, option), parent in paths if option and group != "hydra"]
 
     def _take_away_what_is_replaced(
         self,
@@ -262,6 +263,34 @@ class Composer(Overrides):
             return str(hydra.runtime.choices["hydra/sweeper"]), plain
 
         return self._of_hydra(read, found)
+
+    def hydra_plugins(self, read: Sequence[Override]) -> tuple[str, str, bool]:
+        """Returns the names of the chosen sweeper and launcher, and whether there are callbacks. Raises Refused."""
+
+        def found(hydra: DictConfig) -> tuple[str, str, bool]:
+            chosen = hydra.runtime.choices
+            return str(chosen["hydra/sweeper"]), str(chosen["hydra/launcher"]), bool(hydra.callbacks)
+
+        return self._of_hydra(read, found)
+
+    def sweep_of_hydra(self, read: Sequence[Override]) -> tuple[str, dict[str, Any]]:
+        """Returns ``hydra.mode`` (RUN, MULTIRUN, or nothing) and ``hydra.sweeper.params``. Raises Refused."""
+
+        def found(hydra: DictConfig) -> tuple[str, dict[str, Any]]:
+            params = OmegaConf.to_container(hydra.sweeper, resolve=True, enum_to_str=True)
+            plain = (params.get("params") or {}) if isinstance(params, dict) else {}
+            mode = hydra.get("mode")
+            return ("" if mode is None else getattr(mode, "name", str(mode))), {str(k): v for k, v in plain.items()}
+
+        return self._of_hydra(read, found)
+
+    def sweep_subdir(self, read: Sequence[Override]) -> str:
+        """Returns ``hydra.sweep.subdir`` of one job, with its ``${…}`` resolved. Raises Refused."""
+        return str(self._of_hydra(read, lambda hydra: hydra.sweep.subdir))
+
+    def text_of(self, group: str, option: str) -> dict[str, Any]:
+        """Returns the content of an option's file, without its defaults list."""
+        return self._text_of(f"{group}/{option}")
 
     def _of_hydra(self, read: Sequence[Override], find: Callable[[DictConfig], T]) -> T:
         """Returns the result of ``find`` for Hydra's own settings. Raises Refused if Hydra cannot compose them."""

@@ -136,7 +136,7 @@ def _changes(saved: dict[str, Any], after: dict[str, Any], typed: Sequence[Overr
     configuration, of an earlier version, is included only if it was typed."""
     changes = []
     for group, now in after.items():
-        if group in ("plugins", "resume", "resume_override"):
+        if group in ("plugins", "resume", "resume_override", "jobs"):
             continue
         for key in dict.fromkeys(key for tree in (saved.get(group), now) for key, _ in leaves(tree, group)):
             before, value = lookup(saved, key), lookup(after, key)

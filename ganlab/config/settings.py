@@ -126,3 +126,4 @@ class Settings:
     plugins: tuple[str, ...] = ()
     resume: str | None = None
     resume_override: bool = False
+    jobs: Literal["auto"] | PositiveInt = 1
