@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -108,24 +109,24 @@ class Ranks:
 ALONE = Ranks()
 
 
-_apart = False
+# A context variable and no argument: layers read it deep inside the forward passes of networks, plugins' among them.
+_apart: ContextVar[bool] = ContextVar("apart", default=False)
 
 
 @contextmanager
 def apart() -> Iterator[None]:
     """Returns a context in which this process computes as if it were alone: forward passes inside exchange
     nothing."""
-    global _apart
-    before, _apart = _apart, True
+    token = _apart.set(True)
     try:
         yield
     finally:
-        _apart = before
+        _apart.reset(token)
 
 
 def here() -> Ranks:
     """Returns the ranks that this process has joined."""
-    if _apart or not (dist.is_available() and dist.is_initialized()):
+    if _apart.get() or not (dist.is_available() and dist.is_initialized()):
         return ALONE
     return Ranks(dist.get_rank(), dist.get_world_size())
 

@@ -94,7 +94,7 @@ def check_loss(loss: Loss) -> None:
 
 def check_regularizer(regularizer: Regularizer, **facts: Any) -> None:
     """Checks that the regularizer has a term in at least one update, a finite scalar, and that its gradient reaches the
-    network that is updated. ``facts`` replace fields of the ``Update``, for regularizers that need labels or codes."""
+    network that is updated. ``facts`` replace fields of the ``Update``, for regularizers that need labels."""
     generator = DCGANGenerator(width=4).build(SHAPES, NoNorm())
     discriminator = DCGANDiscriminator(width=4).build(SHAPES, NoNorm())
     found = False
@@ -244,7 +244,6 @@ def _update(
         "real": real,
         "fake": fake,
         "latent": latent,
-        "codes": generated.codes,
         "augmented_real": augmented_real,
         "augmented_fake": augmented_fake,
         "real_output": discriminator.forward_all(augmented_real, features=features)[0] if with_real else None,

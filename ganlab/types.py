@@ -41,11 +41,9 @@ class Batch:
 
 @dataclass(frozen=True)
 class Generated:
-    """The generator's output: images (N, C, H, W) in [-1, 1], and ``codes`` that a regularizer reconstructs (encoders,
-    InfoGAN)."""
+    """The generator's output: images (N, C, H, W) in [-1, 1]."""
 
     images: Tensor
-    codes: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -347,7 +345,6 @@ class Update:
     real: Batch
     fake: Batch
     latent: Tensor
-    codes: Mapping[str, Tensor]
     augmented_real: Batch
     augmented_fake: Batch
     real_output: DiscriminatorOutput | None

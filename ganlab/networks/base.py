@@ -93,8 +93,9 @@ class DiscriminatorModule(NetworkModule):
     """Base class of discriminators. Subclasses map one batch to a ``DiscriminatorOutput`` in ``forward``."""
 
     mixes_samples: bool = False
-    """Whether a sample's logit depends on the other samples of its batch. ``build_discriminator`` measures it with
-    ``does_mix_samples``."""
+    """Whether a sample's logit depends on the other samples of its batch. ``build_discriminator`` sets it. It is no
+    argument of the constructor, since it is measured on the complete network (``does_mix_samples``), and no argument of
+    ``forward_all``, since regularizers call that and do not know it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

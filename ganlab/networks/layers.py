@@ -204,7 +204,11 @@ def _has_kernel_3(layer: nn.Module | None) -> TypeGuard[Convolution]:
 
 
 def use_fast_kernels(network: nn.Module, fast: bool) -> None:
-    """Sets whether the network's layers use fused kernels, with the same results up to rounding."""
+    """Sets whether the network's layers use fused kernels, with the same results up to rounding.
+
+    It is a mode, as PyTorch's ``train`` is, and no argument of each layer: every architecture, those of plugins too,
+    would have to pass it on.
+    """
     for module in network.modules():
         if hasattr(module, "fast"):
             module.fast = fast  # type: ignore[assignment]

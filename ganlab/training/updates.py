@@ -250,7 +250,6 @@ def _forward(
         real=microbatch.real,
         fake=fake,
         latent=microbatch.latent,
-        codes=generated.codes,
         augmented_real=augmented_real,
         augmented_fake=augmented_fake,
         real_output=outputs[0] if use_real else None,
