@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from ganlab import random_streams
 from ganlab.points import POINT
 from ganlab.training.feed import Feed
+from ganlab.training.gan import GAN
 from ganlab.training.learner import Learner
 from ganlab.training.observer import Samples
-from ganlab.training.updates import GAN
 from ganlab.types import Batch
 
 LATTICE = 100  # points per side of the lattice on which D's logits are drawn

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 
+from ganlab.training.gan import UpdateContext
 from ganlab.training.held_out import held_out_logits
 from ganlab.training.observer import Observer
 from ganlab.training.trainer import Trainer
-from ganlab.training.updates import UpdateContext
 from ganlab.types import Batch, DiscriminatorOutput
 from tests.training.test_trainer import assert_same_state
 
