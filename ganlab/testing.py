@@ -116,7 +116,8 @@ def check_augmentation(augmentation: Augmentation) -> None:
     """Checks that shape and type stay, that equal random numbers give equal images, and that gradients pass."""
     for shape in ((4, 3, 16, 16), (4, 1, 12, 20)):
         images = (torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 2 - 1).requires_grad_()
-        one, again = (augmentation(images, torch.Generator().manual_seed(1), 0.25) for _ in range(2))
+        state = augmentation.initial_state(images.device)
+        one, again = (augmentation.augment(images, torch.Generator().manual_seed(1), 0.25, state) for _ in range(2))
         _need(one.shape == images.shape, f"it returned {tuple(one.shape)} for images {shape}", augmentation)
         _need(one.dtype == images.dtype, f"it returned {one.dtype} for {images.dtype}", augmentation)
         _need(bool(one.isfinite().all()), "its images are not finite", augmentation)
@@ -252,6 +253,7 @@ def _update(
         "targets": TargetPair(),
         "rngs": rngs,
         "progress": 0.5,
+        "state": regularizer.initial_state(latent.device),
         **facts,
     }
     fields = Update.__dataclass_fields__

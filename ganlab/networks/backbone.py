@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from ganlab.layer import Role
 from ganlab.networks.activations import Activation, ReLU
-from ganlab.networks.base import DiscriminatorModule, Dropout, TrunkDiscriminator
+from ganlab.networks.base import DiscriminatorModule, TrunkDiscriminator
+from ganlab.networks.dropout import DropoutRate, dropout
 from ganlab.networks.layers import Convolution
 from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
 from ganlab.networks.norms import NoNorm, Norm
 from ganlab.networks.resampling import NO_PIXELS
-from ganlab.table import PositiveInt
+from ganlab.table import Moving, PositiveInt
 from ganlab.types import Condition, Shapes
 
 Backbone = Literal["resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19"]
@@ -45,7 +46,7 @@ class TorchvisionDiscriminator:
     # The published weights come with batch norm's statistics.
     preferred_norm: ClassVar[str | None] = "batch"
     backbone: Backbone = "resnet18"
-    dropout: Dropout = 0.0  # before the output
+    dropout: Moving[DropoutRate] = 0.0  # before the output
     minibatch: Annotated[Minibatch, MINIBATCHES] = field(default_factory=NoMinibatch)
     pack: PositiveInt = 1
 
@@ -76,7 +77,7 @@ class _Trunk(TrunkDiscriminator):
                 "another norm that is not conditional"
             )
         self.origin = origin
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = nn.Sequential(*dropout(settings.dropout))
         planes = self.inputs[0] // shapes.pack - channels
         self._see(channels, planes, shapes.pack)
         self.size = (height, width)

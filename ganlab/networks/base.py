@@ -5,22 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlab import deprecated
+from ganlab.networks.dropout import ScheduledDropout
 from ganlab.networks.layers import Convolution, Dense, Embedding, WeightLayer
 from ganlab.networks.minibatch import Minibatch, NoMinibatch
 from ganlab.networks.norms import BatchNormLayer
 from ganlab.ranks import apart
-from ganlab.table import Range
 from ganlab.types import Batch, Condition, DiscriminatorOutput, Generated, Shapes
-
-Dropout = Annotated[float, Range(least=0, below=1)]
-"""Share of values dropped in training. Srivastava et al. 2014."""
 
 
 class NetworkModule(nn.Module):
@@ -34,6 +31,12 @@ class NetworkModule(nn.Module):
         for module in self.modules():
             if isinstance(module, WeightLayer):
                 module.advance()
+
+    def set_progress(self, progress: float | Tensor) -> None:
+        """Sets the share of training that is done, for dropout whose rate is a schedule."""
+        for module in self.modules():
+            if isinstance(module, ScheduledDropout):
+                module.progress = progress
 
     def weights(self) -> list[Tensor]:
         """Returns the weights that the layers apply, each as a matrix (out, in * k * k), differentiable."""

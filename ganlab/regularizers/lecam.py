@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganlab.table import NonNegativeInt, Positive, PositiveInt, Range
+from ganlab.table import Moving, NonNegativeInt, Positive, PositiveInt, Range
 from ganlab.types import Observation, Regularizer, State, Update, Values
 
 
@@ -23,7 +23,7 @@ class LeCam(Regularizer):
     them first, with a share of 1 - decay: with gradient accumulation its mean is not known before the last microbatch.
     """
 
-    weight: Positive = 0.3
+    weight: Moving[Positive] = 0.3
     interval: PositiveInt = 1  # D updates
     decay: Annotated[float, Range(least=0, below=1)] = 0.99  # per D update
     start: NonNegativeInt = 0  # D updates

@@ -75,6 +75,12 @@ def augmented(gan: GAN, batch: Batch, view: str, rngs: RandomStreams, progress: 
     return Batch(through(batch.images), condition)
 
 
+def set_progress(gan: GAN, progress: float | Tensor) -> None:
+    """Sets the share of training that is done in both networks, whose settings may be schedules."""
+    gan.generator.set_progress(progress)
+    gan.discriminator.set_progress(progress)
+
+
 def needs_real(gan: GAN, due: frozenset[str]) -> bool:
     """Whether G's update uses reals if these regularizers are due."""
     return gan.loss.needs_real or any("real" in gan.regularizers[name].generator_needs for name in due)

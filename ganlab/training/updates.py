@@ -14,7 +14,7 @@ from ganlab.input_gradient import without_float16
 from ganlab.ranks import global_batch
 from ganlab.scalars import at, scale
 from ganlab.training.component_state import observed
-from ganlab.training.gan import GAN, UpdateContext, augmented, needs_real
+from ganlab.training.gan import GAN, UpdateContext, augmented, needs_real, set_progress
 from ganlab.training.learner import Learner
 from ganlab.types import (
     Batch,
@@ -44,6 +44,7 @@ class Microbatch:
 def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: UpdateContext) -> Values:
     """Updates D on reals (N, C, H, W) and as many new fakes. G's parameters and buffers stay unchanged."""
     regularizers, needs = _due(gan, context, lambda regularizer: regularizer.discriminator_needs)
+    set_progress(gan, context.progress)
     gan.discriminator.advance()
     reports: list[Values] = []
     observations: list[Observation] = []
@@ -90,6 +91,7 @@ def update_generator(
     ``discriminator_learner``. D's parameters and buffers stay unchanged."""
     regularizers, needs = _due(gan, context, lambda regularizer: regularizer.generator_needs)
     use_real = needs_real(gan, context.due)
+    set_progress(gan, context.progress)
     gan.generator.advance()
     reports: list[Values] = []
     with discriminator_learner.parameters_frozen(), gan.discriminator.statistics_frozen():
@@ -120,6 +122,7 @@ def mean_logit(gan: GAN, real: Batch, context: UpdateContext) -> Tensor:
     count = len(real.images) - len(real.images) % gan.pack
     condition = gan.condition.real_condition({key: value[:count] for key, value in real.condition.items()})
     batch = augmented(gan, Batch(real.images[:count], condition), "real", context.rngs, context.progress)
+    set_progress(gan, context.progress)
     with gan.autocast(), gan.discriminator.statistics_frozen():
         (output,) = gan.discriminator.forward_all(batch)
     return output.logits.float().mean()

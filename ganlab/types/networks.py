@@ -55,6 +55,10 @@ class Network(Protocol):
         """Updates the state that changes once per update of this network, whatever the number of forward passes: the
         vectors of spectral norm's power iteration."""
 
+    def set_progress(self, progress: float | Tensor) -> None:
+        """Sets the share of training that is done, 0 to 1, for settings of this network that are schedules. In a CUDA
+        graph it is a scalar tensor. It is called before each update of either network."""
+
     def statistics_frozen(self) -> AbstractContextManager[None]:
         """Returns a context in which forward passes leave running statistics unchanged."""
 
