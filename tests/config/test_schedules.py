@@ -195,6 +195,7 @@ def test_the_published_schedules_of_r3gan() -> None:
         ("optimizer.generator.betas.1", 0.9, 0.99),
         ("optimizer.discriminator.betas.1", 0.9, 0.99),
         ("averaging.half_life", 0.0, 5e6 / 512),
+        ("augment.ada.p", 0.0, 0.55),
     ):
         values = [found[key].at(progress) for progress in (0, 0.25, 0.5, 1)]
         assert values == pytest.approx([start, start + quarter * (end - start), (start + end) / 2, end], rel=1e-4), key
