@@ -59,10 +59,10 @@ class Ranks:
         if self.count == 1:
             return
         for dtype in sorted({tensor.dtype for tensor in tensors}, key=str):
-            alike = [tensor for tensor in tensors if tensor.dtype == dtype]
-            flat = torch.cat([tensor.reshape(-1) for tensor in alike])
+            same_type = [tensor for tensor in tensors if tensor.dtype == dtype]
+            flat = torch.cat([tensor.reshape(-1) for tensor in same_type])
             dist.broadcast(flat, 0)
-            _put_back(flat, alike)
+            _put_back(flat, same_type)
 
     def means(self, values: Mapping[str, float]) -> dict[str, float]:
         """Returns each value's mean over the ranks. All ranks call it together."""
@@ -96,8 +96,8 @@ class Ranks:
             yield
         except UserError as error:
             problem = error
-        told = self.gathered((str(problem), isinstance(problem, TrainingFailed)) if problem else None)
-        found = next(((rank, *one) for rank, one in enumerate(told) if one is not None), None)
+        problems = self.gathered((str(problem), isinstance(problem, TrainingFailed)) if problem else None)
+        found = next(((rank, *one) for rank, one in enumerate(problems) if one is not None), None)
         if found is None:
             return
         rank, sentence, failed = found
@@ -176,7 +176,7 @@ def reason_of_loss(error: BaseException) -> str:
     return re.sub(r"\[[^\]]*/[^\]]*\] *", "", " ".join(str(error).split())).partition(". ")[0][:120]
 
 
-# ------------------------------------------------------------------------------- numbers that belong to a whole batch
+# ------------------------------------------------------------------------------- reductions over the global batch
 
 
 class _Sum(torch.autograd.Function):

@@ -128,7 +128,7 @@ def check_augmentation(augmentation: Augmentation) -> None:
 
 def check_generator(architecture: GeneratorArchitecture, shapes: Shapes = SHAPES, norm: Norm | None = None) -> None:
     """Checks the shape and the range of the images, and that every parameter belongs to a layer that initializers
-    know."""
+    fill."""
     network = architecture.build(shapes, norm or LayerNorm())
     images = network(torch.randn(3, shapes.latent), shapes.example_condition(3)).images
     _need(images.shape == (3, *shapes.image), f"its images have shape {tuple(images.shape)}", architecture)
@@ -209,9 +209,7 @@ def _check_layers(network: nn.Module, component: object) -> None:
     try:
         list(walk(network))
     except TypeError as error:
-        raise AssertionError(
-            f"{type(component).__name__}: {error}; use the layers of ganlab.networks.layers"
-        ) from error
+        raise AssertionError(f"{type(component).__name__}: {error}") from error
 
 
 def _update(
@@ -221,7 +219,7 @@ def _update(
     in_generator: bool,
     **facts: Any,
 ) -> Update:
-    """Returns an update of D, or of G, with all that the regularizer says it needs."""
+    """Returns an update of D, or of G, with all that the regularizer needs."""
     needs = regularizer.generator_needs if in_generator else regularizer.discriminator_needs
     rng = torch.Generator().manual_seed(0)
     latent = torch.randn(4, SHAPES.latent, generator=rng)
@@ -231,15 +229,15 @@ def _update(
         generated = generator(latent, condition)
     fake = Batch(generated.images, condition)
 
-    def seen(batch: Batch, kind: str) -> Batch:
+    def leaf_if_needed(batch: Batch, kind: str) -> Batch:
         leaf = f"{kind}_gradient" in needs and not batch.images.requires_grad
         return Batch(batch.images.clone().requires_grad_() if leaf else batch.images, batch.condition)
 
-    augmented_real, augmented_fake = seen(real, "real"), seen(fake, "fake")
+    augmented_real, augmented_fake = leaf_if_needed(real, "real"), leaf_if_needed(fake, "fake")
     with_real = not in_generator or "real" in needs
     features = "features" in needs
     rngs: Callable[[str], torch.Generator] = lambda stream: torch.Generator().manual_seed(2)  # noqa: E731
-    known: dict[str, Any] = {
+    values: dict[str, Any] = {
         "generator": generator,
         "discriminator": discriminator,
         "real": real,
@@ -257,4 +255,4 @@ def _update(
         **facts,
     }
     fields = Update.__dataclass_fields__
-    return Update(**{name: value for name, value in known.items() if name in fields})
+    return Update(**{name: value for name, value in values.items() if name in fields})

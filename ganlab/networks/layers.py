@@ -219,7 +219,7 @@ def walk(network: nn.Module) -> Iterator[Layer]:
 
     Raises TypeError if a parameter belongs to no layer, so that none is left out silently.
     """
-    seen: set[Tensor] = set()
+    yielded: set[Tensor] = set()
     places = _branch_places(network)
     for name, module in network.named_modules():
         if isinstance(module, WeightLayer):
@@ -240,12 +240,14 @@ def walk(network: nn.Module) -> Iterator[Layer]:
             layer = Layer(name, "norm", "hidden", "linear", 1.0, module.weight, module.bias)
         else:
             continue
-        if layer.weight not in seen:  # a shared layer is filled once
-            seen.update(parameter for parameter in (layer.weight, layer.bias) if parameter is not None)
+        if layer.weight not in yielded:  # a shared layer is filled once
+            yielded.update(parameter for parameter in (layer.weight, layer.bias) if parameter is not None)
             yield layer
     for name, parameter in network.named_parameters():
-        if parameter not in seen:
-            raise TypeError(f"parameter {name} belongs to no layer that the walk knows")
+        if parameter not in yielded:
+            raise TypeError(
+                f"parameter {name} belongs to no layer that initializers fill; use the layers of ganlab.networks.layers"
+            )
 
 
 def _branch_places(network: nn.Module) -> dict[str, BranchPlace]:
@@ -276,9 +278,9 @@ def uninitialized(
     @torch.no_grad()
     def layer_output(layer: Layer) -> Tensor:
         assert probe is not None
-        heard: list[Tensor] = []
+        outputs: list[Tensor] = []
         # A copy: the next layer may change the output in place.
-        hook = modules[layer.name].register_forward_hook(lambda module, args, output: heard.append(output.clone()))
+        hook = modules[layer.name].register_forward_hook(lambda module, args, output: outputs.append(output.clone()))
         dropouts = [one for one in modules.values() if isinstance(one, nn.Dropout) and one.training]
         for dropout in dropouts:
             dropout.eval()
@@ -293,7 +295,7 @@ def uninitialized(
                 module.fast = True
             for dropout in dropouts:
                 dropout.train()
-        return heard[0]
+        return outputs[0]
 
     return UninitializedNetwork(
         name,

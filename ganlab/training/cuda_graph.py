@@ -82,14 +82,14 @@ def graphs(discriminator: Learner, generator: Learner, machine: Machine) -> tupl
 
 
 @dataclass
-class _Asked:
+class _Requests:
     """The requests of the last step of a plan to its ``StepInputs``, in order, and the number of steps so far."""
 
     steps: int = 0
     reals: list[int | None] = field(default_factory=list)
     draws: list[Stream] = field(default_factory=list)
 
-    def listening(self, inputs: StepInputs) -> StepInputs:
+    def recording(self, inputs: StepInputs) -> StepInputs:
         """Returns ``inputs`` with functions that record each request."""
         self.steps, self.reals, self.draws = self.steps + 1, [], []
 
@@ -121,7 +121,7 @@ class Graphs:
 
     def forget(self) -> None:
         """Deletes all graphs, since the tensors to which they write are about to be replaced."""
-        self._asked: dict[Hashable, _Asked] = {}
+        self._requests: dict[Hashable, _Requests] = {}
         self._graphs: dict[Hashable, _Graph] = {}
 
     def step(self, plan: Plan, inputs: StepInputs, updates: Updates) -> list[Values]:
@@ -131,21 +131,21 @@ class Graphs:
         assert not isinstance(progress, Tensor)
         key = plan, inputs.top_share < 1  # without top-k, G's loss is a mean over all samples
         if key not in self._graphs:
-            asked = self._asked.setdefault(key, _Asked())
-            if self.failed or asked.steps < EAGER or len(self._graphs) >= MOST:
+            requests = self._requests.setdefault(key, _Requests())
+            if self.failed or requests.steps < EAGER or len(self._graphs) >= MOST:
                 with self.recorder.aside():
-                    return updates(plan, asked.listening(inputs))
-            reals = [inputs.real(count) for count in asked.reals]
+                    return updates(plan, requests.recording(inputs))
+            reals = [inputs.real(count) for count in requests.reals]
             inputs = replace(inputs, real=_in_order(reals))
             for learner, due in self._updates_of(plan):
                 learner.begin_recording(len(due))
             try:
-                self._graphs[key] = self._recorded(partial(updates, plan), asked.draws, reals, inputs)
+                self._graphs[key] = self._recorded(partial(updates, plan), requests.draws, reals, inputs)
             except Exception as error:  # of a component or the driver; the eager step raises real errors
                 self._give_up(inputs, error)
                 return updates(plan, inputs)
         else:
-            reals = [inputs.real(count) for count in self._asked[key].reals]
+            reals = [inputs.real(count) for count in self._requests[key].reals]
         # In the order of a step: first the host's part, which reads nothing back, then the device's.
         for learner, due in self._updates_of(plan):
             learner.prepare(progress, len(due))
@@ -212,7 +212,7 @@ class _Graph:
         def rngs(*stream: Any) -> torch.Generator:
             expected, generator = next(generators, (None, None))
             if stream != expected or generator is None:
-                raise RuntimeError(f"it asked for the random stream {stream}, where it had asked for {expected}")
+                raise RuntimeError(f"it requested the random stream {stream} in place of {expected}")
             return generator
 
         top_share = self.top_share if inputs.top_share < 1 else 1.0
@@ -240,7 +240,7 @@ def _in_order(reals: Sequence[Batch]) -> Callable[[int | None], Batch]:
     def real(count: int | None) -> Batch:
         batch = next(remaining, None)
         if batch is None or (count is not None and count != len(batch.images)):
-            raise RuntimeError("it asked for other reals than before")
+            raise RuntimeError("it requested other reals than before")
         return batch
 
     return real

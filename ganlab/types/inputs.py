@@ -26,7 +26,8 @@ class Latent:
         raise TypeError(f"{type(self).__name__} defines no draw")
 
     def sample(self, count: int, rng: torch.Generator) -> Tensor:
-        """Draws latents (count, dim) for sample images, not for training: truncated if the setting says so."""
+        """Draws latents (count, dim) for sample images, not for training, with the distribution's truncation if it has
+        one."""
         return self.draw(count, rng)
 
     def interpolate(self, start: Tensor, end: Tensor, share: float) -> Tensor:

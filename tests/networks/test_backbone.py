@@ -140,7 +140,7 @@ def test_the_features_are_what_stands_behind_each_halving() -> None:
 
 def test_a_grey_image_is_seen_as_three_equal_colours() -> None:
     network, grey = build(image=(1, 32, 32)), images(1)
-    torch.testing.assert_close(network.seen(grey), normalized(grey.expand(-1, 3, -1, -1)))
+    torch.testing.assert_close(network.normalized(grey), normalized(grey.expand(-1, 3, -1, -1)))
 
 
 def test_images_are_normalized_and_planes_of_labels_are_not() -> None:
