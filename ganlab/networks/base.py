@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlab import deprecated
-from ganlab.networks.dropout import ScheduledDropout
+from ganlab.networks.dropout import ScheduledDropout, without_dropout
 from ganlab.networks.layers import Convolution, Dense, Embedding, WeightLayer
 from ganlab.networks.minibatch import Minibatch, NoMinibatch
 from ganlab.networks.norms import BatchNormLayer
@@ -230,13 +230,8 @@ def does_mix_samples(discriminator: DiscriminatorModule, shapes: Shapes) -> bool
     changed = images.clone()
     changed[shapes.pack :] = 4 * torch.randn(shapes.pack, *shapes.image, generator=rng)
     condition = shapes.example_condition(2 * shapes.pack)
-    dropouts = [module for module in discriminator.modules() if isinstance(module, nn.Dropout) and module.training]
-    for dropout in dropouts:
-        dropout.eval()
-    with apart(), discriminator.statistics_frozen():
+    with apart(), discriminator.statistics_frozen(), without_dropout(discriminator):
         before, after = (discriminator(Batch(x, condition)).logits for x in (images, changed))
-    for dropout in dropouts:
-        dropout.train()
     moved = (after - before).abs().flatten(1).amax(dim=1) if after.dim() > 1 else (after - before).abs()
     return bool(moved[0] > 1e-5 * moved[1])
 

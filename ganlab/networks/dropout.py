@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import torch
@@ -19,6 +21,19 @@ def dropout(rate: Moving[DropoutRate]) -> list[nn.Module]:
     if isinstance(rate, Scheduled):
         return [ScheduledDropout(rate)]
     return [nn.Dropout(rate)] if rate else []
+
+
+@contextmanager
+def without_dropout(network: nn.Module) -> Iterator[None]:
+    """Returns a context in which no layer of a network drops values."""
+    dropouts = [module for module in network.modules() if isinstance(module, nn.Dropout) and module.training]
+    for module in dropouts:
+        module.eval()
+    try:
+        yield
+    finally:
+        for module in dropouts:
+            module.train()
 
 
 class ScheduledDropout(nn.Dropout):

@@ -12,16 +12,9 @@ from ganlab.config.build import build_discriminator, build_generator, initialize
 from ganlab.initializers.lsuv import LSUV
 from ganlab.initializers.orthogonal import OrthogonalInitializer
 from ganlab.layer import Layer
+from ganlab.networks import uninitialized, use_fast_kernels, walk
 from ganlab.networks.activations import Activate, LeakyReLU, ReLU
-from ganlab.networks.layers import (
-    Convolution,
-    Dense,
-    Embedding,
-    TransposedConvolution,
-    uninitialized,
-    use_fast_kernels,
-    walk,
-)
+from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution
 from ganlab.networks.norms import BatchNorm, BatchNormLayer
 from ganlab.training.trainer import Trainer
 from ganlab.types import Batch

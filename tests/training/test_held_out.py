@@ -69,6 +69,9 @@ def test_images_held_out_are_judged_as_those_of_the_update_are(make_trainer: Mak
         def forward_all(self, *parts: Batch, features: bool = False) -> list[DiscriminatorOutput]:
             return [DiscriminatorOutput(part.images.mean((1, 2, 3))) for part in parts]
 
+        def set_progress(self, progress: float | torch.Tensor) -> None:
+            pass
+
         def statistics_frozen(self) -> AbstractContextManager[None]:
             return nullcontext()
 
