@@ -56,36 +56,39 @@ class DivergenceMonitor:
         """Returns the problem for which the policy acts after ``step``, or None. ``values`` are the means over the last
         ``steps`` steps. Logs a note when updates begin to be left out, and when a loss gets too large. A network that
         had no update in these steps has no values, and its counts do not change."""
-        was_finite, problems = self.finite, []
-        self.finite = True
+        was_finite, self.finite = self.finite, True
+        problems: list[NonFiniteUpdates] = []
         for learner in learners:
-            if f"{learner.name}/blocked" not in values:
-                continue
-            share = values[f"{learner.name}/blocked"]
-            self._count(learner, share, steps)
-            if not share:
-                continue
-            self.finite = False
-            what = parts_not_finite(learner, regularizers, values)
-            learner.clear_norms()
-            if was_finite:
-                log.warning(
-                    "note: at step %s %.3g %% of the %s's updates since the last report were not finite and left out: "
-                    "%s", f"{step:,}", 100 * share, learner.name, what,
-                )  # fmt: skip
-            stuck = self.stuck[learner.name]
-            action = self.policy.action(stuck, self.rollbacks)
-            if action != "go on" and not _scale_is_sought(learner):
-                sentence = (
-                    f"At step {step} the gradients of the {learner.name} had been infinite or not a number for {stuck} "
-                    f"steps: {what}."
-                )
-                problems.append(NonFiniteUpdates(learner, action, sentence))
+            share = values.get(f"{learner.name}/blocked")
+            if share is not None:
+                self._count(learner, share, steps)
+            if share:
+                self.finite = False
+                parts = parts_not_finite(learner, regularizers, values)
+                learner.clear_norms()
+                if was_finite:
+                    log.warning(
+                        "note: at step %s %.3g %% of the %s's updates since the last report were not finite and left "
+                        "out: %s", f"{step:,}", 100 * share, learner.name, parts,
+                    )  # fmt: skip
+                problems += self._problems(learner, parts, step)
         self._check_losses(learners, values, step, steps)
         responsible = at_fault(learners) if problems else []
         # The network at fault first, then the one that has failed for longer; in a step D is updated before G.
         problems.sort(key=lambda one: (one.learner not in responsible, -self.stuck[one.learner.name], one.learner.name))
         return problems[0] if problems else None
+
+    def _problems(self, learner: Learner, parts: str, step: int) -> list[NonFiniteUpdates]:
+        """Returns the problem of a network whose ``parts`` are not finite, if the policy acts on it."""
+        stuck = self.stuck[learner.name]
+        action = self.policy.action(stuck, self.rollbacks)
+        if action == "go on" or _scale_is_sought(learner):
+            return []
+        sentence = (
+            f"At step {step} the gradients of the {learner.name} had been infinite or not a number for {stuck} steps: "
+            f"{parts}."
+        )
+        return [NonFiniteUpdates(learner, action, sentence)]
 
     def _count(self, learner: Learner, share: float, steps: int) -> None:
         """Counts the updates since the last log point, of which ``share`` were left out."""
