@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -34,9 +35,12 @@ class NetworkModule(nn.Module):
 
     def set_progress(self, progress: float | Tensor) -> None:
         """Sets the share of training that is done, for dropout whose rate is a schedule."""
-        for module in self.modules():
-            if isinstance(module, ScheduledDropout):
-                module.progress = progress
+        for layer in self._scheduled:
+            layer.progress = progress
+
+    @cached_property
+    def _scheduled(self) -> list[ScheduledDropout]:
+        return [module for module in self.modules() if isinstance(module, ScheduledDropout)]
 
     def weights(self) -> list[Tensor]:
         """Returns the weights that the layers apply, each as a matrix (out, in * k * k), differentiable."""
