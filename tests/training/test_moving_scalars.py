@@ -13,6 +13,7 @@ from torch import nn
 
 from ganlab.augment.instance_noise import InstanceNoise
 from ganlab.losses.targets import Targets
+from ganlab.networks.dropout import ScheduledDropout
 from ganlab.scalars import Scheduled
 from ganlab.training.averaging import EMA, Average
 from ganlab.training.constraints import WeightClipping
@@ -264,6 +265,29 @@ def test_targets_by_hand() -> None:
     assert (real < 0.5).float().mean().item() == pytest.approx(0.25, abs=0.05)
     hard = Targets(real=line(1.0, 0.8)).draw(4, lambda stream: torch.Generator(), 0.5)
     assert (hard.real, hard.fake) == (pytest.approx(0.9), 0.0)
+
+
+def test_dropout_has_the_rate_of_its_update(make_trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In both updates, and for held-out images, which are looked at after the step."""
+    used: list[float] = []
+    forward = ScheduledDropout.forward
+
+    def spy(self: ScheduledDropout, x: torch.Tensor) -> torch.Tensor:
+        assert isinstance(self.progress, float)
+        used.append(self.progress)
+        return forward(self, x)
+
+    monkeypatch.setattr(ScheduledDropout, "forward", spy)
+    trainer = make_trainer(
+        discriminator={"dropout": {"start": 0.0, "end": 0.8}}, data={"held_out": 32}, logging={"every": 1}, steps=4
+    )
+    for step in range(4):
+        used.clear()
+        trainer.train_step()
+        assert set(used) == {step / 4}
+        used.clear()
+        trainer.stepper.report(trainer.step, {})
+        assert set(used) == {(step + 1) / 4}
 
 
 def test_noise_and_top_k_follow_their_schedules() -> None:
