@@ -272,6 +272,7 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
         ({"augment": {"ada": {"p": 0.5, **more}}, "steps": 2}, f"augment.ada.{field}", value)
         for more, field, value in (
             ({}, "p", 0.1), ({}, "blit", False), ({}, "geometry", False), ({}, "color", False),
+            ({}, "color_share", 0.2), ({}, "cutout", True),
             ({"adjust_images": 30}, "interval", 1), ({"interval": 1}, "adjust_images", 20),
             ({"interval": 1, "adjust_images": 30}, "target", -0.9),
         )
