@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, features
 
-from ganlab.data.source import sides
-from ganlab.data.stored import Listing, Stored
+from ganlab.data.source import Listing, sides
+from ganlab.data.stored import Stored
 from ganlab.errors import UserError, in_one_line
 from ganlab.table import PositiveInt, Range
 
+DRAWING = 1  # another number when glyphs are drawn in another way
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 NOBODYS = "\U0010ffff"  # will never be a character, so what a font draws for it is what it draws for those it lacks
 LOOKED_AT = 64  # pixels an em at which glyphs are measured and compared
@@ -77,7 +78,8 @@ class Fonts(Stored):
         return f"fonts-{Path(self.root).resolve().stem if self.root else ''}-{height}x{width}".replace("--", "-")
 
     def stamp(self) -> str:
-        digest = hashlib.blake2b(digest_size=16)
+        # Another release of FreeType may draw glyphs in another way.
+        digest = hashlib.blake2b(f"{DRAWING} {features.version('freetype2')}".encode(), digest_size=16)
         for file in self._files():
             facts = os.stat(file)
             digest.update(f"{file}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode(errors="surrogateescape"))

@@ -17,8 +17,9 @@ import numpy as np
 
 from ganlab.data import pixels
 from ganlab.data.image_folder import ImageFolder
-from ganlab.data.source import sides
-from ganlab.data.stored import Listing, Stored
+from ganlab.data.ranges import RangeSetting
+from ganlab.data.source import Listing, sides
+from ganlab.data.stored import Stored
 from ganlab.errors import UserError, nearest
 from ganlab.table import PositiveInt
 
@@ -47,6 +48,7 @@ class HuggingFace(Stored):
     image_column: str | None = None
     label_column: str | None = None
     size: PositiveInt | tuple[PositiveInt, PositiveInt] = 64
+    range: RangeSetting = "auto"
     color: Literal["rgb", "grey"] = "rgb"
     crop: pixels.Crop = "center"
     background: pixels.Background = "white"
@@ -98,7 +100,7 @@ class HuggingFace(Stored):
         else:
             raise ValueError(f"the row names the file {path}, which is not there")
         pixels.bounded(size)
-        return pixels.read(file, self.image_shape, self.crop, self.background)
+        return pixels.read(file, self.image_shape, self.crop, self.background, self.range)
 
     # ----------------------------------------------------------------------------------------------- what is in the set
 

@@ -283,7 +283,7 @@ def test_the_disk_is_reserved_before_images_are_decoded(tmp_path: Path, monkeypa
     reserved: list[int] = []
     monkeypatch.setattr(decoding, "FEW", 10**6)  # in this process, where the measuring stands
     monkeypatch.setattr(
-        decoding, "_decode", lambda source, items, file, place: reserved.append(os.stat(file).st_blocks) or {}
+        decoding, "_decode", lambda *found: reserved.append(os.stat(found[3]).st_blocks) or decoding.Decoded()
     )
     Numbers(count=20_000).open(tmp_path)
     assert reserved[0] * 512 >= 80_000
