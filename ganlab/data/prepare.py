@@ -186,8 +186,10 @@ def without_empty_classes(listing: Listing, failed: Collection[int]) -> Listing:
     if not empty.any():
         return listing
     lost = [listing.classes[number] for number in np.flatnonzero(empty)]
-    names = printable(", ".join(lost[:5])) + (f" and {len(lost) - 5:,} more" if len(lost) > 5 else "")
-    note = f"left out, as none of their images can be read: the class{'' if len(lost) == 1 else 'es'} {names}"
+    note = f"the class {printable(lost[0])} was left out, as none of its images can be read"
+    if len(lost) > 1:
+        names = printable(", ".join(lost[:5])) + (", …" if len(lost) > 5 else "")
+        note = f"{len(lost):,} classes were left out, as none of their images can be read: {names}"
     kept = np.flatnonzero(~empty)
     if len(kept) == 1:
         note += f"; only {printable(listing.classes[kept[0]])} is left, so the images have no classes"

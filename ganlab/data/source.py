@@ -5,6 +5,7 @@ Nothing in ``ganlab.data`` but the feed imports PyTorch, so that the processes t
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -202,9 +203,10 @@ def chosen_classes(names: Sequence[str], wanted: Sequence[str | int]) -> list[in
     if not names:
         raise UserError("data.classes: these images have no classes; leave it out")
     numbers = []
+    alike = [unicodedata.normalize("NFC", name) for name in names]
     for one in wanted:
-        if str(one) in names:
-            numbers.append(names.index(str(one)))
+        if (name := unicodedata.normalize("NFC", str(one))) in alike:
+            numbers.append(alike.index(name))
         elif isinstance(one, int) and 0 <= one < len(names):
             numbers.append(one)
         else:
