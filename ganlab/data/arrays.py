@@ -86,8 +86,8 @@ class Arrays(Stored):
         if layout.said:
             notes.append(layout.said)
         if layout.has_bands:
-            shown = "the first three" if layout.channels > 3 else "the first"
-            notes.append(f"the images have {layout.channels} channels; pictures show {shown} of them")
+            shown = "the first three as red, green and blue" if layout.channels > 3 else "them as red and green"
+            notes.append(f"the images have {layout.channels} channels; pictures show {shown}")
         bounds, said_of_range = self._bounds(array)
         if said_of_range:
             notes.append(said_of_range)

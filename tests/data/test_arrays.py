@@ -9,11 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from ganlab.config import configure
+from ganlab.config.build import build_discriminator, build_generator
 from ganlab.data import arrays, numpy_files
 from ganlab.data.arrays import Arrays
 from ganlab.errors import UserError
+from ganlab.evaluation import Scoring
+from ganlab.evaluation.features import Pixels
+from ganlab.types import Batch
 
 DRAW = np.random.default_rng(0)
 GREY = DRAW.integers(0, 256, (5, 6, 7), dtype=np.uint8)
@@ -135,6 +141,32 @@ def test_what_may_mean_two_things_is_said(shape: Any, read_as: str, image_shape:
     opened = Arrays(root=saved(tmp_path / "x", array)).open()
     assert opened.image_shape == image_shape
     assert read_as in opened.notes[0]
+
+
+@pytest.mark.parametrize("channels", [2, 5, 13])
+@pytest.mark.parametrize("first", [False, True])
+def test_any_number_of_channels(channels: int, first: bool, tmp_path: Path) -> None:
+    array = DRAW.integers(0, 256, (3, 16, 14, channels), dtype=np.uint8)
+    root = saved(tmp_path / "x", array.transpose(0, 3, 1, 2) if first else array)
+    source = Arrays(root=root)
+    opened = source.open()
+    assert opened.image_shape == source.image_shape == (channels, 16, 14)
+    np.testing.assert_array_equal(opened.images, array)
+    assert opened.notes[0].startswith(f"the images have {channels} channels; pictures show ")
+    small = Arrays(root=root, size=(8, 7)).open().images
+    for channel in range(channels):  # each by itself
+        one = Image.fromarray(array[0, ..., channel]).resize((7, 8), Image.Resampling.LANCZOS)
+        np.testing.assert_array_equal(small[0, ..., channel], np.asarray(one))
+    assert f"have {channels} channels, which are no colours; type data.color=null" in refusal(root=root, color="grey")
+
+
+def test_networks_take_any_number_of_channels_and_scores_take_pixels(tmp_path: Path) -> None:
+    root = saved(tmp_path / "x", DRAW.random((64, 16, 16, 13), np.float32))
+    settings = configure({"data": {"name": "arrays", "root": root}, "evaluation": "scores"}).settings
+    assert isinstance(settings.evaluation, Scoring)
+    assert isinstance(settings.evaluation.features, Pixels)
+    assert build_generator(settings)(torch.zeros(2, 100), {}).images.shape == (2, 13, 16, 16)
+    assert build_discriminator(settings)(Batch(torch.zeros(2, 13, 16, 16))).logits.shape == (2,)
 
 
 # ---------------------------------------------------------------------------------------------------- keys, labels
