@@ -291,7 +291,7 @@ def _range(array: np.ndarray, root: str) -> tuple[float, float]:
     """The least and the greatest number, over all of it, in parts; NaN where there is one."""
     rows = max(1, PART // max(1, int(np.prod(array.shape[1:]))))
     found = []
-    with progress(f"looking for the least and the greatest number in {root}", len(array)) as advance:
+    with progress(f"Looking for the least and the greatest number in {root}", len(array)) as advance:
         for start in range(0, len(array), rows):
             part = array[start : start + rows]
             found.append((part.min(), part.max()))

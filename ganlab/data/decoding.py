@@ -55,7 +55,7 @@ def decode_into(
     rows_of = [rows[start : start + length] for start in range(0, len(items), length)]
     count = len(chunks)
     decoded = Decoded()
-    with progress(f"decoding {len(items):,} images", len(items)) as advance, _map(workers) as run:
+    with progress(f"Decoding {len(items):,} images", len(items)) as advance, _map(workers) as run:
         for part in run(_decode, [source] * count, chunks, rows_of, [file] * count, [offset] * count):
             decoded.add(part)
             advance(min(length, len(items)))

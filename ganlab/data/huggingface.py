@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from ganlab.data.ranges import RangeSetting
 from ganlab.data.source import Listing, sides
 from ganlab.data.stored import Stored
 from ganlab.errors import UserError, nearest
+from ganlab.progress import progress
 from ganlab.table import PositiveInt
 
 ON_THE_HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -267,7 +269,8 @@ def _part(dataset: str, config: str | None, split: str, revision: str | None, st
                 parts = {HuggingFace.split if split == HuggingFace.split else str(saved.split or "train"): saved}
         else:
             builder = _builder(library, dataset, config, revision)
-            builder.download_and_prepare()
+            with progress(f"Downloading and reading {dataset}") if not sys.stderr.isatty() else nullcontext():
+                builder.download_and_prepare()  # on a terminal it shows bars of its own
             # Only what is named is opened, since the parts may differ in their columns.
             wanted = [name for name in split.split("+") if name in builder.info.splits]
             parts = dict.fromkeys(builder.info.splits) | {

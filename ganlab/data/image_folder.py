@@ -8,6 +8,7 @@ import stat
 import unicodedata
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal
@@ -29,6 +30,7 @@ from ganlab.data.ranges import RangeSetting
 from ganlab.data.source import Listing, printable, sides
 from ganlab.data.stored import Stored
 from ganlab.errors import UserError, in_one_line, nearest
+from ganlab.progress import progress
 from ganlab.table import PositiveInt
 
 PARTS = {"train", "test", "val", "valid", "validation", "training", "testing"}  # what folders of parts are called
@@ -223,20 +225,23 @@ class ImageFolder(ImageFiles):
 
     def stamp(self) -> str:
         digest = hashlib.blake2b(digest_size=16)
-        for name, entry in sorted(_scan(self.top), key=lambda one: one[0]):
-            try:
-                facts = entry.stat()
-            except OSError:  # a link to nowhere
-                continue
+        found = []
+        with progress(f"Looking for changes in the files of {self.top}") as advance:
+            for name, entry in _scan(self.top):
+                advance(1)
+                with suppress(OSError):  # a link to nowhere
+                    found.append((name, entry.stat()))
+        for name, facts in sorted(found):
             digest.update(f"{name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
 
     def listing(self) -> Listing:
         self.check()
-        listing = super().listing()
         passed: list[str] = []
-        for _ in _scan(self.top, passed):
-            pass
+        with progress(f"Listing the images of {self.top}") as advance:
+            listing = super().listing()
+            for _ in _scan(self.top, passed):
+                advance(1)
         if not passed:
             return listing
         more = f", and {len(passed) - 1:,} more" if len(passed) > 1 else ""

@@ -91,8 +91,9 @@ def _make(folder: Path, name: str, source: Decodable) -> ImageSet:
             "seconds": round(time.monotonic() - began, 1),
         }
         (partial / "index.json").write_text(json.dumps(index, indent=1), encoding="utf-8")
-        for file in partial.iterdir():
-            _to_disk(file)
+        with progress(f"Writing the decoded images of {source.label} to the disk"):
+            for file in partial.iterdir():
+                _to_disk(file)
         if entry.exists():  # damaged: a whole one would have been opened
             take_away(entry)
         partial.rename(entry)
@@ -107,7 +108,7 @@ def _make(folder: Path, name: str, source: Decodable) -> ImageSet:
 
 
 def _stamp(source: Decodable) -> str:
-    with _reading(source), progress(f"looking for changes in the files of {source.label}"):
+    with _reading(source):
         return source.stamp()
 
 
