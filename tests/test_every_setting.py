@@ -322,7 +322,7 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
 ]  # fmt: skip
 
 IMAGES = ("size", "crop", "classes", "limit", "held_out", "flip")
-COLOURS = ("color", "background")
+COLOURS = ("color", "background", "range")
 
 # Settings that a test of their own covers, by component, with that test.
 ELSEWHERE = {
