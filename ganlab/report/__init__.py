@@ -1,0 +1,1 @@
+"""Reads the runs of a sweep, and computes what their choices did."""
