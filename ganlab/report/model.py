@@ -1,4 +1,4 @@
-"""The data of a report: everything that a page or a table of it shows. ``effects.json`` is ``as_plain`` of a ``Report``.
+"""The data of a report: all that a page or a table of it shows. ``effects.json`` is ``as_plain`` of a ``Report``.
 
 A *factor* is a setting that varies between the runs, and its *levels* are the values that were typed. The seed is no
 factor: runs that differ in their seed alone repeat one *cell*, a combination of a level of every factor. A *pair* is
@@ -285,10 +285,10 @@ class Profile:
 
 @dataclass(frozen=True)
 class Curve:
-    """A number over the training, for the runs of a level: its median and quartiles at the images of ``images``. ``tag``
-    is the name of the score, or a tag of metrics.jsonl (``discriminator/loss``). ``steps``, ``d_updates`` and
-    ``seconds`` are means at the same points. A diverged run ends where its values end; ``n`` counts those still there.
-    """
+    """A number over the training, for the runs of a level: its median and quartiles at each number of ``images``.
+    ``tag`` is the name of the score, or a tag of metrics.jsonl (``discriminator/loss``). ``steps``, ``d_updates`` and
+    ``seconds`` are means at the same points. A diverged run ends where its values end; ``n`` counts those that are
+    still there."""
 
     tag: str
     factor: str
@@ -360,8 +360,8 @@ class Origin:
 @dataclass(frozen=True)
 class Report:
     """Everything that was found in the runs of a sweep (``kind``: ``sweep``), or in a few named runs (``runs``).
-    ``cells`` are ordered by their score, the best first. ``score``, ``threshold`` and ``noise`` are None where no run is
-    scored: then success is to have finished."""
+    ``cells`` are ordered by their score, the best first. ``score``, ``threshold`` and ``noise`` are None where no run
+    is scored: then success is to have finished."""
 
     title: str
     kind: Literal["sweep", "runs"]
