@@ -4,9 +4,10 @@ A *factor* is a setting that varies between the runs, and its *levels* are the v
 factor: runs that differ in their seed alone repeat one *cell*, a combination of a level of every factor. A *pair* is
 two runs that differ in one factor alone; the seed is equal too.
 
-Scores are given in two ways, always named: *with failures*, where a run that failed has the score of noise, and *among
-survivors*, the runs that ended with a finite score. Steps, images, updates of D and seconds are counted from the start
-of a run. Shares and probabilities are in [0, 1]. An interval is ``low`` to ``high``; None where it cannot be computed.
+Scores are given in two ways, always named: *with failures*, where a run that failed has the score of noise, and
+*among survivors*, the runs that ended with a finite score. Steps, images, updates of D and seconds are counted from
+the start of a run. Shares and probabilities are in [0, 1]. An interval is ``low`` to ``high``; None where it cannot
+be computed.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ FORMAT = 1
 Better = Literal["lower", "higher"]
 Outcome = Literal["success", "poor", "collapsed", "diverged", "failed", "refused", "unfinished"]
 """How a run is counted. ``success``: it finished with a finite score that reaches the threshold (without scores: it
-finished), and did not collapse. ``poor``: it finished, and its score does not reach the threshold. ``refused``: nothing
-was trained. ``unfinished``: it is running, stopped, killed or missing, so that nothing is known yet."""
+finished), and did not collapse. ``poor``: it finished, and its score does not reach the threshold. ``refused``:
+nothing was trained. ``unfinished``: it is running, stopped, killed or missing, so that nothing is known yet."""
 FAILURES: tuple[Outcome, ...] = ("poor", "collapsed", "diverged", "failed", "refused")
 WORST: tuple[Outcome, ...] = ("diverged", "failed")
 """The outcomes without a usable score: *with failures* they have the score of noise, and in ranks they are last."""
@@ -32,9 +33,9 @@ WORST: tuple[Outcome, ...] = ("diverged", "failed")
 
 @dataclass(frozen=True)
 class Score:
-    """The score by which runs are compared. ``id`` names the fingerprint, everything on which its values depend, apart
-    from whose weights are scored. ``comparison`` is how two values are compared: as a ratio or as a difference. ``at``
-    is the score that counts for a run: its ``final`` or its ``best`` one."""
+    """The score by which runs are compared. ``id`` names the fingerprint, everything on which its values depend,
+    apart from whose weights are scored. ``comparison`` is how two values are compared: as a ratio or as a difference.
+    ``at`` is the score that counts for a run: its ``final`` or its ``best`` one."""
 
     name: str
     better: Better
@@ -54,9 +55,9 @@ class Stated:
 
 @dataclass(frozen=True)
 class Factor:
-    """A setting that varies. ``name`` is what is typed (``init``, ``optimizer.generator.lr``), ``levels`` its values in
-    order: numbers ascending, others as they were typed. ``merged`` are other settings that vary together with it, so
-    that their effects cannot be told apart."""
+    """A setting that varies. ``name`` is what is typed (``init``, ``optimizer.generator.lr``), ``levels`` its values
+    in order: numbers ascending, others as they were typed. ``merged`` are other settings that vary together with it,
+    so that their effects cannot be told apart."""
 
     name: str
     levels: tuple[str, ...]
@@ -86,8 +87,8 @@ class Point:
 @dataclass(frozen=True)
 class Run:
     """One run. ``folder`` is relative to ``Report.folder`` where it lies in it. ``status`` is that of status.json, or
-    ``killed``, ``running``, ``missing`` (never begun) or ``unknown``; ``outcome`` is how it is counted, and ``cause`` a
-    short name of why it failed (``collapsed``, ``score above 20``, ``generator diverged``).
+    ``killed``, ``running``, ``missing`` (never begun) or ``unknown``; ``outcome`` is how it is counted, and ``cause``
+    a short name of why it failed (``collapsed``, ``fid above 20``, ``generator diverged``).
 
     ``value`` is the score that counts, *with failures*: None where it is unfinished, refused, or not comparable.
     ``survivor`` is whether it ended with a finite score of its own. ``scores`` are all scores of its last row.
@@ -185,14 +186,14 @@ class Cause:
 class Effect:
     """The effect of ``level`` against ``baseline`` of one factor, over matched pairs, *with failures*.
 
-    ``estimate`` is a ratio (1: no effect) or a difference (0: no effect) according to ``Score.comparison``: of level to
-    baseline, averaged on the logarithmic or on the plain scale. ``survivors`` is the same over the ``survivor_pairs``
-    whose both runs survived. ``low`` to ``high`` is a 95 % bootstrap interval over seeds as blocks (over ``blocks`` of
-    the kind ``block``). ``p`` is of a sign-flip permutation test and ``p_adjusted`` (Holm) accounts for all effects of
-    the report. ``improves`` is the probability that level is better than baseline, ties counted half.
-    ``better``: whether level is better; None where the data cannot tell. ``refused`` and ``unfinished`` count the pairs
-    that are left out since a side of them has no result. ``given`` holds the level of another factor where the effect
-    is that under this level alone.
+    ``estimate`` is a ratio (1: no effect) or a difference (0: no effect) according to ``Score.comparison``: of level
+    to baseline, averaged on the logarithmic or on the plain scale. ``survivors`` is the same over the
+    ``survivor_pairs`` whose both runs survived. ``low`` to ``high`` is a 95 % bootstrap interval over ``blocks`` of
+    the kind ``block``: seeds, or single pairs where there is one seed. ``p`` is of a sign-flip permutation test, and
+    ``p_adjusted`` (Holm) accounts for all effects of the report. ``improves`` is the probability that level is better
+    than baseline, ties counted half. ``better``: whether level is better; None where the data cannot tell.
+    ``refused`` and ``unfinished`` count the pairs that are left out since a side of them has no result. ``given``
+    holds the level of another factor where the effect is that under this level alone.
     """
 
     factor: str
@@ -239,10 +240,10 @@ class SuccessEffect:
 class Interaction:
     """Two factors together: matrices whose rows are levels of ``rows`` and whose columns are levels of ``columns``.
 
-    ``with_failures`` and ``survivors`` are centres of the scores (geometric means where scores are compared as ratios,
-    otherwise means), ``success`` shares, ``n`` numbers of runs with a result; None where there is none. ``p`` is of a
-    permutation test of "the effect of one does not depend on the other". ``contrasts`` are pairs of effects of the
-    factor ``rows`` under two levels of ``columns`` that differ most.
+    ``with_failures`` and ``survivors`` are centres of the scores (geometric means where scores are compared as
+    ratios, otherwise means), ``success`` shares, ``n`` numbers of runs with a result; None where there is none. ``p``
+    is of a permutation test of "the effect of one does not depend on the other". ``contrasts`` are the two effects of
+    one pair of levels of ``rows``, under those two levels of ``columns`` between which they differ most.
     """
 
     rows: str
@@ -305,8 +306,9 @@ class Curve:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence, and the ``numbers`` from which alone it was made. ``kind``: ``effect``, ``success``, ``interaction``,
-    ``unknown`` (what the data cannot tell), ``fact`` (what was counted). ``size`` orders the first three."""
+    """A sentence, and the ``numbers`` from which alone it was made. ``kind``: ``effect``, ``success``,
+    ``interaction``, ``unknown`` (what the data cannot tell), ``fact`` (what was counted). ``size`` orders the first
+    three."""
 
     kind: Literal["effect", "success", "interaction", "unknown", "fact"]
     text: str
@@ -346,8 +348,8 @@ class Holes:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the runs come from: the commands as typed, versions, machines, devices, and the time of the first start and
-    the last end (ISO 8601)."""
+    """Where the runs come from: the commands as typed, versions, machines, devices, and the time of the first start
+    and the last end (ISO 8601)."""
 
     commands: tuple[str, ...] = ()
     versions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
