@@ -22,9 +22,11 @@ FILES = ("status.json", "config.yaml", "metrics.jsonl", "scores.jsonl", "provena
 MOST_ROWS = 100
 """The most rows of metrics.jsonl that are read: evenly spaced ones, and the last."""
 IMAGES, SPEED = "progress/images", "progress/images_per_second"
-TAGS = tuple(
-    f"{network}/{tag}" for network in ("discriminator", "generator") for tag in ("loss", "gradient_norm", "blocked")
-) + ("discriminator/real", "discriminator/fake", "generator/learning_rate", "discriminator/learning_rate")
+TAGS = (
+    "discriminator/loss", "discriminator/real", "discriminator/fake", "discriminator/gradient_norm",
+    "discriminator/blocked", "discriminator/learning_rate",
+    "generator/loss", "generator/gradient_norm", "generator/blocked", "generator/learning_rate",
+)  # fmt: skip
 """The tags of metrics.jsonl that a report shows."""
 PICTURE = re.compile(r"step-(\d{1,12})-(.+)\.png")
 

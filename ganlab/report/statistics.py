@@ -44,7 +44,7 @@ def stretch(blocks: int) -> float:
     return float(student / normal * math.sqrt(blocks / (blocks - 1)))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _weights(blocks: int) -> Array:
     """Returns how often each block is in each resample, (resamples, blocks)."""
     rng = np.random.default_rng(blocks)
@@ -75,8 +75,8 @@ def mean_interval(values: Array, blocks: Sequence[object]) -> tuple[float, float
 
 
 def interquartile_mean(ordered: Array, weights: Array) -> Array:
-    """Returns the means of the middle half of ``ordered`` values (n,), ascending, where value i occurs ``weights[r, i]``
-    times, for each r. A quarter of the occurrences, rounded down, is left out at either end."""
+    """Returns the means of the middle half of ``ordered`` values (n,), ascending, where value i occurs
+    ``weights[r, i]`` times, for each r. A quarter of the occurrences, rounded down, is left out at either end."""
     upto = weights.cumsum(axis=1)
     total = upto[:, -1:]
     cut = np.floor(TRIMMED * total)

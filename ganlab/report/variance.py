@@ -62,9 +62,9 @@ def explained(
             add(name, (name,) if name in factors else (), space)
     mains = _joined(list(sources.values()), n)
     for first, second in combinations(factors, 2):
-        space = _interaction(factors[first], factors[second], mains)
-        if space is not None:
-            add(f"{first} × {second}", (first, second), space)
+        together = _interaction(factors[first], factors[second], mains)
+        if together is not None:
+            add(f"{first} × {second}", (first, second), together)
     rest = max(0.0, 1 - sum(one.share for one in found))
     found.sort(key=lambda one: -one.share)
     return (*found, Explained("rest", (), rest, max(0.0, 1 - sum(one.by_chance for one in found))))
