@@ -34,11 +34,13 @@ PICTURE = re.compile(r"step-(\d{1,12})-(.+)\.png")
 @dataclass(frozen=True)
 class ScoreRow:
     """A row of scores.jsonl. ``key`` names what its values depend on apart from whose ``weights`` are scored: rows
-    with equal keys compare. ``training`` is whether it was made while training, not by ``evaluate`` afterwards."""
+    with equal keys compare. ``id`` is the short name in the file, which depends on the weights too. ``training`` is
+    whether it was made while training, not by ``evaluate`` afterwards."""
 
     step: int
     values: Mapping[str, float | None]
     key: str
+    id: str
     weights: str | None
     training: bool
     histogram: tuple[int, ...] | None = None
@@ -168,6 +170,7 @@ def _scores(file: Path, ended: bool, damage: list[Damage]) -> tuple[tuple[ScoreR
             row["step"],
             numbers,
             key,
+            str(row.get("id") or "unknown"),
             str(fingerprint["weights"]) if "weights" in fingerprint else None,
             "checkpoint" not in row,
             tuple(histogram) if isinstance(histogram, list) else None,
