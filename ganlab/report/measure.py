@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,19 +70,29 @@ def choose(runs: Sequence[RunFiles], name: str | None = None, id: str | None = N
         raise UserError(
             f"score={name}: {what}; {f'did you mean {guess}? ' if guess else ''}there are {', '.join(known)}"
         )
-    having = Counter(key for _, key in {(number, row.key) for number, row in rows if name in row.values})
-    key = having.most_common(1)[0][0]
+    having = dict.fromkeys((number, row.key) for number, row in rows if name in row.values)
+    key = Counter(key for _, key in having).most_common(1)[0][0]
     ids = sorted({row.id for _, row in rows if row.key == key})
-    fingerprints = {key: value for files in runs for key, value in files.fingerprints.items()}
-    return Measure(name, BETTER[name], key, ", ".join(ids), fingerprints.get(key, {}))
+    fingerprint = next(files.fingerprints[key] for files in runs if key in files.fingerprints)
+    return Measure(name, BETTER[name], key, ", ".join(ids), fingerprint)
+
+
+def comparable(runs: Sequence[RunFiles], measure: Measure) -> list[bool]:
+    """Returns whether each run is scored by the ``measure``. A run that ended before it was scored counts by its data
+    and its evaluation, as the runs with the same ones."""
+    own = [any(row.key == measure.key for row in files.scores) for files in runs]
+    settings = [json.dumps([files.config.get(key) for key in ("data", "evaluation")], default=str) for files in runs]
+    yes = {one for one, has in zip(settings, own, strict=True) if has}
+    no = {one for one, has, files in zip(settings, own, runs, strict=True) if not has and files.scores} - yes
+    return [has or (not files.scores and one not in no) for one, has, files in zip(settings, own, runs, strict=True)]
 
 
 def _usual(runs: Sequence[RunFiles], names: set[str]) -> str:
     """Returns the score by which most runs keep their best checkpoint, ``fid`` if that is not known."""
-    settings = [files.config.get("evaluation") for files in runs]
-    best = Counter(str(one["best"]) for one in settings if isinstance(one, Mapping) and one.get("best") in names)
+    evaluations = [files.config.get("evaluation") for files in runs]
+    best = [str(one["best"]) for one in evaluations if isinstance(one, Mapping) and one.get("best") in names]
     if best:
-        return best.most_common(1)[0][0]
+        return Counter(best).most_common(1)[0][0]
     return DEFAULT if DEFAULT in names else next((one for one in BETTER if one in names), DEFAULT)
 
 

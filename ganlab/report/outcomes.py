@@ -41,7 +41,7 @@ def verdict(files: RunFiles, measure: Measure | None, threshold: Stated | None) 
         return _unscored(files)
     rows = measure.rows(files)
     if not rows:
-        return Verdict("unfinished", OTHER_MEASURE if files.scores else NOT_SCORED)
+        return Verdict("unfinished", NOT_SCORED)
     last = rows[-1]
     value = last.values[measure.name]
     steps = files.status.get("steps")

@@ -10,7 +10,7 @@ import numpy as np
 
 from ganlab.report.measure import Measure
 from ganlab.report.model import Point, Run, Stated
-from ganlab.report.outcomes import OTHER_MEASURE, counted, verdict
+from ganlab.report.outcomes import OTHER_MEASURE, Verdict, counted, verdict
 from ganlab.report.runs import IMAGES, SPEED, RunFiles
 from ganlab.report.sweep import Job
 from ganlab.update_counts import discriminator_updates
@@ -62,7 +62,8 @@ def _column(files: RunFiles, tag: str) -> np.ndarray:
     step, images = files.metrics.get("step"), files.metrics.get(IMAGES)
     if step is None or images is None:
         return np.empty(0)
-    return files.metrics[tag][np.isfinite(step) & np.isfinite(images)]
+    column: np.ndarray = files.metrics[tag][np.isfinite(step) & np.isfinite(images)]
+    return column
 
 
 def _seconds(files: RunFiles, images: np.ndarray) -> float | None:
@@ -96,10 +97,11 @@ def record(
     threshold: Stated | None,
     noise: Stated | None,
     at: Literal["final", "best"],
+    comparable: bool = True,
 ) -> Run:
-    """Returns the record of one run."""
+    """Returns the record of one run. One that is not ``comparable`` has no result."""
     files, status = job.files, job.files.status
-    found = verdict(files, measure, threshold)
+    found = verdict(files, measure, threshold) if comparable else Verdict("unfinished", OTHER_MEASURE)
     best = measure.best(curve) if measure else None
     final = curve[-1].value if curve else None
     own = final if at == "final" else best.value if best else None
@@ -130,7 +132,7 @@ def record(
         d_updates=spent.d_updates if spent else None,
         seconds=budget.total,
         score_id=last.id if last else None,
-        comparable=found.cause != OTHER_MEASURE,
+        comparable=comparable,
         curve=curve,
         scores=dict(last.values) if last else {},
         pictures=files.pictures,
