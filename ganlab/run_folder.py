@@ -142,7 +142,7 @@ DEEPEST = 1000
 def _loader_of(text: str) -> type[yaml.SafeLoader]:
     """Returns the fast loader for text without references and without deep values. Every reference needs an ``&``.
     Values are nested by brackets, by indentation, or by the indicators ``-`` and ``?`` in a line."""
-    deepest = max((len(line) - len(line.lstrip(" ")) + line.count("-") + line.count("?") for line in text.split("\n")))
+    deepest = max(len(line) - len(line.lstrip(" ")) + line.count("-") + line.count("?") for line in text.split("\n"))
     shallow = text.count("[") + text.count("{") + 2 * deepest < DEEPEST
     return FAST if shallow and "&" not in text else Plain
 

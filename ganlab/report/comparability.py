@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ganlab.report.measure import Measure
-from ganlab.report.model import Incomparable, Origin, Run
+from ganlab.report.model import Incomparable, Run
 from ganlab.report.runs import RunFiles
 
 SAME = 0.02
@@ -26,7 +26,11 @@ def incomparable_of(
 def _scores(runs: Sequence[Run], files: Mapping[int, RunFiles], measure: Measure | None) -> list[Incomparable | None]:
     if measure is None:
         return []
-    own = tuple(run.number for run in runs if run.comparable)
+    return [_other_measures(runs, files, measure), _weights(runs, files, measure)]
+
+
+def _other_measures(runs: Sequence[Run], files: Mapping[int, RunFiles], measure: Measure) -> Incomparable | None:
+    """Returns the runs whose scores depend on other things."""
     others: dict[str, list[int]] = {}
     differing: dict[str, None] = {}
     for run in runs:
@@ -36,30 +40,33 @@ def _scores(runs: Sequence[Run], files: Mapping[int, RunFiles], measure: Measure
             theirs = files[run.number].fingerprints.get(rows[-1].key, {}) if rows else {}
             both = {**measure.fingerprint, **theirs}
             differing |= dict.fromkeys(key for key in both if measure.fingerprint.get(key) != theirs.get(key))
+    if not others:
+        return None
+    own = tuple(run.number for run in runs if run.comparable)
+    count, other = sum(map(len, others.values())), next(iter(others))
+    return Incomparable(
+        "score",
+        f"{count} of {len(runs)} runs are left out of all comparisons: their scores depend on other things "
+        f"({', '.join(differing) or 'not known'}) than {measure.id}; type id={other} to report on those.",
+        ((measure.id, own), *((id, tuple(numbers)) for id, numbers in others.items())),
+        excluded=True,
+    )
+
+
+def _weights(runs: Sequence[Run], files: Mapping[int, RunFiles], measure: Measure) -> Incomparable | None:
+    """Returns the runs by whose weights were scored."""
     weights: dict[str, list[int]] = {}
     for run in runs:
-        if run.comparable and (rows := measure.rows(files[run.number])):
-            weights.setdefault(rows[-1].weights or "unknown", []).append(run.number)
-    first_other = next(iter(others), None)
-    return [
-        Incomparable(
-            "score",
-            f"{sum(map(len, others.values()))} of {len(runs)} runs are left out of all comparisons: their scores depend "
-            f"on other {', '.join(differing) or 'things'} than {measure.id}; type id={first_other} to report on those.",
-            ((measure.id, own), *((id, tuple(numbers)) for id, numbers in others.items())),
-            excluded=True,
-        )
-        if others
-        else None,
-        Incomparable(
-            "weights",
-            "Some scores are of averaged weights of the generator and some of the weights themselves "
-            f"({', '.join(f'{len(numbers)} of {name}' for name, numbers in weights.items())}).",
-            tuple((name, tuple(numbers)) for name, numbers in weights.items()),
-        )
-        if len(weights) > 1
-        else None,
-    ]
+        if run.comparable and (scored := measure.rows(files[run.number])):
+            weights.setdefault(scored[-1].weights or "unknown", []).append(run.number)
+    if len(weights) < 2:
+        return None
+    counts = ", ".join(f"{len(numbers)} of {name}" for name, numbers in weights.items())
+    return Incomparable(
+        "weights",
+        f"Some scores are of averaged weights of the generator and some of the weights themselves ({counts}).",
+        tuple((name, tuple(numbers)) for name, numbers in weights.items()),
+    )
 
 
 def _budgets(runs: Sequence[Run]) -> list[Incomparable | None]:
@@ -82,8 +89,8 @@ def _budgets(runs: Sequence[Run]) -> list[Incomparable | None]:
             found.append(
                 Incomparable(
                     name,
-                    f"The runs that finished had {low:,.0f} to {high:,.0f} {words_of}: a score after more of them is not "
-                    "due to the other settings alone.",
+                    f"The runs that finished had {low:,.0f} to {high:,.0f} {words_of}: their scores are not due to the "
+                    "other settings alone.",
                     tuple((f"{value:,.0f}", tuple(numbers)) for value, numbers in sorted(values.items())),
                 )
             )
@@ -121,30 +128,3 @@ def _fact(files: RunFiles, what: str) -> str | None:
         if isinstance(place, Mapping) and isinstance(place.get(what), str):
             return str(place[what])
     return None
-
-
-def origin_of(files: Sequence[RunFiles], command: Sequence[str]) -> Origin:
-    """Returns where the runs come from."""
-    import shlex
-
-    starts = [start for one in files for start in one.starts]
-    versions: dict[str, dict[str, None]] = {}
-    for start in starts:
-        for name, version in (start.get("versions") or {}).items():
-            versions.setdefault(str(name), {})[str(version)] = None
-
-    def distinct(values: Sequence[Any]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(str(value) for value in values if value))
-
-    typed = shlex.join(command) if len(command) > 1 else "".join(command)
-    machines = [start["machine"] for start in starts if isinstance(start.get("machine"), Mapping)]
-    times = sorted(str(start["started"]) for start in starts if start.get("started"))
-    ends = sorted(str(start["ended"]) for start in starts if start.get("ended"))
-    return Origin(
-        commands=distinct([typed, *(start.get("command") for start in starts)]),
-        versions={name: tuple(found) for name, found in versions.items()},
-        machines=distinct([f"{one.get('processor')}, {one.get('cores')} cores" for one in machines]),
-        devices=distinct([start.get("device") for start in starts]),
-        first_start=times[0] if times else None,
-        last_end=ends[-1] if ends else None,
-    )

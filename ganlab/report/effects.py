@@ -31,9 +31,19 @@ def from_scale(value: float, score: Score) -> float:
     return math.exp(min(value, 700.0)) if score.comparison == "ratio" else value
 
 
+def none_of(score: Score) -> float:
+    """Returns the ratio or the difference that is no effect."""
+    return 1.0 if score.comparison == "ratio" else 0.0
+
+
+def excludes_none(low: float | None, high: float | None, none: float) -> bool:
+    """Whether an interval exists and excludes "no effect"."""
+    return low is not None and high is not None and not low <= none <= high
+
+
 def effect_of(pairs: Pairs, score: Score, given: Mapping[str, str] | None = None) -> Effect:
     """Returns the effect of a level against another one, without the correction for the number of effects."""
-    both = [(first, second) for first, second in pairs.pairs if first.value is not None and second.value is not None]
+    both = pairs.known
     refused = sum("refused" in (first.outcome, second.outcome) for first, second in pairs.pairs)
     unfinished = len(pairs.pairs) - len(both) - refused
     blocks = blocks_of([first.seed for first, _ in both])
@@ -51,36 +61,31 @@ def effect_of(pairs: Pairs, score: Score, given: Mapping[str, str] | None = None
     )
     if not both:
         return effect
-    differences = _differences(both, score)
+    apart = differences(both, score)
     lower = score.better == "lower"
-    improved = np.where(differences == 0, 0.5, (differences < 0) == lower).astype(np.float64)
-    ends = mean_interval(differences, blocks)
+    improved = np.where(apart == 0, 0.5, (apart < 0) == lower).astype(np.float64)
+    ends = mean_interval(apart, blocks)
     improved_ends = mean_interval(improved, blocks)
     survived = [pair for pair in both if pair[0].survivor and pair[1].survivor]
     return replace(
         effect,
-        estimate=from_scale(float(differences.mean()), score),
+        estimate=from_scale(float(apart.mean()), score),
         low=from_scale(ends[0], score) if ends else None,
         high=from_scale(ends[1], score) if ends else None,
-        p=sign_flip(differences),
+        p=sign_flip(apart),
         improves=float(improved.mean()),
         improves_low=max(0.0, improved_ends[0]) if improved_ends else None,
         improves_high=min(1.0, improved_ends[1]) if improved_ends else None,
-        survivors=from_scale(float(_differences(survived, score).mean()), score) if survived else None,
+        survivors=from_scale(float(differences(survived, score).mean()), score) if survived else None,
         survivor_pairs=len(survived),
     )
 
 
-def _differences(pairs: Sequence[tuple[Run, Run]], score: Score) -> Array:
+def differences(pairs: Sequence[tuple[Run, Run]], score: Score) -> Array:
+    """Returns the second minus the first score of each pair, with failures, on the scale on which they compare."""
     first, second = ([float(pair[side].value or 0.0) for pair in pairs] for side in (0, 1))
-    differences: Array = on_scale(second, score) - on_scale(first, score)
-    return differences
-
-
-def excludes_none(effect: Effect, score: Score) -> bool:
-    """Whether the interval of an effect excludes "no effect"."""
-    none = 1.0 if score.comparison == "ratio" else 0.0
-    return effect.low is not None and effect.high is not None and not effect.low <= none <= effect.high
+    apart: Array = on_scale(second, score) - on_scale(first, score)
+    return apart
 
 
 def judged(effects: Sequence[Effect], score: Score, share: float) -> tuple[Effect, ...]:
@@ -94,8 +99,8 @@ def judged(effects: Sequence[Effect], score: Score, share: float) -> tuple[Effec
         if effect.p is None or effect.estimate is None:
             return effect
         p = min(1.0, next(found) / share)
-        none = 1.0 if score.comparison == "ratio" else 0.0
-        sure = p < LEVEL and excludes_none(effect, score)
+        none = none_of(score)
+        sure = p < LEVEL and excludes_none(effect.low, effect.high, none)
         better = (effect.estimate < none) == (score.better == "lower") if sure else None
         return replace(effect, p_adjusted=p, better=better)
 

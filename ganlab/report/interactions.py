@@ -8,11 +8,12 @@ from itertools import combinations
 
 import numpy as np
 
-from ganlab.report.effects import effect_of, from_scale, on_scale
-from ganlab.report.groups import success_of
-from ganlab.report.model import Effect, Factor, Interaction, Run, Score
+from ganlab.report.effects import differences, effect_of, from_scale, on_scale
+from ganlab.report.groups import blocks_of, success_of
+from ganlab.report.model import Factor, Interaction, Run, Score
 from ganlab.report.pairs import MOST_LEVELS, Pairs
 from ganlab.report.permutation import LEVEL, holm
+from ganlab.report.statistics import mean_interval
 from ganlab.report.variance import interaction_p
 
 
@@ -28,7 +29,9 @@ def interactions_of(
     for one in found:
         if score is not None and id(one) in adjusted:
             p = min(1.0, adjusted[id(one)] / share)
-            one = replace(one, p_adjusted=p, contrasts=_contrasts(one, pairs, score) if p < LEVEL else ())
+            one = replace(one, p_adjusted=p)
+            if p < LEVEL:
+                one = _with_contrast(one, pairs, score)
         result.append(one)
     return tuple(result)
 
@@ -76,18 +79,49 @@ def _centre(values: Sequence[float | None], score: Score | None) -> float | None
     return from_scale(float(np.mean(on_scale(known, score))), score)
 
 
-def _contrasts(one: Interaction, pairs: Sequence[Pairs], score: Score) -> tuple[Effect, ...]:
-    """Returns the effects of two levels of ``rows`` under the two levels of ``columns`` between which they differ most."""
-    best: tuple[float, tuple[Effect, ...]] = (0.0, ())
+def _with_contrast(one: Interaction, pairs: Sequence[Pairs], score: Score) -> Interaction:
+    """Adds the effects of two levels of ``rows`` under those two levels of ``columns`` between which they differ most.
+    The contrast is computed from the contexts that have a pair under both."""
+    best: tuple[float, Interaction] = (0.0, one)
     for pair in pairs:
         if pair.factor != one.rows:
             continue
-        effects = [
-            effect_of(pair.under(one.columns, level), score, {one.columns: level}) for level in one.column_levels
-        ]
-        known = [effect for effect in effects if effect.estimate is not None]
-        for first, second in combinations(known, 2):
-            scaled = on_scale([first.estimate or 0.0, second.estimate or 0.0], score)
-            if (apart := abs(float(scaled[1] - scaled[0]))) > best[0]:
-                best = apart, (first, second)
+        under = {level: pair.under(one.columns, level).known for level in one.column_levels}
+        for first, second in combinations([level for level in under if under[level]], 2):
+            apart, seeds = _double_differences(under[first], under[second], one.columns, score)
+            if len(apart) and abs(float(apart.mean())) > best[0]:
+                ends = mean_interval(apart, blocks_of(seeds))
+                best = (
+                    abs(float(apart.mean())),
+                    replace(
+                        one,
+                        contrasts=tuple(
+                            effect_of(pair.under(one.columns, level), score, {one.columns: level})
+                            for level in (first, second)
+                        ),
+                        contrast=from_scale(float(apart.mean()), score),
+                        contrast_low=from_scale(ends[0], score) if ends else None,
+                        contrast_high=from_scale(ends[1], score) if ends else None,
+                    ),
+                )
     return best[1]
+
+
+def _double_differences(
+    first: Sequence[tuple[Run, Run]], second: Sequence[tuple[Run, Run]], columns: str, score: Score
+) -> tuple[np.ndarray, list[str | None]]:
+    """Returns the differences of pairs of ``second`` minus those of pairs of ``first`` in the same context, and the
+    seeds."""
+
+    def by_context(pairs: Sequence[tuple[Run, Run]]) -> dict[object, tuple[Run, Run]]:
+        return {
+            (pair[0].seed, *sorted((name, level) for name, level in pair[0].levels.items() if name != columns)): pair
+            for pair in pairs
+        }
+
+    ours, theirs = by_context(first), by_context(second)
+    both = [context for context in ours if context in theirs]
+    apart = differences([theirs[context] for context in both], score) - differences(
+        [ours[context] for context in both], score
+    )
+    return apart, [ours[context][0].seed for context in both]

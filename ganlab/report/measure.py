@@ -62,16 +62,17 @@ def choose(runs: Sequence[RunFiles], name: str | None = None, id: str | None = N
             raise UserError(f"score={name}: no run is scored; type evaluation=scores when training, or run evaluate")
         return None
     names = {value for _, row in rows for value in row.values}
+    there = [one for one in BETTER if one in names]
+    if name is None and not there:
+        return None  # scores of another program, of which nothing is known
     name = name or _usual(runs, names)
-    if name not in names or name not in BETTER:
-        known = [one for one in BETTER if one in names]
-        guess = nearest(name, known)
+    if name not in there:
         what = "it has no better direction" if name in names else "no run has it"
-        raise UserError(
-            f"score={name}: {what}; {f'did you mean {guess}? ' if guess else ''}there are {', '.join(known)}"
-        )
+        guess = nearest(name, there)
+        hint = f"did you mean {guess}?" if guess else f"there are {', '.join(there)}"
+        raise UserError(f"score={name}: {what}; {hint}")
     having = dict.fromkeys((number, row.key) for number, row in rows if name in row.values)
-    key = Counter(key for _, key in having).most_common(1)[0][0]
+    key = Counter(one for _, one in having).most_common(1)[0][0]
     ids = sorted({row.id for _, row in rows if row.key == key})
     fingerprint = next(files.fingerprints[key] for files in runs if key in files.fingerprints)
     return Measure(name, BETTER[name], key, ", ".join(ids), fingerprint)

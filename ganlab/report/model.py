@@ -243,7 +243,9 @@ class Interaction:
     ``with_failures`` and ``survivors`` are centres of the scores (geometric means where scores are compared as
     ratios, otherwise means), ``success`` shares, ``n`` numbers of runs with a result; None where there is none. ``p``
     is of a permutation test of "the effect of one does not depend on the other". ``contrasts`` are the two effects of
-    one pair of levels of ``rows``, under those two levels of ``columns`` between which they differ most.
+    one pair of levels of ``rows``, under those two levels of ``columns`` between which they differ most, and
+    ``contrast`` is how the second of them compares with the first, with its interval ``contrast_low`` to
+    ``contrast_high``. Both are computed only where the adjusted p is below 0.05.
     """
 
     rows: str
@@ -257,6 +259,9 @@ class Interaction:
     p: float | None = None
     p_adjusted: float | None = None
     contrasts: tuple[Effect, ...] = ()
+    contrast: float | None = None
+    contrast_low: float | None = None
+    contrast_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -306,9 +311,9 @@ class Curve:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence, and the ``numbers`` from which alone it was made. ``kind``: ``effect``, ``success``,
-    ``interaction``, ``unknown`` (what the data cannot tell), ``fact`` (what was counted). ``size`` orders the first
-    three."""
+    """A sentence, and the ``numbers`` from which alone it was made. ``kind``: ``fact`` (what was
+    counted), ``effect``, ``success``, ``interaction``, ``unknown`` (what the data cannot tell). ``size`` orders the
+    three kinds between."""
 
     kind: Literal["effect", "success", "interaction", "unknown", "fact"]
     text: str

@@ -24,6 +24,11 @@ class Pairs:
     level: str
     pairs: tuple[tuple[Run, Run], ...]
 
+    @property
+    def known(self) -> list[tuple[Run, Run]]:
+        """The pairs whose both runs have a result."""
+        return [pair for pair in self.pairs if pair[0].value is not None and pair[1].value is not None]
+
     def under(self, factor: str, level: str) -> Pairs:
         """Returns those pairs whose other ``factor`` has this level."""
         kept = tuple(pair for pair in self.pairs if pair[0].levels[factor] == level)
