@@ -62,7 +62,7 @@ def _leaves(config: Mapping[str, Any]) -> dict[str, str]:
         if isinstance(node, Mapping) and node:
             for name, inner in node.items():
                 add(inner, f"{key}.{name}" if key else str(name))
-        elif not _within(key, (*NO_CHOICE, *WHERE)):
+        elif key and not _within(key, (*NO_CHOICE, *WHERE)):
             found[key] = node if isinstance(node, str) else json.dumps(node, default=str)
 
     add(config, "")

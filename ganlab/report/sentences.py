@@ -227,8 +227,9 @@ def fact_of(
     if score is not None and threshold is not None:
         end = "at most" if score.better == "lower" else "at least"
         reached = f"reached {score_name(score.name)} {end} {number(threshold.value)} ({threshold.rule})"
-    text = f"{success.count} of {plural(success.of, 'run')} that ended {reached}"
+    text = "No run has ended yet"
     if success.of:
+        text = f"{success.count} of {plural(success.of, 'run')} that ended {reached}"
         text += f": {percent(success.share)} (95 % interval {percent(success.low)} to {percent(success.high)})"
     counts = {outcome: sum(one.count for one in causes if one.outcome == outcome) for outcome in COUNTED}
     others = [f"{count} {COUNTED[outcome]}" for outcome, count in counts.items() if count]
