@@ -10,6 +10,7 @@ from typing import Any
 from ganlab.report.model import Factor
 
 SEED = "seed"
+AUTO = "auto"
 NOT_TYPED = "(not typed)"
 NO_CHOICE = ("resume", "resume_override", "plugins", "hydra", "logging", "checkpoint")
 """Settings that change no training: they are no factors, unless they were swept on purpose."""
@@ -102,7 +103,7 @@ def _unexplained(
     that vary together are one, named by what they share."""
     groups: dict[tuple[str | None, ...], list[int]] = {}
     for number, one in enumerate(leaves):
-        if one:
+        if one and AUTO not in one.values():  # the settings of a run that ended before ``auto`` was resolved
             groups.setdefault(tuple(column[number] for column in columns.values()), []).append(number)
     differing: dict[str, None] = {}
     for numbers in groups.values():

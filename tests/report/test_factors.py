@@ -66,6 +66,11 @@ def test_what_changes_no_training_is_no_factor_between_single_runs() -> None:
     assert names(choices) == {"loss": ("bce", "hinge")}
 
 
+def test_settings_that_were_never_resolved_are_no_factor() -> None:
+    configs = [{"norm": {"name": "batch"}, "n": 1}, {"norm": {"name": "batch"}, "n": 1}, {"norm": "auto", "n": "auto"}]
+    assert names(typed("a=1", "a=2", "a=2", configs=configs)) == {"a": ("1", "2")}
+
+
 def test_what_a_resume_changed_is_a_factor() -> None:
     configs = [{"steps": 100}, {"steps": 100}, {"steps": 400}]
     assert names(typed("a=1", "a=2", "a=2", configs=configs)) == {"a": ("1", "2"), "steps": ("100", "400")}
