@@ -10,9 +10,9 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 
-from ganlab.config import CannotCombine, Settings, configure, parse
+from ganlab.config import CannotCombine, Settings, configure
 from ganlab.config.compose import Composer
-from ganlab.config.parse import dump
+from ganlab.config.parse import dump, parse
 from ganlab.config.plain import assign, is_schedule, leaves, lookup
 from ganlab.errors import Refused
 
