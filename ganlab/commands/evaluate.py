@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ganlab import random_streams, run_folder
-from ganlab.commands.arguments import PATH, Help, run_command
+from ganlab.commands.arguments import Help, run_command
 from ganlab.commands.training_run import best_and_last
 from ganlab.config import auto
 from ganlab.config.evaluators import Split, build_evaluator, reals_of, rows_of
@@ -28,7 +28,7 @@ from ganlab.monitor.neighbours import neighbours
 from ganlab.monitor.scores_file import ScoresFile, read_scores
 from ganlab.progress import progress
 from ganlab.run_folder import unused
-from ganlab.table import PositiveInt, Range
+from ganlab.table import PATH, PositiveInt, Range
 from ganlab.trained import TrainedGenerator
 
 SUMMARY = """scores of a trained generator: FID, KID, precision, recall and others

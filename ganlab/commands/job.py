@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import os
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from ganlab.commands.provenance import Provenance
 from ganlab.commands.training_run import Outcome, train
 from ganlab.config import configure
 from ganlab.config.compose import Composer, import_plugins, plugins_in
+from ganlab.config.paths import value_of
 from ganlab.config.programs import refuse_saved_programs
 from ganlab.config.resume import AUTO, Change, resumed, table, typed_again
 from ganlab.errors import Diverged, Refused, TrainingFailed, UserError, in_one_line
@@ -68,7 +70,7 @@ class Ended:
 def resume_of(read: Sequence[Override], folder: Path | None = None) -> Resume | None:
     """Returns the run to go on with, if one was typed. With ``resume=auto`` that is the run in ``folder``, or None if
     it has none yet. Raises UserError where there is no run of the typed name."""
-    typed = [one.value() for one in read if one.key_or_group == "resume"]
+    typed = [value_of(one) for one in read if one.key_or_group == "resume"]
     if not typed or typed[-1] is None:
         return None
     if typed[-1] != AUTO:
@@ -104,6 +106,7 @@ def hydra_job(command: Command, resume: Resume | None, ended: list[Ended]) -> Ca
     def run_job(composed: DictConfig) -> float | None:
         logging.raiseExceptions = False  # on a full disk the lines of train.log are lost, without a traceback for each
         hydra = HydraConfig.get()
+        os.chdir(hydra.runtime.cwd)  # with hydra.job.chdir=true too, paths begin where the command was typed
         folder = RunFolder(run_folder.shown(Path(hydra.runtime.output_dir)))
         several = hydra.mode == RunMode.MULTIRUN
         overrides = list(hydra.overrides.task)

@@ -38,6 +38,7 @@ from ganlab.commands.sweeper import sweeper_of
 from ganlab.commands.training_run import AlreadyDone, ready
 from ganlab.config import CannotCombine, Configuration, configure
 from ganlab.config.compose import CONFIG_NAME, Composer, composer, config_folder
+from ganlab.config.paths import expand_flags, quoted, single_hint
 from ganlab.errors import Refused, TrainingFailed, UserError
 from ganlab.ranks import Ranks, here, is_loss_of_a_rank, join, leave
 from ganlab.run_folder import RunFolder
@@ -110,7 +111,7 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
     args, unknown = get_args_parser().parse_known_intermixed_args(arguments)
     if unknown:
         raise Refused([f"{flag}: there is no such flag; type {without_dashes(flag, arguments)}" for flag in unknown])
-    flags = [argument for argument in arguments if argument not in args.overrides]
+    flags = [argument for argument in expand_flags(arguments) if argument not in args.overrides]
     if args.help or args.hydra_help:
         if ranks.first:
             _hand_to_hydra(program, flags, _no_job)
@@ -233,7 +234,7 @@ def _check_job(
     several = [one.input_line for one in read if one.is_sweep_override()]
     if several:
         raise Refused(
-            [f"{text}: several values are a sweep, which needs -m; a list needs brackets" for text in several]
+            [f"{text}: several values are a sweep, which needs -m; {single_hint(text or '')}" for text in several]
         )
     plain, _ = plain_configuration(composing, read, overrides, resume)
     configuration = configure(plain, composing.suggestions)
@@ -281,10 +282,10 @@ def _folder_override(read: Sequence[Override], resume: Resume | None, multirun: 
             raise Refused([f"{key}={typed}: resume=… goes on in the run's own folder; leave it out"])
         if (said := resume.folder.path / "train.log").exists() and not (said.is_file() and os.access(said, os.W_OK)):
             raise Refused([f"{said}: nothing can be written there; make it writable, or take it away"])
-        return f"{key}={_quoted(str(resume.folder.path))}"
+        return f"{key}={quoted(str(resume.folder.path))}"
     if typed is None:
         folder = run_folder.make_sweep() if multirun else run_folder.make([one.input_line or "" for one in read])
-        return f"{key}={_quoted(str(folder))}"
+        return f"{key}={quoted(str(folder))}"
     if not isinstance(typed, str) or not typed:
         raise Refused([f"{key}={typed}: need a folder"])
     if list(Path(typed).glob("config.yaml")) or list(Path(typed).glob("*/config.yaml")):
@@ -297,8 +298,4 @@ def _folder_override(read: Sequence[Override], resume: Resume | None, multirun: 
             raise Refused([f"{key}={typed}: no folder can be made there ({error.strerror})"]) from None
         if not os.access(typed, os.W_OK):
             raise Refused([f"{key}={typed}: nothing can be written there; choose another folder"])
-    return f"{key}={_quoted(typed)}"
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"{key}={quoted(typed)}"

@@ -27,6 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganlab.config.overrides import LISTS, RECIPE, TRICKS, Overrides, slot_tables
 from ganlab.config.parse import hints, parse, table_of
+from ganlab.config.paths import is_path_key, read_path, to_type
 from ganlab.config.plain import assign, leaves, lookup
 from ganlab.config.settings import Settings
 from ganlab.errors import BAD_VALUE, Refused, UserError, in_one_line, nearest
@@ -59,7 +60,7 @@ class Composer(Overrides):
     def __init__(self, own_folder: str | None = None) -> None:
         self.loader = loader = GlobalHydra.instance().config_loader()
         if own_folder is not None:
-            folder = Path(own_folder).resolve()
+            folder = Path(own_folder).expanduser().resolve()
             if not folder.is_dir():
                 raise UserError(f"--config-dir {own_folder}: there is no such folder")
             loader.config_search_path.prepend("command-line", f"file://{folder}")  # type: ignore[attr-defined]
@@ -71,7 +72,7 @@ class Composer(Overrides):
         Refused with all problems, including those of the values that were typed with them."""
         problems: list[str] = []
         read: list[Override] = []
-        for text in overrides:
+        for text in map(read_path, overrides):
             if (
                 len(text.partition("=")[0].encode(errors="replace")) > LONGEST_KEY
             ):  # Hydra searches for a file with this name
@@ -312,7 +313,8 @@ class Composer(Overrides):
             end = f"; did you mean {guess}?" if guess else ""
             return f"{override[1]}.yaml overrides {override[2]}: no such group{end}"
         if key := re.match(r"Interpolation key '(.+?)' not found.*?full_key: (\S+)", text):
-            return f"{key[2]}: ${{{key[1]}}} names no setting"
+            path = f"; a path that is named so: {to_type(key[2], f'${{{key[1]}}}')}" if is_path_key(key[2]) else ""
+            return f"{key[2]}: ${{{key[1]}}} names no setting{path}"
         if hydra_key := re.match(r"Could not override '(hydra\..+?)'", text):
             known = list(_leaves(hydra_compose(CONFIG_NAME, [], return_hydra_config=True).hydra, "hydra"))
             guess = nearest(hydra_key[1], known)

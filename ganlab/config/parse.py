@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
@@ -11,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from ganlab.config.synonyms import meant
 from ganlab.errors import Refused, nearest
 from ganlab.scalars import Scheduled, Shape
-from ganlab.table import Fraction, Range, Table
+from ganlab.table import PATH, Fraction, Range, Table
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ def hints(component: type) -> dict[str, Any]:
     """Returns the annotation of each setting of a dataclass."""
     if component not in _hints:
         every = get_type_hints(component, include_extras=True)
+        every |= {name: Annotated[every[name], PATH] for name in getattr(component, "paths", ())}  # of a data source
         _hints[component] = {name: every[name] for name in _names(component)}
     return _hints[component]
 
@@ -52,13 +54,20 @@ def table_of(annotation: Any) -> Table[Any] | None:
     is none."""
     if get_origin(annotation) in (Union, types.UnionType):
         return next((table for table in map(table_of, get_args(annotation)) if table is not None), None)
-    marks = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
-    return next((mark for mark in marks if isinstance(mark, Table)), None)
+    if get_origin(annotation) is not Annotated:
+        return None
+    base, *marks = get_args(annotation)
+    return next((mark for mark in marks if isinstance(mark, Table)), None) or table_of(base)
 
 
 def is_mapping(annotation: Any) -> bool:
     """Whether a setting is several named components rather than one."""
     return get_origin(annotation) is Annotated and get_origin(get_args(annotation)[0]) is Mapping
+
+
+def is_path(kind: type, name: str) -> bool:
+    """Whether a field of a dataclass is a file or a folder."""
+    return PATH in getattr(hints(kind)[name], "__metadata__", ())
 
 
 def parse(kind: type[T], plain: Any, suggestions: Mapping[str, str] | None = None) -> T:
@@ -120,6 +129,10 @@ class _Parser:
             if isinstance(mark, Table):
                 return self.mapping(mark, found, key) if is_mapping(annotation) else self.component(mark, found, key)
         value = self.value(base, found, key)
+        if PATH in marks and isinstance(value, str):
+            if not value:
+                raise self.fail(f"{key}: found {_show(found)}, need {describe(annotation)}")
+            return os.path.expanduser(value)
         if any(isinstance(mark, Range) and value not in mark for mark in marks):
             raise self.fail(f"{key}: found {_show(found)}, need {describe(annotation)}")
         return value
@@ -357,6 +370,8 @@ def describe(annotation: Any) -> str:
         base, *marks = get_args(annotation)
         table = table_of(annotation)
         limits = " and ".join(str(mark) for mark in marks if isinstance(mark, Range))
+        if PATH in marks:
+            return describe(base).replace("text", "a path", 1)
         return _one_of(list(table)) if table is not None else f"{describe(base)} {limits}".strip()
     if origin is Literal:
         return _one_of([str(word) for word in get_args(annotation)])
