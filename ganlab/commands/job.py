@@ -22,7 +22,7 @@ from ganlab.commands.provenance import Provenance
 from ganlab.commands.training_run import Outcome, train
 from ganlab.config import configure
 from ganlab.config.compose import Composer, import_plugins, plugins_in
-from ganlab.config.paths import value_of
+from ganlab.config.paths import to_type, value_of
 from ganlab.config.programs import refuse_saved_programs
 from ganlab.config.resume import AUTO, Change, resumed, table, typed_again
 from ganlab.errors import Diverged, Refused, TrainingFailed, UserError, in_one_line
@@ -193,7 +193,7 @@ def _stopped_at_once(folder: RunFolder, provenance: Provenance | None, code: int
     if provenance is not None:
         provenance.end("stopped", reason)
     again = "Go on from the last checkpoint" if saved else "Nothing was saved yet. Begin again"
-    log.info("%s with: resume=%s", again, folder.path)
+    log.info("%s with: %s", again, to_type("resume", str(folder.path)))
 
 
 def _outcome_of(error: Exception) -> Outcome:
@@ -245,5 +245,5 @@ def exit_code(ended: Sequence[Ended], sweep: str | None) -> int:
     for name, status in statuses.items():
         if status["status"] != "finished":
             print(f"  {name}: {status['status']}: {' '.join(status['reason'].split())}")
-    print("Look at them side by side: tensorboard --logdir", folder)
+    print("Look at them side by side: tensorboard --logdir", shlex.quote(str(folder)))
     return 1 if counts["failed"] or counts["diverged"] else 0 if counts["finished"] else 2

@@ -27,7 +27,8 @@ from ganlab.errors import Refused, in_one_line
 OF_HYDRA = ("hydra.run.dir", "hydra.sweep.dir")
 """Paths among Hydra's own settings; each is one path, also in a sweep."""
 
-PIECE = re.compile(r""" *("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^,]*) *(?:,|$)""")
+PIECE = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')(?=\s*(?:,|$))|[^\s,](?:[^,]*[^\s,])?""")
+"""One of several paths with commas between them; its group is one in quotes."""
 
 
 def is_path_key(key: str) -> bool:
@@ -71,11 +72,10 @@ def read_path(text: str) -> str:
         return text
     if os.path.lexists(os.path.expanduser(value)):
         return f"{prefix_and_key}={literal(os.path.expanduser(value))}"
-    function = isinstance(typed, Sweep) and re.fullmatch(r"\w+\(.*\)", value, re.DOTALL)  # such as choice(a,b)
-    if isinstance(typed, str) or function:  # a text with ${…} or with spaces around it
-        return text
-    if "," in value and key not in OF_HYDRA and len(pieces := _pieces(value)) > 1:
-        return f"{prefix_and_key}={','.join(pieces)}"
+    if isinstance(typed, str) or (isinstance(typed, Sweep) and key not in OF_HYDRA):
+        return text  # with ${…}, with spaces around it, or several, each of which is read alone in its job
+    if "," in value.strip(", ") and key not in OF_HYDRA:
+        return f"{prefix_and_key}={PIECE.sub(lambda one: one[1] or literal(os.path.expanduser(one[0])), value)}"
     return f"{prefix_and_key}={literal(os.path.expanduser(value))}"
 
 
@@ -91,12 +91,6 @@ def _of_grammar(value: str) -> Any:
         return _Unreadable()
 
 
-def _pieces(value: str) -> list[str]:
-    """Returns the paths of a sweep, separated by commas, in Hydra's grammar."""
-    found = [piece.strip() for piece in PIECE.findall(value)[: -1 if not value.endswith(",") else None]]
-    return [one if one[:1] in "\"'" else literal(os.path.expanduser(one)) for one in found if one]
-
-
 def quoted(text: str) -> str:
     """Returns a text in double quotes, as Hydra's grammar reads it. ``${…}`` in it is resolved."""
     return '"' + re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + ('\\"' if found[2] else ""), text) + '"'
@@ -109,7 +103,11 @@ def literal(text: str) -> str:
 
 def to_type(key: str, path: str) -> str:
     """Returns the override that sets a setting to exactly this path, quoted for a shell."""
-    return shlex.quote(f"{key}={literal(path)}")
+    path = f"./{path}" if path.startswith("~") else path
+    as_it_is = f"{key}={path}"
+    grammatical = _of_grammar(path) == path and "${" not in path
+    taken = grammatical or read_path(as_it_is) == f"{key}={literal(path)}"
+    return shlex.quote(as_it_is if taken else f"{key}={literal(path)}")
 
 
 def value_of(override: Override) -> Any:
@@ -126,7 +124,10 @@ def value_of(override: Override) -> Any:
 def single_hint(text: str) -> str:
     """Returns what to type if one value was meant by an override that Hydra reads as several."""
     key, _, value = text.lstrip("+").partition("=")
-    return f"one path with commas: {to_type(key, value)}" if is_path_key(key) else "a list needs brackets"
+    if not is_path_key(key):
+        return "a list needs brackets"
+    path = PIECE.sub(lambda one: _of_grammar(one[1]).text if one[1] else one[0], value)
+    return f"for one path with commas type {shlex.quote(f'{key}={literal(path)}')}"
 
 
 def expand_flags(arguments: Sequence[str]) -> list[str]:

@@ -68,6 +68,8 @@ def test_so_is_the_name_of_what_is_not_there() -> None:
 
 def test_the_hint_works_in_a_shell() -> None:
     names = [*NAMES, *ODD]
+    assert to_type("resume", "outputs/2026-01-31/x+y") == "resume=outputs/2026-01-31/x+y"
+    assert to_type("resume", "~") == "'resume=./~'"
     words = " ".join(to_type("data.root", name) for name in names)
     typed = subprocess.run(["sh", "-c", f"printf '%s\\n' {words}"], capture_output=True, check=True, text=True)
     assert values_of("data.root", [one.partition("=")[2] for one in typed.stdout.splitlines()]) == names
@@ -79,9 +81,10 @@ def test_the_grammar_that_has_a_use_is_kept(monkeypatch: pytest.MonkeyPatch) -> 
     assert values_of("runtime.cache", texts) == ["/data/x", None, "/people/me/a, b"]
     with composer() as composing:
         for text, roots in (
-            ("a,b", ['"a"', '"b"']),
+            ("a,b", ["a", "b"]),
             ("~/a,~/b", ['"/people/me/a"', '"/people/me/b"']),
-            ("'a,b',c", ["'a,b'", '"c"']),
+            ("'a,b',c", ["'a,b'", "c"]),
+            ("ü , 'a,b'", ['"ü"', "'a,b'"]),
             ("choice(a,b)", ["a", "b"]),
         ):
             jobs = composing.jobs(composing.rewrite(composing.read([f"data.root={text}"])))
@@ -102,7 +105,7 @@ def test_a_path_in_a_file_or_a_mapping_begins_at_home_too() -> None:
 
 
 def test_an_empty_path_is_refused() -> None:
-    with pytest.raises(Refused, match="data.root: found '', need a path"):
+    with pytest.raises(Refused, match=r"data\.root: found '', need a path"):
         parse(Settings, plain_of("data=image_folder", "data.root="))
 
 
@@ -112,7 +115,8 @@ def test_other_settings_keep_their_grammar() -> None:
 
 
 def test_several_values_are_answered_by_what_to_type() -> None:
-    assert single_hint("++data.root=a, b") == """one path with commas: 'data.root="a, b"'"""
+    assert single_hint("++data.root=a, b") == """for one path with commas type 'data.root="a, b"'"""
+    assert single_hint("data.root=\"/me/ü\", 'b'") == """for one path with commas type 'data.root="/me/ü, b"'"""
     assert single_hint("seed=1,2") == "a list needs brackets"
 
 
