@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -67,6 +67,9 @@ class Evaluate:
     ] = "auto"
     checkpoint: Annotated[int | str | None, Help("a step, best or final; otherwise the newest")] = None
     root: Annotated[str | None, PATH, Help("the folder of the data, if it has moved since training")] = None
+    data: Annotated[
+        Mapping[str, Any], Help("settings of the data that differ from those of training, such as data.download=true")
+    ] = field(default_factory=dict)
     cache: Annotated[str | None, PATH, Help("folder for decoded images and classifiers; null for the usual one")] = None
     batch_size: Annotated[PositiveInt, Help("samples per batch")] = 64
     device: Annotated[str, Help("auto, cpu, mps, cuda, cuda:1")] = "auto"
@@ -80,6 +83,13 @@ def main(arguments: Sequence[str] | None = None, program: str = "evaluate.py") -
 
 def evaluate(asked: Evaluate) -> None:
     """Scores samples of a run, prints the scores and stores them. Raises UserError."""
+    try:
+        _evaluate(asked)
+    except UserError as error:  # the data's messages name train's setting of the cache
+        raise UserError(str(error).replace("runtime.cache=", "cache=")) from error
+
+
+def _evaluate(asked: Evaluate) -> None:
     folder = run_folder.find(asked.run)
     generator = load(folder.path, asked.weights, asked.device, asked.plugins, asked.checkpoint)
     settings = _settings(generator, asked)
@@ -122,6 +132,7 @@ def _settings(generator: TrainedGenerator, asked: Evaluate) -> Settings:
     """Returns the settings of the run, with the folders that were typed. Saved plugins are not imported."""
     plain = dict(generator.settings)
     data = {**plain["data"]} if isinstance(plain.get("data"), dict) else {"name": plain.get("data")}
+    data |= asked.data
     if asked.root is not None:
         data["root"] = asked.root
     runtime = {"cache": asked.cache} if asked.cache else {}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -91,6 +92,8 @@ class _Parser:
         return _Failed()
 
     def value(self, annotation: Any, found: Any, key: str) -> Any:
+        if annotation is Any:
+            return found
         origin = get_origin(annotation)
         if origin in (Union, types.UnionType):
             return self.union(annotation, found, key)
@@ -184,7 +187,7 @@ class _Parser:
         try:
             return Scheduled(**{"since" if n == "from" else n: v for n, v in zip(given, values, strict=True)})
         except ValueError as error:
-            raise self.fail(f"{key}: {error}") from None
+            raise self.fail(f"{key}: {_with_full_keys(str(error), key, kinds)}") from None
 
     def sequence(self, annotation: Any, found: Any, key: str) -> tuple[Any, ...]:
         kinds = get_args(annotation)
@@ -278,7 +281,7 @@ class _Parser:
         try:
             return kind(**dict(zip(given, values, strict=True)))
         except ValueError as error:  # a component's __post_init__ refuses its settings together
-            raise self.fail(f"{key}: {error}") from None
+            raise self.fail(f"{key}: {_with_full_keys(str(error), key, known)}") from None
 
     def unknown(self, name: str, key: str, siblings: list[str], of: str, table: Mapping[str, type]) -> str:
         """Returns a sentence on a key that is not a setting, with a suggestion."""
@@ -425,6 +428,11 @@ def _show(found: Any) -> str:
     else:
         text = repr(found) if isinstance(found, str) else str(found)
     return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _with_full_keys(message: str, key: str, names: Iterable[str]) -> str:
+    """Returns the message of a component with the full key of each ``name=…`` in it, as it is typed."""
+    return re.sub(rf"(?<![\w.])(?=(?:{'|'.join(names)})=)", f"{key}.", message) if key and names else message
 
 
 def _join(key: str, name: str) -> str:
