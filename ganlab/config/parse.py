@@ -431,8 +431,11 @@ def _show(found: Any) -> str:
 
 
 def _with_full_keys(message: str, key: str, names: Iterable[str]) -> str:
-    """Returns the message of a component with the full key of each ``name=…`` in it, as it is typed."""
-    return re.sub(rf"(?<![\w.])(?=(?:{'|'.join(names)})=)", f"{key}.", message) if key and names else message
+    """Returns the message of a component with the full key of each ``name=…`` that its last part says to type."""
+    found, semicolon, hint = message.rpartition("; ")
+    if key and names:
+        hint = re.sub(rf"(?<![\w.])(?=(?:{'|'.join(names)})=)", f"{key}.", hint)
+    return found + semicolon + hint
 
 
 def _join(key: str, name: str) -> str:
