@@ -25,6 +25,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ganlab.config.option_files import yaml_problem
 from ganlab.config.overrides import LISTS, RECIPE, TRICKS, Overrides, slot_tables
 from ganlab.config.parse import hints, parse, table_of
 from ganlab.config.paths import is_path_key, read_path, to_type
@@ -297,9 +298,8 @@ class Composer(Overrides):
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
-        if isinstance(cause, yaml.MarkedYAMLError) and cause.problem_mark is not None:
-            mark = cause.problem_mark
-            return f"{mark.name}, line {mark.line + 1}: not YAML ({cause.problem})"
+        if isinstance(cause, yaml.YAMLError) and (problem := yaml_problem(cause)):
+            return problem
         text = " ".join(str(error).split()) or " ".join(str(cause).split())
         if missing := re.match(r"In '(.+?)': Could not (?:find|load) '(.+?)'", text):
             group, _, option = missing[2].rpartition("/")
