@@ -24,6 +24,7 @@ from ganlab.config.settings import Settings
 from ganlab.data.source import printable
 from ganlab.errors import Refused, UserError, in_one_line
 from ganlab.networks import parametrize
+from ganlab.python_arguments import whole_number
 from ganlab.trained import TrainedGenerator
 from ganlab.training.checkpoint import newest
 from ganlab.training.device import find_device
@@ -101,7 +102,10 @@ def _read(source: str | Path, chosen: int | str | None) -> tuple[Path, dict[str,
         if chosen is None:
             path, tree = newest(folder, part)
         else:
-            name = f"step-{chosen:07d}" if isinstance(chosen, int) else chosen.removesuffix(tree_file.SUFFIX)
+            if isinstance(chosen, str):
+                name = chosen.removesuffix(tree_file.SUFFIX)
+            else:
+                name = f"step-{whole_number('checkpoint', chosen):07d}"
             path = folder / f"{name}{tree_file.SUFFIX}"
             if path not in there:
                 names = ", ".join(one.stem for one in there)

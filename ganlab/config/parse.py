@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from ganlab.config.synonyms import meant
 from ganlab.errors import Refused, nearest
 from ganlab.scalars import Scheduled, Shape
@@ -92,6 +94,8 @@ class _Parser:
         return _Failed()
 
     def value(self, annotation: Any, found: Any, key: str) -> Any:
+        if isinstance(found, np.generic | np.ndarray):  # from Python
+            found = found.tolist()
         if annotation is Any:
             return found
         origin = get_origin(annotation)
