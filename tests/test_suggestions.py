@@ -17,8 +17,8 @@ from ganlab.commands.export import Export
 from ganlab.commands.sample import Sample
 from ganlab.config.compose import composer
 from ganlab.config.overrides import LISTS
-from ganlab.config.parse import hints, parse
-from ganlab.config.paths import fields_at
+from ganlab.config.parse import parse
+from ganlab.config.schema import fields_at, hints
 from ganlab.config.settings import Settings
 from ganlab.errors import Refused
 

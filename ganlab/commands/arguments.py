@@ -16,9 +16,10 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 import yaml
 
 from ganlab.commands.output import write_out_odd_letters
-from ganlab.config.parse import describe, hints, parse
-from ganlab.config.paths import fields_at
+from ganlab.config.describe import describe
+from ganlab.config.parse import parse
 from ganlab.config.plain import assign
+from ganlab.config.schema import fields_at, hints
 from ganlab.errors import BAD_VALUE, Refused, TrainingFailed, UserError
 
 T = TypeVar("T")

@@ -101,7 +101,7 @@ def _evaluate(asked: Evaluate) -> None:
     features = _features(settings, asked)
     features.check(settings.data.class_count > 1)
     evaluator = build_evaluator(settings, image_set, features, rows, generator.device, asked.split, learned=trained_on)
-    for note in (*image_set.notes, *evaluator.opened.notes):
+    for note in dict.fromkeys((*image_set.notes, *evaluator.opened.notes)):
         print(f"note: {note}")
     labels = _labels(generator, image_set, asked)
     sources = _sources(generator, image_set, rows, asked)

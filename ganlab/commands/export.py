@@ -22,8 +22,8 @@ from ganlab import __version__, run_folder, tree_file
 from ganlab.atomic_write import replacing
 from ganlab.commands.arguments import Help, run_command
 from ganlab.commands.model_card import model_card
+from ganlab.config.dump import dump
 from ganlab.config.model import Model
-from ganlab.config.parse import dump
 from ganlab.errors import UserError
 from ganlab.loading import load
 from ganlab.networks import fold

@@ -22,8 +22,8 @@ import torch
 from ganlab.commands.provenance import Provenance, versions
 from ganlab.config import Configuration, Settings
 from ganlab.config.build import build_discriminator, build_generator, build_trainer
+from ganlab.config.dump import dump
 from ganlab.config.model import Model, model_of
-from ganlab.config.parse import dump
 from ganlab.config.paths import to_type
 from ganlab.data import ImageSet, Source
 from ganlab.data.feed import need_a_batch
@@ -292,8 +292,9 @@ def _announce(configuration: Configuration, trainer: Trainer, image_set: ImageSe
         log.info("Images: %s", image_set.place)
     if configuration.chosen:
         log.info("auto: %s", " ".join(f"{key}={value}" for key, value in configuration.chosen.items()))
-    for warning in (*configuration.warnings, *image_set.notes, *(() if trainer.step else trainer.notes)):
-        log.warning("note: %s", warning)
+    notes = (*configuration.warnings, *image_set.notes, *(() if trainer.step else trainer.notes))
+    for note in dict.fromkeys(notes):
+        log.warning("note: %s", note)
 
 
 class _Signals:

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import torch
 
 from ganlab import random_streams
+from ganlab.config.dump import schedules
 from ganlab.config.evaluators import build_evaluator, naming_train_keys, rows_of
 from ganlab.config.model import shapes_of
-from ganlab.config.parse import schedules
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
 from ganlab.data.feed import Feed

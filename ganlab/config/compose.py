@@ -27,9 +27,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganlab.config.option_files import yaml_problem
 from ganlab.config.overrides import LISTS, RECIPE, TRICKS, Overrides, slot_tables
-from ganlab.config.parse import hints, parse, table_of
+from ganlab.config.parse import parse
 from ganlab.config.paths import is_path_key, read_path, to_type
 from ganlab.config.plain import assign, leaves, lookup
+from ganlab.config.schema import hints, table_of
 from ganlab.config.settings import Settings
 from ganlab.errors import BAD_VALUE, Refused, UserError, in_one_line, nearest
 

@@ -18,7 +18,7 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult
 from omegaconf import DictConfig, OmegaConf
 
-from ganlab.config.parse import hints
+from ganlab.config.schema import hints
 from ganlab.config.settings import Settings
 from ganlab.errors import Refused
 

@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, Quoted
 from hydra.errors import HydraException
 
 from ganlab.config import hydra_plugins
-from ganlab.config.parse import hints, is_mapping, keys, table_of
+from ganlab.config.schema import hints, is_mapping, keys, table_of
 from ganlab.config.settings import Settings
 from ganlab.config.synonyms import also_called, meant
 from ganlab.errors import Refused, nearest

@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import is_dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -20,7 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ganlab.config.parse import hints, is_mapping, is_path, table_of
+from ganlab.config.schema import fields_at, is_path
 from ganlab.config.settings import Settings
 from ganlab.errors import Refused, in_one_line
 
@@ -34,27 +33,6 @@ PIECE = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')(?=\s*(?:,|$))|[^\s,
 def is_path_key(key: str) -> bool:
     """Whether the full key of a setting, of ganlab or of Hydra, is a file or a folder."""
     return key in OF_HYDRA or any(is_path(kind, name) for kind, name in fields_at(Settings, key.split(".")))
-
-
-def fields_at(kind: type, parts: list[str]) -> Iterator[tuple[type, str]]:
-    """Yields each dataclass and field that a full key, in ``parts``, may mean: one for each component that fits."""
-    name, *rest = parts
-    if name not in hints(kind):
-        return
-    annotation = hints(kind)[name]
-    if not rest:
-        yield kind, name
-        return
-    table = table_of(annotation)
-    if table is not None and is_mapping(annotation):
-        component, *rest = rest
-        if component in table and rest:
-            yield from fields_at(table[component], rest)
-    elif table is not None:
-        for one in table.values():
-            yield from fields_at(one, rest)
-    elif is_dataclass(annotation):
-        yield from fields_at(annotation, rest)  # type: ignore[arg-type]
 
 
 def read_path(text: str) -> str:

@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import Override
 
 from ganlab.config import CannotCombine, Settings, configure, parse
 from ganlab.config.compose import Composer
-from ganlab.config.parse import dump
+from ganlab.config.dump import dump
 from ganlab.config.paths import value_of
 from ganlab.config.plain import assign, is_schedule, leaves, lookup
 from ganlab.errors import Refused

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from ganlab.config.compose import composer
-from ganlab.config.parse import keys, parse
+from ganlab.config.parse import parse
 from ganlab.config.paths import expand_flags, is_path_key, read_path, single_hint, to_type, value_of
 from ganlab.config.plain import lookup
+from ganlab.config.schema import keys
 from ganlab.config.settings import Settings
 from ganlab.errors import Refused
 
