@@ -20,6 +20,7 @@ from ganlab.config import auto
 from ganlab.config.build import build_generator
 from ganlab.config.model import Model, shapes_of
 from ganlab.config.parse import parse
+from ganlab.config.plugins import import_plugins
 from ganlab.config.settings import Settings
 from ganlab.data.source import printable
 from ganlab.errors import Refused, UserError, in_one_line
@@ -55,8 +56,6 @@ def load(
     if weights not in ("auto", "average", "network"):
         raise UserError(f"weights={weights}: need auto, average or network")
     if plugins:
-        from ganlab.config.compose import import_plugins  # imports Hydra, unlike the rest of this module
-
         import_plugins([plugins] if isinstance(plugins, str) else plugins)
     path, tree = _read(source, checkpoint)
     settings, shapes, model = _understood(path, tree)

@@ -99,7 +99,7 @@ GUARDED = {
 }
 # What runs the code that it is given, and the one place that a person's own code comes in by.
 ONE_PLACE = {
-    "importlib.import_module": "config/compose.py",  # plugins=, as they were typed
+    "importlib.import_module": "config/plugins.py",  # plugins=, as they were typed
     "torch.jit.load": "evaluation/features/file.py",  # features=file features.path=…, as it was typed
     "torch.export.load": "evaluation/features/file.py",
 }

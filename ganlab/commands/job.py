@@ -21,8 +21,9 @@ from ganlab import run_folder
 from ganlab.commands.provenance import Provenance
 from ganlab.commands.training_run import Outcome, train
 from ganlab.config import configure
-from ganlab.config.compose import Composer, import_plugins, plugins_in
+from ganlab.config.compose import Composer
 from ganlab.config.paths import to_type, value_of
+from ganlab.config.plugins import import_plugins, plugins_in
 from ganlab.config.programs import refuse_saved_programs
 from ganlab.config.resume import AUTO, Change, resumed, table, typed_again
 from ganlab.errors import Diverged, Refused, TrainingFailed, UserError, in_one_line

@@ -37,7 +37,8 @@ from ganlab.commands.output import write_out_odd_letters
 from ganlab.commands.sweeper import sweeper_of
 from ganlab.commands.training_run import AlreadyDone, ready
 from ganlab.config import CannotCombine, Configuration, configure
-from ganlab.config.compose import CONFIG_NAME, Composer, composer, config_folder
+from ganlab.config.compose import Composer, composer, config_folder
+from ganlab.config.explain import CONFIG_NAME
 from ganlab.config.paths import expand_flags, quoted, single_hint
 from ganlab.errors import Refused, TrainingFailed, UserError
 from ganlab.ranks import Ranks, here, is_loss_of_a_rank, join, leave
