@@ -11,7 +11,7 @@ import pytest
 
 from ganlab.config import configure
 from ganlab.config.build import build_discriminator, build_generator, build_trainer, initialize_network
-from ganlab.config.parse import hints, is_mapping, table_of
+from ganlab.config.schema import hints, is_mapping, table_of
 from ganlab.config.settings import Settings
 from ganlab.errors import UserError
 from ganlab.monitor.settings import ProgressSetting

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,10 @@ from ganlab import run_folder
 from ganlab.commands.provenance import Provenance
 from ganlab.commands.training_run import AlreadyDone, Outcome, train
 from ganlab.config import configure
-from ganlab.config.compose import CONFIG_NAME, Composer, config_folder, import_plugins, plugins_in
+from ganlab.config.compose import Composer, config_folder
+from ganlab.config.explain import CONFIG_NAME
+from ganlab.config.paths import to_type, value_of
+from ganlab.config.plugins import import_plugins, plugins_in
 from ganlab.config.programs import refuse_saved_programs
 from ganlab.config.resume import AUTO, Change, resumed, table, typed_again
 from ganlab.errors import Diverged, Refused, TrainingFailed, UserError, in_one_line
@@ -74,7 +78,7 @@ class Ended:
 def resume_of(read: Sequence[Override], folder: Path | None = None) -> Resume | None:
     """Returns the run to go on with, if one was typed. With ``resume=auto`` that is the run in ``folder``, or None if
     it has none yet. Raises UserError where there is no run of the typed name."""
-    typed = [one.value() for one in read if one.key_or_group == "resume"]
+    typed = [value_of(one) for one in read if one.key_or_group == "resume"]
     if not typed or typed[-1] is None:
         return None
     if typed[-1] != AUTO:
@@ -110,6 +114,7 @@ def hydra_job(command: Command, resume: Resume | None, ended: list[Ended]) -> Ca
     def run_job(composed: DictConfig) -> float | None:
         logging.raiseExceptions = False  # on a full disk the lines of train.log are lost, without a traceback for each
         own = HydraConfig.get()
+        os.chdir(own.runtime.cwd)  # with hydra.job.chdir=true too, paths begin where the command was typed
         folder = RunFolder(run_folder.shown(Path(own.runtime.output_dir)))
         several = own.mode == RunMode.MULTIRUN
         overrides = list(own.overrides.task)
@@ -217,7 +222,7 @@ def _stopped_at_once(folder: RunFolder, provenance: Provenance | None, code: int
     if provenance is not None:
         provenance.end("stopped", reason)
     again = "Go on from the last checkpoint" if saved else "Nothing was saved yet. Begin again"
-    log.info("%s with: resume=%s", again, folder.path)
+    log.info("%s with: %s", again, to_type("resume", str(folder.path)))
 
 
 def _outcome_of(error: Exception) -> Outcome:
@@ -255,8 +260,3 @@ def hand_to_hydra(program: str, arguments: Sequence[str], job: Callable[[DictCon
     """Runs ``job`` with Hydra: once, or for each job of a sweep that another launcher or sweeper runs."""
     sys.argv = [program, *arguments]
     hydra.main(config_path=str(config_folder()), config_name=CONFIG_NAME, version_base="1.3")(job)()
-
-
-def quoted(text: str) -> str:
-    """Returns a text as a quoted value of Hydra's override grammar."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -10,12 +10,13 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
@@ -30,7 +31,6 @@ from ganlab.commands.job import (
     hand_to_hydra,
     hydra_job,
     plain_configuration,
-    quoted,
     resume_of,
     run,
 )
@@ -46,6 +46,7 @@ from ganlab.commands.sweeper import sweeper_of
 from ganlab.commands.training_run import AlreadyDone, ready
 from ganlab.config import Configuration, configure
 from ganlab.config.compose import Composer, composer
+from ganlab.config.paths import expand_flags, literal, quoted, single_hint, value_of
 from ganlab.errors import Refused, TrainingFailed, UserError
 from ganlab.ranks import Ranks, here, is_loss_of_a_rank, join, leave
 from ganlab.run_folder import RunFolder
@@ -112,6 +113,7 @@ def _speak_of_errors_alone(ranks: Ranks) -> None:
 def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
     _refuse_what_is_no_text(arguments)
     # Intermixed, because users type `norm=batch -m seed=0,1`.
+    arguments = expand_flags(arguments)
     args, unknown = get_args_parser().parse_known_intermixed_args(arguments)
     if unknown:
         raise Refused([f"{flag}: there is no such flag; type {without_dashes(flag, arguments)}" for flag in unknown])
@@ -121,59 +123,74 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
             hand_to_hydra(program, flags, _no_job)
         return 0
     _refuse_flags(args)
-    text = command_text(program, arguments)
-    ready_sweep: Ready | None = None
+    command = Typed(program, command_text(program, arguments), args.config_dir)
+    shows = bool(args.cfg or args.info)
+    sweep: Ready | None = None
     with composer(args.config_dir) as composing, ranks.together():
         read, multirun = asked_for(composing, composing.read(args.overrides), args.multirun)
         if multirun and ranks.count > 1:
             raise Refused([f"-m on {ranks.count} ranks: they train one run together; start the sweep without torchrun"])
-        sweep_folder = sweep_to_resume(read)
-        if sweep_folder is not None:
-            typed_command = Typed(program, text, args.config_dir)
-            with RunFolder(sweep_folder).held():
-                ready_sweep = resume_sweep(composing, read, sweep_folder, typed_command)
-        elif multirun and runs_here(composing, read) and not args.info:
-            ready_sweep = _new_sweep(composing, read, Typed(program, text, args.config_dir))
+        if (folder := sweep_to_resume(read)) is not None:
+            with RunFolder(folder).held():
+                sweep = resume_sweep(composing, read, folder, command)
+        elif multirun and runs_here(composing, read) and not shows:
+            sweep = _new_sweep(composing, read, command)
         elif multirun:
-            overrides = composing.rewrite(read)
-            _check_hydras_sweep(composing, read, overrides)
-            fixed = [one.key_or_group for one in read if not one.is_sweep_override() and not one.is_hydra_override()]
-            overrides.append(f"hydra.job.config.override_dirname.exclude_keys=[{','.join(fixed)}]")
-            resume = None
+            overrides = _hydras_sweep(composing, read)
         else:
-            overrides = composing.rewrite(read)
-            resume = resume_of(read, _typed_folder(composing, read))
-            if resume is not None and ranks.first:
-                resume.folder.need_free()
-            try:
-                configuration = _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
-            except AlreadyDone as done:
-                if resume is None or not resume.auto:
-                    raise
-                print(str(done).partition(";")[0])  # a requeued job of a cluster ends without an error
-                return 0
-    if ready_sweep is not None:
-        return run_sweep(ready_sweep)
-    shows = args.cfg or args.info
-    if shows and not ranks.first:
-        return 0
-    if args.cfg == "job" and not multirun:
-        print(run_folder.as_yaml(configuration.plain()), end="")
-        return 0
+            train = _single_run(composing, read, args, flags, command, ranks)
+    if not multirun and sweep is None:
+        return train()
+    if sweep is not None:
+        return run_sweep(sweep)
+    flags = [*flags, *(["--multirun"] if not args.multirun else [])]
     if not shows:
-        with ranks.together():
-            if ranks.first:
-                overrides.append(_folder_override(read, resume, multirun))
-    if not ranks.first:  # Hydra would create folders and logs for each rank
-        with composer(args.config_dir) as composing:
-            folder = ranks.gathered(None)[0]
-            return exit_code_of(run(lambda: composing, overrides, RunFolder(folder), resume)) if folder else 2
-    ended: list[Ended] = []
-    flags = [*flags, *(["--multirun"] if multirun and not args.multirun else [])]
-    hand_to_hydra(program, [*flags, *overrides], hydra_job(Command(text, tuple(args.overrides)), resume, ended))
-    if shows:
-        return 0
-    return print_summary(load_plan(_folder_in(overrides[-1]))) if multirun else exit_code_of(ended[-1].outcome)
+        overrides.append(_folder_override(read, None, multirun=True))
+    hand_to_hydra(program, [*flags, *overrides], hydra_job(Command(command.command, ()), None, []))
+    return 0 if shows else print_summary(load_plan(_folder_in(overrides[-1])))
+
+
+def _single_run(
+    composing: Composer,
+    read: Sequence[Override],
+    args: argparse.Namespace,
+    flags: Sequence[str],
+    command: Typed,
+    ranks: Ranks,
+) -> Callable[[], int]:
+    """Checks one run, creates its folder, and returns the function that trains it, or shows its configuration."""
+    shows = bool(args.cfg or args.info)
+    overrides = composing.rewrite(read)
+    resume = resume_of(read, _typed_folder(composing, read))
+    if resume is not None and ranks.first:
+        resume.folder.need_free()
+    try:
+        configuration = _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
+    except AlreadyDone as done:
+        if resume is None or not resume.auto:
+            raise
+        print(str(done).partition(";")[0])  # a requeued job of a cluster ends without an error
+        return lambda: 0
+    if args.cfg == "job":
+        if ranks.first:
+            print(run_folder.as_yaml(configuration.plain()), end="")
+        return lambda: 0
+    if shows and not ranks.first:
+        return lambda: 0
+    if not shows and ranks.first:
+        overrides.append(_folder_override(read, resume, multirun=False))
+
+    def train() -> int:
+        if not ranks.first:  # Hydra would create folders and logs for each rank
+            with composer(args.config_dir) as composing:
+                folder = ranks.gathered(None)[0]
+                return exit_code_of(run(lambda: composing, overrides, RunFolder(folder), resume)) if folder else 2
+        ended: list[Ended] = []
+        job = hydra_job(Command(command.command, tuple(args.overrides)), resume, ended)
+        hand_to_hydra(command.program, [*flags, *overrides], job)
+        return 0 if shows else exit_code_of(ended[-1].outcome)
+
+    return train
 
 
 def _new_sweep(composing: Composer, read: Sequence[Override], command: Typed) -> Ready:
@@ -181,12 +198,15 @@ def _new_sweep(composing: Composer, read: Sequence[Override], command: Typed) ->
     jobs = expanded(composing, read)
     checked = check_jobs(composing, jobs, sweeper_of(composing, read))
     jobs_of(read, checked)
+    if (one := typed(read, "hydra.sweep.dir")) is not None and "${" in str(one.value()):
+        resolved = composing.sweep_folder(read)
+        read = composing.read([*(other.input_line or "" for other in read), f"hydra.sweep.dir={literal(resolved)}"])
     folder = _folder_in(_folder_override(read, None, multirun=True))
     return begin_sweep(composing, read, folder, jobs, checked, command)
 
 
 def _folder_in(override: str) -> Path:
-    return Path(override.partition("=")[2].strip('"'))
+    return Path(str(value_of(OverridesParser.create().parse_override(override))))
 
 
 def _refuse_what_is_no_text(arguments: Sequence[str]) -> None:
@@ -260,7 +280,7 @@ def _check_job(
     several = [one.input_line for one in read if one.is_sweep_override()]
     if several:
         raise Refused(
-            [f"{text}: several values are a sweep, which needs -m; a list needs brackets" for text in several]
+            [f"{text}: several values are a sweep, which needs -m; {single_hint(text or '')}" for text in several]
         )
     plain, _ = plain_configuration(composing, read, overrides, resume)
     configuration = configure(plain, composing.suggestions)
@@ -269,16 +289,19 @@ def _check_job(
     return configuration
 
 
-def _check_hydras_sweep(composing: Composer, read: Sequence[Override], overrides: Sequence[str]) -> None:
-    """Raises Refused if any job of a sweep that Hydra runs has a mistake, or if no job can run. Jobs whose settings
-    cannot be combined are reported in advance and refused when they start."""
+def _hydras_sweep(composing: Composer, read: Sequence[Override]) -> list[str]:
+    """Returns the overrides of a sweep that Hydra runs. Raises Refused if any job has a mistake, or if no job can run.
+    Jobs whose settings cannot be combined are reported in advance and refused when they start."""
     sweeper = sweeper_of(composing, read)
     if (jobs := typed(read, "jobs")) is not None:
         raise Refused([
             f"{jobs.input_line}: it is for sweeps without hydra/sweeper and hydra/launcher; leave it out, and set the "
             "number of jobs in the launcher, such as hydra/launcher=joblib hydra.launcher.n_jobs=2"
         ])  # fmt: skip
+    overrides = composing.rewrite(read)
     check_jobs(composing, composing.jobs(overrides), sweeper)
+    fixed = [one.key_or_group for one in read if not one.is_sweep_override() and not one.is_hydra_override()]
+    return [*overrides, f"hydra.job.config.override_dirname.exclude_keys=[{','.join(fixed)}]"]
 
 
 def _folder_override(read: Sequence[Override], resume: Resume | None, multirun: bool) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganlab.config import auto, rules
-from ganlab.config.parse import dump, parse
+from ganlab.config.dump import dump
+from ganlab.config.parse import parse
 from ganlab.config.settings import Settings
 from ganlab.errors import Refused
 

@@ -12,7 +12,9 @@ from hydra.core.override_parser.types import Override
 
 from ganlab.config import CannotCombine, Settings, configure
 from ganlab.config.compose import Composer
-from ganlab.config.parse import dump, parse
+from ganlab.config.dump import dump
+from ganlab.config.parse import parse
+from ganlab.config.paths import value_of
 from ganlab.config.plain import assign, is_schedule, leaves, lookup
 from ganlab.errors import Refused
 
@@ -72,7 +74,7 @@ def resumed(
         if key in ("experiment", "tricks"):
             raise Refused([f"{one.input_line}: a saved run has its recipe and tricks; type the settings that change"])
         # A value changes one saved setting; an option replaces its whole group.
-        assign(resumed, key, fresh[key] if composing.is_group_choice(one) else one.value())
+        assign(resumed, key, fresh[key] if composing.is_group_choice(one) else value_of(one))
     plugins = [one.value() for one in read if one.key_or_group == "plugins"]
     resumed |= {"plugins": plugins[-1] if plugins else [], "resume": None, "resume_override": False}
     try:

@@ -30,7 +30,7 @@ from ganlab.networks import (
 )
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlab.regularizers import REGULARIZERS
-from ganlab.table import PositiveInt, Range
+from ganlab.table import PATH, PositiveInt, Range
 from ganlab.training.averaging import AVERAGINGS, Averaging, NoAveraging
 from ganlab.training.checkpoint import CheckpointSettings
 from ganlab.training.constraints import CONSTRAINTS, Constraint, Unconstrained
@@ -124,6 +124,6 @@ class Settings:
     divergence: Annotated[Divergence, DIVERGENCES] = field(default_factory=Stop)
     evaluation: Annotated[Evaluation, EVALUATIONS] = field(default_factory=NoEvaluation)
     plugins: tuple[str, ...] = ()
-    resume: str | None = None
+    resume: Annotated[str | None, PATH] = None
     resume_override: bool = False
     jobs: Literal["auto"] | PositiveInt = 1

@@ -154,7 +154,7 @@ def test_a_batch_that_cannot_be_cut(changes: dict[str, object], size: int) -> No
 
 def test_packing_with_labels() -> None:
     problem = refusal(discriminator={"pack": 2}, condition="concat")
-    assert "with pack=2" in problem
+    assert "with discriminator.pack=2" in problem
     assert "condition=none" in problem
 
 

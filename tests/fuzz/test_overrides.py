@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ganlab.commands import train
 from ganlab.commands.sweep import prepare
 from ganlab.config.compose import config_folder
-from ganlab.config.parse import keys
+from ganlab.config.schema import keys
 from ganlab.config.settings import Settings
 from tests.conftest import TINY_OVERRIDES
 from tests.fuzz import LEAVES, TEXTS, long, quick

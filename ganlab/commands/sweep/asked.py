@@ -12,6 +12,7 @@ from ganlab.commands.sweep.plan import is_sweep
 from ganlab.commands.sweep.prepare import typed
 from ganlab.commands.sweeper import BASIC
 from ganlab.config.compose import Composer
+from ganlab.config.paths import value_of
 from ganlab.config.resume import AUTO
 from ganlab.errors import Refused
 
@@ -34,7 +35,7 @@ def asked_for(composing: Composer, read: Sequence[Override], flag: bool) -> tupl
     read = [one for one in read if one.key_or_group != STUDY]
     recipe = typed(read, RECIPE)
     name = recipe.value() if recipe else None
-    sweeps = isinstance(name, str) and "hydra" in composing.text_of(RECIPE, name)
+    sweeps = isinstance(name, str) and "hydra" in composing.text_of(f"{RECIPE}/{name}")
     found, params = composing.sweep_of_hydra(read) if sweeps or any(map(_is_param, read)) else ("", {})
     multirun = flag or (str(mode.value()) if mode else found) == MULTIRUN
     if multirun and params and runs_here(composing, read):
@@ -48,7 +49,7 @@ def _is_param(one: Override) -> bool:
 
 def _study(composing: Composer, name: str) -> Mapping[str, Any]:
     """Returns the overrides of a study. Raises Refused where its file has anything else."""
-    text = composing.text_of(STUDY, name)
+    text = composing.text_of(f"{STUDY}/{name}")
     hydra = text.get("hydra") if isinstance(text.get("hydra"), dict) else {}
     sweeper = hydra.get("sweeper") if isinstance(hydra, dict) else {}
     params = sweeper.get("params") if isinstance(sweeper, dict) else None
@@ -81,7 +82,7 @@ def runs_here(composing: Composer, read: Sequence[Override]) -> bool:
 def sweep_to_resume(read: Sequence[Override]) -> Path | None:
     """Returns the folder of the sweep that was named in ``resume``, if it is one."""
     one = typed(read, "resume")
-    name = one.value() if one else None
+    name = value_of(one) if one and not one.is_sweep_override() else None
     if not isinstance(name, str) or name in (AUTO, "latest"):
         return None
     folder = Path(name)

@@ -14,6 +14,7 @@ from ganlab.commands.sweep.task import Task, run_task
 from ganlab.commands.sweep.watch import Watch
 from ganlab.commands.sweep.workers import Pool
 from ganlab.commands.training_run import Outcome
+from ganlab.config.paths import to_type
 from ganlab.run_folder import InUse, RunFolder
 
 STATUSES = ("finished", "refused", "diverged", "failed", "stopped", "killed")
@@ -110,4 +111,4 @@ def print_summary(plan: Plan) -> int:
 
 def resume_command(folder: Path) -> str:
     """Returns the command that runs what is missing in a sweep."""
-    return f"python train.py resume={shlex.quote(str(folder))}"
+    return f"python train.py {to_type('resume', str(folder))}"

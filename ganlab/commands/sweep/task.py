@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganlab.commands.job import Command, Ended, Resume, hand_to_hydra, hydra_job, quoted
+from ganlab.commands.job import Command, Ended, Resume, hand_to_hydra, hydra_job
 from ganlab.commands.training_run import Outcome
 from ganlab.config.compose import composer
+from ganlab.config.paths import literal
 from ganlab.errors import UserError, in_one_line
 from ganlab.run_folder import InUse, RunFolder
 
@@ -40,7 +41,7 @@ def run_task(task: Task) -> Outcome:
     where it was stopped without saving."""
     folder = RunFolder(task.folder)
     folder.path.mkdir(parents=True, exist_ok=True)
-    typed = (f"resume={quoted(task.folder)}", *task.overrides) if task.resumes else task.overrides
+    typed = (f"resume={literal(task.folder)}", *task.overrides) if task.resumes else task.overrides
     try:
         _wait_until_free(folder)
         with composer(task.config_dir) as composing:
@@ -53,7 +54,7 @@ def run_task(task: Task) -> Outcome:
         return outcome
     ended: list[Ended] = []
     flags = ["--config-dir", task.config_dir] if task.config_dir else []
-    own = ["hydra.mode=RUN", f"hydra.job.num={task.number}", f"hydra.run.dir={quoted(task.folder)}"]
+    own = ["hydra.mode=RUN", f"hydra.job.num={task.number}", f"hydra.run.dir={literal(task.folder)}"]
     job = hydra_job(Command(task.command, typed, task.varied), Resume(folder) if task.resumes else None, ended)
     try:
         hand_to_hydra(task.program, [*flags, *overrides, *own], job)
