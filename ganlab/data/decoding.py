@@ -50,7 +50,7 @@ def decode_into(
     """Writes the pixels of every item into ``file``, which has images from ``offset`` on, each in its row. Zeros are
     written for the others. Raises OSError where the file cannot be written."""
     workers = 1 if in_memory or len(items) <= FEW or not _can_start_others(source, items) else processors()
-    length = max(1, min(CHUNK, len(items) // (8 * workers)))
+    length = max(1, min(CHUNK, len(items) // (32 * workers)))  # so that the first is done soon
     chunks = [items[start : start + length] for start in range(0, len(items), length)]
     rows_of = [rows[start : start + length] for start in range(0, len(items), length)]
     count = len(chunks)

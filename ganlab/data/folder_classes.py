@@ -15,6 +15,8 @@ from ganlab.data.source import printable
 
 LABELS = "dataset.json"  # StyleGAN's file of labels: {"labels": [["00000/img00000000.png", 6], …]}, or null
 
+LARGEST = 1 << 27  # bytes of such a file: those of two million names
+
 # Folders and files that systems and their file servers create; their names in lower case.
 SERVICE = frozenset({
     "@eadir", "@tmp", "@recycle", "@recently-snapshot", "@sharebin", "#recycle", "#snapshot", "__macosx",
@@ -56,6 +58,8 @@ class Labels(NamedTuple):
 
 def read_labels(content: bytes, folder: str) -> Labels | str:
     """Returns the labels of StyleGAN's ``dataset.json`` in ``folder``; or, as a text, why they are no classes."""
+    if len(content) > LARGEST:
+        return f"more than {LARGEST >> 20} MiB"
     try:
         read = json.loads(content)
     except (ValueError, RecursionError) as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import unicodedata
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -103,13 +102,12 @@ class ImageFiles(Stored):
 
     def _taken(self) -> Iterator[tuple[str, Any]]:
         """The names below ``split``, hidden files and folders left out (some systems put a shadow beside each file)."""
-        prefix = readable_name(f"{self.part}/") if self.part else ""
+        part = readable_name(self.part)
+        depth = part.count("/") + 1 if part else 0
         for name, item in self.names():
-            folder, inner = name[: len(prefix)], name[len(prefix) :]
-            if prefix and readable_name(folder) != prefix:  # the other form of its letters has another length
-                found = unicodedata.normalize("NFD", prefix)
-                folder, inner = name[: len(found)], name[len(found) :]
-            if (not prefix or readable_name(folder) == prefix) and not is_hidden(inner):
+            parts = name.split("/")
+            inner = "/".join(parts[depth:])
+            if readable_name("/".join(parts[:depth])) == part and inner and not is_hidden(inner):
                 yield inner, item
 
     def _files(self) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
@@ -189,8 +187,10 @@ class ImageFolder(ImageFiles):
     @property
     def top(self) -> str:
         """The folder that is taken as the root."""
+        if not self.part:
+            return self.root
         exact = os.path.join(self.root, self.part)
-        if not self.part or os.path.exists(exact):
+        if os.path.exists(exact):
             return exact
         # The same letters in Unicode's other form.
         alike = (folder for folder in self.folders() if readable_name(folder) == readable_name(self.part))

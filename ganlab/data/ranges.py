@@ -98,8 +98,13 @@ def _within(numbers: Numbers, bounds: Bounds) -> bool:
 def scaled(numbers: np.ndarray, bounds: Bounds) -> np.ndarray:
     """Returns the numbers as uint8: 0 at and below ``bounds[0]``, 255 at and above ``bounds[1]``, linear between."""
     black, white = bounds
-    share = (numbers.astype(np.float64) - black) / (white - black)
-    return (share.clip(0, 1) * 255).round().astype(np.uint8)
+    # Of whole numbers of 16 bits float32 has the product with 255 exactly.
+    shade: Any = numbers.astype(np.float32 if numbers.dtype.itemsize <= 2 else np.float64)
+    shade -= black
+    shade *= 255
+    shade /= white - black
+    found: np.ndarray = np.rint(shade.clip(0, 255, out=shade)).astype(np.uint8)
+    return found
 
 
 def kind_of(dtype: np.dtype[Any]) -> Kind:

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganlab import progress
 from ganlab.data import decoding
 from ganlab.data.image_folder import ImageFolder
 from ganlab.data.stored import Listing
@@ -288,6 +289,22 @@ def test_a_script_without_a_guard_decodes_many_images(script: str, file: str, tm
     assert ran.stdout.count("\n") == 1, ran.stdout
     assert ran.stdout.startswith("decoded"), ran.stderr
     assert ran.stderr == ""
+
+
+def test_slow_work_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of what takes longer than 3 seconds a line says what it is, and how long it will take."""
+    monkeypatch.setattr(progress, "QUIET", 0.02)
+    whole, listed = Numbers.pixels, ImageFolder.names
+    monkeypatch.setattr(Numbers, "pixels", lambda self, item: time.sleep(0.02) or whole(self, item))  # type: ignore[func-returns-value]
+    Numbers().open(tmp_path)
+    assert "Decoding 10 images: " in (said := capsys.readouterr().err)
+    assert "%, about 1 s left" in said
+    save(tmp_path / "images" / "1.png")
+    monkeypatch.setattr(ImageFolder, "names", lambda self: time.sleep(0.1) or listed(self))  # type: ignore[func-returns-value]
+    ImageFolder(root=str(tmp_path / "images"), size=8).open(tmp_path)
+    assert f"Listing the images of {tmp_path / 'images'} …" in capsys.readouterr().err
 
 
 def test_a_share_is_rounded_and_never_nothing(tmp_path: Path) -> None:
