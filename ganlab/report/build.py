@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from ganlab.report import comparability, curves, effects, groups, measure, origin, sentences
+from ganlab.report import budgets, comparability, curves, effects, groups, measure, origin, sentences
 from ganlab.report.factors import Choices, choices_of
 from ganlab.report.interactions import interactions_of
 from ganlab.report.model import Damage, Explained, Factor, Report, Run, Score, Stated
@@ -66,6 +66,7 @@ def report_of(
         explained=_explained(runs, factors, described),
         profiles=profiles_of(runs, factors, described, noise) if described else (),
         curves=curves.curves_of(runs, files, factors, described),
+        budgets=budgets.at_budgets(runs, factors, described) if described else (),
         incomparable=comparability.incomparable_of(runs, files, chosen),
         damage=(*jobs.damage, *(one for job in jobs.jobs for one in _inside(job, jobs.folder))),
         holes=origin.holes_of(jobs, runs),

@@ -10,6 +10,7 @@ from ganlab.report.words import interval, number, percent, plural, ratio_or_diff
 MOST_ROWS = 60
 """The most rows of a table; effects.json and runs.csv have all."""
 MOST_LISTED = 12
+BUDGETS = {"images": "images", "d_updates": "D updates", "seconds": "seconds"}
 
 Row = Sequence[str]
 
@@ -20,6 +21,7 @@ def as_markdown(report: Report) -> str:
     for title, text in (
         ("Outcomes", _outcomes(report)),
         ("Scores", _scores(report)),
+        ("Scores at equal budgets", _budgets(report)),
         ("Effects", _effects(report)),
         ("Together", "\n\n".join(_interaction(one, report) for one in report.interactions)),
         ("Explained variance of ranks", _explained(report)),
@@ -154,6 +156,23 @@ def _scores(report: Report) -> str:
 def _spent(one: Group) -> Row:
     budgets = (one.best_step, one.images, one.d_updates)
     return (number(one.best.mean), *(number(budget.median, 9) for budget in budgets), number(one.seconds.median))
+
+
+def _budgets(report: Report) -> str:
+    """Returns a row for each level, with a column for each kind of budget."""
+    kinds = {one.kind: one.amount for one in report.budgets}
+    cells = {(one.factor, one.level, one.kind): one.scores for one in report.budgets}
+    levels = dict.fromkeys((one.factor, one.level) for one in report.budgets)
+    rows = [
+        (f"{factor}={level}", *(_median(cells[(factor, level, kind)]) for kind in kinds)) for factor, level in levels
+    ]
+    head = [f"at {number(amount, 6)} {BUDGETS[kind]}" for kind, amount in kinds.items()]
+    text = "Median among survivors (number of runs) when each run had spent what the one with the least had spent."
+    return f"{table(('level', *head), rows)}\n\n{text}" if rows else ""
+
+
+def _median(one: Summary) -> str:
+    return f"{number(one.median)} ({one.n})"
 
 
 def _effects(report: Report) -> str:

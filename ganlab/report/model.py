@@ -310,6 +310,20 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class AtBudget:
+    """The scores among survivors of the ``n`` runs of a level when each had spent ``amount`` of ``kind`` (``images``,
+    ``d_updates`` or ``seconds``), which is what the run with the smallest budget had spent. ``scores`` has fewer than
+    ``n`` runs where some had not been scored by then."""
+
+    kind: str
+    amount: float
+    factor: str
+    level: str
+    n: int
+    scores: Summary
+
+
+@dataclass(frozen=True)
 class Sentence:
     """A sentence, and the ``numbers`` from which alone it was made. ``kind``: ``fact`` (what was
     counted), ``effect``, ``success``, ``interaction``, ``unknown`` (what the data cannot tell). ``size`` orders the
@@ -392,6 +406,7 @@ class Report:
     explained: tuple[Explained, ...] = ()
     profiles: tuple[Profile, ...] = ()
     curves: tuple[Curve, ...] = ()
+    budgets: tuple[AtBudget, ...] = ()
     incomparable: tuple[Incomparable, ...] = ()
     damage: tuple[Damage, ...] = ()
     holes: Holes = field(default_factory=lambda: Holes({}, ()))
