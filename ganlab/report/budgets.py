@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganlab.report.groups import blocks_of
+from ganlab.report.groups import MOST_LEVELS, blocks_of
 from ganlab.report.model import AtBudget, Factor, Point, Run, Score
-from ganlab.report.pairs import MOST_LEVELS
 from ganlab.report.statistics import summary
 
 KINDS = ("images", "d_updates", "seconds")

@@ -8,30 +8,38 @@ from pathlib import Path
 from typing import Literal
 
 from ganlab.report import budgets, comparability, curves, effects, groups, measure, origin, sentences
-from ganlab.report.factors import Choices, choices_of
+from ganlab.report.factors import Choices, choices_of, with_baselines
+from ganlab.report.groups import MOST_LEVELS
 from ganlab.report.interactions import interactions_of
 from ganlab.report.model import Damage, Explained, Factor, Report, Run, Score, Stated
-from ganlab.report.pairs import MOST_LEVELS, pairs_of
+from ganlab.report.pairs import pairs_of
 from ganlab.report.profiles import profiles_of
 from ganlab.report.records import curve_of, record
 from ganlab.report.sweep import Job, Jobs
+from ganlab.report.trends import trends_of
 from ganlab.report.variance import explained
 
 At = Literal["final", "best"]
 
 
 def report_of(
-    jobs: Jobs, threshold: float | None = None, score: str | None = None, id: str | None = None, at: At = "final"
+    jobs: Jobs,
+    threshold: float | None = None,
+    score: str | None = None,
+    id: str | None = None,
+    at: At = "final",
+    baseline: Sequence[str] = (),
 ) -> Report:
     """Returns the report on ``jobs``. ``threshold`` is the score that a run must reach to succeed, ``score`` the name
-    of the score, ``id`` that of its fingerprint, and ``at`` whether the final or the best score of a run counts. Raises
-    UserError for a score or an id that no run has."""
+    of the score, ``id`` that of its fingerprint, and ``at`` whether the final or the best score of a run counts.
+    ``baseline`` are levels (``init=normal``) with which the others of their factor are compared. Raises UserError for
+    what the runs do not have."""
     files = {job.number: job.files for job in jobs.jobs}
     choices = choices_of([job.overrides for job in jobs.jobs], [job.files.config for job in jobs.jobs])
     chosen = measure.choose(list(files.values()), score, id)
     runs, stated, noise = _runs(jobs, choices, chosen, threshold, at)
     described = measure.score_of(chosen, _values(runs, noise), at) if chosen else None
-    factors = choices.factors
+    factors = with_baselines(choices.factors, baseline)
     pairs = [one for one in pairs_of(runs, factors) if one.pairs]
     shares = _shares(len(factors))
     found = tuple(effects.effect_of(one, described) for one in pairs) if described else ()
@@ -66,6 +74,7 @@ def report_of(
         explained=_explained(runs, factors, described),
         profiles=profiles_of(runs, factors, described, noise) if described else (),
         curves=curves.curves_of(runs, files, factors, described),
+        trends=trends_of(runs, factors, described) if described else (),
         budgets=budgets.at_budgets(runs, factors, described) if described else (),
         incomparable=comparability.incomparable_of(runs, files, chosen),
         damage=(*jobs.damage, *(one for job in jobs.jobs for one in _inside(job, jobs.folder))),

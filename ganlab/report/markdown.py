@@ -23,6 +23,7 @@ def as_markdown(report: Report) -> str:
         ("Scores", _scores(report)),
         ("Scores at equal budgets", _budgets(report)),
         ("Effects", _effects(report)),
+        ("Trends", _trends(report)),
         ("Together", "\n\n".join(_interaction(one, report) for one in report.interactions)),
         ("Explained variance of ranks", _explained(report)),
         ("Warnings", _warnings(report.runs)),
@@ -205,6 +206,14 @@ def _effects(report: Report) -> str:
     if left_out:
         text += f" {plural(left_out, 'pair')} left out: a side of them was refused or has not finished."
     return f"{table(head, rows)}\n\n{text}"
+
+
+def _trends(report: Report) -> str:
+    rows = [
+        (one.factor, str(one.n), number(one.correlation), interval(one.low, one.high), number(one.p, 2))
+        for one in report.trends
+    ]
+    return table(("number", "runs", "rank correlation with the score", "95 % interval", "p"), rows)
 
 
 def _interaction(one: Interaction, report: Report) -> str:
