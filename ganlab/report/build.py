@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from ganlab.report import budgets, comparability, curves, effects, groups, measure, origin, sentences
+from ganlab.report import budgets, comparability, curves, effects, facts, groups, measure, origin, sentences
 from ganlab.report.factors import Choices, choices_of, with_baselines
 from ganlab.report.groups import MOST_LEVELS
 from ganlab.report.interactions import interactions_of
@@ -19,6 +19,7 @@ from ganlab.report.sweep import Job, Jobs
 from ganlab.report.trends import trends_of
 from ganlab.report.variance import explained
 
+MOST_SENTENCES = 6
 At = Literal["final", "best"]
 
 
@@ -48,9 +49,9 @@ def report_of(
     together = interactions_of(runs, factors, pairs, described, shares.get("interactions", 1.0))
     levels = groups.levels_of(runs, factors, described)
     success, causes = groups.success_of(run for run in runs if run.comparable), groups.causes_of(runs)
-    fact = sentences.fact_of(runs, success, causes, described, stated)
+    fact = facts.fact_of(runs, success, causes, described, stated)
     claims = sentences.claims_of(factors, judged, successes, together, described)
-    unknown = sentences.unknown_of(factors, levels, judged, described) if described else []
+    unknown = facts.unknown_of(factors, levels, judged, described) if described else []
     return Report(
         title=_title(jobs, factors),
         kind="sweep" if jobs.kind == "sweep" else "runs",
@@ -64,7 +65,7 @@ def report_of(
         seeds=tuple(dict.fromkeys(run.seed for run in runs if run.seed is not None)),
         runs=runs,
         success=success,
-        sentences=(fact, *claims, *unknown[: sentences.MOST - 1 - len(claims)]),
+        sentences=(fact, *claims, *unknown[: MOST_SENTENCES - 1 - len(claims)]),
         cells=groups.cells_of(runs, factors, described),
         levels=levels,
         causes=causes,
@@ -95,8 +96,9 @@ def _runs(
         noise = measure.noise_of(chosen, points)
         cells: dict[tuple[str, ...], list[float]] = {}
         for files, curve, levels in zip(all_files, points, choices.levels, strict=True):
-            if files.status["status"] == "finished" and curve and (value := curve[-1].value) is not None:
-                cells.setdefault(tuple(levels.values()), []).append(value)
+            counts = chosen.best(curve) if at == "best" else curve[-1] if curve else None
+            if files.status["status"] == "finished" and counts and counts.value is not None:
+                cells.setdefault(tuple(levels.values()), []).append(counts.value)
         stated = measure.threshold_of(chosen, list(cells.values()), noise, threshold)
     records = tuple(
         record(job, jobs.folder, levels, seed, chosen, curve, stated, noise, at, own)

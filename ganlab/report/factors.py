@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ganlab.errors import UserError, nearest
+from ganlab.report.groups import MOST_LEVELS
 from ganlab.report.model import Factor
 
 SEED = "seed"
@@ -146,10 +147,13 @@ def _shared(keys: Sequence[str]) -> str:
 
 def _choices(columns: Mapping[str, Sequence[str | None]], seeds: tuple[str | None, ...]) -> Choices:
     """Makes factors of columns. Columns that divide the runs alike are one factor."""
-    alike: dict[tuple[int, ...], list[str]] = {}
+    alike: dict[tuple[int | str, ...], list[str]] = {}
     for name, column in columns.items():
         order: dict[str | None, int] = {}
-        alike.setdefault(tuple(order.setdefault(level, len(order)) for level in column), []).append(name)
+        partition: tuple[int | str, ...] = tuple(order.setdefault(level, len(order)) for level in column)
+        # Numbers that a sweeper draws are different in each run, and do not vary together for that.
+        drawn = len(order) == len(column) > MOST_LEVELS
+        alike.setdefault((name,) if drawn else partition, []).append(name)
     factors, notes = [], []
     levels: list[dict[str, str]] = [{} for _ in seeds]
     for names in alike.values():

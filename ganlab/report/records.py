@@ -101,10 +101,10 @@ def record(
 ) -> Run:
     """Returns the record of one run. One that is not ``comparable`` has no result."""
     files, status = job.files, job.files.status
-    found = verdict(files, measure, threshold) if comparable else Verdict("unfinished", OTHER_MEASURE)
     best = measure.best(curve) if measure else None
     final = curve[-1].value if curve else None
     own = final if at == "final" else best.value if best else None
+    found = verdict(files, measure, threshold, own) if comparable else Verdict("unfinished", OTHER_MEASURE)
     rows = files.scores
     last = measure.rows(files)[-1] if measure and curve else rows[-1] if rows else None
     budget = Budget(files)

@@ -41,6 +41,11 @@ def test_settings_that_vary_together_are_one_factor() -> None:
     assert "loss, n vary together" in choices.notes[0]
 
 
+def test_numbers_that_a_sweeper_draws_do_not_vary_together() -> None:
+    choices = typed(*(f"a={number} b={number % 7 + number / 100}" for number in range(20)))
+    assert [factor.name for factor in choices.factors] == ["a", "b"]
+
+
 def test_where_nothing_was_kept_of_what_was_typed_the_settings_tell() -> None:
     configs = [
         {"seed": seed, "init": {"generator": {"name": name, "std": std}}, "logging": {"every": seed}}

@@ -193,6 +193,7 @@ def test_the_threshold_may_be_typed_and_the_best_score_may_count(tmp_path: Path)
     assert report_of(jobs, threshold=39).runs[0].cause == "fid above 39"
     best = report_of(jobs, at="best").runs[0]
     assert (best.value, best.final, best.best, best.best_step) == (5, 40, 5, 1000)
+    assert report_of(jobs, at="best", threshold=6).runs[0].outcome == "success"
 
 
 def test_a_few_runs_are_compared_by_what_differs(tmp_path: Path) -> None:
