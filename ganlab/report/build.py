@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from ganlab.report.model import Damage, Explained, Factor, Report, Run, Score, S
 from ganlab.report.pairs import pairs_of
 from ganlab.report.profiles import profiles_of
 from ganlab.report.records import curve_of, record
+from ganlab.report.runs import RunFiles
 from ganlab.report.sweep import Job, Jobs
 from ganlab.report.trends import trends_of
 from ganlab.report.variance import explained
@@ -80,7 +81,7 @@ def report_of(
         incomparable=comparability.incomparable_of(runs, files, chosen),
         damage=(*jobs.damage, *(one for job in jobs.jobs for one in _inside(job, jobs.folder))),
         holes=origin.holes_of(jobs, runs),
-        notes=(*choices.notes, *_notes(factors, runs)),
+        notes=(*choices.notes, *_notes(factors, runs, any(map(_is_scoring, files.values())))),
     )
 
 
@@ -133,6 +134,11 @@ def _explained(runs: Sequence[Run], factors: Sequence[Factor], score: Score | No
     )
 
 
+def _is_scoring(files: RunFiles) -> bool:
+    evaluation = files.config.get("evaluation")
+    return isinstance(evaluation, Mapping) and evaluation.get("name") == "scores"
+
+
 def _title(jobs: Jobs, factors: Sequence[Factor]) -> str:
     if factors:
         return " × ".join(factor.name for factor in factors)
@@ -148,12 +154,17 @@ def _inside(job: Job, folder: Path) -> list[Damage]:
     return found
 
 
-def _notes(factors: Sequence[Factor], runs: Sequence[Run]) -> list[str]:
+def _notes(factors: Sequence[Factor], runs: Sequence[Run], scoring: bool) -> list[str]:
+    """Returns what a reader must know besides. ``scoring`` is whether a run was asked for scores."""
     notes = [
         f"{factor.name} has {len(factor.levels):,} levels: more than {MOST_LEVELS} are not compared with each other."
         for factor in factors
         if len(factor.levels) > MOST_LEVELS
     ]
     if runs and not any(run.curve for run in runs):
-        notes.append("No run is scored: success is to have finished. Train with evaluation=scores to compare scores.")
+        notes.append(
+            "No run is scored yet."
+            if scoring
+            else "No run is scored: success is to have finished. Train with evaluation=scores to compare scores."
+        )
     return notes

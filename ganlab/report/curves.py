@@ -9,7 +9,8 @@ import numpy as np
 
 from ganlab.report.groups import MOST_LEVELS
 from ganlab.report.model import Curve, Factor, Run, Score
-from ganlab.report.runs import IMAGES, TAGS, RunFiles
+from ganlab.report.rows import IMAGES, TAGS
+from ganlab.report.runs import RunFiles
 
 POINTS = 50
 

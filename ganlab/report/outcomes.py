@@ -10,7 +10,8 @@ from typing import Any
 
 from ganlab.report.measure import Measure
 from ganlab.report.model import Outcome, Stated
-from ganlab.report.runs import RunFiles, ScoreRow
+from ganlab.report.rows import ScoreRow
+from ganlab.report.runs import RunFiles
 
 LONGEST_CAUSE = 90
 NOT_SCORED, OTHER_MEASURE = "not scored", "scored by another measure"

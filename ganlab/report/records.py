@@ -11,7 +11,8 @@ import numpy as np
 from ganlab.report.measure import Measure
 from ganlab.report.model import Point, Run, Stated
 from ganlab.report.outcomes import OTHER_MEASURE, Verdict, counted, verdict
-from ganlab.report.runs import IMAGES, SPEED, RunFiles
+from ganlab.report.rows import IMAGES, SPEED
+from ganlab.report.runs import RunFiles
 from ganlab.report.sweep import Job
 from ganlab.update_counts import discriminator_updates
 
