@@ -41,6 +41,7 @@ class ReportSettings:
     )
     score: Annotated[str | None, Help("fid, kid, modes, …; the one by which runs keep their best checkpoint")] = None
     id: Annotated[str | None, Help("which fingerprint of the score, where runs were scored in several ways")] = None
+    baseline: Annotated[tuple[str, ...], Help("[init=normal]: compare with these levels, not each with each")] = ()
     at: Annotated[Literal["final", "best"], Help("final or best: which score of a run counts")] = "final"
 
 
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "report.py") -> 
 def report(asked: ReportSettings) -> None:
     """Writes the report, and prints its sentences and where it is. Raises UserError."""
     jobs = _jobs(asked)
-    made = report_of(jobs, asked.threshold, asked.score, asked.id, asked.at)
+    made = report_of(jobs, asked.threshold, asked.score, asked.id, asked.at, asked.baseline)
     paths = write(made, _folder(asked, jobs))
     print(as_text(made))
     for path in paths:

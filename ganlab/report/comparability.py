@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ganlab.report.budgets import SAME
 from ganlab.report.measure import Measure
 from ganlab.report.model import Incomparable, Run
 from ganlab.report.runs import RunFiles
 
-SAME = 0.02
-"""Budgets that differ by less than this share count as equal."""
 MOST_SHOWN = 6
 
 

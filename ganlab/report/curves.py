@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ganlab.report.groups import MOST_LEVELS
 from ganlab.report.model import Curve, Factor, Run, Score
-from ganlab.report.runs import IMAGES, TAGS, RunFiles
+from ganlab.report.rows import IMAGES, TAGS
+from ganlab.report.runs import RunFiles
 
 POINTS = 50
-MOST_LEVELS = 12
 
 Column = tuple[np.ndarray, np.ndarray]
 """The images of a run's rows, and its values there."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ganlab.errors import UserError, nearest
+from ganlab.report.groups import MOST_LEVELS
 from ganlab.report.model import Factor
 
 SEED = "seed"
@@ -144,10 +147,13 @@ def _shared(keys: Sequence[str]) -> str:
 
 def _choices(columns: Mapping[str, Sequence[str | None]], seeds: tuple[str | None, ...]) -> Choices:
     """Makes factors of columns. Columns that divide the runs alike are one factor."""
-    alike: dict[tuple[int, ...], list[str]] = {}
+    alike: dict[tuple[int | str, ...], list[str]] = {}
     for name, column in columns.items():
         order: dict[str | None, int] = {}
-        alike.setdefault(tuple(order.setdefault(level, len(order)) for level in column), []).append(name)
+        partition: tuple[int | str, ...] = tuple(order.setdefault(level, len(order)) for level in column)
+        # Numbers that a sweeper draws are different in each run, and do not vary together for that.
+        drawn = len(order) == len(column) > MOST_LEVELS
+        alike.setdefault((name,) if drawn else partition, []).append(name)
     factors, notes = [], []
     levels: list[dict[str, str]] = [{} for _ in seeds]
     for names in alike.values():
@@ -160,6 +166,30 @@ def _choices(columns: Mapping[str, Sequence[str | None]], seeds: tuple[str | Non
         if len(names) > 1:
             notes.append(f"{', '.join(names)} vary together: their effects cannot be told apart.")
     return Choices(tuple(factors), tuple(levels), seeds, tuple(notes))
+
+
+def with_baselines(factors: Sequence[Factor], typed: Sequence[str]) -> tuple[Factor, ...]:
+    """Returns the factors with the ``typed`` baselines (``init=normal``). Of lists, such as tricks, of which one holds
+    all others, that one is the baseline: what is left out is compared with the whole. Raises UserError."""
+    chosen = dict(one.partition("=")[::2] for one in typed)
+    for name, level in chosen.items():
+        known = {factor.name: factor.levels for factor in factors}
+        if name not in known:
+            guess = nearest(name, known)
+            hint = f"did you mean {guess}?" if guess else f"the factors are {', '.join(known) or 'none'}"
+            raise UserError(f"baseline={name}={level}: {name} is no factor of these runs; {hint}")
+        if level not in known[name]:
+            raise UserError(f"baseline={name}={level}: no such level; {name} has {', '.join(known[name])}")
+    return tuple(replace(factor, baseline=chosen.get(factor.name, _whole(factor.levels))) for factor in factors)
+
+
+def _whole(levels: Sequence[str]) -> str | None:
+    """Returns the level whose list holds the lists of all other levels, if there are at least two others."""
+    sets = {level: set(level[1:-1].split(",")) - {""} for level in levels if re.fullmatch(r"\[.*\]", level)}
+    if len(sets) < max(3, len(levels)):
+        return None
+    largest = max(sets, key=lambda level: len(sets[level]))
+    return largest if all(one < sets[largest] for level, one in sets.items() if level != largest) else None
 
 
 def in_order(levels: Sequence[str]) -> list[str]:

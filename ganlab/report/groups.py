@@ -9,6 +9,8 @@ from ganlab.report.model import FAILURES, Cause, Factor, Group, Run, Score, Shar
 from ganlab.report.statistics import summary, wilson
 
 MOST_CELLS = 2000
+MOST_LEVELS = 12
+"""The most levels of a factor that are shown and compared one by one."""
 
 
 def success_of(runs: Iterable[Run]) -> Share:
@@ -69,7 +71,7 @@ def cells_of(runs: Sequence[Run], factors: Sequence[Factor], score: Score | None
 
 
 def levels_of(runs: Sequence[Run], factors: Sequence[Factor], score: Score | None) -> tuple[Group, ...]:
-    """Returns the runs of each level of each factor, in the order of the levels."""
+    """Returns the runs of each level of each factor that has few levels, in their order."""
     return tuple(
         group(
             {factor.name: level},
@@ -77,6 +79,7 @@ def levels_of(runs: Sequence[Run], factors: Sequence[Factor], score: Score | Non
             score,
         )
         for factor in factors
+        if len(factor.levels) <= MOST_LEVELS
         for level in factor.levels
     )
 

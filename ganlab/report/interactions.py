@@ -9,9 +9,9 @@ from itertools import combinations
 import numpy as np
 
 from ganlab.report.effects import differences, effect_of, from_scale, on_scale
-from ganlab.report.groups import blocks_of, success_of
+from ganlab.report.groups import MOST_LEVELS, blocks_of, success_of
 from ganlab.report.model import Factor, Interaction, Run, Score
-from ganlab.report.pairs import MOST_LEVELS, Pairs
+from ganlab.report.pairs import Pairs
 from ganlab.report.permutation import LEVEL, holm
 from ganlab.report.statistics import mean_interval
 from ganlab.report.variance import interaction_p

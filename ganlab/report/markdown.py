@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ganlab.report.model import Group, Interaction, Report, Run, Share, Summary
-from ganlab.report.words import interval, number, percent, plural, ratio_or_difference, score_name
+from ganlab.report.markdown_effects import effects_text, explained_text, interaction_text, trends_text
+from ganlab.report.markdown_table import MOST_ROWS, Row, escaped, table
+from ganlab.report.model import Group, Report, Run, Share, Summary
+from ganlab.report.words import interval, number, percent, plural, score_name
 
-MOST_ROWS = 60
-"""The most rows of a table; effects.json and runs.csv have all."""
 MOST_LISTED = 12
-
-Row = Sequence[str]
+BUDGETS = {"images": "images", "d_updates": "D updates", "seconds": "seconds"}
 
 
 def as_markdown(report: Report) -> str:
     """Returns the whole report as Markdown."""
-    parts = [f"# {_escaped(report.title)}", _head(report), "\n".join(f"- {one.text}" for one in report.sentences)]
+    parts = [f"# {escaped(report.title)}", _head(report), "\n".join(f"- {one.text}" for one in report.sentences)]
     for title, text in (
         ("Outcomes", _outcomes(report)),
         ("Scores", _scores(report)),
-        ("Effects", _effects(report)),
-        ("Together", "\n\n".join(_interaction(one, report) for one in report.interactions)),
-        ("Explained variance of ranks", _explained(report)),
+        ("Scores at equal budgets", _budgets(report)),
+        ("Effects", effects_text(report)),
+        ("Trends", trends_text(report)),
+        ("Together", "\n\n".join(interaction_text(one, report) for one in report.interactions)),
+        ("Explained variance of ranks", explained_text(report)),
         ("Warnings", _warnings(report.runs)),
         ("Not comparable", "\n".join(f"- {one.sentence}" for one in report.incomparable)),
         ("Not readable", "\n".join(f"- `{one.path}`: {one.problem}" for one in report.damage[:MOST_ROWS])),
@@ -31,24 +32,6 @@ def as_markdown(report: Report) -> str:
         if text:
             parts += [f"## {title}", text]
     return "\n\n".join(parts) + "\n"
-
-
-def table(head: Row, rows: Sequence[Row], most: int = MOST_ROWS) -> str:
-    """Returns a table in Markdown; the first column and texts are left-aligned, the others right-aligned."""
-    if not rows:
-        return ""
-    marks = [":--" if place == 0 or not _numeric([row[place] for row in rows]) else "--:" for place in range(len(head))]
-    lines = [head, marks, *([_escaped(cell) for cell in row] for row in rows[:most])]
-    more = f"\n\n{len(rows) - most:,} more rows are in effects.json." if len(rows) > most else ""
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + more
-
-
-def _numeric(cells: Sequence[str]) -> bool:
-    return all(cell[:1] in "0123456789–-+×" for cell in cells if cell)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _head(report: Report) -> str:
@@ -156,52 +139,21 @@ def _spent(one: Group) -> Row:
     return (number(one.best.mean), *(number(budget.median, 9) for budget in budgets), number(one.seconds.median))
 
 
-def _effects(report: Report) -> str:
-    score = report.score
-    if score is None or not report.effects:
-        return ""
+def _budgets(report: Report) -> str:
+    """Returns a row for each level, with a column for each kind of budget."""
+    kinds = {one.kind: one.amount for one in report.budgets}
+    cells = {(one.factor, one.level, one.kind): one.scores for one in report.budgets}
+    levels = dict.fromkeys((one.factor, one.level) for one in report.budgets)
     rows = [
-        (
-            f"{one.factor}={one.level} against {one.baseline}",
-            ratio_or_difference(one.estimate, score),
-            interval(one.low, one.high),
-            number(one.p_adjusted, 2),
-            percent(one.improves),
-            str(one.pairs),
-            ratio_or_difference(one.survivors, score),
-            str(one.survivor_pairs),
-            "better" if one.better else "worse" if one.better is not None else "cannot tell",
-        )
-        for one in report.effects
+        (f"{factor}={level}", *(_median(cells[(factor, level, kind)]) for kind in kinds)) for factor, level in levels
     ]
-    word = "ratio" if score.comparison == "ratio" else "difference"
-    head = ("effect", word, "95 % interval", "p (Holm)", "improves", "pairs", "among survivors", "pairs", "")
-    blocks = sorted({f"{one.blocks} {one.block}" for one in report.effects if one.pairs})
-    left_out = sum(one.refused + one.unfinished for one in report.effects)
-    text = (
-        "Over matched pairs, which differ in this factor alone and have one seed; bootstrap over "
-        f"{' or '.join(blocks)} as blocks; p of a sign-flip permutation test, adjusted for the number of comparisons "
-        "of this report."
-    )
-    if left_out:
-        text += f" {plural(left_out, 'pair')} left out: a side of them was refused or has not finished."
-    return f"{table(head, rows)}\n\n{text}"
+    head = [f"at {number(amount, 6)} {BUDGETS[kind]}" for kind, amount in kinds.items()]
+    text = "Median among survivors (number of runs) when each run had spent what the one with the least had spent."
+    return f"{table(('level', *head), rows)}\n\n{text}" if rows else ""
 
 
-def _interaction(one: Interaction, report: Report) -> str:
-    values = one.with_failures if report.score is not None else one.success
-    what = f"{score_name(report.score.name)}, failures at the score of noise" if report.score else "share of success"
-    rows = [
-        (level, *(number(value) if report.score else percent(value) for value in row))
-        for level, row in zip(one.row_levels, values, strict=True)
-    ]
-    p = f"; p of no interaction {number(one.p_adjusted, 2)} (Holm)" if one.p_adjusted is not None else ""
-    return f"{one.rows} (rows) × {one.columns} (columns): {what}{p}\n\n{table(('', *one.column_levels), rows)}"
-
-
-def _explained(report: Report) -> str:
-    rows = [(one.source, percent(one.share), percent(one.by_chance)) for one in report.explained]
-    return table(("source", "share", "by chance"), rows)
+def _median(one: Summary) -> str:
+    return f"{number(one.median)} ({one.n})"
 
 
 def _warnings(runs: Sequence[Run]) -> str:

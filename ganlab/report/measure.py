@@ -12,7 +12,8 @@ import numpy as np
 
 from ganlab.errors import UserError, nearest
 from ganlab.report.model import Better, Point, Score, Stated
-from ganlab.report.runs import RunFiles, ScoreRow
+from ganlab.report.rows import ScoreRow
+from ganlab.report.runs import RunFiles
 from ganlab.score_names import BETTER
 
 DEFAULT = "fid"

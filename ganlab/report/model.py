@@ -57,11 +57,13 @@ class Stated:
 class Factor:
     """A setting that varies. ``name`` is what is typed (``init``, ``optimizer.generator.lr``), ``levels`` its values
     in order: numbers ascending, others as they were typed. ``merged`` are other settings that vary together with it,
-    so that their effects cannot be told apart."""
+    so that their effects cannot be told apart. ``baseline`` is the level with which all others are compared; without
+    one each level is compared with each other one."""
 
     name: str
     levels: tuple[str, ...]
     merged: tuple[str, ...] = ()
+    baseline: str | None = None
 
 
 @dataclass(frozen=True)
@@ -310,6 +312,33 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Trend:
+    """Spearman's rank correlation of a number with many levels and the scores of the ``n`` runs that have a result,
+    failures last: positive if larger numbers have larger scores. ``low`` to ``high`` is its 95 % interval."""
+
+    factor: str
+    n: int
+    correlation: float
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True)
+class AtBudget:
+    """The scores among survivors of the ``n`` runs of a level when each had spent ``amount`` of ``kind`` (``images``,
+    ``d_updates`` or ``seconds``), which is what the run with the smallest budget had spent. ``scores`` has fewer than
+    ``n`` runs where some had not been scored by then."""
+
+    kind: str
+    amount: float
+    factor: str
+    level: str
+    n: int
+    scores: Summary
+
+
+@dataclass(frozen=True)
 class Sentence:
     """A sentence, and the ``numbers`` from which alone it was made. ``kind``: ``fact`` (what was
     counted), ``effect``, ``success``, ``interaction``, ``unknown`` (what the data cannot tell). ``size`` orders the
@@ -392,6 +421,8 @@ class Report:
     explained: tuple[Explained, ...] = ()
     profiles: tuple[Profile, ...] = ()
     curves: tuple[Curve, ...] = ()
+    budgets: tuple[AtBudget, ...] = ()
+    trends: tuple[Trend, ...] = ()
     incomparable: tuple[Incomparable, ...] = ()
     damage: tuple[Damage, ...] = ()
     holes: Holes = field(default_factory=lambda: Holes({}, ()))

@@ -10,7 +10,8 @@ from typing import Any
 
 from ganlab.report.measure import Measure
 from ganlab.report.model import Outcome, Stated
-from ganlab.report.runs import RunFiles, ScoreRow
+from ganlab.report.rows import ScoreRow
+from ganlab.report.runs import RunFiles
 
 LONGEST_CAUSE = 90
 NOT_SCORED, OTHER_MEASURE = "not scored", "scored by another measure"
@@ -26,8 +27,9 @@ class Verdict:
     survivor: bool = False
 
 
-def verdict(files: RunFiles, measure: Measure | None, threshold: Stated | None) -> Verdict:
-    """Returns how a run is counted. Without a ``measure`` success is to have finished."""
+def verdict(files: RunFiles, measure: Measure | None, threshold: Stated | None, best: float | None = None) -> Verdict:
+    """Returns how a run is counted. Without a ``measure`` success is to have finished. Where the ``best`` score of the
+    run is given, that must reach the threshold, and otherwise the last one."""
     status, reason = str(files.status["status"]), str(files.status["reason"])
     if status == "refused":
         return Verdict("refused", _refusal(reason))
@@ -50,7 +52,7 @@ def verdict(files: RunFiles, measure: Measure | None, threshold: Stated | None) 
         return Verdict("unfinished", NOT_SCORED) if damaged else Verdict("failed", NO_SCORE)
     if collapse := _collapse(files, last):
         return Verdict("collapsed", collapse, survivor=True)
-    if threshold is not None and measure.worse(value, threshold.value):
+    if threshold is not None and measure.worse(value if best is None else best, threshold.value):
         beyond = "above" if measure.better == "lower" else "below"
         return Verdict("poor", f"{measure.name} {beyond} {threshold.value:.4g}", survivor=True)
     return Verdict("success", survivor=True)

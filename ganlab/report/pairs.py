@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from ganlab.report.groups import MOST_LEVELS
 from ganlab.report.model import Factor, Run
-
-MOST_LEVELS = 12
-"""The most levels of a factor that are compared with each other."""
 
 Context = tuple[str | None, ...]
 
@@ -35,9 +33,16 @@ class Pairs:
         return Pairs(self.factor, self.baseline, self.level, kept)
 
 
+def compared(factor: Factor) -> list[tuple[str, str]]:
+    """Returns the levels that are compared: each with the baseline, or each two where there is none."""
+    if factor.baseline is None:
+        return list(combinations(factor.levels, 2))
+    return [(factor.baseline, level) for level in factor.levels if level != factor.baseline]
+
+
 def pairs_of(runs: Sequence[Run], factors: Sequence[Factor]) -> Iterator[Pairs]:
-    """Yields the pairs of each two levels of each factor. Factors with more than ``MOST_LEVELS`` levels have none. The
-    runs of one combination and one seed are matched in their order."""
+    """Yields the pairs of the levels of each factor that are compared. Factors with more than ``MOST_LEVELS`` levels
+    have none. The runs of one combination and one seed are matched in their order."""
     known = [run for run in runs if run.comparable and all(factor.name in run.levels for factor in factors)]
     for factor in factors:
         if len(factor.levels) > MOST_LEVELS:
@@ -47,7 +52,7 @@ def pairs_of(runs: Sequence[Run], factors: Sequence[Factor]) -> Iterator[Pairs]:
         for run in known:
             context = (run.seed, *(run.levels[name] for name in others))
             by_level[run.levels[factor.name]].setdefault(context, []).append(run)
-        for baseline, level in combinations(factor.levels, 2):
+        for baseline, level in compared(factor):
             found = [
                 pair
                 for context, first in by_level[baseline].items()

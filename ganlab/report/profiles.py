@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ganlab.report.groups import blocks_of
+from ganlab.report.groups import MOST_LEVELS, blocks_of
 from ganlab.report.model import Factor, Profile, Run, Score, Stated
 from ganlab.report.statistics import mean_interval
 
 THRESHOLDS = 40
-MOST_LEVELS = 12
 
 
 def profiles_of(

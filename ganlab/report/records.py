@@ -11,7 +11,8 @@ import numpy as np
 from ganlab.report.measure import Measure
 from ganlab.report.model import Point, Run, Stated
 from ganlab.report.outcomes import OTHER_MEASURE, Verdict, counted, verdict
-from ganlab.report.runs import IMAGES, SPEED, RunFiles
+from ganlab.report.rows import IMAGES, SPEED
+from ganlab.report.runs import RunFiles
 from ganlab.report.sweep import Job
 from ganlab.update_counts import discriminator_updates
 
@@ -101,10 +102,10 @@ def record(
 ) -> Run:
     """Returns the record of one run. One that is not ``comparable`` has no result."""
     files, status = job.files, job.files.status
-    found = verdict(files, measure, threshold) if comparable else Verdict("unfinished", OTHER_MEASURE)
     best = measure.best(curve) if measure else None
     final = curve[-1].value if curve else None
     own = final if at == "final" else best.value if best else None
+    found = verdict(files, measure, threshold, own) if comparable else Verdict("unfinished", OTHER_MEASURE)
     rows = files.scores
     last = measure.rows(files)[-1] if measure and curve else rows[-1] if rows else None
     budget = Budget(files)

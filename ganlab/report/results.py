@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -87,13 +88,15 @@ def report(
     score: str | None = None,
     id: str | None = None,
     at: Literal["final", "best"] = "final",
+    baseline: Sequence[str] = (),
 ) -> Results:
     """Reports on the sweep in one folder (``latest``: the newest), or on several run folders. Nothing is written.
 
     ``threshold`` is the score that a run must reach to succeed, ``score`` the score to compare (``fid``, ``modes``, …),
     ``id`` the short name of its fingerprint where runs have several, and ``at`` whether the final or the best score of
-    a run counts. Raises UserError.
+    a run counts. ``baseline`` are levels, such as ``["init=normal"]``, with which the others are compared, instead of
+    each with each. Raises UserError.
     """
     names = [os.path.expanduser(source) for source in sources]
     jobs = find_sweep(str(names[0])) if len(names) == 1 else find_runs([str(name) for name in names])
-    return Results(report_of(jobs, threshold, score, id, at))
+    return Results(report_of(jobs, threshold, score, id, at, [baseline] if isinstance(baseline, str) else baseline))

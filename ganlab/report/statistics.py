@@ -37,6 +37,7 @@ def wilson(count: int, of: int) -> Share:
     return Share(count, of, share, 0.0 if count == 0 else centre - half, 1.0 if count == of else centre + half)
 
 
+@lru_cache(maxsize=64)
 def stretch(blocks: int) -> float:
     """Returns the factor by which the distances of a percentile interval's ends from the estimate are multiplied: the
     ratio of Student's and the normal quantile, times the square root of n / (n - 1), for n ``blocks``."""

@@ -52,7 +52,7 @@ def find_sweep(named: str, root: Path = OUTPUTS) -> Jobs:
     plan, damage = _plan(folder)
     if not plan and is_run(folder):
         return find_runs([str(folder)])
-    planned = {str(job.get("folder")): job for job in plan.get("jobs") or () if isinstance(job, Mapping)}
+    planned = {_within(folder, job): job for job in plan.get("jobs") or () if isinstance(job, Mapping)}
     paths = _run_folders(folder)
     names = list(dict.fromkeys([*planned, *(str(path.relative_to(folder)) for path in paths)]))
     names.sort(key=lambda name: _number(name, planned.get(name)))
@@ -96,6 +96,12 @@ def _plan(folder: Path) -> tuple[dict[str, Any], list[Damage]]:
     except (OSError, ValueError, RecursionError) as error:
         return {}, [Damage(str(file), in_one_line(error))]
     return plan, []
+
+
+def _within(folder: Path, job: Mapping[str, Any]) -> str:
+    """Returns the folder of a job, relative to that of the sweep."""
+    named = Path(str(job.get("folder")))
+    return os.path.relpath(named, folder.resolve()) if named.is_absolute() else str(named)
 
 
 def _run_folders(folder: Path) -> list[Path]:

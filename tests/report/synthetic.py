@@ -12,7 +12,8 @@ import numpy as np
 
 from ganlab.report.build import report_of
 from ganlab.report.model import Report
-from ganlab.report.runs import RunFiles, ScoreRow
+from ganlab.report.rows import ScoreRow
+from ganlab.report.runs import RunFiles
 from ganlab.report.sweep import Job, Jobs
 from ganlab.run_folder import RunFolder
 

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ganlab.report.factors import NOT_TYPED, Choices, choices_of
+from ganlab.errors import UserError
+from ganlab.report.factors import NOT_TYPED, Choices, choices_of, with_baselines
+from ganlab.report.model import Factor
+from ganlab.report.pairs import compared
 
 
 def typed(*overrides: str, configs: list[dict[str, Any]] | None = None) -> Choices:
@@ -35,6 +39,11 @@ def test_settings_that_vary_together_are_one_factor() -> None:
     assert names(choices) == {"loss": ("bce", "wgan")}
     assert choices.factors[0].merged == ("n",)
     assert "loss, n vary together" in choices.notes[0]
+
+
+def test_numbers_that_a_sweeper_draws_do_not_vary_together() -> None:
+    choices = typed(*(f"a={number} b={number % 7 + number / 100}" for number in range(20)))
+    assert [factor.name for factor in choices.factors] == ["a", "b"]
 
 
 def test_where_nothing_was_kept_of_what_was_typed_the_settings_tell() -> None:
@@ -81,6 +90,19 @@ def test_a_run_of_which_nothing_is_known_has_no_levels() -> None:
     assert names(choices) == {"a": ("1", "2")}
     assert choices.levels[2] == {}
     assert choices.seeds == (None, None, None)
+
+
+def test_a_baseline_is_typed_or_the_list_that_holds_all_others() -> None:
+    init = Factor("init", ("he", "normal"))
+    tricks = Factor("tricks", ("[ema]", "[ema,ttur]", "[ttur]"))
+    assert [one.baseline for one in with_baselines([init, tricks], ["init=normal"])] == ["normal", "[ema,ttur]"]
+    assert with_baselines([replace(tricks, levels=("[ema]", "[ttur]", "[top_k]"))], [])[0].baseline is None
+    assert with_baselines([replace(tricks, levels=("[]", "[ema]"))], [])[0].baseline is None
+    assert compared(replace(init, levels=("a", "b", "c"), baseline="b")) == [("b", "a"), ("b", "c")]
+    with pytest.raises(UserError, match="did you mean init"):
+        with_baselines([init], ["inti=he"])
+    with pytest.raises(UserError, match="init has he, normal"):
+        with_baselines([init], ["init=xavier"])
 
 
 @pytest.mark.parametrize("value", [["a", "b"], None, 1.5, True])

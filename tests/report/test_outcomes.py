@@ -9,7 +9,8 @@ import pytest
 from ganlab.report.measure import Measure
 from ganlab.report.model import Stated
 from ganlab.report.outcomes import counted, verdict
-from ganlab.report.runs import RunFiles, ScoreRow
+from ganlab.report.rows import ScoreRow
+from ganlab.report.runs import RunFiles
 
 KEY = "key"
 FID = Measure("fid", "lower", KEY, "id", {})

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ganlab.report.runs import IMAGES, MOST_ROWS, is_run, read_run
+from ganlab.report.rows import IMAGES, MOST_ROWS
+from ganlab.report.runs import is_run, read_run
 from ganlab.run_folder import RunFolder
 from tests.report.synthetic import write_run
 
@@ -55,6 +60,18 @@ def test_a_run_that_nobody_holds_was_killed(tmp_path: Path) -> None:
     with RunFolder(run).held():
         assert read_run(run).status["status"] == "running"
     assert read_run(run).status["status"] == "killed"
+
+
+def test_a_run_whose_process_is_gone_was_killed_whatever_its_lock_says(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    run = write_run(tmp_path / "run", status="running", pid=ended.pid, host=socket.gethostname())
+    with RunFolder(run).held():
+        assert read_run(run).status["status"] == "killed"
+        RunFolder(run).save_status("running", pid=ended.pid, host="elsewhere")
+        assert read_run(run).status["status"] == "running"
+        RunFolder(run).save_status("running", pid=os.getpid(), host=socket.gethostname())
+        assert read_run(run).status["status"] == "running"
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_the_plan_of_a_sweep_tells_of_runs_that_never_began(tmp_path: Path) -> N
         {"number": 7 - place, "folder": name, "overrides": [f"lr={place}", "seed=0"]}
         for place, name in enumerate(names)
     ]
-    jobs.append({"number": 8, "folder": "8-lr-9+seed-0", "overrides": ["lr=9", "seed=0"]})
+    jobs.append({"number": 8, "folder": str(tmp_path / "8-lr-9+seed-0"), "overrides": ["lr=9", "seed=0"]})
     (tmp_path / "sweep.json").write_text(json.dumps({"command": ["python", "train.py", "-m"], "jobs": jobs}))
     found = report(tmp_path)
     assert [factor.name for factor in found.factors] == ["lr"]
@@ -193,6 +193,7 @@ def test_the_threshold_may_be_typed_and_the_best_score_may_count(tmp_path: Path)
     assert report_of(jobs, threshold=39).runs[0].cause == "fid above 39"
     best = report_of(jobs, at="best").runs[0]
     assert (best.value, best.final, best.best, best.best_step) == (5, 40, 5, 1000)
+    assert report_of(jobs, at="best", threshold=6).runs[0].outcome == "success"
 
 
 def test_a_few_runs_are_compared_by_what_differs(tmp_path: Path) -> None:
@@ -244,6 +245,9 @@ def test_many_levels_are_not_compared_with_each_other(tmp_path: Path) -> None:
     assert (found.effects, found.profiles) == ((), ())
     assert len(found.cells) == 20
     assert any("lr has 20 levels" in note for note in found.notes)
+    (trend,) = found.trends
+    assert (trend.factor, trend.n, trend.correlation) == ("lr", 20, pytest.approx(1))
+    assert trend.low > 0.99
 
 
 @pytest.mark.slow

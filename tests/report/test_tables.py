@@ -14,7 +14,7 @@ import ganlab
 from ganlab.errors import UserError
 from ganlab.report.files import write
 from ganlab.report.latex import escape
-from ganlab.report.markdown import table
+from ganlab.report.markdown_table import table
 from ganlab.report.model import Report
 from ganlab.report.tables import as_csv, as_frame, effect_rows, group_rows, run_rows
 from ganlab.report.words import number
