@@ -272,6 +272,7 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
         ({"augment": {"ada": {"p": 0.5, **more}}, "steps": 2}, f"augment.ada.{field}", value)
         for more, field, value in (
             ({}, "p", 0.1), ({}, "blit", False), ({}, "geometry", False), ({}, "color", False),
+            ({}, "color_share", 0.2), ({}, "cutout", True),
             ({"adjust_images": 30}, "interval", 1), ({"interval": 1}, "adjust_images", 20),
             ({"interval": 1, "adjust_images": 30}, "target", -0.9),
         )
@@ -321,7 +322,7 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
 ]  # fmt: skip
 
 IMAGES = ("size", "crop", "classes", "limit", "held_out", "flip")
-COLOURS = ("color", "background")
+COLOURS = ("color", "background", "range")
 
 # Settings that a test of their own covers, by component, with that test.
 ELSEWHERE = {
@@ -423,7 +424,15 @@ def with_value(plain: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     return copied
 
 
-@pytest.mark.parametrize(("beside", "key", "value"), CHANGES, ids=[f"{key}" for _, key, _ in CHANGES])
+def _marks(beside: dict[str, Any]) -> list[pytest.MarkDecorator]:
+    """A backbone of torchvision has no small form: each change takes many seconds."""
+    return [pytest.mark.slow] if beside.get("discriminator", {}).get("name") == "torchvision" else []
+
+
+@pytest.mark.parametrize(
+    ("beside", "key", "value"),
+    [pytest.param(*change, id=change[1], marks=_marks(change[0])) for change in CHANGES],
+)
 def test_changing_it_changes_something(beside: dict[str, Any], key: str, value: Any, tmp_path: Path) -> None:
     base = merged(merged(TINY, {"steps": 2}), beside)
     assert observe(base, tmp_path / "a") != observe(with_value(base, key, value), tmp_path / "b")

@@ -32,13 +32,13 @@ from ganlab.training.averaging import Average
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.component_state import ComponentStates
 from ganlab.training.device import Machine
+from ganlab.training.gan import GAN
 from ganlab.training.held_out import enough_held_out
 from ganlab.training.learner import Learner
 from ganlab.training.observer import Observer
 from ganlab.training.scoring import Scorer
 from ganlab.training.step import Stepper
 from ganlab.training.trainer import Trainer
-from ganlab.training.updates import GAN
 from ganlab.types import Batch, Shapes
 
 

@@ -137,7 +137,8 @@ class Composer(Composition):
         for one in own:
             group = one.key_or_group
             if group in LISTS and self.is_group_choice(one) and one.value() == [] and not one.is_add():
-                plain[group] = {name: value for name, value in plain[group].items() if f"{group}.{name}" in named}
+                added = plain.get(group) or {}
+                plain[group] = {name: value for name, value in added.items() if f"{group}.{name}" in named}
 
     def run_folder(self, read: Sequence[Override]) -> str:
         """Returns ``hydra.run.dir`` with its ``${…}`` resolved. Raises Refused if that is impossible."""
@@ -152,6 +153,34 @@ class Composer(Composition):
             return str(hydra.runtime.choices["hydra/sweeper"]), plain
 
         return self._of_hydra(read, found)
+
+    def hydra_plugins(self, read: Sequence[Override]) -> tuple[str, str, bool]:
+        """Returns the names of the chosen sweeper and launcher, and whether there are callbacks. Raises Refused."""
+
+        def found(hydra: DictConfig) -> tuple[str, str, bool]:
+            chosen = hydra.runtime.choices
+            return str(chosen["hydra/sweeper"]), str(chosen["hydra/launcher"]), bool(hydra.callbacks)
+
+        return self._of_hydra(read, found)
+
+    def sweep_of_hydra(self, read: Sequence[Override]) -> tuple[str, dict[str, Any]]:
+        """Returns ``hydra.mode`` (RUN, MULTIRUN, or nothing) and ``hydra.sweeper.params``. Raises Refused."""
+
+        def found(hydra: DictConfig) -> tuple[str, dict[str, Any]]:
+            params = OmegaConf.to_container(hydra.sweeper, resolve=True, enum_to_str=True)
+            plain = (params.get("params") or {}) if isinstance(params, dict) else {}
+            mode = hydra.get("mode")
+            return ("" if mode is None else getattr(mode, "name", str(mode))), {str(k): v for k, v in plain.items()}
+
+        return self._of_hydra(read, found)
+
+    def sweep_folder(self, read: Sequence[Override]) -> str:
+        """Returns ``hydra.sweep.dir`` with its ``${…}`` resolved. Raises Refused if that is impossible."""
+        return str(self._of_hydra(read, lambda hydra: hydra.sweep.dir))
+
+    def sweep_subdir(self, read: Sequence[Override]) -> str:
+        """Returns ``hydra.sweep.subdir`` of one job, with its ``${…}`` resolved. Raises Refused."""
+        return str(self._of_hydra(read, lambda hydra: hydra.sweep.subdir))
 
     def _of_hydra(self, read: Sequence[Override], find: Callable[[DictConfig], T]) -> T:
         """Returns the result of ``find`` for Hydra's own settings. Raises Refused if Hydra cannot compose them."""

@@ -35,10 +35,10 @@ class Composition(Overrides):
         return {str(key): value for key, value in plain.items()}
 
     def chosen(self, rewritten: Sequence[str]) -> list[tuple[str, str, str]]:
-        """Returns group, option and parent (``loss/wgan_gp``) of every option file that is composed."""
+        """Returns group, option and parent (``loss/wgan_gp``) of every option file of ganlab that is composed."""
         defaults = self.loader.compute_defaults_list(CONFIG_NAME, list(rewritten), RunMode.RUN).defaults
         paths = [((one.config_path or "").partition("/"), one.parent or "") for one in defaults]
-        return [(group, option, parent) for (group, _, option), parent in paths if option]
+        return [(group, option, parent) for (group, _, option), parent in paths if option and group != "hydra"]
 
     def text_of(self, path: str) -> dict[str, Any]:
         """Returns the content of an option file without its defaults list."""

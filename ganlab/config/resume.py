@@ -10,9 +10,10 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 
-from ganlab.config import CannotCombine, Settings, configure, parse
+from ganlab.config import CannotCombine, Settings, configure
 from ganlab.config.compose import Composer
 from ganlab.config.dump import dump
+from ganlab.config.parse import parse
 from ganlab.config.paths import value_of
 from ganlab.config.plain import assign, is_schedule, leaves, lookup
 from ganlab.errors import Refused
@@ -137,7 +138,7 @@ def _changes(saved: dict[str, Any], after: dict[str, Any], typed: Sequence[Overr
     configuration, of an earlier version, is included only if it was typed."""
     changes = []
     for group, now in after.items():
-        if group in ("plugins", "resume", "resume_override"):
+        if group in ("plugins", "resume", "resume_override", "jobs"):
             continue
         for key in dict.fromkeys(key for tree in (saved.get(group), now) for key, _ in leaves(tree, group)):
             before, value = lookup(saved, key), lookup(after, key)

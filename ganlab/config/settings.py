@@ -128,3 +128,4 @@ class Settings:
     plugins: tuple[str, ...] = ()
     resume: Annotated[str | None, PATH] = None
     resume_override: bool = False
+    jobs: Literal["auto"] | PositiveInt = 1

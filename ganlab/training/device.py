@@ -140,7 +140,7 @@ def _own(device: torch.device) -> torch.device:
         )
     if ranks > torch.cuda.device_count():
         raise UserError(
-            f"{ranks} ranks were started on this machine, and PyTorch sees {torch.cuda.device_count()} GPUs, of which "
+            f"{ranks} ranks were started on this machine, and PyTorch finds {torch.cuda.device_count()} GPUs, of which "
             f"each needs one; type --nproc-per-node={torch.cuda.device_count()}, or runtime.device=cpu"
         )
     return torch.device("cuda", number)
@@ -180,7 +180,7 @@ def find_device(name: str, key: str = "runtime.device") -> torch.device:
         raise UserError(f"{key}: found '{name}', need auto, cpu, mps, cuda or cuda:0, cuda:1, …")
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         found = (
-            f"PyTorch sees {torch.cuda.device_count()} CUDA devices" if torch.cuda.is_available() else "no CUDA device"
+            f"PyTorch finds {torch.cuda.device_count()} CUDA devices" if torch.cuda.is_available() else "no CUDA device"
         )
         raise UserError(f"{key}={name}: {found} on this machine; type {key}=auto")
     if kind == "mps" and not torch.backends.mps.is_available():

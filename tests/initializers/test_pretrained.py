@@ -261,7 +261,7 @@ def test_nothing_in_a_pytorch_file_runs(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_parametrization_that_cannot_be_undone_is_refused(make_trainer: MakeTrainer, tmp_path: Path) -> None:
     state = {**trained(Plain()).state_dict(), "dense.parametrization.angle": torch.zeros(1)}
     safetensors.torch.save_file(state, tmp_path / "x.safetensors")
-    with pytest.raises(UserError, match="cannot be told from what is in the file"):
+    with pytest.raises(UserError, match="cannot be computed from the tensors in the file"):
         start_from(tmp_path / "x.safetensors", Every())
 
 

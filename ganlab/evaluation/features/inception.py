@@ -35,6 +35,11 @@ class Inception(Features):
 
     def open(self, real: Reals, device: torch.device, cache: Path) -> Opened:
         self.check(real.labels is not None)
+        if (channels := real.images.shape[3]) not in (1, 3):
+            raise UserError(
+                f"features=inception: it looks at grey or colour images, and these have {channels} channels; type "
+                "features=pixels"
+            )
         network = self._network().to(device).eval()
         digest = hashlib.sha256()
         for name, tensor in sorted(network.state_dict().items()):
