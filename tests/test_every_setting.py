@@ -338,6 +338,7 @@ ELSEWHERE = {
         for field in ("path", "layers", "weights", "rest")
     },
     "condition.image.source": "conditions.test_image.test_what_is_refused",
+    "rules": "test_lifted_rules.test_a_lifted_rule_trains",
     "plugins": "test_train.test_a_plugin_brings_a_loss",
     "resume": "test_train.test_resume_goes_on_in_the_same_folder",
     "resume_override": "test_resume.test_learning_rates_go_on_with_the_override",

@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +183,7 @@ def run(
 ) -> Outcome:
     """Trains the configuration of ``overrides`` in ``folder``, and returns how it ended. ``command`` and the ``typed``
     overrides are for its provenance. Raises KeyboardInterrupt where it was stopped without saving, and AlreadyDone."""
-    provenance = None
+    provenance, lifted = None, {}
     try:
         composing = composed()
         read = composing.read(overrides)
@@ -196,6 +196,7 @@ def run(
         configuration = configure(plain, composing.suggestions)
         if changes:
             log.info("Changed on resume:\n%s", table(changes))
+        lifted = {"lifted_rules": list(configuration.lifted)} if configuration.lifted else {}
         outcome = train(configuration, folder, resume.folder if resume else None, provenance)
     except KeyboardInterrupt as stop:
         code = int(stop.args[0]) if stop.args else 130
@@ -205,6 +206,7 @@ def run(
         raise
     except Exception as error:
         outcome = _outcome_of(error)
+    outcome = replace(outcome, facts={**outcome.facts, **lifted})
     if provenance is not None:
         facts = {key: value for key, value in outcome.facts.items() if key in ("steps", "seconds")}
         provenance.end(outcome.status, outcome.reason, **facts)
