@@ -67,9 +67,8 @@ def compare(rounds: int, steps: int) -> None:
                 shutil.rmtree(folder)
                 print(f"{name}: {seconds[name][-1]:.0f} s", file=sys.stderr)
     runs = len(SIZES) * len(SEEDS)
-    print(
-        f"| 12 runs of {steps} steps | seconds | jobs an hour | × separate processes | × -m jobs=1 |\n|---|---|---|---|---|"
-    )
+    print(f"| 12 runs of {steps} steps | seconds | jobs an hour | × separate processes | × -m jobs=1 |")
+    print("|---|---|---|---|---|")
     for name, found in seconds.items():
         ratios = [
             median(other / own for other, own in zip(seconds[reference], found, strict=True))
@@ -106,9 +105,8 @@ def memory(jobs: int) -> None:
     found = [int(line.split()[2]) for line in done.stdout.splitlines() if line.startswith("memory ")]
     tenth = max(len(found) // 5, 1)
     print(f"MiB after each of {len(found)} jobs: {found}")
-    print(
-        f"median of the first {tenth} after the third: {median(found[3 : 3 + tenth])}, of the last: {median(found[-tenth:])}"
-    )
+    first, last = median(found[3 : 3 + tenth]), median(found[-tenth:])
+    print(f"median of {tenth} jobs after the third: {first}; of the last {tenth}: {last}")
 
 
 if __name__ == "__main__":
