@@ -72,9 +72,8 @@ def draw(panel: Panel, size: tuple[int, int], powers: tuple[float, float], place
             pen.text((box.left - 4 * SHARPNESS, y), _power(power), fill=QUIET, font=small, anchor="rm")
     for part in panel.parts:
         pen.line((box.x(part), box.top, box.x(part), box.bottom), fill="#AAAAAA", width=SHARPNESS)
-    pen.text((box.left + 4 * SHARPNESS, box.top + 3 * SHARPNESS), "exploding ↑", fill=QUIET, font=small)
-    pen.text((box.left + 4 * SHARPNESS, box.y(1)), "preserved", fill="#7E9B7E", font=small, anchor="lm")
-    pen.text((box.left + 4 * SHARPNESS, box.bottom - 3 * SHARPNESS), "vanishing ↓", fill=QUIET, font=small, anchor="ld")
+    for word, y in (("exploding", box.top), ("preserved", box.y(1)), ("vanishing", box.bottom)):
+        pen.text((box.right + 4 * SHARPNESS, y), word, fill=QUIET, font=small, anchor="lm")
     for line in panel.lines:
         _draw_line(pen, line, box)
     pen.text((box.left, 2 * SHARPNESS), panel.title, fill=INK, font=face)
@@ -87,8 +86,8 @@ class _Box:
     """The area of a panel in which lines are drawn, in pixels."""
 
     def __init__(self, width: int, height: int, powers: tuple[float, float], count: int, named: bool) -> None:
-        self.left, self.right = 44 * SHARPNESS, width - 10 * SHARPNESS
-        self.top, self.bottom = 20 * SHARPNESS, height - (82 if named else 8) * SHARPNESS
+        self.left, self.right = 44 * SHARPNESS, width - 66 * SHARPNESS
+        self.top, self.bottom = 24 * SHARPNESS, height - (82 if named else 10) * SHARPNESS
         self.low, self.high = powers
         self.count = max(count, 2)
 

@@ -12,7 +12,7 @@ from ganlab.diagnosis.inspection.chart import COLOURS, MARKS, SHARPNESS, Line, P
 from ganlab.diagnosis.inspection.results import Inspection
 from ganlab.monitor.captions import INK, PAPER, font, shorten, to_tensor
 
-WIDTH, HEIGHTS = 460, (170, 170, 252)  # of the panels of one block, in pixels; the last has the names of the layers
+WIDTH, HEIGHTS = 500, (170, 170, 252)  # of the panels of one block, in pixels; the last has the names of the layers
 MOST_BLOCKS, BLOCKS_IN_A_ROW, MOST_LINES = 12, 3, 8
 HEAD, ENTRY = 24, 20
 TITLES = (
@@ -121,8 +121,8 @@ def _legend(names: Sequence[str], width: int) -> Image.Image:
             x, row = 14, row + 1
         places.append((x, row))
         x += length
-    note = "Each point is the input of a layer, on the way from the latent (left) to the logit (right)."
-    strip = Image.new("RGB", (width * SHARPNESS, ((row + 2) * ENTRY + 8) * SHARPNESS), PAPER)
+    note = "Each point is the input of a layer of G or D; the last is D's logit."
+    strip = Image.new("RGB", (width * SHARPNESS, (row * ENTRY + ENTRY * (1 + any(names)) + 4) * SHARPNESS), PAPER)
     pen = ImageDraw.Draw(strip)
     for number, (name, (x, row)) in enumerate(zip(names, places, strict=True)):
         y = (row * ENTRY + ENTRY // 2 + 2) * SHARPNESS

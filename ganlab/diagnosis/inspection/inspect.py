@@ -115,6 +115,6 @@ def _jacobian(gan: GAN, real: Batch, seed: int, latents: int, notes: list[str]) 
     assert isinstance(gan.generator, NetworkModule)
     try:
         return jacobian_spectra(gan.generator, latent, condition, latents)
-    except (RuntimeError, NotImplementedError) as error:  # a layer of a plugin without forward-mode derivative
+    except (RuntimeError, NotImplementedError) as error:  # a layer of a plugin without second derivatives
         notes.append(f"the Jacobian of the generator could not be computed ({in_one_line(error)[:200]})")
         return ()

@@ -21,15 +21,15 @@ APART = 3.0
 
 
 def change(values: Sequence[float | None]) -> float | None:
-    """Returns the factor by which a signal changes along its way: of the ratios of each value to the first one, the one
-    that is farthest from 1. NaN if a value is not finite, None if values are missing."""
-    known = [one for one in values if one is not None]
-    if len(known) < 2:
+    """Returns the last value divided by the first one: the factor by which a signal changes along its way. NaN if a
+    value is not finite, None if one of the two is missing, and 0 if both are 0."""
+    if not values or values[0] is None or values[-1] is None:
         return None
-    if not all(map(math.isfinite, known)) or known[0] == 0:
-        return 0.0 if known[0] == 0 and all(map(math.isfinite, known)) else math.nan
-    ratios = [one / known[0] for one in known[1:]]
-    return max(ratios, key=lambda ratio: math.inf if ratio == 0 else abs(math.log(ratio)))
+    if not all(one is None or math.isfinite(one) for one in values):
+        return math.nan
+    if values[0] == 0:
+        return 0.0 if values[-1] == 0 else math.inf
+    return values[-1] / values[0]
 
 
 def word_of(factor: float | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from ganlab.diagnosis.inspection.judgement import change, gradients, signals
 from ganlab.diagnosis.inspection.results import Inspection, LayerResult, NetworkResult
 
 LAYER_COLUMNS = (
@@ -39,24 +40,11 @@ def summary_row(name: str, one: Inspection) -> tuple[str, ...]:
     at the first layer's input; a gradient is its size at the first layer's input divided by that at the output."""
     condition = None if one.log_condition is None else math.exp(one.log_condition)
     networks = (one.generator, one.discriminator)
-    ratios = [ratio for network in networks for ratio in (forward_ratio(network), backward_ratio(network))]
+    ratios = [change(way(network)) for network in networks for way in (signals, gradients)]
     dead = " / ".join(share(dead_share(network)) or "-" for network in networks)
     logits = one.logits
     figures = (logits.real_mean, logits.fake_mean, logits.gap, logits.separation, condition)
     return (name, *map(number, ratios), dead, *map(number, (*figures, *(network.quotient for network in networks))))
-
-
-def forward_ratio(network: NetworkResult) -> float | None:
-    """Returns the root mean square of a network's output divided by that of its first layer's input."""
-    first = network.layers[0].input_rms if network.layers else 0.0
-    return network.output_rms / first if first else None
-
-
-def backward_ratio(network: NetworkResult) -> float | None:
-    """Returns the norm of the gradient at the first layer's input divided by that at the network's output."""
-    first = network.layers[0].input_gradient if network.layers else None
-    last = network.output_gradient
-    return first / last if first is not None and last else None
 
 
 def dead_share(network: NetworkResult) -> float | None:
