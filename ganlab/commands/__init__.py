@@ -53,10 +53,18 @@ def _report(arguments: list[str]) -> int:
     return report.main(arguments, "ganlab report")
 
 
+def _inspect_init(arguments: list[str]) -> int:
+    with reported_when_slow(LOADING):
+        from ganlab.commands import inspect_init
+
+    return inspect_init.main(arguments, "ganlab inspect-init")
+
+
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "train": ("train a GAN: ganlab train init=orthogonal norm=spectral", _train),
     "data": ("the decoded images that runs keep: ganlab data, ganlab data clear", _data),
     "report": ("which choices of a sweep train, and how sure that is: ganlab report sweep=latest", _report),
+    "inspect-init": ("what an initialization does to signals and gradients: ganlab inspect-init init=he", _inspect_init),
     "evaluate": ("how good a run's samples are: ganlab evaluate run=latest", _evaluate),
     "sample": ("pictures from a trained generator: ganlab sample run=latest mode=walk", _sample),
     "export": ("a trained generator to take home: ganlab export run=latest format=onnx", _export),
@@ -69,7 +77,7 @@ def main() -> None:
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
         print("ganlab: find out which choices make a GAN train.\n")
-        print("\n".join(f"  ganlab {command:10}{text}" for command, (text, _) in COMMANDS.items()))
+        print("\n".join(f"  ganlab {command:14}{text}" for command, (text, _) in COMMANDS.items()))
         sys.exit(0)
     if name not in COMMANDS:
         guess = nearest(name, COMMANDS)

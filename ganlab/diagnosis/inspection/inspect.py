@@ -23,7 +23,7 @@ from ganlab.training.gan import GAN, UpdateContext, needs_real
 from ganlab.types import Batch
 
 SAMPLES = 32  # images of each kind, at most
-LATENTS = 4  # at which G's Jacobian is computed
+LATENTS = 3  # at which G's Jacobian is computed
 
 
 def inspect(gan: GAN, real: Batch, seed: int, latents: int = LATENTS) -> Inspection:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ganlab.diagnosis.inspection.figure import Combination
 from ganlab.diagnosis.inspection.inspect import SAMPLES, inspect
 from ganlab.diagnosis.inspection.report import Inspections
+from ganlab.diagnosis.inspection.results import Inspection
 from ganlab.training.feed import Feed
 from ganlab.training.gan import GAN
 
@@ -17,9 +18,12 @@ class Inspector:
 
     seed: int
 
-    def __call__(self, gan: GAN, feed: Feed) -> Inspections:
-        """Returns what was found, for the observers of the run. Nothing of the training changes."""
+    def inspection(self, gan: GAN, feed: Feed) -> Inspection:
+        """Returns what is found in the networks, with the first images of the data. Nothing of the training changes."""
         count = min(SAMPLES, feed.batch_size)
         count = max(count - count % gan.pack, gan.pack)
-        found = inspect(gan, feed.first(count), self.seed)
-        return Inspections([Combination("", {}, found)], {})
+        return inspect(gan, feed.first(count), self.seed)
+
+    def __call__(self, gan: GAN, feed: Feed) -> Inspections:
+        """Returns the same for the observers of the run."""
+        return Inspections([Combination("", {}, self.inspection(gan, feed))], {})

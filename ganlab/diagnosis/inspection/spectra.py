@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.diagnosis.inspection.results import Spectrum
+from ganlab.networks import use_fast_kernels
 from ganlab.networks.layers import WeightLayer
 from ganlab.networks.norms import BatchNormLayer
 from ganlab.types import Condition
@@ -69,7 +70,8 @@ def _with_statistics_of(generator: nn.Module, latents: Tensor, condition: Condit
     if norms:
         with torch.no_grad():
             network(latents, condition)
-    return network.eval()
+    use_fast_kernels(network, True)
+    return network.eval().requires_grad_(False)
 
 
 def _columns(generator: nn.Module, latent: Tensor, condition: Condition) -> Tensor:

@@ -90,8 +90,12 @@ def layers_text(one: Inspection) -> str:
     return "\n\n".join(tables)
 
 
+def summary_text(inspections: Mapping[str, Inspection]) -> str:
+    """Returns the table with one row for each combination as text."""
+    return as_text(SUMMARY_COLUMNS, [summary_row(name, one) for name, one in inspections.items()])
+
+
 def whole_text(inspections: Mapping[str, Inspection], sentences: Mapping[str, str]) -> str:
     """Returns everything as text: the summary, and for each combination its sentence and the tables of its layers."""
-    summary = as_text(SUMMARY_COLUMNS, [summary_row(name, one) for name, one in inspections.items()])
-    parts = [f"{name}\n{sentences[name]}\n\n{layers_text(one)}" for name, one in inspections.items()]
-    return "\n\n".join([summary, *parts]) + "\n"
+    parts = [f"{name}\n{sentences[name]}\n\n{layers_text(one)}".lstrip() for name, one in inspections.items()]
+    return "\n\n".join([summary_text(inspections), *parts]) + "\n"
