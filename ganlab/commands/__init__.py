@@ -64,7 +64,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "train": ("train a GAN: ganlab train init=orthogonal norm=spectral", _train),
     "data": ("the decoded images that runs keep: ganlab data, ganlab data clear", _data),
     "report": ("which choices of a sweep train, and how sure that is: ganlab report sweep=latest", _report),
-    "inspect-init": ("what an initialization does to signals and gradients: ganlab inspect-init init=he", _inspect_init),
+    "inspect-init": ("signals and gradients before training: ganlab inspect-init init=he", _inspect_init),
     "evaluate": ("how good a run's samples are: ganlab evaluate run=latest", _evaluate),
     "sample": ("pictures from a trained generator: ganlab sample run=latest mode=walk", _sample),
     "export": ("a trained generator to take home: ganlab export run=latest format=onnx", _export),

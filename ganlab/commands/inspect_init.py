@@ -10,8 +10,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from hydra.core.override_parser.types import Override
-
 from ganlab.commands.arguments import without_dashes
 from ganlab.commands.output import write_out_odd_letters
 from ganlab.commands.sweep.asked import asked_for
@@ -21,7 +19,7 @@ from ganlab.commands.sweeper import BASIC, Sweeper
 from ganlab.commands.training_run import open_data
 from ganlab.config import Settings
 from ganlab.config.build import build_trainer
-from ganlab.config.compose import Composer, composer
+from ganlab.config.compose import composer
 from ganlab.diagnosis.inspection import Combination, Inspection, Inspections, Inspector, tables
 from ganlab.errors import Refused, UserError
 from ganlab.evaluation import NoEvaluation
@@ -94,9 +92,13 @@ def inspections(overrides: Sequence[str]) -> Inspections:
         read, _ = asked_for(composing, composing.read(typed), True)
         jobs = expanded(composing, [one for one in read if not one.is_hydra_override()])
         if len(jobs) > MOST_CHECKED:
-            raise Refused([f"{len(jobs):,} combinations are asked for, and {MOST_CHECKED} are the most; leave some out"])
+            raise Refused(
+                [f"{len(jobs):,} combinations are asked for, and {MOST_CHECKED} are the most; leave some out"]
+            )
         checked = check_jobs(composing, jobs, Sweeper(BASIC))
-    return _inspected(jobs, checked.settings, {number: "; ".join(one.problems) for number, one in checked.refused.items()})
+    return _inspected(
+        jobs, checked.settings, {number: "; ".join(one.problems) for number, one in checked.refused.items()}
+    )
 
 
 def _inspected(

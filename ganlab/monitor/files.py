@@ -18,7 +18,8 @@ class Files(Observer):
     ``scores.jsonl``, and one PNG per picture of samples to ``samples/``.
 
     Before the first step it writes ``inspection.json``, ``inspection.txt`` and ``inspection.png``. When training ends
-    or stops, ``samples/filmstrip-NETWORK.png`` shows the samples of some fixed latents over the steps, those of resumed processes included. ``class_names`` name the rows of pictures.
+    or stops, ``samples/filmstrip-NETWORK.png`` shows the samples of some fixed latents over the steps, those of resumed
+    processes included. ``class_names`` name the rows of pictures.
     """
 
     def __init__(self, folder: Path, class_names: Sequence[str] = ()) -> None:

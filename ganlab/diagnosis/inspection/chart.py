@@ -18,6 +18,16 @@ from ganlab.monitor.captions import INK, PAPER, font
 # their marks.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F")
 MARKS = ("circle", "square", "triangle", "diamond", "cross", "ring", "plus", "down")
+CORNERS = {
+    "square": ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)),
+    "triangle": ((0.0, -1.2), (1.2, 1.0), (-1.2, 1.0)),
+    "down": ((0.0, 1.2), (1.2, -1.0), (-1.2, -1.0)),
+    "diamond": ((0.0, -1.4), (1.4, 0.0), (0.0, 1.4), (-1.4, 0.0)),
+}
+STROKES = {
+    "cross": ((-1.0, -1.0, 1.0, 1.0), (-1.0, 1.0, 1.0, -1.0)),
+    "plus": ((-1.3, 0.0, 1.3, 0.0), (0.0, -1.3, 0.0, 1.3)),
+}
 BAND, GRID, QUIET = "#EAF3EA", "#E2E2E2", "#666666"
 SHARPNESS = 2  # lines are drawn at twice the size, and then averaged
 DECADES = 12.0  # on either side of 1 at most; beyond, values are drawn at the edge
@@ -55,7 +65,9 @@ def limits(panels: Sequence[Panel], least: float = 2.0) -> tuple[float, float]:
     return max(math.floor(low), -DECADES), min(math.ceil(high), DECADES)
 
 
-def draw(panel: Panel, size: tuple[int, int], powers: tuple[float, float], place: Image.Image, at: tuple[int, int]) -> None:
+def draw(
+    panel: Panel, size: tuple[int, int], powers: tuple[float, float], place: Image.Image, at: tuple[int, int]
+) -> None:
     """Draws a panel of ``size`` (width, height) pixels onto an image, with its corner ``at`` (x, y) and the range
     10^low … 10^high. The band from 1/10 to 10 is shaded: there the signal counts as preserved."""
     width, height = (SHARPNESS * one for one in size)
@@ -117,17 +129,10 @@ def _draw_line(pen: ImageDraw.ImageDraw, line: Line, box: _Box) -> None:
 
 def draw_mark(pen: ImageDraw.ImageDraw, mark: str, x: float, y: float, r: float, colour: str) -> None:
     """Draws the mark of a line around a pixel, ``r`` pixels to either side."""
-    corners = {
-        "square": [(-1, -1), (1, -1), (1, 1), (-1, 1)],
-        "triangle": [(0, -1.2), (1.2, 1), (-1.2, 1)],
-        "down": [(0, 1.2), (1.2, -1), (-1.2, -1)],
-        "diamond": [(0, -1.4), (1.4, 0), (0, 1.4), (-1.4, 0)],
-    }
-    if mark in corners:
-        pen.polygon([(x + r * dx, y + r * dy) for dx, dy in corners[mark]], fill=colour)
-    elif mark in ("cross", "plus"):
-        reach = [((-1, -1), (1, 1)), ((-1, 1), (1, -1))] if mark == "cross" else [((-1.3, 0), (1.3, 0)), ((0, -1.3), (0, 1.3))]
-        for (x1, y1), (x2, y2) in reach:
+    if mark in CORNERS:
+        pen.polygon([(x + r * dx, y + r * dy) for dx, dy in CORNERS[mark]], fill=colour)
+    elif mark in STROKES:
+        for x1, y1, x2, y2 in STROKES[mark]:
             pen.line((x + r * x1, y + r * y1, x + r * x2, y + r * y2), fill=colour, width=int(r * 0.7))
     else:
         inside = colour if mark == "circle" else PAPER

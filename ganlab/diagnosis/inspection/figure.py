@@ -46,7 +46,9 @@ def figure(combinations: Sequence[Combination]) -> Tensor:
     for one in combinations:
         groups.setdefault(_text(one, blocks_by), []).append(one)
     shown = dict(list(groups.items())[:MOST_BLOCKS])
-    blocks = [_panels([one for one in group if _text(one, lines_by) in names], names, lines_by) for group in shown.values()]
+    blocks = [
+        _panels([one for one in group if _text(one, lines_by) in names], names, lines_by) for group in shown.values()
+    ]
     powers = [limits([block[row] for block in blocks]) for row in range(3)]
     across = min(len(blocks), BLOCKS_IN_A_ROW)
     down = -(-len(blocks) // across)
@@ -94,7 +96,10 @@ def _panels(group: Sequence[Combination], names: Sequence[str], lines_by: Sequen
         own.append(Line([*before, *_relative(gradients, -1)], colour))
     path = max((one.inspection.path for one in group), key=len, default=())
     image = sum(point.network == "generator" for point in path)
-    ticks = [f"{'G' if point.network == 'generator' else 'D'} {shorten(point.name, 14)}" if point.name else "logit" for point in path]
+    ticks = [
+        f"{'G' if point.network == 'generator' else 'D'} {shorten(point.name, 14)}" if point.name else "logit"
+        for point in path
+    ]
     parts = [image] if image else []
     return (
         Panel(TITLES[0], signal, (), parts),

@@ -91,7 +91,10 @@ def _generator_pass(gan: GAN, real: Batch, context: UpdateContext) -> Pass:
     assert isinstance(gan.generator, NetworkModule)
     assert isinstance(gan.discriminator, NetworkModule)
     kinds = 2 if needs_real(gan, context.due) else 1
-    with Recorder(gan.generator, len(real.images)) as own, Recorder(gan.discriminator, kinds * len(real.images)) as of_d:
+    with (
+        Recorder(gan.generator, len(real.images)) as own,
+        Recorder(gan.discriminator, kinds * len(real.images)) as of_d,
+    ):
         loss = generator_loss(gan, real, context, list(gan.discriminator.parameters()))
     images, logits = [one.images for one in own.outputs], [one.logits for one in of_d.outputs]
     return Pass(loss, own, images, _samples(logits) // kinds, of_d, logits)

@@ -51,13 +51,22 @@ def signals(network: NetworkResult) -> list[float | None]:
 
 
 def gradients(network: NetworkResult) -> list[float | None]:
-    """Returns the norms of the gradient from the output of the network back to the input of its first layer."""
+    """Returns the norms of the gradient of a network's loss from its output back to the input of its first layer."""
     return [network.output_gradient, *(layer.input_gradient for layer in reversed(network.layers))]
+
+
+def through(one: Inspection) -> list[float | None]:
+    """Returns the norms of the gradient of G's loss from the logit back, through D and G, to G's first layer."""
+    return [point.gradient for point in reversed(one.path)]
 
 
 def judge(one: Inspection) -> str:
     """Returns a sentence on an initialization, from its figures alone."""
-    parts = [_of_network("G", one.generator), _of_network("D", one.discriminator)]
+    of_g, of_d = change(signals(one.generator)), change(signals(one.discriminator))
+    parts = [
+        f"in G the signal {_described(of_g)}, and the gradient through D and G {_described(change(through(one)))}",
+        f"in D the signal {_described(of_d)}, and its own gradient {_described(change(gradients(one.discriminator)))}",
+    ]
     for name, network in (("G", one.generator), ("D", one.discriminator)):
         dead = [layer for layer in network.layers if layer.dead is not None and layer.dead >= MANY_DEAD]
         if dead:
@@ -66,13 +75,16 @@ def judge(one: Inspection) -> str:
     if one.log_condition is not None:
         parts.append(_of_jacobian(math.exp(one.log_condition)))
     if abs(one.logits.separation) >= APART:
-        parts.append(f"D's logits separate reals from fakes already, by {one.logits.separation:.2g} standard deviations")
+        parts.append(
+            f"D's logits separate reals from fakes already, by {one.logits.separation:.2g} standard deviations"
+        )
     return f"{_summary(one)}: {'; '.join(parts)}."
 
 
 def _summary(one: Inspection) -> str:
     """Returns the worst that happens to a signal or a gradient, in a word or two."""
-    words = {word_of(change(way(network))) for network in (one.generator, one.discriminator) for way in (signals, gradients)}
+    ways = (signals(one.generator), through(one), signals(one.discriminator), gradients(one.discriminator))
+    words = {word_of(change(way)) for way in ways}
     for word, summary in (
         ("is not finite", "Not finite"),
         ("vanishes", "Vanishing"),
@@ -82,11 +94,6 @@ def _summary(one: Inspection) -> str:
             both = word == "vanishes" and "explodes" in words
             return "Vanishing and exploding" if both else summary
     return "Uneven" if words & {"shrinks", "grows"} else "Preserved"
-
-
-def _of_network(name: str, network: NetworkResult) -> str:
-    signal, gradient = change(signals(network)), change(gradients(network))
-    return f"in {name} the signal {_described(signal)} and the gradient {_described(gradient)}"
 
 
 def _described(factor: float | None) -> str:

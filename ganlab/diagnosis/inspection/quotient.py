@@ -27,7 +27,9 @@ def gradient_quotient(gradients: Sequence[Tensor | None], weights: Sequence[Tens
     products: list[Tensor | None] = [None] * len(pairs)
     if curved:
         half = sum(((one**2).sum() / 2 for one in curved), torch.zeros((), device=curved[0].device))
-        products = list(torch.autograd.grad(half, [weight for _, weight in pairs], retain_graph=True, allow_unused=True))
+        products = list(
+            torch.autograd.grad(half, [weight for _, weight in pairs], retain_graph=True, allow_unused=True)
+        )
     total = 0.0
     for (gradient, _), product in zip(pairs, products, strict=True):
         g = gradient.detach()

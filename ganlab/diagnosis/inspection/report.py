@@ -67,7 +67,12 @@ class Inspections:
     def plain(self) -> dict[str, Any]:
         """Returns everything as plain values, the content of inspection.json."""
         found = [
-            {"name": one.name, "levels": dict(one.levels), "sentence": self.sentences[one.name], **one.inspection.plain()}
+            {
+                "name": one.name,
+                "levels": dict(one.levels),
+                "sentence": self.sentences[one.name],
+                **one.inspection.plain(),
+            }
             for one in self.combinations
         ]
         return {"version": VERSION, "combinations": found, "refused": dict(self.refused)}

@@ -39,9 +39,7 @@ def weight_spectrum(layer: WeightLayer) -> Spectrum | None:
         return spectrum(singular_values(matrix)) if bool(matrix.isfinite().all()) else None
 
 
-def jacobian_spectra(
-    generator: nn.Module, latents: Tensor, condition: Condition, count: int
-) -> tuple[Spectrum, ...]:
+def jacobian_spectra(generator: nn.Module, latents: Tensor, condition: Condition, count: int) -> tuple[Spectrum, ...]:
     """Returns the spectrum of G's Jacobian J = ∂G(z)/∂z, an image of C·H·W values by a latent, at the first ``count``
     of some ``latents`` (N, dim). Odena et al. 2018, section 2.1: the condition number of JᵀJ is the square of that of
     J.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from ganlab.diagnosis.inspection.judgement import change, gradients, signals
+from ganlab.diagnosis.inspection.judgement import change, gradients, signals, through
 from ganlab.diagnosis.inspection.results import Inspection, LayerResult, NetworkResult
 
 LAYER_COLUMNS = (
@@ -13,7 +13,7 @@ LAYER_COLUMNS = (
     "σ largest", "σ smallest", "σ ratio",
 )  # fmt: skip
 SUMMARY_COLUMNS = (
-    "combination", "G signal", "G gradient", "D signal", "D gradient", "dead G / D", "logit real", "logit fake", "gap",
+    "combination", "G signal", "G gradient", "G grad. through D", "D signal", "D gradient", "dead G / D", "logit real", "logit fake", "gap",
     "gap / std", "cond. of J", "GQ of G", "GQ of D",
 )  # fmt: skip
 
@@ -37,14 +37,23 @@ def _layer_row(layer: LayerResult) -> tuple[str, ...]:
 
 def summary_row(name: str, one: Inspection) -> tuple[str, ...]:
     """Returns the row of one combination, for ``SUMMARY_COLUMNS``. A signal is its size at the output divided by that
-    at the first layer's input; a gradient is its size at the first layer's input divided by that at the output."""
+    at the first layer's input; a gradient is its size at the first layer's input divided by that at the output, or at
+    D's logit."""
     condition = None if one.log_condition is None else math.exp(one.log_condition)
     networks = (one.generator, one.discriminator)
-    ratios = [change(way(network)) for network in networks for way in (signals, gradients)]
+    ways = (
+        signals(one.generator), gradients(one.generator), through(one), signals(one.discriminator),
+        gradients(one.discriminator),
+    )  # fmt: skip
     dead = " / ".join(share(dead_share(network)) or "-" for network in networks)
     logits = one.logits
     figures = (logits.real_mean, logits.fake_mean, logits.gap, logits.separation, condition)
-    return (name, *map(number, ratios), dead, *map(number, (*figures, *(network.quotient for network in networks))))
+    return (
+        name,
+        *(number(change(way)) for way in ways),
+        dead,
+        *map(number, (*figures, *(network.quotient for network in networks))),
+    )
 
 
 def dead_share(network: NetworkResult) -> float | None:
