@@ -13,8 +13,8 @@ LAYER_COLUMNS = (
     "σ largest", "σ smallest", "σ ratio",
 )  # fmt: skip
 SUMMARY_COLUMNS = (
-    "combination", "G signal", "G gradient", "G grad. through D", "D signal", "D gradient", "dead G / D", "logit real", "logit fake", "gap",
-    "gap / std", "cond. of J", "GQ of G", "GQ of D",
+    "combination", "G signal", "G gradient", "G grad. through D", "D signal", "D gradient", "dead G / D", "logit real",
+    "logit fake", "gap", "gap / std", "cond. of J", "GQ of G", "GQ of D",
 )  # fmt: skip
 
 
