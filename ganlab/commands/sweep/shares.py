@@ -68,7 +68,7 @@ def usable_cores(limits: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     """Returns the number of cores that this process may use: its affinity, and the limit of its container."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with contextlib.suppress(OSError, ValueError):
-        quota, period = limits.read_text().split()[:2]
+        quota, period = limits.read_text(encoding="utf-8").split()[:2]
         if quota != "max":
             cores = min(cores, max(int(quota) // int(period), 1))
     return cores
