@@ -78,7 +78,7 @@ def free_memory(table: Path = Path("/proc/meminfo")) -> int:
     """Returns the bytes of main memory that new processes can use; 64 GiB where the system does not say it."""
     found: Mapping[str, str] = {}
     with contextlib.suppress(OSError, ValueError):
-        found = dict(line.split(":", 1) for line in table.read_text().splitlines() if ":" in line)  # type: ignore[misc]
+        found = dict(line.split(":", 1) for line in table.read_text(encoding="utf-8").splitlines() if ":" in line)  # type: ignore[misc]
     with contextlib.suppress(KeyError, ValueError, IndexError):
         return int(found["MemAvailable"].split()[0]) * 1024
     return 64 << 30
