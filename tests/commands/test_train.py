@@ -230,7 +230,7 @@ RECIPE_MISTAKES = {
     "an option": ("defaults: [override /norm: bach]\n", ["names norm=bach: no such option; did you mean norm=batch?"]),
     "a trick": ("defaults: [/tricks: [emma]]\n", ["names tricks=emma: no such option; did you mean tricks=ema?"]),
     "yaml": ("steps: [3\n", ["mine.yaml, line 3: not YAML"]),
-    "a tag": ("steps: !!bool x\n", ["a recipe or option file cannot be read (KeyError: 'x')"]),
+    "a tag": ("steps: !!bool x\n", ["mine.yaml: it cannot be read as settings (KeyError: 'x')"]),
     "several": ("stesp: 4\ngenerator: {widht: 3}\n", ["did you mean steps?", "did you mean generator.width?"]),
 }
 
