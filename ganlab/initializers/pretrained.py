@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 
@@ -16,6 +16,7 @@ from ganlab.initializers.orthogonal import OrthogonalInitializer
 from ganlab.initializers.weight_files import HOW, PARAMETRIZATION, Weights, check, published, read
 from ganlab.initializers.xavier import Xavier
 from ganlab.layer import Initializer, UninitializedNetwork
+from ganlab.table import PATH
 
 IMAGENET = "imagenet"
 REST: dict[str, WeightInitializer] = {
@@ -44,7 +45,7 @@ class Pretrained(Initializer):
     """
 
     undoes_scale: ClassVar[bool] = True
-    path: str | None = None
+    path: Annotated[str | None, PATH] = None
     layers: Literal["fitting", "all"] = "fitting"
     weights: Literal["auto", "network", "average"] = "auto"
     rest: Literal["normal", "he", "xavier", "orthogonal", "default"] = "normal"

@@ -86,7 +86,10 @@ def check(path: Path, weights: str) -> None:
         if header is not None and not any(name.startswith(f"/{part}/network/") for name in names for part in PARTS):
             raise UserError(f"{file} contains neither a generator nor a discriminator; {HOW}")
         if weights == "average" and not any(name.startswith("/generator/average/") for name in names):
-            raise UserError(f"{file} holds no average of G's weights; type weights=auto or weights=network there")
+            raise UserError(
+                f"{file} holds no average of G's weights; type init.generator.weights=auto "
+                "init.discriminator.weights=auto"
+            )
 
 
 def read(path: Path, part: str, weights: str) -> Weights:

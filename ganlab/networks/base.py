@@ -144,8 +144,8 @@ class TrunkDiscriminator(DiscriminatorModule):
         channels, height, width = shapes.image
         if shapes.pack > 1 and shapes.classes:
             raise ValueError(
-                f"with pack={shapes.pack} a sample is several images, and they have no common label (Lin et al. 2018 "
-                "pack unlabelled images); type discriminator.pack=1 or condition=none"
+                f"with discriminator.pack={shapes.pack} a sample is several images, and they have no common label (Lin "
+                "et al. 2018 pack unlabelled images); type discriminator.pack=1 or condition=none"
             )
         self.shapes, self.minibatch_setting = shapes, minibatch or NoMinibatch()
         wired = shapes.wiring.discriminator

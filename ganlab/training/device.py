@@ -13,7 +13,7 @@ import torch
 
 from ganlab.errors import UserError
 from ganlab.ranks import here_on_this_machine
-from ganlab.table import Fraction, NonNegativeInt, Range
+from ganlab.table import PATH, Fraction, NonNegativeInt, Range
 
 log = logging.getLogger("ganlab")
 
@@ -40,7 +40,7 @@ class Runtime:
     threads: Annotated[int, Range(least=1, most=1024)] | None = None
     channels_last: bool = True
     fast: bool = True
-    cache: str | None = None
+    cache: Annotated[str | None, PATH] = None
     resident: Fraction = 0.5
     cuda_graph: CudaGraph = "auto"
     deterministic: bool = False

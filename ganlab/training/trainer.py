@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ class Trainer:
             raise RankLost(
                 f"Another rank was lost after step {self.step}, and the others cannot go on without it "
                 f"({reason_of_loss(error)}). Go on from the last checkpoint, with as many ranks as you like: "
-                f"resume={self.checkpoints.folder.parent}"
+                + shlex.quote(f"resume={self.checkpoints.folder.parent}")
             ) from error
         finally:
             self.observers.notify(lambda observer: observer.closed())

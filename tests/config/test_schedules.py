@@ -11,7 +11,9 @@ import pytest
 
 from ganlab.config import configure
 from ganlab.config.compose import composer
-from ganlab.config.parse import dump, hints, parse, schedules, table_of
+from ganlab.config.dump import dump, schedules
+from ganlab.config.parse import parse
+from ganlab.config.schema import hints, table_of
 from ganlab.config.settings import Settings
 from ganlab.errors import Refused
 from ganlab.regularizers.r1_r2 import R1

@@ -273,8 +273,14 @@ def test_a_parametrization_that_cannot_be_undone_is_refused(make_trainer: MakeTr
         ({"path": "empty"}, "empty holds no whole ganlab checkpoint"),
         ({"path": "text.safetensors"}, "not a whole safetensors file"),
         ({"path": "nobody.safetensors"}, "neither a generator nor a discriminator"),
-        ({"path": "final.safetensors", "weights": "average"}, "holds no average of G's weights; type weights=auto"),
-        ({"path": "plain.safetensors", "weights": "average"}, "holds no average of G's weights; type weights=auto"),
+        (
+            {"path": "final.safetensors", "weights": "average"},
+            "holds no average of G's weights; type init.generator.weights=auto",
+        ),
+        (
+            {"path": "plain.safetensors", "weights": "average"},
+            "holds no average of G's weights; type init.generator.weights=auto",
+        ),
         ({"path": "future.safetensors"}, "has checkpoint format 2; this ganlab reads format 1"),
     ],
 )
