@@ -1,6 +1,6 @@
 """ganlab: find out which choices make a GAN train.
 
-``ganlab.load(RUN or file)`` is a trained generator to sample from.
+``ganlab.load(RUN or file)`` is a trained generator to sample from; ``ganlab.report(SWEEP)`` are the results of a sweep.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ __all__ = ["TrainedGenerator", "load"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "report":
+        import ganlab.report  # a package that can be called
+
+        return ganlab.report
     if name in __all__:
         from ganlab import loading  # imports PyTorch, which `ganlab --help` does without
 

@@ -70,3 +70,14 @@ def test_provenance_is_read_back_and_may_be_missing_or_damaged(tmp_path: Path) -
     for damaged in ("- &a [1]\n- *a\n", "[", "{}", "- 3\n"):
         (tmp_path / "provenance.yaml").write_text(damaged)
         assert folder.provenance() == []
+
+
+@pytest.mark.parametrize(("start", "end"), [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", "")])
+def test_deep_values_do_not_end_the_process(start: str, end: str, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(start * 50_000 + end * 50_000)
+    with pytest.raises(UserError, match=r"nested too deep|not YAML|holds no settings"):
+        RunFolder(tmp_path).load_config()
+    by_lines = "".join(f"{' ' * depth}a:\n" for depth in range(2000))
+    (tmp_path / "config.yaml").write_text(by_lines)
+    with pytest.raises(UserError, match="nested too deep"):
+        RunFolder(tmp_path).load_config()

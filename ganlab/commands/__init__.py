@@ -46,9 +46,17 @@ def _export(arguments: list[str]) -> int:
     return export.main(arguments, "ganlab export")
 
 
+def _report(arguments: list[str]) -> int:
+    with reported_when_slow(LOADING):
+        from ganlab.commands import report
+
+    return report.main(arguments, "ganlab report")
+
+
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "train": ("train a GAN: ganlab train init=orthogonal norm=spectral", _train),
     "data": ("the decoded images that runs keep: ganlab data, ganlab data clear", _data),
+    "report": ("which choices of a sweep train, and how sure that is: ganlab report sweep=latest", _report),
     "evaluate": ("how good a run's samples are: ganlab evaluate run=latest", _evaluate),
     "sample": ("pictures from a trained generator: ganlab sample run=latest mode=walk", _sample),
     "export": ("a trained generator to take home: ganlab export run=latest format=onnx", _export),

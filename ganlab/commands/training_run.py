@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import signal
 import socket
 import threading
@@ -22,8 +23,9 @@ from ganlab.commands.provenance import Provenance, versions
 from ganlab.conditions import CONDITIONS
 from ganlab.config import Configuration, Settings
 from ganlab.config.build import build_discriminator, build_generator, build_trainer
+from ganlab.config.dump import dump
 from ganlab.config.model import Model, model_of
-from ganlab.config.parse import dump
+from ganlab.config.paths import to_type
 from ganlab.data import ImageSet, Source
 from ganlab.data.feed import need_a_batch
 from ganlab.errors import UserError, in_one_line
@@ -176,7 +178,7 @@ def train(
     if trainer.scorer.best:
         facts["best"] = trainer.scorer.best
     if trainer.step < settings.steps:
-        log.info("Stopped and saved after step %d. Go on with: resume=%s", trainer.step, folder.path)
+        log.info("Stopped and saved after step %d. Go on with: %s", trainer.step, to_type("resume", str(folder.path)))
         number = ranks.most(signals.number)
         return Outcome("stopped", f"stopped after step {trainer.step}", {**facts, "exit_code": 128 + number})
     _announce_end(trainer, folder, trainer.step - first, seconds)
@@ -229,7 +231,8 @@ def _announce_end(trainer: Trainer, folder: RunFolder, steps: int, seconds: floa
         pictures = sorted(samples.glob(f"step-{trainer.step:07d}-*.png"))
         log.info("Samples: %s", pictures[0] if pictures else samples)
     if any(folder.path.glob("events.out.tfevents.*")):
-        log.info("Look at it: tensorboard --logdir %s", OUTPUTS if folder.path.is_relative_to(OUTPUTS) else folder.path)
+        logs = OUTPUTS if folder.path.is_relative_to(OUTPUTS) else folder.path
+        log.info("Look at it: tensorboard --logdir %s", shlex.quote(str(logs)))
 
 
 def _keep_typed_rates(trainer: Trainer, settings: Settings, state: Mapping[str, Any]) -> None:
@@ -305,8 +308,9 @@ def _announce(configuration: Configuration, trainer: Trainer, image_set: ImageSe
         log.info("Images: %s", image_set.place)
     if configuration.chosen:
         log.info("auto: %s", " ".join(f"{key}={value}" for key, value in configuration.chosen.items()))
-    for warning in (*configuration.warnings, *image_set.notes, *(() if trainer.step else trainer.notes)):
-        log.warning("note: %s", warning)
+    notes = (*configuration.warnings, *image_set.notes, *(() if trainer.step else trainer.notes))
+    for note in dict.fromkeys(notes):
+        log.warning("note: %s", note)
 
 
 class _Signals:

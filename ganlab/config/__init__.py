@@ -1,45 +1,22 @@
-"""Configuration: converts plain values to typed settings, and reports all problems at once."""
+"""Configuration: converts plain values to typed settings, and reports all problems at once.
+
+The names are imported when they are used: commands that only parse a few settings of their own need no PyTorch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ganlab.config import auto, rules
-from ganlab.config.parse import dump, parse
-from ganlab.config.settings import Settings
-from ganlab.errors import Refused
+if TYPE_CHECKING:
+    from ganlab.config.configuration import CannotCombine, Configuration, configure
+    from ganlab.config.settings import Settings
 
-
-class CannotCombine(Refused):
-    """Raised for settings that are each valid but cannot be used together, or not on this machine."""
+__all__ = ["CannotCombine", "Configuration", "Settings", "configure"]
 
 
-@dataclass(frozen=True)
-class Configuration:
-    """Settings that can run: parsed, without any ``auto``, and checked by all rules."""
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from ganlab.config import configuration
 
-    settings: Settings
-    chosen: Mapping[str, Any]
-    """The values that ``auto`` was resolved to, by full key."""
-    warnings: tuple[str, ...]
-
-    def plain(self) -> dict[str, Any]:
-        """Returns the settings as dicts, lists, numbers and strings; ``configure`` converts them back to equal
-        settings."""
-        plain: dict[str, Any] = dump(Settings, self.settings)
-        return plain
-
-
-def configure(plain: Mapping[str, Any], suggestions: Mapping[str, str] | None = None) -> Configuration:
-    """Parses, resolves and checks the configuration that ``plain`` describes. Raises Refused with all its problems,
-    or CannotCombine if each setting alone is valid."""
-    settings, chosen = auto.resolve(parse(Settings, plain, suggestions))
-    findings = rules.check(settings)
-    if findings.refusals:
-        raise CannotCombine(findings.refusals)
-    return Configuration(settings, chosen, tuple(findings.warnings))
-
-
-__all__ = ["CannotCombine", "Configuration", "Settings", "configure", "parse"]
+        return getattr(configuration, name)
+    raise AttributeError(f"module 'ganlab.config' has no attribute '{name}'")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -11,6 +10,7 @@ from ganlab import deprecated
 from ganlab.scalars import Scheduled
 from ganlab.table import Fraction, Moving, NonNegativeInt, PositiveInt, Range, Table
 from ganlab.types import Regularizer
+from ganlab.update_counts import discriminator_updates
 
 
 @dataclass(frozen=True)
@@ -119,26 +119,13 @@ class Alternating(Schedule):
     def discriminator_updates_before(self, step: int) -> int:
         """Returns the number of D updates in the first ``step`` steps."""
         assert self.n_critic != "auto", "resolved by the configuration"
-        pretraining = self.pretrain_discriminator if step else 0
-        regular, every = _multiples_below(step, self.discriminator_every), self.discriminator_every
-        if self.burst is None:
-            return pretraining + self.n_critic * regular
-        first = min(step, self.burst.first)
-        # The burst's steps, and the regular steps among them, which have no updates of their own.
-        bursts = first + _multiples_below(step, self.burst.every) - _multiples_below(first, self.burst.every)
-        both = math.lcm(every, self.burst.every)
-        within = _multiples_below(first, every) + _multiples_below(step, both) - _multiples_below(first, both)
-        return pretraining + self.burst.updates * bursts + self.n_critic * (regular - within)
+        burst = (self.burst.first, self.burst.every, self.burst.updates) if self.burst else None
+        return discriminator_updates(step, self.n_critic, self.discriminator_every, self.pretrain_discriminator, burst)
 
     def top_share(self, progress: float) -> float:
         if isinstance(self.top_k, Scheduled):
             return self.top_k.at(progress)
         return Scheduled(1.0, self.top_k, until=self.top_k_until).at(progress)
-
-
-def _multiples_below(end: int, factor: int) -> int:
-    """Returns how many of 0, 1, …, ``end`` - 1 are multiples of ``factor``."""
-    return -(-end // factor)
 
 
 def _due(update: int, regularizers: Mapping[str, Regularizer]) -> frozenset[str]:

@@ -1,0 +1,53 @@
+"""Numbers and names as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ganlab.report.model import Score
+
+NAMES = {"fid": "FID", "kid": "KID", "inception_score": "inception score", "reverse_kl": "reverse KL"}
+
+
+def score_name(name: str) -> str:
+    """Returns the name of a score as it is written in a sentence."""
+    return NAMES.get(name, name.replace("_", " "))
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Returns a number with so many significant digits, without an exponent where it is readable; – for None."""
+    if value is None:
+        return "–"
+    if value == 0:
+        return "0"
+    text = f"{value:.{digits}g}"
+    if "e" in text and 1e-4 <= abs(value) < 1e9:
+        return f"{value:,.0f}" if abs(value) >= 1 else f"{value:.6f}".rstrip("0")
+    return f"{value:,.0f}" if abs(value) >= 1000 and "e" not in text else text
+
+
+def interval(low: float | None, high: float | None, digits: int = 3) -> str:
+    """Returns both ends of an interval."""
+    return "no interval" if low is None or high is None else f"{number(low, digits)} to {number(high, digits)}"
+
+
+def percent(share: float | None) -> str:
+    """Returns a share as a percentage."""
+    return "–" if share is None else f"{100 * share:.0f} %"
+
+
+def ratio_or_difference(value: float | None, score: Score) -> str:
+    """Returns an effect as text: a factor (×0.45) or a signed difference (+0.12)."""
+    if value is None:
+        return "–"
+    return f"×{number(value)}" if score.comparison == "ratio" else f"{'+' if value > 0 else ''}{number(value)}"
+
+
+def levels(chosen: Mapping[str, str]) -> str:
+    """Returns levels as they are typed: ``init=he norm=batch``."""
+    return " ".join(f"{name}={level}" for name, level in chosen.items()) or "all runs"
+
+
+def plural(count: int, word: str) -> str:
+    """Returns ``1 run`` or ``2 runs``."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"

@@ -1,0 +1,11 @@
+"""python scripts/report.py sweep=SWEEP"""
+
+import sys
+
+if __name__ == "__main__":
+    from ganlab.commands.output import reported_when_slow
+
+    with reported_when_slow("Loading PyTorch"):
+        from ganlab.commands.report import main
+
+    sys.exit(main())

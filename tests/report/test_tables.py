@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ganlab
+from ganlab.errors import UserError
+from ganlab.report.files import write
+from ganlab.report.latex import escape
+from ganlab.report.markdown_table import table
+from ganlab.report.model import Report
+from ganlab.report.tables import as_csv, as_frame, effect_rows, group_rows, run_rows
+from ganlab.report.words import number
+from tests.report.synthetic import in_memory, lognormal, report_on
+from tests.report.test_sweep import sweep
+
+
+@pytest.fixture(scope="module")
+def made() -> Report:
+    return report_on(in_memory(lognormal(np.random.default_rng(1), {"norm=spectral": -0.5}, failing=0.1)))
+
+
+def test_the_csv_has_a_row_for_each_run(made: Report) -> None:
+    rows = list(csv.DictReader(io.StringIO(as_csv(run_rows(made)))))
+    assert len(rows) == 36
+    assert rows[0]["init"] == "normal"
+    assert {row["norm"] for row in rows} == {"batch", "spectral"}
+    failed = next(row for row in rows if row["outcome"] == "diverged")
+    assert failed["final_score"] == ""
+    assert float(failed["score_with_failures"]) == pytest.approx(made.noise.value if made.noise else 0)
+
+
+def test_tables_are_frames_with_pandas_and_lists_without(made: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = as_frame(effect_rows(made.effects))
+    assert isinstance(frame, pandas.DataFrame)
+    assert list(frame[frame.factor == "norm"].level) == ["spectral"]
+    assert len(as_frame(group_rows(made.cells))) == 12
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    assert as_frame([{"a": 1}]) == [{"a": 1}]
+
+
+def test_all_files_are_written_and_hold_the_same_numbers(made: Report, tmp_path: Path) -> None:
+    paths = write(made, tmp_path / "report")
+    assert {path.name for path in paths} == {"report.md", "runs.csv", "effects.json", "tables.tex"}
+    plain = json.loads((tmp_path / "report" / "effects.json").read_text())
+    norm = next(one for one in plain["effects"] if one["factor"] == "norm")
+    markdown = (tmp_path / "report" / "report.md").read_text()
+    assert f"norm=spectral against batch | ×{number(norm['estimate'])} |" in markdown
+    assert all(one["text"] in markdown for one in plain["sentences"])
+    latex = (tmp_path / "report" / "tables.tex").read_text()
+    assert f"norm & spectral & batch & {number(norm['estimate'])} &" in latex
+    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 2
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="type out=FOLDER"):
+        write(made, tmp_path / "file")
+
+
+def test_text_is_escaped() -> None:
+    assert escape(r"a_b & 95 % of {x}\y × 3") == r"a\_b \& 95 \% of \{x\}\textbackslash{}y $\times$ 3"
+    assert table(("a", "b"), [("x|y", "1")]) == "| a | b |\n| :-- | --: |\n| x\\|y | 1 |"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (0.0, "0"),
+        (0.45123, "0.451"),
+        (12.345, "12.3"),
+        (1234.5, "1,234"),
+        (123456.0, "123,456"),
+        (2e-5, "2e-05"),
+        (0.000123456, "0.000123"),
+        (1e12, "1e+12"),
+    ],
+)
+def test_numbers_are_readable(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+def test_results_in_python_show_themselves(tmp_path: Path) -> None:
+    results = ganlab.report(sweep(tmp_path))  # type: ignore[operator]
+    assert len(results.runs) == 8
+    assert len(results.effects) == 2
+    assert results.sentences[0] in repr(results)
+    assert "<table>" in results._repr_html_()
+    assert str(results).startswith("# init × norm")
+    assert results.save(tmp_path / "report")
+    assert (
+        len(ganlab.report(tmp_path / "0-init-he+norm-batch+seed-0", tmp_path / "3-init-he+norm-none+seed-1").runs) == 2
+    )  # type: ignore[operator]
+
+
+def test_a_report_needs_no_torch(tmp_path: Path) -> None:
+    code = "import sys, ganlab; ganlab.report(sys.argv[1]); import ganlab.report.model; ganlab.report(sys.argv[1]); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code, str(sweep(tmp_path))], check=False).returncode == 0
