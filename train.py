@@ -3,7 +3,7 @@
 import sys
 
 if __name__ == "__main__":
-    # Not above: the processes that decode images import this file, and nothing in it is theirs.
+    # Not above: whatever imports this file needs nothing of it.
     from ganlab.commands.output import reported_when_slow
 
     with reported_when_slow("Loading PyTorch"):

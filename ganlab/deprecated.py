@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 NAMES: Mapping[str, Mapping[str, str]] = {
     "ganlab.types": {"Judgement": "DiscriminatorOutput", "Augment": "Augmentation", "Draw": "RandomStreams"},
@@ -42,6 +42,8 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "UninitializedNetwork": {"respond": "layer_output"},
 }
 """Old and new names of attributes that plugins read, by class."""
+
+C = TypeVar("C", bound=Callable[..., Any])
 
 _warned: set[str] = set()
 
@@ -75,6 +77,22 @@ def moved(module: str, now: ModuleType) -> Callable[[str], Any]:
         return getattr(now, name)
 
     return __getattr__
+
+
+def keyword(old: str, new: str) -> Callable[[C], C]:
+    """Returns a decorator of functions that lets the argument ``new`` be passed by its ``old`` name."""
+
+    def renamed(function: C) -> C:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if old in kwargs:
+                warn(f"{function.__module__}.{function.__name__}({old}=…)", f"{new}=…")
+                kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return cast(C, call)
+
+    return renamed
 
 
 def attributes(cls: type) -> None:

@@ -20,10 +20,12 @@ from ganlab.config import auto
 from ganlab.config.build import build_generator
 from ganlab.config.model import Model, shapes_of
 from ganlab.config.parse import parse
+from ganlab.config.plugins import import_plugins
 from ganlab.config.settings import Settings
 from ganlab.data.source import printable
 from ganlab.errors import Refused, UserError, in_one_line
 from ganlab.networks import parametrize
+from ganlab.python_arguments import whole_number
 from ganlab.trained import TrainedGenerator
 from ganlab.training.checkpoint import newest
 from ganlab.training.device import find_device
@@ -54,8 +56,6 @@ def load(
     if weights not in ("auto", "average", "network"):
         raise UserError(f"weights={weights}: need auto, average or network")
     if plugins:
-        from ganlab.config.compose import import_plugins  # imports Hydra, unlike the rest of this module
-
         import_plugins([plugins] if isinstance(plugins, str) else plugins)
     path, tree = _read(source, checkpoint)
     settings, shapes, model = _understood(path, tree)
@@ -101,7 +101,10 @@ def _read(source: str | Path, chosen: int | str | None) -> tuple[Path, dict[str,
         if chosen is None:
             path, tree = newest(folder, part)
         else:
-            name = f"step-{chosen:07d}" if isinstance(chosen, int) else chosen.removesuffix(tree_file.SUFFIX)
+            if isinstance(chosen, str):
+                name = chosen.removesuffix(tree_file.SUFFIX)
+            else:
+                name = f"step-{whole_number('checkpoint', chosen):07d}"
             path = folder / f"{name}{tree_file.SUFFIX}"
             if path not in there:
                 names = ", ".join(one.stem for one in there)

@@ -14,7 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ganlab import random_streams
+from ganlab import deprecated, random_streams
 
 
 @dataclass(frozen=True)
@@ -63,43 +63,46 @@ def generator(seed: int, device: torch.device, shard: Shard = UNSHARDED) -> torc
     return own
 
 
+@deprecated.keyword("judged", "per_sample")
 def uniform(
     shape: Sequence[int],
     rng: torch.Generator,
     *,
     along: int = 0,
-    judged: bool = False,
+    per_sample: bool = False,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
     """Draws from U(0, 1) in a shape, on the generator's device. ``along`` is the batch axis, with one entry per
-    image, or, if ``judged``, one per sample of D (a sample is a pack of several images)."""
-    return _shared(partial(torch.rand, dtype=dtype), shape, rng, along, judged)
+    image, or, if ``per_sample``, one per sample of D (a sample is a pack of several images)."""
+    return _shared(partial(torch.rand, dtype=dtype), shape, rng, along, per_sample)
 
 
+@deprecated.keyword("judged", "per_sample")
 def normal(
     shape: Sequence[int],
     rng: torch.Generator,
     *,
     along: int = 0,
-    judged: bool = False,
+    per_sample: bool = False,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
     """Draws from N(0, 1), otherwise as ``uniform``."""
-    return _shared(partial(torch.randn, dtype=dtype), shape, rng, along, judged)
+    return _shared(partial(torch.randn, dtype=dtype), shape, rng, along, per_sample)
 
 
+@deprecated.keyword("judged", "per_sample")
 def integers(
-    low: int, high: int, shape: Sequence[int], rng: torch.Generator, *, along: int = 0, judged: bool = False
+    low: int, high: int, shape: Sequence[int], rng: torch.Generator, *, along: int = 0, per_sample: bool = False
 ) -> Tensor:
     """Draws integers uniformly from ``low`` to below ``high``, otherwise as ``uniform``."""
-    return _shared(partial(torch.randint, low, high), shape, rng, along, judged)
+    return _shared(partial(torch.randint, low, high), shape, rng, along, per_sample)
 
 
 def _shared(
-    function: Callable[..., Tensor], shape: Sequence[int], rng: torch.Generator, along: int, judged: bool
+    function: Callable[..., Tensor], shape: Sequence[int], rng: torch.Generator, along: int, per_sample: bool
 ) -> Tensor:
     if not isinstance(rng, SharedGenerator):
         return function(size=tuple(shape), generator=rng, device=rng.device)
-    shard = replace(rng.shard, pack=1) if judged else rng.shard
+    shard = replace(rng.shard, pack=1) if per_sample else rng.shard
     global_size = [size * shard.ranks if axis == along else size for axis, size in enumerate(shape)]
     return shard.of(function(size=global_size, generator=rng.global_size, device=rng.device), along)

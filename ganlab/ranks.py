@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -58,10 +59,10 @@ class Ranks:
         if self.count == 1:
             return
         for dtype in sorted({tensor.dtype for tensor in tensors}, key=str):
-            alike = [tensor for tensor in tensors if tensor.dtype == dtype]
-            flat = torch.cat([tensor.reshape(-1) for tensor in alike])
+            same_type = [tensor for tensor in tensors if tensor.dtype == dtype]
+            flat = torch.cat([tensor.reshape(-1) for tensor in same_type])
             dist.broadcast(flat, 0)
-            _put_back(flat, alike)
+            _put_back(flat, same_type)
 
     def means(self, values: Mapping[str, float]) -> dict[str, float]:
         """Returns each value's mean over the ranks. All ranks call it together."""
@@ -95,8 +96,8 @@ class Ranks:
             yield
         except UserError as error:
             problem = error
-        told = self.gathered((str(problem), isinstance(problem, TrainingFailed)) if problem else None)
-        found = next(((rank, *one) for rank, one in enumerate(told) if one is not None), None)
+        problems = self.gathered((str(problem), isinstance(problem, TrainingFailed)) if problem else None)
+        found = next(((rank, *one) for rank, one in enumerate(problems) if one is not None), None)
         if found is None:
             return
         rank, sentence, failed = found
@@ -108,24 +109,24 @@ class Ranks:
 ALONE = Ranks()
 
 
-_apart = False
+# A context variable and no argument: layers read it deep inside the forward passes of networks, plugins' among them.
+_apart: ContextVar[bool] = ContextVar("apart", default=False)
 
 
 @contextmanager
 def apart() -> Iterator[None]:
     """Returns a context in which this process computes as if it were alone: forward passes inside exchange
     nothing."""
-    global _apart
-    before, _apart = _apart, True
+    token = _apart.set(True)
     try:
         yield
     finally:
-        _apart = before
+        _apart.reset(token)
 
 
 def here() -> Ranks:
     """Returns the ranks that this process has joined."""
-    if _apart or not (dist.is_available() and dist.is_initialized()):
+    if _apart.get() or not (dist.is_available() and dist.is_initialized()):
         return ALONE
     return Ranks(dist.get_rank(), dist.get_world_size())
 
@@ -175,7 +176,7 @@ def reason_of_loss(error: BaseException) -> str:
     return re.sub(r"\[[^\]]*/[^\]]*\] *", "", " ".join(str(error).split())).partition(". ")[0][:120]
 
 
-# ------------------------------------------------------------------------------- numbers that belong to a whole batch
+# ------------------------------------------------------------------------------- reductions over the global batch
 
 
 class _Sum(torch.autograd.Function):

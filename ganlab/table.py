@@ -94,6 +94,14 @@ Positive = Annotated[float, Range(above=0)]
 NonNegative = Annotated[float, Range(least=0)]
 Fraction = Annotated[float, Range(least=0, most=1)]
 
+
+class IsPath:
+    """Marks a setting that is a file or a folder, ``Annotated[str, PATH]``: ``~`` at its start is the home folder, and
+    on the command line its text may have any characters."""
+
+
+PATH = IsPath()
+
 Moving: TypeAlias = N | Scheduled
 """A number, or a schedule of it over the training whose ends both lie in the number's range: ``Moving[Positive]``. A
 component reads it with ``ganlab.scalars.at(value, progress)``."""

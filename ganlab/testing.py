@@ -94,7 +94,7 @@ def check_loss(loss: Loss) -> None:
 
 def check_regularizer(regularizer: Regularizer, **facts: Any) -> None:
     """Checks that the regularizer has a term in at least one update, a finite scalar, and that its gradient reaches the
-    network that is updated. ``facts`` replace fields of the ``Update``, for regularizers that need labels or codes."""
+    network that is updated. ``facts`` replace fields of the ``Update``, for regularizers that need labels."""
     generator = DCGANGenerator(width=4).build(SHAPES, NoNorm())
     discriminator = DCGANDiscriminator(width=4).build(SHAPES, NoNorm())
     found = False
@@ -116,7 +116,8 @@ def check_augmentation(augmentation: Augmentation) -> None:
     """Checks that shape and type stay, that equal random numbers give equal images, and that gradients pass."""
     for shape in ((4, 3, 16, 16), (4, 1, 12, 20)):
         images = (torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 2 - 1).requires_grad_()
-        one, again = (augmentation(images, torch.Generator().manual_seed(1), 0.25) for _ in range(2))
+        state = augmentation.initial_state(images.device)
+        one, again = (augmentation.augment(images, torch.Generator().manual_seed(1), 0.25, state) for _ in range(2))
         _need(one.shape == images.shape, f"it returned {tuple(one.shape)} for images {shape}", augmentation)
         _need(one.dtype == images.dtype, f"it returned {one.dtype} for {images.dtype}", augmentation)
         _need(bool(one.isfinite().all()), "its images are not finite", augmentation)
@@ -127,7 +128,7 @@ def check_augmentation(augmentation: Augmentation) -> None:
 
 def check_generator(architecture: GeneratorArchitecture, shapes: Shapes = SHAPES, norm: Norm | None = None) -> None:
     """Checks the shape and the range of the images, and that every parameter belongs to a layer that initializers
-    know."""
+    fill."""
     network = architecture.build(shapes, norm or LayerNorm())
     images = network(torch.randn(3, shapes.latent), shapes.example_condition(3)).images
     _need(images.shape == (3, *shapes.image), f"its images have shape {tuple(images.shape)}", architecture)
@@ -208,9 +209,7 @@ def _check_layers(network: nn.Module, component: object) -> None:
     try:
         list(walk(network))
     except TypeError as error:
-        raise AssertionError(
-            f"{type(component).__name__}: {error}; use the layers of ganlab.networks.layers"
-        ) from error
+        raise AssertionError(f"{type(component).__name__}: {error}") from error
 
 
 def _update(
@@ -220,7 +219,7 @@ def _update(
     in_generator: bool,
     **facts: Any,
 ) -> Update:
-    """Returns an update of D, or of G, with all that the regularizer says it needs."""
+    """Returns an update of D, or of G, with all that the regularizer needs."""
     needs = regularizer.generator_needs if in_generator else regularizer.discriminator_needs
     rng = torch.Generator().manual_seed(0)
     latent = torch.randn(4, SHAPES.latent, generator=rng)
@@ -230,21 +229,20 @@ def _update(
         generated = generator(latent, condition)
     fake = Batch(generated.images, condition)
 
-    def seen(batch: Batch, kind: str) -> Batch:
+    def leaf_if_needed(batch: Batch, kind: str) -> Batch:
         leaf = f"{kind}_gradient" in needs and not batch.images.requires_grad
         return Batch(batch.images.clone().requires_grad_() if leaf else batch.images, batch.condition)
 
-    augmented_real, augmented_fake = seen(real, "real"), seen(fake, "fake")
+    augmented_real, augmented_fake = leaf_if_needed(real, "real"), leaf_if_needed(fake, "fake")
     with_real = not in_generator or "real" in needs
     features = "features" in needs
     rngs: Callable[[str], torch.Generator] = lambda stream: torch.Generator().manual_seed(2)  # noqa: E731
-    known: dict[str, Any] = {
+    values: dict[str, Any] = {
         "generator": generator,
         "discriminator": discriminator,
         "real": real,
         "fake": fake,
         "latent": latent,
-        "codes": generated.codes,
         "augmented_real": augmented_real,
         "augmented_fake": augmented_fake,
         "real_output": discriminator.forward_all(augmented_real, features=features)[0] if with_real else None,
@@ -253,7 +251,8 @@ def _update(
         "targets": TargetPair(),
         "rngs": rngs,
         "progress": 0.5,
+        "state": regularizer.initial_state(latent.device),
         **facts,
     }
     fields = Update.__dataclass_fields__
-    return Update(**{name: value for name, value in known.items() if name in fields})
+    return Update(**{name: value for name, value in values.items() if name in fields})

@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,10 +19,13 @@ from ganlab.errors import UserError, nearest
 from ganlab.monitor.grid import pixels
 from ganlab.networks import GeneratorModule
 from ganlab.points import POINT
+from ganlab.python_arguments import as_tensor, positive_number, whole_number
 from ganlab.types import Latent, Shapes
 
 BLOCK = 64  # latents of one stream
-Labels = int | str | Sequence[int | str] | Tensor
+Array = Tensor | np.ndarray | Sequence[Any]
+"""Numbers: a tensor, a NumPy array, or nested lists."""
+Labels = int | str | Sequence[int | str] | Tensor | np.ndarray
 
 
 class TrainedGenerator:
@@ -95,15 +99,14 @@ class TrainedGenerator:
         """Returns ``n`` latents (n, latent_dim) float32 on the CPU. They depend on the seed, not on the device, and a
         smaller ``n`` gives the first of them. ``truncation`` truncates normal latents to ± that (Brock et
         al. 2019, section 3.1); None uses the run's setting, which is no truncation by default. Raises UserError."""
-        n, seed = _whole("n", n, least=1), _whole("seed", seed)
+        n, seed = whole_number("n", n, least=1), whole_number("seed", seed)
         distribution = self.distribution
         if truncation is not None:
             if not is_dataclass(distribution) or "truncation" not in {field.name for field in fields(distribution)}:
                 name = _name(self.settings, "latent")
                 raise UserError(f"truncation: it cuts off normal latents, and these are {name}; leave it out")
-            if isinstance(truncation, bool) or not isinstance(truncation, int | float) or not truncation > 0:
-                raise UserError(f"truncation={truncation}: need a number above 0, such as 0.7")
-            distribution = replace(distribution, truncation=float(truncation))  # type: ignore[type-var]
+            truncation = positive_number("truncation", truncation, 0.7)
+            distribution = replace(distribution, truncation=truncation)  # type: ignore[type-var]
         # Complete blocks for every n, since the numbers can depend on how many are drawn at once.
         blocks = [
             distribution.sample(BLOCK, random_streams.generator(seed, "sample/latent", block))
@@ -111,34 +114,38 @@ class TrainedGenerator:
         ]
         return torch.cat(blocks)[:n]
 
-    def between(self, start: Tensor, end: Tensor, share: float) -> Tensor:
+    def between(self, start: Array, end: Array, share: float) -> Tensor:
         """Returns latents (n, latent_dim) that lie at ``share``, in [0, 1], of the way from ``start`` to ``end``:
         along the arc if latents are normal or on a sphere (White 2016), along the line if they are uniform."""
-        return self.distribution.interpolate(start, end, share)
+        return self.distribution.interpolate(as_tensor("start", start), as_tensor("end", end), float(share))
 
     def labels(self, n: int, labels: Labels | None = None) -> Tensor | None:
         """Returns the class numbers (n,) of ``n`` images: ``labels`` in order, repeated as often as needed. Each is a
-        class's name or number (a name has precedence if classes are named by numbers; elements of a tensor are
-        numbers). Without ``labels`` the classes are repeated in order, so that a smaller ``n`` gives the first of
-        them. None for a generator without classes. Raises UserError."""
-        n = _whole("n", n, least=1)
+        class's name or number (a name has precedence if classes are named by numbers; elements of a tensor or an
+        array of whole numbers are numbers). Without ``labels`` the classes are repeated in order, so that a smaller
+        ``n`` gives the first of them. None for a generator without classes. Raises UserError."""
+        n = whole_number("n", n, least=1)
         if not self.classes:
             if labels is not None:
                 raise UserError("labels: this generator was trained without classes; leave them out")
             return None
         if labels is None:
             return torch.arange(n) % len(self.classes)
-        if isinstance(labels, Tensor):
+        if isinstance(labels, np.ndarray) and labels.dtype.kind not in "iu":
+            labels = labels.flatten().tolist()  # texts, or what is refused below
+        if isinstance(labels, Tensor | np.ndarray):
             numbers = labels.flatten().tolist()
             if wrong := [one for one in numbers if not isinstance(one, int) or not 0 <= one < len(self.classes)]:
                 raise self._no_class(wrong[0])
         else:
-            numbers = [self._number(one) for one in ([labels] if isinstance(labels, int | str) else labels)]
+            numbers = [
+                self._number(one) for one in ([labels] if isinstance(labels, int | str | np.generic) else labels)
+            ]
         if not 1 <= len(numbers) <= n:
             raise UserError(f"labels: there are {len(numbers)} for {n:,} images; need at least one, and at most n")
         return torch.tensor(numbers).repeat(-(-n // len(numbers)))[:n]
 
-    def generate(self, latent: Tensor | None = None, labels: Labels | None = None, **sources: Tensor) -> Tensor:
+    def generate(self, latent: Array | None = None, labels: Labels | None = None, **sources: Array) -> Tensor:
         """Generates images (n, C, H, W) float32 in [-1, 1] from latents (n, latent_dim), on the generator's device;
         gradients reach ``latent`` if it requires them. ``labels`` as in ``labels()``.
 
@@ -146,24 +153,25 @@ class TrainedGenerator:
         (C, H, W) for all, as uint8 0 … 255 or floats in [-1, 1]. Without a latent those of seed 0 are used then. Raises
         UserError.
         """
-        count = self._source_count(sources)
+        images_of = self._sources(sources)
         if latent is None:
-            if not count:
+            if not images_of:
                 raise UserError("generate: there are no latents; type generate(generator.latent(n)), or sample(n)")
-            latent = self.latent(count)
+            latent = self.latent(max(len(one) if one.dim() == 4 else 1 for one in images_of.values()))
+        latent = as_tensor("latent", latent)
         if latent.dim() != 2 or latent.shape[1] != self.latent_dim or not len(latent):
             found = "×".join(map(str, latent.shape))
             raise UserError(f"generate: found latents of shape {found}, need n×{self.latent_dim}")
         numbers = self.labels(len(latent), labels)
         condition = {} if numbers is None else {"labels": numbers.to(self.device)}
-        condition |= {name: self._source(name, sources[name], len(latent)) for name in self.sources}
+        condition |= {name: self._source(name, images_of[name], len(latent)) for name in self.sources}
         # Without TF32, in which a GPU's convolutions would round numbers to ten bits.
         with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False):
             images: Tensor = self.network(latent.to(self.device, torch.float32), condition).images
         return images.float()
 
-    def _source_count(self, sources: Mapping[str, Tensor]) -> int:
-        """Returns the largest number of images among the sources. Raises UserError if one is missing or unknown."""
+    def _sources(self, sources: Mapping[str, Array]) -> dict[str, Tensor]:
+        """Returns the sources as tensors. Raises UserError if one is missing or unknown."""
         if extra := [name for name in sources if name not in self.sources]:
             there = f"it takes {', '.join(self.sources)}" if self.sources else "it takes no images"
             raise UserError(f"generate: this generator has no input '{extra[0]}'; {there}")
@@ -172,7 +180,7 @@ class TrainedGenerator:
             raise UserError(
                 f"generate: this generator translates images and needs {missing[0]}=…, images of shape (n, {shape})"
             )
-        return max((len(one) if one.dim() == 4 else 1 for one in sources.values()), default=0)
+        return {name: as_tensor(name, one) for name, one in sources.items()}
 
     def _source(self, name: str, images: Tensor, count: int) -> Tensor:
         """Returns images (count, C, H, W) in [-1, 1] on the device. Raises UserError if the shape does not fit."""
@@ -198,20 +206,21 @@ class TrainedGenerator:
         labels: Labels | None = None,
         truncation: float | None = None,
         batch_size: int = 64,
-        **sources: Tensor,
+        **sources: Array,
     ) -> Iterator[Tensor]:
         """Yields the images of ``sample`` in batches of ``batch_size``, float32 in [-1, 1], on the generator's
         device."""
-        self._source_count(sources)
-        for name, images in sources.items():
+        n = whole_number("n", n, least=1)
+        images_of = self._sources(sources)
+        for name, images in images_of.items():
             self._check_source(name, images, n)
-        batch_size = _whole("batch_size", batch_size, least=1)
+        batch_size = whole_number("batch_size", batch_size, least=1)
         latent, numbers = self.latent(n, seed, truncation), self.labels(n, labels)
         for start in range(0, n, batch_size):
             part = slice(start, start + batch_size)
             some = {
                 name: images[part] if images.dim() == 4 and len(images) > 1 else images
-                for name, images in sources.items()
+                for name, images in images_of.items()
             }
             yield self.generate(latent[part], None if numbers is None else numbers[part], **some)
 
@@ -223,7 +232,7 @@ class TrainedGenerator:
         truncation: float | None = None,
         batch_size: int = 64,
         output: Literal["auto", "uint8", "float"] = "auto",
-        **sources: Tensor,
+        **sources: Array,
     ) -> Tensor:
         """Returns ``n`` images (n, C, H, W) on the CPU: ``uint8`` 0 … 255, or ``float``, float32 in [-1, 1]; auto is
         uint8, and float for points of the plane.
@@ -243,7 +252,7 @@ class TrainedGenerator:
     def _number(self, label: int | str) -> int:
         if str(label) in self.classes and not isinstance(label, bool):
             return self.classes.index(str(label))
-        if isinstance(label, str | bool):
+        if isinstance(label, str | bool | np.bool_):
             raise self._no_class(label)
         try:
             number = operator.index(label)
@@ -258,16 +267,6 @@ class TrainedGenerator:
         shown = ", ".join(self.classes[:12]) + (f", … ({len(self.classes)} in all)" if len(self.classes) > 12 else "")
         hint = f"did you mean {guess}?" if guess else f"the classes are {shown}, or their numbers from 0"
         return UserError(f"labels: there is no class {label}; {hint}")
-
-
-def _whole(name: str, value: Any, least: int | None = None) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool) or (least is not None and number < least):
-        raise UserError(f"{name}={value}: need a whole number{'' if least is None else f', at least {least}'}")
-    return number
 
 
 def _name(settings: Mapping[str, Any], key: str) -> str:

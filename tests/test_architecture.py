@@ -15,7 +15,7 @@ FLOORS = [
     {"deprecated", "scalars"},
     {"errors", "table", "random_streams", "input_gradient", "points", "atomic_write", "progress"},
     {"update_counts", "score_names"},
-    {"types", "layer", "random_numbers", "ranks", "tree_file"},
+    {"types", "layer", "random_numbers", "ranks", "tree_file", "python_arguments"},
     {"networks", "initializers", "losses", "regularizers", "augment", "latents", "conditions", "data", "evaluation"},
     {"draws", "streams", "derivatives"},  # the previous version's names of modules
     {"training"},
@@ -102,7 +102,7 @@ GUARDED = {
 }
 # What runs the code that it is given, and the one place that a person's own code comes in by.
 ONE_PLACE = {
-    "importlib.import_module": "config/compose.py",  # plugins=, as they were typed
+    "importlib.import_module": "config/plugins.py",  # plugins=, as they were typed
     "torch.jit.load": "evaluation/features/file.py",  # features=file features.path=…, as it was typed
     "torch.export.load": "evaluation/features/file.py",
 }

@@ -22,7 +22,7 @@ from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.config.compose import Composer, composer, config_folder
 from ganlab.config.overrides import slot_tables
-from ganlab.config.parse import hints
+from ganlab.config.schema import hints
 from ganlab.config.settings import Settings
 from ganlab.data import SOURCES
 from ganlab.errors import Refused
@@ -241,7 +241,7 @@ def judge(outcomes: Outcomes, least: float = 0.6, diverging: int = 0) -> None:
     assert outcomes.trained["all", "runs"] >= least * outcomes.runs, outcomes.refused
 
 
-@pytest.mark.parametrize("chunk", range(5))
+@pytest.mark.parametrize("chunk", [0, *(pytest.param(chunk, marks=pytest.mark.slow) for chunk in range(1, 5))])
 def test_random_combinations_train_or_are_refused_in_a_sentence(chunk: int, images: Path, tmp_path: Path) -> None:
     outcomes, drawn = Outcomes(), draws(chunk)
     with composer() as composing:

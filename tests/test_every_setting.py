@@ -11,7 +11,7 @@ import pytest
 
 from ganlab.config import configure
 from ganlab.config.build import build_discriminator, build_generator, build_trainer, initialize_network
-from ganlab.config.parse import hints, is_mapping, table_of
+from ganlab.config.schema import hints, is_mapping, table_of
 from ganlab.config.settings import Settings
 from ganlab.errors import UserError
 from ganlab.monitor.settings import ProgressSetting
@@ -272,6 +272,7 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
         ({"augment": {"ada": {"p": 0.5, **more}}, "steps": 2}, f"augment.ada.{field}", value)
         for more, field, value in (
             ({}, "p", 0.1), ({}, "blit", False), ({}, "geometry", False), ({}, "color", False),
+            ({}, "color_share", 0.2), ({}, "cutout", True),
             ({"adjust_images": 30}, "interval", 1), ({"interval": 1}, "adjust_images", 20),
             ({"interval": 1, "adjust_images": 30}, "target", -0.9),
         )
@@ -321,7 +322,7 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
 ]  # fmt: skip
 
 IMAGES = ("size", "crop", "classes", "limit", "held_out", "flip")
-COLOURS = ("color", "background")
+COLOURS = ("color", "background", "range")
 
 # Settings that a test of their own covers, by component, with that test.
 ELSEWHERE = {
@@ -337,6 +338,7 @@ ELSEWHERE = {
         for field in ("path", "layers", "weights", "rest")
     },
     "condition.image.source": "conditions.test_image.test_what_is_refused",
+    "rules": "test_lifted_rules.test_a_lifted_rule_trains",
     "plugins": "test_train.test_a_plugin_brings_a_loss",
     "resume": "test_train.test_resume_goes_on_in_the_same_folder",
     "resume_override": "test_resume.test_learning_rates_go_on_with_the_override",
@@ -422,7 +424,15 @@ def with_value(plain: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     return copied
 
 
-@pytest.mark.parametrize(("beside", "key", "value"), CHANGES, ids=[f"{key}" for _, key, _ in CHANGES])
+def _marks(beside: dict[str, Any]) -> list[pytest.MarkDecorator]:
+    """A backbone of torchvision has no small form: each change takes many seconds."""
+    return [pytest.mark.slow] if beside.get("discriminator", {}).get("name") == "torchvision" else []
+
+
+@pytest.mark.parametrize(
+    ("beside", "key", "value"),
+    [pytest.param(*change, id=change[1], marks=_marks(change[0])) for change in CHANGES],
+)
 def test_changing_it_changes_something(beside: dict[str, Any], key: str, value: Any, tmp_path: Path) -> None:
     base = merged(merged(TINY, {"steps": 2}), beside)
     assert observe(base, tmp_path / "a") != observe(with_value(base, key, value), tmp_path / "b")

@@ -50,6 +50,7 @@ def test_each_passes_its_check(folder: Path) -> None:
     run(folder, "-c", CHECKS)
 
 
+@pytest.mark.slow
 def test_all_of_them_train_together_and_resume(folder: Path) -> None:
     command = PAGE[PAGE.index("## All of them together") :].split("    python train.py", 1)[1].replace("\\\n", " ")
     typed = shlex.split(command.split("\n\n")[0])

@@ -41,8 +41,15 @@ def test_ranks_draw_the_numbers_of_one(ranks: int, pack: int, along: int) -> Non
         assert torch.equal(together(parts, along, pack), alone)
 
 
-def test_a_judged_sample_has_one_number_however_many_images_it_is() -> None:
-    parts = of_ranks(2, lambda draw, _: uniform((3, 1), draw, judged=True), pack=2)
+def test_a_sample_has_one_number_however_many_images_it_is() -> None:
+    parts = of_ranks(2, lambda draw, _: uniform((3, 1), draw, per_sample=True), pack=2)
+    assert torch.equal(together(parts), torch.rand(6, 1, generator=torch.Generator().manual_seed(7)))
+
+
+def test_the_old_name_of_per_sample_warns_and_works() -> None:
+    with pytest.warns(FutureWarning, match=r"uniform\(judged=…\) is now per_sample=…") as caught:
+        parts = of_ranks(2, lambda draw, _: uniform((3, 1), draw, judged=True), pack=2)  # type: ignore[call-arg]
+    assert caught[0].filename == __file__
     assert torch.equal(together(parts), torch.rand(6, 1, generator=torch.Generator().manual_seed(7)))
 
 

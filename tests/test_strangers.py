@@ -104,6 +104,7 @@ CLAIMS: dict[str, Callable[[dict[str, Any]], object]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_checkpoint_gets_no_more_room_than_its_weights_take(trained_run: Callable[..., Path], tmp_path: Path) -> None:
     source = final(trained_run())
     for name, claim in CLAIMS.items():
@@ -249,7 +250,16 @@ RESUMED: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
-@pytest.mark.parametrize("case", list(RESUMED))
+QUICK = (
+    "weights of another shape",
+    "an optimizer that is none",
+    "a step that is text",
+)  # one for each part of the check
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[] if case in QUICK else pytest.mark.slow) for case in RESUMED]
+)
 def test_a_checkpoint_that_cannot_be_gone_on_from(
     case: str, run: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

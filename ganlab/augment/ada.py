@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar
 import torch
 from torch import Tensor
 
-from ganlab.augment.transforms import blit, color, resample
-from ganlab.table import Fraction, PositiveInt, Range
+from ganlab.augment.transforms import blit, color, cutout, resample
+from ganlab.scalars import Scheduled, at
+from ganlab.table import Fraction, Moving, PositiveInt, Range
 from ganlab.types import Augmentation, Observation, State, Values
 
 
@@ -19,25 +20,40 @@ class ADA(Augmentation):
 
     ``blit``: mirror image, quarter turns, whole-pixel translation. ``geometry``: isotropic and anisotropic scale,
     rotation, fractional translation. ``color``: brightness, contrast, luma flip and, for three channels, hue and
-    saturation. The constants are in ``transforms.py``. Every ``interval`` D updates, r_t is the mean over them of
+    saturation, each with probability ``color_share`` · p. ``cutout``: a rectangle of half the side is set to zero, off
+    in ``bgc``. The constants are in ``transforms.py``.
+
+    Every ``interval`` D updates, r_t is the mean over them of
     sign(D(x)) on augmented reals, against the loss's boundary, and p ← p + sign(r_t - target) · (images of these
     updates) / ``adjust_images``, in [0, 1]. ``p`` is the probability at the start of a run (a resumed one goes on with
-    the one that it had reached); it stays if ``target`` is null.
+    the one that it had reached).
+
+    With ``target: null`` nothing is adapted: p is a constant, or a schedule (Huang et al. 2024, R3GAN, published code:
+    from 0 to 0.55 on CIFAR-10, with ``color_share: 0.5`` and ``cutout: true``). Raises ValueError if settings
+    contradict each other.
     """
 
     needs_pixels: ClassVar[bool] = True
 
     target: Annotated[float, Range(above=-1, below=1)] | None = 0.6  # r_t that p steers towards
-    p: Fraction = 0.0  # at the start
+    p: Moving[Fraction] = 0.0  # at the start, or always where target is null
     interval: PositiveInt = 4  # D updates
     adjust_images: PositiveInt = 500_000  # reals over which p may go from 0 to 1
     blit: bool = True
     geometry: bool = True
     color: bool = True
+    color_share: Fraction = 1.0  # times p
+    cutout: bool = False
 
     def __post_init__(self) -> None:
-        if not (self.blit or self.geometry or self.color):
-            raise ValueError("blit, geometry and color are all off, so nothing is augmented; leave ada out instead")
+        if not (self.blit or self.geometry or self.color or self.cutout):
+            raise ValueError(
+                "blit, geometry, color and cutout are all off, so nothing is augmented; leave ada out instead"
+            )
+        if self.target is not None and isinstance(self.p, Scheduled):
+            raise ValueError(
+                f"found p={self.p} with target={self.target:g}, and both change p; type target=null, or a number for p"
+            )
         if self.target is None and self.p == 0:
             raise ValueError("found target=null with p=0, so nothing is ever augmented; type p=0.2, or target=0.6")
 
@@ -46,18 +62,21 @@ class ADA(Augmentation):
         return self.target is not None
 
     def augment(self, images: Tensor, rng: torch.Generator, progress: float | Tensor, state: State) -> Tensor:
-        p = state["p"] if state else self.p
+        p = state["p"] if state else at(self.p, progress)
         if self.blit:
             images = blit(images, p, rng)
         if self.geometry:
             images = resample(images, p, rng)
         if self.color:
-            images = color(images, p, rng)
+            images = color(images, p * self.color_share, rng)
+        if self.cutout:
+            images = cutout(images, p, rng)
         return images
 
     def initial_state(self, device: torch.device) -> State:
         if self.target is None:
             return {}
+        assert not isinstance(self.p, Scheduled), "refused with a target"
         # ``signs`` and ``updates`` are sums since the last adjustment of p.
         names = ("p", "r_t", "signs", "updates", "adjustments")
         state = {name: torch.zeros((), device=device) for name in names}

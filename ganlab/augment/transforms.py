@@ -21,6 +21,7 @@ SCALE = 0.2  # standard deviation of log2 of either scale
 BRIGHTNESS = 0.2  # standard deviation
 CONTRAST = 0.5  # standard deviation of log2
 SATURATION = 1.0  # standard deviation of log2
+CUTOUT = 0.5  # share of each side
 OVERSAMPLING = 2  # samples per output pixel and axis in ``resample``
 
 
@@ -107,6 +108,20 @@ def color(images: Tensor, p: float | Tensor, rng: torch.Generator) -> Tensor:
     images = torch.where(due[3], turned, images)
     luma = images.mean(dim=1, keepdim=True)
     return torch.where(due[4], luma + (images - luma) * 2 ** (SATURATION * saturation), images)
+
+
+def cutout(images: Tensor, p: float | Tensor, rng: torch.Generator) -> Tensor:
+    """Sets a rectangle of half the height and half the width, whose centre can be anywhere in the image, to zero."""
+    x, y, due = uniform((3, len(images)), rng, along=1)
+    height, width = images.shape[2:]
+    # As published, with a centre in [0, 1]: a pixel is in the rectangle if the distance of its centre is below a
+    # quarter of the side.
+    inside = [
+        ((torch.arange(side, device=images.device) + 0.5) / side - center[:, None]).abs() < CUTOUT / 2
+        for center, side in ((y, height), (x, width))
+    ]
+    erased = inside[0][:, :, None] & inside[1][:, None, :] & _per_image(due < p)
+    return torch.where(erased[:, None], 0.0, images)
 
 
 def _per_image(values: Tensor) -> Tensor:

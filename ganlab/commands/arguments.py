@@ -6,7 +6,6 @@ and a function whose argument is that dataclass.
 
 from __future__ import annotations
 
-import os
 import sys
 import textwrap
 import types
@@ -17,8 +16,10 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 import yaml
 
 from ganlab.commands.output import write_out_odd_letters
-from ganlab.config.parse import describe, hints, parse
+from ganlab.config.describe import describe
+from ganlab.config.parse import parse
 from ganlab.config.plain import assign
+from ganlab.config.schema import fields_at, hints
 from ganlab.errors import BAD_VALUE, Refused, TrainingFailed, UserError
 
 T = TypeVar("T")
@@ -29,13 +30,6 @@ class Help:
     """The text of ``--help`` on a setting, in the setting's annotation."""
 
     text: str
-
-
-class IsPath:
-    """Marks a setting that is a file or a folder: ``~`` at its start is expanded to the home folder."""
-
-
-PATH = IsPath()
 
 
 def run_command(
@@ -78,9 +72,7 @@ def read(kind: type[T], words: Sequence[str]) -> T:
         else:
             typed.add(key)
             try:
-                assign(plain, key, _value(hints(kind).get(key), text))
-                if PATH in getattr(hints(kind).get(key), "__metadata__", ()) and isinstance(plain.get(key), str):
-                    plain[key] = os.path.expanduser(plain[key])
+                assign(plain, key, _value(_annotation(kind, key), text))
             except (yaml.YAMLError, *BAD_VALUE, RecursionError):
                 problems.append(f"{word}: cannot be read as a value; quote it, or close its brackets")
     result = None
@@ -142,6 +134,11 @@ def _default(one: Field[Any]) -> str:
     if isinstance(value, tuple):
         return f"[{','.join(map(str, value))}]"
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _annotation(kind: type, key: str) -> Any:
+    """Returns the annotation of a full key; None if there is no such setting."""
+    return next((hints(inner)[name] for inner, name in fields_at(kind, key.split("."))), None)
 
 
 def _value(annotation: Any, text: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ganlab import random_streams, run_folder
-from ganlab.commands.arguments import PATH, Help, run_command
+from ganlab.commands.arguments import Help, run_command
 from ganlab.commands.training_run import best_and_last
 from ganlab.config import auto
 from ganlab.config.evaluators import Split, build_evaluator, reals_of, rows_of
@@ -28,7 +28,7 @@ from ganlab.monitor.neighbours import neighbours
 from ganlab.monitor.scores_file import ScoresFile, read_scores
 from ganlab.progress import progress
 from ganlab.run_folder import unused
-from ganlab.table import PositiveInt, Range
+from ganlab.table import PATH, PositiveInt, Range
 from ganlab.trained import TrainedGenerator
 
 SUMMARY = """scores of a trained generator: FID, KID, precision, recall and others
@@ -67,6 +67,9 @@ class Evaluate:
     ] = "auto"
     checkpoint: Annotated[int | str | None, Help("a step, best or final; otherwise the newest")] = None
     root: Annotated[str | None, PATH, Help("the folder of the data, if it has moved since training")] = None
+    data: Annotated[
+        Mapping[str, Any], Help("settings of the data that differ from those of training, such as data.download=true")
+    ] = field(default_factory=dict)
     cache: Annotated[str | None, PATH, Help("folder for decoded images and classifiers; null for the usual one")] = None
     batch_size: Annotated[PositiveInt, Help("samples per batch")] = 64
     device: Annotated[str, Help("auto, cpu, mps, cuda, cuda:1")] = "auto"
@@ -80,6 +83,13 @@ def main(arguments: Sequence[str] | None = None, program: str = "evaluate.py") -
 
 def evaluate(asked: Evaluate) -> None:
     """Scores samples of a run, prints the scores and stores them. Raises UserError."""
+    try:
+        _evaluate(asked)
+    except UserError as error:  # the data's messages name train's setting of the cache
+        raise UserError(str(error).replace("runtime.cache=", "cache=")) from error
+
+
+def _evaluate(asked: Evaluate) -> None:
     folder = run_folder.find(asked.run)
     generator = load(folder.path, asked.weights, asked.device, asked.plugins, asked.checkpoint)
     settings = _settings(generator, asked)
@@ -91,7 +101,7 @@ def evaluate(asked: Evaluate) -> None:
     features = _features(settings, asked)
     features.check(settings.data.class_count > 1)
     evaluator = build_evaluator(settings, image_set, features, rows, generator.device, asked.split, learned=trained_on)
-    for note in (*image_set.notes, *evaluator.opened.notes):
+    for note in dict.fromkeys((*image_set.notes, *evaluator.opened.notes)):
         print(f"note: {note}")
     labels = _labels(generator, image_set, asked)
     sources = _sources(generator, image_set, rows, asked)
@@ -122,6 +132,7 @@ def _settings(generator: TrainedGenerator, asked: Evaluate) -> Settings:
     """Returns the settings of the run, with the folders that were typed. Saved plugins are not imported."""
     plain = dict(generator.settings)
     data = {**plain["data"]} if isinstance(plain.get("data"), dict) else {"name": plain.get("data")}
+    data |= asked.data
     if asked.root is not None:
         data["root"] = asked.root
     runtime = {"cache": asked.cache} if asked.cache else {}

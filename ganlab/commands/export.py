@@ -20,13 +20,14 @@ from torch import Tensor, nn
 
 from ganlab import __version__, run_folder, tree_file
 from ganlab.atomic_write import replacing
-from ganlab.commands.arguments import PATH, Help, run_command
+from ganlab.commands.arguments import Help, run_command
 from ganlab.commands.model_card import model_card
+from ganlab.config.dump import dump
 from ganlab.config.model import Model
-from ganlab.config.parse import dump
 from ganlab.errors import UserError
 from ganlab.loading import load
 from ganlab.networks import fold
+from ganlab.table import PATH
 from ganlab.trained import TrainedGenerator
 
 SUMMARY = """a trained generator as a file to take home

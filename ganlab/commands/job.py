@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import os
 import shlex
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
@@ -18,12 +21,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganlab import run_folder
 from ganlab.commands.provenance import Provenance
-from ganlab.commands.training_run import Outcome, train
+from ganlab.commands.training_run import AlreadyDone, Outcome, train
 from ganlab.config import configure
-from ganlab.config.compose import Composer, import_plugins, plugins_in
+from ganlab.config.compose import Composer, config_folder
+from ganlab.config.explain import CONFIG_NAME
+from ganlab.config.paths import to_type, value_of
+from ganlab.config.plugins import import_plugins, plugins_in
 from ganlab.config.programs import refuse_saved_programs
 from ganlab.config.resume import AUTO, Change, resumed, table, typed_again
 from ganlab.errors import Diverged, Refused, TrainingFailed, UserError, in_one_line
+from ganlab.monitor.hparams import write_hparams
 from ganlab.ranks import RankLost, here, is_loss_of_a_rank
 from ganlab.run_folder import InUse, RunFolder
 from ganlab.training import checkpoint
@@ -38,15 +45,18 @@ WORST = math.inf
 
 @dataclass(frozen=True)
 class Command:
-    """The typed command: the ``program``, all ``arguments``, and those of them that are ``overrides``."""
+    """What was typed, for the provenance of a run: the ``text`` of the whole command, and the run's ``overrides``.
+    ``varied`` are its values of the keys that vary in its sweep."""
 
-    program: str
-    arguments: tuple[str, ...]
+    text: str
     overrides: tuple[str, ...]
+    varied: Mapping[str, str] = field(default_factory=dict)
 
-    def __str__(self) -> str:
-        start = ["python", self.program] if self.program.endswith(".py") else self.program.split()
-        return shlex.join([*start, *self.arguments])
+
+def command_text(program: str, arguments: Sequence[str]) -> str:
+    """Returns a command as it can be typed in a shell."""
+    start = ["python", program] if program.endswith(".py") else program.split()
+    return shlex.join([*start, *arguments])
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,7 @@ class Ended:
 def resume_of(read: Sequence[Override], folder: Path | None = None) -> Resume | None:
     """Returns the run to go on with, if one was typed. With ``resume=auto`` that is the run in ``folder``, or None if
     it has none yet. Raises UserError where there is no run of the typed name."""
-    typed = [one.value() for one in read if one.key_or_group == "resume"]
+    typed = [value_of(one) for one in read if one.key_or_group == "resume"]
     if not typed or typed[-1] is None:
         return None
     if typed[-1] != AUTO:
@@ -103,18 +113,34 @@ def hydra_job(command: Command, resume: Resume | None, ended: list[Ended]) -> Ca
 
     def run_job(composed: DictConfig) -> float | None:
         logging.raiseExceptions = False  # on a full disk the lines of train.log are lost, without a traceback for each
-        hydra = HydraConfig.get()
-        folder = RunFolder(run_folder.shown(Path(hydra.runtime.output_dir)))
-        several = hydra.mode == RunMode.MULTIRUN
-        overrides = list(hydra.overrides.task)
+        own = HydraConfig.get()
+        os.chdir(own.runtime.cwd)  # with hydra.job.chdir=true too, paths begin where the command was typed
+        folder = RunFolder(run_folder.shown(Path(own.runtime.output_dir)))
+        several = own.mode == RunMode.MULTIRUN
+        overrides = list(own.overrides.task)
         typed = [one.lstrip("+") for one in overrides] if several else command.overrides
-        outcome = _in_folder(folder, several, lambda: run(Composer, overrides, folder, resume, str(command), typed))
+        outcome = _in_folder(folder, several, lambda: run(Composer, overrides, folder, resume, command.text, typed))
         ended.append(Ended(folder, outcome))
+        _tell_tensorboard(folder, typed, command.varied, outcome)
         if outcome.status == "stopped" and several:
             raise KeyboardInterrupt(outcome.facts["exit_code"])
         return score_of(outcome)
 
     return run_job
+
+
+def _tell_tensorboard(folder: RunFolder, typed: Sequence[str], varied: Mapping[str, str], outcome: Outcome) -> None:
+    """Adds the run to TensorBoard's table of hyper-parameters, if it has written for TensorBoard."""
+    if outcome.status not in ("finished", "diverged") or not any(folder.path.glob("events.out.tfevents.*")):
+        return
+    pairs = [one.lstrip("+~").partition("=") for one in typed]
+    settings = varied or {key: value for key, _, value in pairs if not key.startswith(("hydra", "resume"))}
+    best = outcome.facts.get("best") or {}
+    found = {"best_score": best.get("score"), "last_score": best.get("last")}
+    found |= {name: outcome.facts.get(name) for name in ("images", "seconds")}
+    metrics = {name: float(value) for name, value in found.items() if value is not None}
+    with contextlib.suppress(OSError):  # a full disk: the table is all that lacks
+        write_hparams(folder.path, settings, metrics, outcome.status == "finished")
 
 
 def score_of(outcome: Outcome) -> float:
@@ -131,7 +157,11 @@ def _in_folder(folder: RunFolder, several: bool, job: Callable[[], Outcome]) -> 
     try:
         with folder.held():
             here().gathered(str(folder.path))  # the other ranks wait for its name
-            outcome = job()
+            try:
+                outcome = job()
+            except AlreadyDone as done:  # by another process, since it was checked
+                log.info("%s", done)
+                return Outcome("finished")
             try:
                 folder.save_status(outcome.status, outcome.reason, **outcome.facts)
             except OSError as error:
@@ -152,8 +182,8 @@ def run(
     typed: Sequence[str] = (),
 ) -> Outcome:
     """Trains the configuration of ``overrides`` in ``folder``, and returns how it ended. ``command`` and the ``typed``
-    overrides are for its provenance. Raises KeyboardInterrupt where it was stopped without saving."""
-    provenance = None
+    overrides are for its provenance. Raises KeyboardInterrupt where it was stopped without saving, and AlreadyDone."""
+    provenance, lifted = None, {}
     try:
         composing = composed()
         read = composing.read(overrides)
@@ -166,13 +196,17 @@ def run(
         configuration = configure(plain, composing.suggestions)
         if changes:
             log.info("Changed on resume:\n%s", table(changes))
+        lifted = {"lifted_rules": list(configuration.lifted)} if configuration.lifted else {}
         outcome = train(configuration, folder, resume.folder if resume else None, provenance)
     except KeyboardInterrupt as stop:
         code = int(stop.args[0]) if stop.args else 130
         _stopped_at_once(folder, provenance, code)
         raise KeyboardInterrupt(code) from None
+    except AlreadyDone:
+        raise
     except Exception as error:
         outcome = _outcome_of(error)
+    outcome = replace(outcome, facts={**outcome.facts, **lifted})
     if provenance is not None:
         facts = {key: value for key, value in outcome.facts.items() if key in ("steps", "seconds")}
         provenance.end(outcome.status, outcome.reason, **facts)
@@ -190,7 +224,7 @@ def _stopped_at_once(folder: RunFolder, provenance: Provenance | None, code: int
     if provenance is not None:
         provenance.end("stopped", reason)
     again = "Go on from the last checkpoint" if saved else "Nothing was saved yet. Begin again"
-    log.info("%s with: resume=%s", again, folder.path)
+    log.info("%s with: %s", again, to_type("resume", str(folder.path)))
 
 
 def _outcome_of(error: Exception) -> Outcome:
@@ -224,23 +258,7 @@ def exit_code_of(outcome: Outcome) -> int:
     return exits.get(outcome.status, 1)
 
 
-def exit_code(ended: Sequence[Ended], sweep: str | None) -> int:
-    """Returns the exit code of the jobs that ended. For a sweep, ``hydra.sweep.dir="…"``, it prints a summary of all
-    runs in its folder."""
-    if sweep is None:
-        return exit_code_of(ended[-1].outcome)
-    folder = Path(sweep.partition("=")[2].strip('"'))
-    found = sorted(folder.glob("*/status.json"), key=lambda path: (len(path.parent.name.split("-")[0]), path))
-    folders = [RunFolder(path.parent) for path in found] or [one.folder for one in ended]
-    statuses = {one.path.name: one.status() for one in folders}
-    for status in statuses.values():
-        if status["status"] == "running":  # none is any more
-            status["status"] = "killed"
-    words = ("finished", "refused", "diverged", "failed", "stopped", "killed")
-    counts = {word: sum(status["status"] == word for status in statuses.values()) for word in words}
-    print(f"\n{', '.join(f'{count} {word}' for word, count in counts.items() if count)} in {folder}")
-    for name, status in statuses.items():
-        if status["status"] != "finished":
-            print(f"  {name}: {status['status']}: {' '.join(status['reason'].split())}")
-    print("Look at them side by side: tensorboard --logdir", folder)
-    return 1 if counts["failed"] or counts["diverged"] else 0 if counts["finished"] else 2
+def hand_to_hydra(program: str, arguments: Sequence[str], job: Callable[[DictConfig], float | None]) -> None:
+    """Runs ``job`` with Hydra: once, or for each job of a sweep that another launcher or sweeper runs."""
+    sys.argv = [program, *arguments]
+    hydra.main(config_path=str(config_folder()), config_name=CONFIG_NAME, version_base="1.3")(job)()

@@ -9,13 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from ganlab.commands.arguments import PATH, Help, run_command
+from ganlab.commands.arguments import Help, run_command
 from ganlab.errors import UserError
 from ganlab.report.build import report_of
 from ganlab.report.files import write
 from ganlab.report.model import Report
 from ganlab.report.sweep import Jobs, find_runs, find_sweep
 from ganlab.run_folder import OUTPUTS, shown
+from ganlab.table import PATH
 
 SUMMARY = """which choices train, how sure that is, and what failed
 

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganlab import run_folder
-from ganlab.commands.arguments import PATH, Help, run_command
+from ganlab.commands.arguments import Help, run_command
 from ganlab.errors import UserError
 from ganlab.loading import load
 from ganlab.monitor import animation
@@ -21,7 +21,7 @@ from ganlab.monitor.captions import display_names
 from ganlab.monitor.grid import enlarge, grid, pixels
 from ganlab.monitor.named_grid import named_grid
 from ganlab.monitor.scatter import scatter
-from ganlab.table import Positive, PositiveInt
+from ganlab.table import PATH, Positive, PositiveInt
 from ganlab.trained import TrainedGenerator
 
 SUMMARY = """pictures from a trained generator

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
@@ -26,26 +26,32 @@ from ganlab.commands.job import (
     Command,
     Ended,
     Resume,
-    exit_code,
+    command_text,
     exit_code_of,
+    hand_to_hydra,
     hydra_job,
     plain_configuration,
     resume_of,
     run,
 )
 from ganlab.commands.output import write_out_odd_letters
+from ganlab.commands.sweep.asked import asked_for, runs_here, sweep_to_resume
+from ganlab.commands.sweep.begin import Typed, jobs_of
+from ganlab.commands.sweep.begin import begin as begin_sweep
+from ganlab.commands.sweep.begin import resume as resume_sweep
+from ganlab.commands.sweep.plan import load_plan
+from ganlab.commands.sweep.prepare import check_jobs, expanded, typed
+from ganlab.commands.sweep.run import Ready, print_summary, run_sweep
 from ganlab.commands.sweeper import sweeper_of
 from ganlab.commands.training_run import AlreadyDone, ready
-from ganlab.config import CannotCombine, Configuration, configure
-from ganlab.config.compose import CONFIG_NAME, Composer, composer, config_folder
+from ganlab.config import Configuration, configure
+from ganlab.config.compose import Composer, composer
+from ganlab.config.paths import expand_flags, literal, quoted, single_hint, value_of
 from ganlab.errors import Refused, TrainingFailed, UserError
 from ganlab.ranks import Ranks, here, is_loss_of_a_rank, join, leave
 from ganlab.run_folder import RunFolder
 
 log = logging.getLogger("ganlab")
-
-# The most jobs of a sweep that are checked before the first one runs; each further job is checked before it runs.
-MOST_CHECKED = 256
 
 HALF_A_LETTER = re.compile("[\ud800-\udfff]")
 
@@ -107,55 +113,100 @@ def _speak_of_errors_alone(ranks: Ranks) -> None:
 def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
     _refuse_what_is_no_text(arguments)
     # Intermixed, because users type `norm=batch -m seed=0,1`.
+    arguments = expand_flags(arguments)
     args, unknown = get_args_parser().parse_known_intermixed_args(arguments)
     if unknown:
         raise Refused([f"{flag}: there is no such flag; type {without_dashes(flag, arguments)}" for flag in unknown])
     flags = [argument for argument in arguments if argument not in args.overrides]
     if args.help or args.hydra_help:
         if ranks.first:
-            _hand_to_hydra(program, flags, _no_job)
+            hand_to_hydra(program, flags, _no_job)
         return 0
     _refuse_flags(args)
-    multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
-    if multirun and ranks.count > 1:
-        raise Refused([f"-m on {ranks.count} ranks: they train one run together; start the sweep without torchrun"])
+    command = Typed(program, command_text(program, arguments), args.config_dir)
+    shows = bool(args.cfg or args.info)
+    sweep: Ready | None = None
     with composer(args.config_dir) as composing, ranks.together():
-        read = composing.read(args.overrides)
-        overrides = composing.rewrite(read)
-        if multirun:
-            _check_sweep(composing, read, overrides)
-            fixed = [one.key_or_group for one in read if not one.is_sweep_override() and not one.is_hydra_override()]
-            overrides.append(f"hydra.job.config.override_dirname.exclude_keys=[{','.join(fixed)}]")
-            resume = None
+        read, multirun = asked_for(composing, composing.read(args.overrides), args.multirun)
+        if multirun and ranks.count > 1:
+            raise Refused([f"-m on {ranks.count} ranks: they train one run together; start the sweep without torchrun"])
+        if (folder := sweep_to_resume(read)) is not None:
+            with RunFolder(folder).held():
+                sweep = resume_sweep(composing, read, folder, command)
+        elif multirun and runs_here(composing, read) and not shows:
+            sweep = _new_sweep(composing, read, command)
+        elif multirun:
+            overrides = _hydras_sweep(composing, read)
         else:
-            resume = resume_of(read, _typed_folder(composing, read))
-            if resume is not None and ranks.first:
-                resume.folder.need_free()
-            try:
-                configuration = _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
-            except AlreadyDone as done:
-                if resume is None or not resume.auto:
-                    raise
-                print(str(done).partition(";")[0])  # a requeued job of a cluster ends without an error
-                return 0
-    shows = args.cfg or args.info
-    if shows and not ranks.first:
-        return 0
-    if args.cfg == "job" and not multirun:
-        print(run_folder.as_yaml(configuration.plain()), end="")
-        return 0
+            train = _single_run(composing, read, args, flags, command, ranks)
+    if not multirun and sweep is None:
+        return train()
+    if sweep is not None:
+        return run_sweep(sweep)
+    flags = [*flags, *(["--multirun"] if not args.multirun else [])]
     if not shows:
-        with ranks.together():
-            if ranks.first:
-                overrides.append(_folder_override(read, resume, multirun))
-    if not ranks.first:  # Hydra would create folders and logs for each rank
-        with composer(args.config_dir) as composing:
-            folder = ranks.gathered(None)[0]
-            return exit_code_of(run(lambda: composing, overrides, RunFolder(folder), resume)) if folder else 2
-    ended: list[Ended] = []
-    command = Command(program, tuple(arguments), tuple(args.overrides))
-    _hand_to_hydra(program, [*flags, *overrides], hydra_job(command, resume, ended))
-    return 0 if shows else exit_code(ended, overrides[-1] if multirun else None)
+        overrides.append(_folder_override(read, None, multirun=True))
+    hand_to_hydra(program, [*flags, *overrides], hydra_job(Command(command.command, ()), None, []))
+    return 0 if shows else print_summary(load_plan(_folder_in(overrides[-1])))
+
+
+def _single_run(
+    composing: Composer,
+    read: Sequence[Override],
+    args: argparse.Namespace,
+    flags: Sequence[str],
+    command: Typed,
+    ranks: Ranks,
+) -> Callable[[], int]:
+    """Checks one run, creates its folder, and returns the function that trains it, or shows its configuration."""
+    shows = bool(args.cfg or args.info)
+    overrides = composing.rewrite(read)
+    resume = resume_of(read, _typed_folder(composing, read))
+    if resume is not None and ranks.first:
+        resume.folder.need_free()
+    try:
+        configuration = _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
+    except AlreadyDone as done:
+        if resume is None or not resume.auto:
+            raise
+        print(str(done).partition(";")[0])  # a requeued job of a cluster ends without an error
+        return lambda: 0
+    if args.cfg == "job":
+        if ranks.first:
+            print(run_folder.as_yaml(configuration.plain()), end="")
+        return lambda: 0
+    if shows and not ranks.first:
+        return lambda: 0
+    if not shows and ranks.first:
+        overrides.append(_folder_override(read, resume, multirun=False))
+
+    def train() -> int:
+        if not ranks.first:  # Hydra would create folders and logs for each rank
+            with composer(args.config_dir) as composing:
+                folder = ranks.gathered(None)[0]
+                return exit_code_of(run(lambda: composing, overrides, RunFolder(folder), resume)) if folder else 2
+        ended: list[Ended] = []
+        job = hydra_job(Command(command.command, tuple(args.overrides)), resume, ended)
+        hand_to_hydra(command.program, [*flags, *overrides], job)
+        return 0 if shows else exit_code_of(ended[-1].outcome)
+
+    return train
+
+
+def _new_sweep(composing: Composer, read: Sequence[Override], command: Typed) -> Ready:
+    """Checks a sweep, creates its folder, and returns it. Raises Refused."""
+    jobs = expanded(composing, read)
+    checked = check_jobs(composing, jobs, sweeper_of(composing, read))
+    jobs_of(read, checked)
+    if (one := typed(read, "hydra.sweep.dir")) is not None and "${" in str(one.value()):
+        resolved = composing.sweep_folder(read)
+        read = composing.read([*(other.input_line or "" for other in read), f"hydra.sweep.dir={literal(resolved)}"])
+    folder = _folder_in(_folder_override(read, None, multirun=True))
+    return begin_sweep(composing, read, folder, jobs, checked, command)
+
+
+def _folder_in(override: str) -> Path:
+    return Path(str(value_of(OverridesParser.create().parse_override(override))))
 
 
 def _refuse_what_is_no_text(arguments: Sequence[str]) -> None:
@@ -202,12 +253,6 @@ def _refuse_flags(args: argparse.Namespace) -> None:
         raise Refused(problems)
 
 
-def _hand_to_hydra(program: str, arguments: list[str], job: Callable[[DictConfig], float | None]) -> None:
-    """Runs ``job`` with Hydra: once, or for each job of a sweep."""
-    sys.argv = [program, *arguments]
-    hydra.main(config_path=str(config_folder()), config_name=CONFIG_NAME, version_base="1.3")(job)()
-
-
 def _no_job(composed: DictConfig) -> None:
     """The job of ``--help``, which is not run."""
 
@@ -230,10 +275,12 @@ def _check_job(
     resume: Resume | None,
     look_at_data: bool,
 ) -> Configuration:
+    if (jobs := typed(read, "jobs")) is not None:
+        raise Refused([f"{jobs.input_line}: the jobs of a sweep run side by side, and this is one run; leave it out"])
     several = [one.input_line for one in read if one.is_sweep_override()]
     if several:
         raise Refused(
-            [f"{text}: several values are a sweep, which needs -m; a list needs brackets" for text in several]
+            [f"{text}: several values are a sweep, which needs -m; {single_hint(text or '')}" for text in several]
         )
     plain, _ = plain_configuration(composing, read, overrides, resume)
     configuration = configure(plain, composing.suggestions)
@@ -242,34 +289,19 @@ def _check_job(
     return configuration
 
 
-def _check_sweep(composing: Composer, read: Sequence[Override], overrides: Sequence[str]) -> None:
-    """Raises Refused if any job of a sweep has a mistake, or if no job can run. Jobs whose settings cannot be
-    combined are reported in advance and refused when they start."""
-    if any(one.key_or_group == "resume" for one in read):
-        raise Refused(["resume=… goes on with one run; leave -m out"])
+def _hydras_sweep(composing: Composer, read: Sequence[Override]) -> list[str]:
+    """Returns the overrides of a sweep that Hydra runs. Raises Refused if any job has a mistake, or if no job can run.
+    Jobs whose settings cannot be combined are reported in advance and refused when they start."""
     sweeper = sweeper_of(composing, read)
-    jobs = composing.jobs(overrides)
-    problems = sweeper.problems()
-    refused: dict[str, CannotCombine] = {}
-    for number, job in enumerate(jobs[:MOST_CHECKED]):
-        try:
-            plain, _ = plain_configuration(composing, composing.read(job), job, None)
-            settings = configure(plain, composing.suggestions).settings
-            problems += sweeper.problems_with(settings)
-            try:
-                ready(settings, None)
-            except UserError as error:
-                raise CannotCombine([str(error)]) from None
-        except CannotCombine as error:
-            refused[f"job {number} ({' '.join(one.lstrip('+') for one in job)})"] = error
-        except Refused as error:
-            problems += error.problems
-    if problems:
-        raise Refused(problems)
-    if len(refused) == len(jobs):
-        raise Refused([problem for refusal in refused.values() for problem in refusal.problems])
-    for name, refusal in refused.items():
-        print(f"{name} will be refused: {'; '.join(refusal.problems)}", file=sys.stderr)
+    if (jobs := typed(read, "jobs")) is not None:
+        raise Refused([
+            f"{jobs.input_line}: it is for sweeps without hydra/sweeper and hydra/launcher; leave it out, and set the "
+            "number of jobs in the launcher, such as hydra/launcher=joblib hydra.launcher.n_jobs=2"
+        ])  # fmt: skip
+    overrides = composing.rewrite(read)
+    check_jobs(composing, composing.jobs(overrides), sweeper)
+    fixed = [one.key_or_group for one in read if not one.is_sweep_override() and not one.is_hydra_override()]
+    return [*overrides, f"hydra.job.config.override_dirname.exclude_keys=[{','.join(fixed)}]"]
 
 
 def _folder_override(read: Sequence[Override], resume: Resume | None, multirun: bool) -> str:
@@ -281,10 +313,10 @@ def _folder_override(read: Sequence[Override], resume: Resume | None, multirun: 
             raise Refused([f"{key}={typed}: resume=… goes on in the run's own folder; leave it out"])
         if (said := resume.folder.path / "train.log").exists() and not (said.is_file() and os.access(said, os.W_OK)):
             raise Refused([f"{said}: nothing can be written there; make it writable, or take it away"])
-        return f"{key}={_quoted(str(resume.folder.path))}"
+        return f"{key}={quoted(str(resume.folder.path))}"
     if typed is None:
         folder = run_folder.make_sweep() if multirun else run_folder.make([one.input_line or "" for one in read])
-        return f"{key}={_quoted(str(folder))}"
+        return f"{key}={quoted(str(folder))}"
     if not isinstance(typed, str) or not typed:
         raise Refused([f"{key}={typed}: need a folder"])
     if list(Path(typed).glob("config.yaml")) or list(Path(typed).glob("*/config.yaml")):
@@ -297,8 +329,4 @@ def _folder_override(read: Sequence[Override], resume: Resume | None, multirun: 
             raise Refused([f"{key}={typed}: no folder can be made there ({error.strerror})"]) from None
         if not os.access(typed, os.W_OK):
             raise Refused([f"{key}={typed}: nothing can be written there; choose another folder"])
-    return f"{key}={_quoted(typed)}"
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"{key}={quoted(typed)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import signal
 import socket
 import threading
@@ -19,13 +20,16 @@ from typing import Any
 import torch
 
 from ganlab.commands.provenance import Provenance, versions
+from ganlab.conditions import CONDITIONS
 from ganlab.config import Configuration, Settings
 from ganlab.config.build import build_discriminator, build_generator, build_trainer
+from ganlab.config.dump import dump
 from ganlab.config.model import Model, model_of
-from ganlab.config.parse import dump
+from ganlab.config.paths import to_type
 from ganlab.data import ImageSet, Source
 from ganlab.data.feed import need_a_batch
 from ganlab.errors import UserError, in_one_line
+from ganlab.evaluation.features import Features
 from ganlab.networks import parametrize
 from ganlab.ranks import Ranks, here
 from ganlab.run_folder import OUTPUTS, RunFolder, as_yaml
@@ -55,9 +59,15 @@ class AlreadyDone(UserError):
     """The run to go on with has done all its steps."""
 
 
-@lru_cache(maxsize=1)
 def open_data(source: Source, cache: str | None = None) -> ImageSet:
     """Opens the images of a source. The last set is kept from the check to the run, and between the jobs of a sweep."""
+    image_set = _opened(source, cache)
+    source.settle(image_set)  # another object with the same settings may have been opened
+    return image_set
+
+
+@lru_cache(maxsize=1)
+def _opened(source: Source, cache: str | None) -> ImageSet:
     return source.open(Path(cache) if cache else None)
 
 
@@ -66,11 +76,7 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
     None if there is no such run, or if it has no checkpoint yet and begins again. Raises UserError."""
     image_set = open_data(settings.data, settings.runtime.cache)
     need_a_batch(image_set, settings.batch_size)
-    if settings.condition.needs_labels and len(image_set.classes) != (count := settings.data.class_count):
-        raise UserError(
-            f"data: {count} classes were found at first, and {len(image_set.classes)} when the images were listed; are "
-            "they being copied just now?"
-        )
+    _need_labels(settings, image_set)
     if resume is not None and not os.access(resume.path, os.W_OK):
         raise UserError(f"{resume.path}: nothing can be written there; copy the folder and resume the copy")
     if resume is None or not checkpoint.exists(resume.checkpoints):
@@ -94,6 +100,18 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
     except (RuntimeError, KeyError, TypeError) as error:  # PyTorch's own list of names and shapes
         raise UserError(f"{resume.path}: its checkpoint does not fit its config.yaml ({in_one_line(error)})") from error
     return state
+
+
+def _need_labels(settings: Settings, image_set: ImageSet) -> None:
+    """Raises UserError where the images that can be read have no classes, and something needs them."""
+    if settings.condition.needs_labels and not image_set.classes:
+        reasons = [note for note in image_set.notes if "classes" in note]
+        raise UserError(
+            f"condition={CONDITIONS.name_of(settings.condition)} needs labels, and the images that can be read have "
+            f"none{f' ({reasons[-1]})' if reasons else ''}; type condition=none, or repair the others"
+        )
+    if isinstance(features := getattr(settings.evaluation, "features", None), Features):
+        features.check(settings.data.class_count > 1)
 
 
 def _need_the_same_classes(
@@ -160,7 +178,7 @@ def train(
     if trainer.scorer.best:
         facts["best"] = trainer.scorer.best
     if trainer.step < settings.steps:
-        log.info("Stopped and saved after step %d. Go on with: resume=%s", trainer.step, folder.path)
+        log.info("Stopped and saved after step %d. Go on with: %s", trainer.step, to_type("resume", str(folder.path)))
         number = ranks.most(signals.number)
         return Outcome("stopped", f"stopped after step {trainer.step}", {**facts, "exit_code": 128 + number})
     _announce_end(trainer, folder, trainer.step - first, seconds)
@@ -213,7 +231,8 @@ def _announce_end(trainer: Trainer, folder: RunFolder, steps: int, seconds: floa
         pictures = sorted(samples.glob(f"step-{trainer.step:07d}-*.png"))
         log.info("Samples: %s", pictures[0] if pictures else samples)
     if any(folder.path.glob("events.out.tfevents.*")):
-        log.info("Look at it: tensorboard --logdir %s", OUTPUTS if folder.path.is_relative_to(OUTPUTS) else folder.path)
+        logs = OUTPUTS if folder.path.is_relative_to(OUTPUTS) else folder.path
+        log.info("Look at it: tensorboard --logdir %s", shlex.quote(str(logs)))
 
 
 def _keep_typed_rates(trainer: Trainer, settings: Settings, state: Mapping[str, Any]) -> None:
@@ -289,8 +308,9 @@ def _announce(configuration: Configuration, trainer: Trainer, image_set: ImageSe
         log.info("Images: %s", image_set.place)
     if configuration.chosen:
         log.info("auto: %s", " ".join(f"{key}={value}" for key, value in configuration.chosen.items()))
-    for warning in (*configuration.warnings, *image_set.notes, *(() if trainer.step else trainer.notes)):
-        log.warning("note: %s", warning)
+    notes = (*configuration.warnings, *image_set.notes, *(() if trainer.step else trainer.notes))
+    for note in dict.fromkeys(notes):
+        log.warning("note: %s", note)
 
 
 class _Signals:

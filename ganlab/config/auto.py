@@ -105,7 +105,10 @@ def _schedule_and_optimizers(settings: Settings, chosen: _Chosen) -> Settings:
 
 def features_for(data: Source) -> str:
     """Returns the name of the feature extractor for a data set: ``pixels``, which are exact, for points, a classifier
-    of the data's own classes if there are any, and otherwise Inception."""
+    of the data's own classes if there are any, and otherwise Inception, or ``pixels`` if there are no colours that it
+    could look at."""
     if data.image_shape == POINT:
         return "pixels"
-    return "classifier" if data.class_count > 1 else "inception"
+    if data.class_count > 1:
+        return "classifier"
+    return "inception" if data.image_shape[0] in (1, 3) else "pixels"

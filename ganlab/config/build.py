@@ -9,9 +9,9 @@ from typing import Any, Literal
 import torch
 
 from ganlab import random_streams
-from ganlab.config.evaluators import build_evaluator, rows_of
+from ganlab.config.dump import schedules
+from ganlab.config.evaluators import build_evaluator, naming_train_keys, rows_of
 from ganlab.config.model import shapes_of
-from ganlab.config.parse import schedules
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
 from ganlab.data.feed import Feed
@@ -32,13 +32,13 @@ from ganlab.training.averaging import Average
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.component_state import ComponentStates
 from ganlab.training.device import Machine
+from ganlab.training.gan import GAN
 from ganlab.training.held_out import enough_held_out
 from ganlab.training.learner import Learner
 from ganlab.training.observer import Observer
 from ganlab.training.scoring import Scorer
 from ganlab.training.step import Stepper
 from ganlab.training.trainer import Trainer
-from ganlab.training.updates import GAN
 from ganlab.types import Batch, Shapes
 
 
@@ -222,7 +222,8 @@ def _scorer(settings: Settings, machine: Machine, image_set: ImageSet, ranks: Ra
     evaluator = None
     with ranks.together():
         if ranks.first:  # the other ranks wait at the end of the block
-            evaluator = build_evaluator(settings, image_set, settings.evaluation.features, rows, machine.device)
+            with naming_train_keys():
+                evaluator = build_evaluator(settings, image_set, settings.evaluation.features, rows, machine.device)
     return Scorer(evaluator, settings.evaluation), evaluator.opened.notes if evaluator else ()
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganlab.config import auto, rules
-from ganlab.config.parse import dump, parse
+from ganlab.config.dump import dump
+from ganlab.config.parse import parse
 from ganlab.config.settings import Settings
 from ganlab.errors import Refused
 
@@ -24,6 +25,8 @@ class Configuration:
     chosen: Mapping[str, Any]
     """The values that ``auto`` was resolved to, by full key."""
     warnings: tuple[str, ...]
+    lifted: tuple[str, ...] = ()
+    """The refusals that ``rules=warn`` has lifted, which are among the warnings too."""
 
     def plain(self) -> dict[str, Any]:
         """Returns the settings as dicts, lists, numbers and strings; ``configure`` converts them back to equal
@@ -37,6 +40,10 @@ def configure(plain: Mapping[str, Any], suggestions: Mapping[str, str] | None = 
     or CannotCombine if each setting alone is valid."""
     settings, chosen = auto.resolve(parse(Settings, plain, suggestions))
     findings = rules.check(settings)
+    if settings.rules == "warn":
+        findings.lift()
     if findings.refusals:
-        raise CannotCombine(findings.refusals)
-    return Configuration(settings, chosen, tuple(findings.warnings))
+        lifted = ", or rules=warn to train it all the same"
+        raise CannotCombine(one + lifted * (one in findings.advice) for one in findings.refusals)
+    lifted_rules = tuple(findings.advice) if settings.rules == "warn" else ()
+    return Configuration(settings, chosen, tuple(findings.warnings), lifted_rules)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
 
@@ -14,10 +17,21 @@ from ganlab.data.cache import folder_of
 from ganlab.data.source import some
 from ganlab.data.stacked import Stacked
 from ganlab.data.toys import Mixture
+from ganlab.errors import UserError
 from ganlab.evaluation.features import Features, Reals
 from ganlab.evaluation.scores import Centres, Evaluator
 
 Split = Literal["train", "held_out", "test"]
+
+
+@contextmanager
+def naming_train_keys() -> Iterator[None]:
+    """Returns a context in which an error on features names the settings of train, ``evaluation.features=…``, rather
+    than those of evaluate, ``features=…``. Raises UserError."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(re.sub(r"(?<![\w.])features(?=[.=])", "evaluation.features", str(error))) from error
 
 
 def reals_of(settings: Settings, image_set: ImageSet, rows: np.ndarray | None = None) -> Reals:

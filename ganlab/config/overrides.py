@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -13,7 +15,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, Quoted
 from hydra.errors import HydraException
 
 from ganlab.config import hydra_plugins
-from ganlab.config.parse import hints, is_mapping, keys, table_of
+from ganlab.config.schema import hints, is_mapping, keys, table_of
 from ganlab.config.settings import Settings
 from ganlab.config.synonyms import also_called, meant
 from ganlab.errors import Refused, nearest
@@ -100,9 +102,17 @@ class Overrides:
                 name = "null" if option is None else str(option)
                 instead = self._instead(group, "none" if option is None else name, isinstance(value, list))
                 end = f"did you mean {instead}?" if instead else f"the options are {', '.join(options)}"
+                if other := self._with_other_suffix(group, name):
+                    end = f"{other} is not read; rename it to {name}.yaml"
                 found = f"{group}=[{name}]" if isinstance(value, list) else f"{group}={name}"
                 problems.append(f"{found}: no such option; {end}")
         return problems
+
+    def _with_other_suffix(self, group: str, name: str) -> Path | None:
+        """Returns the file of an option whose name ends in .yml, which Hydra does not read."""
+        folders = [one.path.removeprefix("file://") for one in self.loader.get_search_path().get_path()]
+        files = [Path(folder) / group / f"{name}.yml" for folder in folders]
+        return next((file for file in files if os.path.isfile(file)), None)
 
     def _instead(self, group: str, name: str, listed: bool) -> str | None:
         """Returns the text to type for an option that does not exist: the option with this other name, an option of

@@ -3,62 +3,24 @@
 from __future__ import annotations
 
 import math
-import types
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from ganlab.config.synonyms import meant
-from ganlab.errors import Refused, nearest
+import numpy as np
+
+from ganlab.config.describe import describe, no_option, one_of, shown, unknown_key, with_full_keys
+from ganlab.config.schema import base_of, hints, is_mapping, is_union, join, names, table_of, words_of
+from ganlab.errors import Refused
 from ganlab.scalars import Scheduled, Shape
-from ganlab.table import Fraction, Range, Table
+from ganlab.table import PATH, Fraction, Range, Table
 
 T = TypeVar("T")
-
-MEANT = {  # names that users may type for settings with other names in ganlab
-    "lamda": "weight", "lambda": "weight", "lambda_gp": "weight", "gp_weight": "weight", "coefficient": "weight",
-    "learning_rate": "lr", "beta": "betas", "beta1": "betas", "beta2": "betas", "eps": "epsilon", "epochs": "steps",
-    "iterations": "steps", "iters": "steps", "max_steps": "steps", "num_steps": "steps", "batch": "batch_size",
-    "bs": "batch_size", "batchsize": "batch_size", "nz": "latent.dim", "z_dim": "latent.dim",
-    "latent_dim": "latent.dim", "initializer": "init", "initialization": "init", "normalization": "norm",
-    "dataset": "data", "disc": "discriminator", "critic": "discriminator", "gen": "generator", "gan_mode": "loss",
-    "objective": "loss", "ngf": "generator.width", "ndf": "discriminator.width", "channels": "width",
-    "image_size": "data.size", "resolution": "data.size", "device": "runtime.device", "amp": "runtime.precision",
-    "smoothing": "targets.real",
-}  # fmt: skip
 
 
 class _Failed(Exception):
     """Raised for a value that could not be parsed; its problem has been recorded."""
-
-
-_hints: dict[type, dict[str, Any]] = {}
-
-
-def hints(component: type) -> dict[str, Any]:
-    """Returns the annotation of each setting of a dataclass."""
-    if component not in _hints:
-        every = get_type_hints(component, include_extras=True)
-        _hints[component] = {name: every[name] for name in _names(component)}
-    return _hints[component]
-
-
-def _names(component: type) -> list[str]:
-    return [field.name for field in fields(component)]
-
-
-def table_of(annotation: Any) -> Table[Any] | None:
-    """Returns the table of a setting's annotation, also if the setting may be a word such as ``auto``; None if there
-    is none."""
-    if get_origin(annotation) in (Union, types.UnionType):
-        return next((table for table in map(table_of, get_args(annotation)) if table is not None), None)
-    marks = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
-    return next((mark for mark in marks if isinstance(mark, Table)), None)
-
-
-def is_mapping(annotation: Any) -> bool:
-    """Whether a setting is several named components rather than one."""
-    return get_origin(annotation) is Annotated and get_origin(get_args(annotation)[0]) is Mapping
 
 
 def parse(kind: type[T], plain: Any, suggestions: Mapping[str, str] | None = None) -> T:
@@ -82,15 +44,19 @@ class _Parser:
         return _Failed()
 
     def value(self, annotation: Any, found: Any, key: str) -> Any:
+        if isinstance(found, np.generic | np.ndarray):  # from Python
+            found = found.tolist()
+        if annotation is Any:
+            return found
         origin = get_origin(annotation)
-        if origin in (Union, types.UnionType):
+        if is_union(annotation):
             return self.union(annotation, found, key)
         if origin is Annotated:
             return self.annotated(annotation, found, key)
         if origin is Literal:
             if any(found == word and type(found) is type(word) for word in get_args(annotation)):
                 return found
-            raise self.fail(_no_option(key, found, [str(word) for word in get_args(annotation)]))
+            raise self.fail(no_option(key, found, [str(word) for word in get_args(annotation)]))
         if origin is tuple:
             return self.sequence(annotation, found, key)
         if origin is Mapping:
@@ -112,7 +78,7 @@ class _Parser:
             number = _number(found)  # YAML 1.1 parses 1e5 as text, although a number is meant
             if number is not None and (kind is float or number == int(number)):
                 return kind(number)
-        raise self.fail(f"{key}: found {_show(found)}, need {describe(kind)}")
+        raise self.fail(f"{key}: found {shown(found)}, need {describe(kind)}")
 
     def annotated(self, annotation: Any, found: Any, key: str) -> Any:
         base, *marks = get_args(annotation)
@@ -120,8 +86,12 @@ class _Parser:
             if isinstance(mark, Table):
                 return self.mapping(mark, found, key) if is_mapping(annotation) else self.component(mark, found, key)
         value = self.value(base, found, key)
+        if PATH in marks and isinstance(value, str):
+            if not value:
+                raise self.fail(f"{key}: found {shown(found)}, need {describe(annotation)}")
+            return os.path.expanduser(value)
         if any(isinstance(mark, Range) and value not in mark for mark in marks):
-            raise self.fail(f"{key}: found {_show(found)}, need {describe(annotation)}")
+            raise self.fail(f"{key}: found {shown(found)}, need {describe(annotation)}")
         return value
 
     def union(self, annotation: Any, found: Any, key: str) -> Any:
@@ -141,29 +111,29 @@ class _Parser:
         described = [member for member in members if table_of(member) is not None or is_dataclass(member)]
         if isinstance(found, Mapping) and described:
             return self.value(described[0], found, key)
-        words = [word for member in members for word in _words(member)]
+        words = [word for member in members for word in words_of(member)]
         if isinstance(found, str) and len(words) > 1:
-            raise self.fail(_no_option(key, found, words))
-        raise self.fail(f"{key}: found {_show(found)}, need {describe(annotation)}")
+            raise self.fail(no_option(key, found, words))
+        raise self.fail(f"{key}: found {shown(found)}, need {describe(annotation)}")
 
     def schedule(self, annotation: Any, found: Mapping[Any, Any], key: str) -> Scheduled:
         """Parses a number that changes during training; its start and end must be in the range of the number."""
-        number = next(member for member in get_args(annotation) if _base(member) in (int, float))
+        number = next(member for member in get_args(annotation) if base_of(member) in (int, float))
         kinds = {"start": number, "end": number, "shape": Shape, "from": Fraction, "until": Fraction}
         if found.get("shape") == "constant" and "start" in found:
             found = {"end": found["start"], **found}
         failed = False
         for name in found:
             if name not in kinds:
-                self.problems.append(self.unknown(str(name), key, list(kinds), "", {}))
+                self.problems.append(unknown_key(self.root, key, str(name), list(kinds), self.suggestions))
                 failed = True
         for name in ("start", "end"):
             if name not in found and not failed:  # a misspelt key is reported instead of a missing one
-                self.problems.append(f"{_join(key, name)}: missing, need {describe(number)}; a schedule has both ends")
+                self.problems.append(f"{join(key, name)}: missing, need {describe(number)}; a schedule has both ends")
         failed = failed or not {"start", "end"} <= found.keys()
         given = [name for name in kinds if name in found]
         try:
-            values = self.all((kinds[name], found[name], _join(key, name)) for name in given)
+            values = self.all((kinds[name], found[name], join(key, name)) for name in given)
         except _Failed:
             failed = True
         if failed:
@@ -171,14 +141,14 @@ class _Parser:
         try:
             return Scheduled(**{"since" if n == "from" else n: v for n, v in zip(given, values, strict=True)})
         except ValueError as error:
-            raise self.fail(f"{key}: {error}") from None
+            raise self.fail(f"{key}: {with_full_keys(str(error), key, kinds)}") from None
 
     def sequence(self, annotation: Any, found: Any, key: str) -> tuple[Any, ...]:
         kinds = get_args(annotation)
         if isinstance(found, str) or not isinstance(found, Sequence):
-            raise self.fail(f"{key}: found {_show(found)}, need {describe(annotation)}")
+            raise self.fail(f"{key}: found {shown(found)}, need {describe(annotation)}")
         if kinds[-1] is not Ellipsis and len(found) != len(kinds):
-            raise self.fail(f"{key}: found {_show(found)}, need {describe(annotation)}")
+            raise self.fail(f"{key}: found {shown(found)}, need {describe(annotation)}")
         every = kinds[:1] * len(found) if kinds[-1] is Ellipsis else kinds
         return tuple(
             self.all((kind, item, f"{key}[{i}]") for i, (kind, item) in enumerate(zip(every, found, strict=True)))
@@ -187,10 +157,10 @@ class _Parser:
     def named(self, annotation: Any, found: Any, key: str) -> dict[str, Any]:
         """Parses a mapping from arbitrary names to values."""
         if not isinstance(found, Mapping):
-            raise self.fail(f"{key}: found {_show(found)}, need {describe(annotation)}")
+            raise self.fail(f"{key}: found {shown(found)}, need {describe(annotation)}")
         kind = get_args(annotation)[1]
         given = {str(name): value for name, value in found.items() if value is not None}  # null removes an entry
-        return dict(zip(given, self.all((kind, one, _join(key, name)) for name, one in given.items()), strict=True))
+        return dict(zip(given, self.all((kind, one, join(key, name)) for name, one in given.items()), strict=True))
 
     def all(self, parts: Iterator[tuple[Any, Any, str]]) -> list[Any]:
         """Parses all ``parts``, so that every problem is recorded, and only then fails if one of them failed."""
@@ -208,13 +178,13 @@ class _Parser:
         if isinstance(found, str):
             found = {"name": found}
         if not isinstance(found, Mapping):
-            raise self.fail(f"{key}: found {_show(found)}, need {_one_of(list(table))}")
+            raise self.fail(f"{key}: found {shown(found)}, need {one_of(list(table))}")
         name = found.get("name")
         if name is None:
             settings = f"settings ({', '.join(map(str, found))})" if found else "nothing"
-            raise self.fail(f"{key}: found {settings} and no name; type {key}=… too, {_one_of(list(table))}")
+            raise self.fail(f"{key}: found {settings} and no name; type {key}=… too, {one_of(list(table))}")
         if not isinstance(name, str) or name not in table:
-            raise self.fail(_no_option(key, name, list(table)))
+            raise self.fail(no_option(key, name, list(table)))
         return self.dataclass(table[name], {k: v for k, v in found.items() if k != "name"}, key, name, table)
 
     def mapping(self, table: Table[Any], found: Any, key: str) -> dict[str, Any]:
@@ -223,12 +193,12 @@ class _Parser:
             found = {name: {} for name in names}  # names alone, with the default settings of each
         if not isinstance(found, Mapping):
             example = f"a list of {table.kind}s such as [{', '.join(list(table)[:2])}]"
-            raise self.fail(f"{key}: found {_show(found)}, need {example}, or their names with settings")
+            raise self.fail(f"{key}: found {shown(found)}, need {example}, or their names with settings")
         named, failed = {}, False
         for name, settings in found.items():
             try:
                 if name not in table:
-                    raise self.fail(_no_option(key, name, list(table)))
+                    raise self.fail(no_option(key, name, list(table)))
                 if settings is not None:  # null removes what a loss or a recipe added
                     named[name] = self.dataclass(table[name], settings, f"{key}.{name}")
             except _Failed:
@@ -244,20 +214,20 @@ class _Parser:
                 name for name, hint in known.items() if isinstance(found, str) and found in (table_of(hint) or ())
             ]
             end = f"; type {' or '.join(f'{key}.{name}={found}' for name in holders)}" if holders else ""
-            need = ", ".join(_names(kind)) or "none"
-            raise self.fail(f"{key}: found {_show(found)}, need settings ({need}){end}")
+            need = ", ".join(names(kind)) or "none"
+            raise self.fail(f"{key}: found {shown(found)}, need settings ({need}){end}")
         failed = False
         for name in found:
             if name not in known:
-                self.problems.append(self.unknown(str(name), key, list(known), of, table or {}))
+                self.problems.append(unknown_key(self.root, key, str(name), list(known), self.suggestions, of, table))
                 failed = True
         for field in fields(kind):
             if field.default is MISSING and field.default_factory is MISSING and field.name not in found:
-                self.problems.append(f"{_join(key, field.name)}: missing, need {describe(known[field.name])}")
+                self.problems.append(f"{join(key, field.name)}: missing, need {describe(known[field.name])}")
                 failed = True
         given = [name for name in known if name in found]
         try:
-            values = self.all((known[name], found[name], _join(key, name)) for name in given)
+            values = self.all((known[name], found[name], join(key, name)) for name in given)
         except _Failed:
             failed = True
         if failed:
@@ -265,133 +235,7 @@ class _Parser:
         try:
             return kind(**dict(zip(given, values, strict=True)))
         except ValueError as error:  # a component's __post_init__ refuses its settings together
-            raise self.fail(f"{key}: {error}") from None
-
-    def unknown(self, name: str, key: str, siblings: list[str], of: str, table: Mapping[str, type]) -> str:
-        """Returns a sentence on a key that is not a setting, with a suggestion."""
-        if owners := [owner for owner, component in table.items() if name in hints(component)]:
-            return (
-                f"{_join(key, name)}: {of} has no such setting, {' or '.join(owners)} has; type {key}={owners[0]} too"
-            )
-        other = MEANT.get(name.lower())
-        guess = next((sibling for sibling in (name.lower(), other) if sibling in siblings), None) or nearest(
-            name, siblings
-        )
-        suggestion = [_join(key, guess)] if guess else []
-        if not suggestion:
-            everywhere = list(keys(self.root))
-            wanted = other or name
-            suggestion = [full for full in everywhere if full == wanted or full.endswith(f".{wanted}")]
-        if not suggestion and name in self.suggestions:
-            suggestion = [self.suggestions[name]]
-        if not suggestion and (leaf := nearest(name, [full.rpartition(".")[2] for full in everywhere])):
-            suggestion = [full for full in everywhere if full.endswith(leaf)]
-        subject = f"{_join(key, name)}: {of + ' has ' if of else ''}no such setting"
-        if suggestion:
-            return f"{subject}; did you mean {' or '.join(suggestion[:2])}?"
-        return f"{subject}; it has {', '.join(siblings)}" if siblings else f"{subject}; it has none"
-
-
-def keys(kind: type, prefix: str = "") -> Iterator[str]:
-    """Yields the full keys of all settings of a dataclass and of its components."""
-    for name, annotation in hints(kind).items():
-        full = _join(prefix, name)
-        yield full
-        if is_dataclass(annotation):
-            yield from keys(annotation, full)  # type: ignore[arg-type]
-        table = table_of(annotation)
-        if table is not None:
-            seen = set()
-            for entry, component in table.items():
-                inner = _join(full, entry) if is_mapping(annotation) else full
-                for key in keys(component, inner):
-                    if key not in seen:
-                        seen.add(key)
-                        yield key
-
-
-def dump(annotation: Any, value: Any) -> Any:
-    """Returns the plain form of a parsed value, which ``parse`` converts back to an equal value."""
-    table = table_of(annotation)
-    if isinstance(value, Scheduled):
-        return value.plain()
-    if table is not None and is_mapping(annotation):
-        return {name: _dump_fields(component) for name, component in value.items()}
-    if table is not None and is_dataclass(value):
-        return {"name": table.name_of(value), **_dump_fields(value)}
-    if is_dataclass(value):
-        return _dump_fields(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    return [dump(Any, item) for item in value] if isinstance(value, tuple) else value
-
-
-def _dump_fields(component: Any) -> dict[str, Any]:
-    return {name: dump(hint, getattr(component, name)) for name, hint in hints(type(component)).items()}
-
-
-def schedules(value: Any, key: str = "") -> Iterator[tuple[str, Scheduled]]:
-    """Yields every schedule in a tree of settings, with its full key; an item of a list has its index in the key."""
-    if isinstance(value, Scheduled):
-        yield key, value
-    elif is_dataclass(value):
-        for name in _names(type(value)):
-            yield from schedules(getattr(value, name), _join(key, name))
-    elif isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from schedules(inner, _join(key, str(name)))
-    elif isinstance(value, tuple):
-        for index, item in enumerate(value):
-            yield from schedules(item, _join(key, str(index)))
-
-
-def describe(annotation: Any) -> str:
-    """Returns a description of the values that an annotation allows, for messages and help."""
-    origin = get_origin(annotation)
-    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
-    if origin in (Union, types.UnionType):
-        members = [member for member in get_args(annotation) if member is not Scheduled]
-        end = ", or a schedule {start: …, end: …}" if Scheduled in get_args(annotation) else ""
-        return " or ".join(map(describe, members)) + end
-    if origin is Annotated:
-        base, *marks = get_args(annotation)
-        table = table_of(annotation)
-        limits = " and ".join(str(mark) for mark in marks if isinstance(mark, Range))
-        return _one_of(list(table)) if table is not None else f"{describe(base)} {limits}".strip()
-    if origin is Literal:
-        return _one_of([str(word) for word in get_args(annotation)])
-    if origin is tuple:
-        kinds = get_args(annotation)
-        if kinds[-1] is Ellipsis:
-            return f"a list such as [a, b] with each item {describe(kinds[0])}"
-        return f"a list of {len(kinds)}, each {describe(kinds[0])}"
-    if origin is Mapping:
-        return f"names with values such as {{a: b}}, each {describe(get_args(annotation)[1])}"
-    if is_dataclass(annotation):
-        return f"settings such as {{{_names(annotation)[0]}: …}}" if _names(annotation) else "settings"  # type: ignore[arg-type]
-    return words.get(annotation, "settings")
-
-
-def _base(annotation: Any) -> Any:
-    """Returns the type of an annotation without its marks."""
-    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-
-
-def _words(annotation: Any) -> list[str]:
-    if get_origin(annotation) is Literal:
-        return [str(word) for word in get_args(annotation)]
-    table = table_of(annotation)
-    return list(table) if table is not None else []
-
-
-def _no_option(key: str, found: Any, options: Sequence[str]) -> str:
-    guess = meant(str(found), options)
-    end = f"did you mean {key}={guess}?" if guess else f"the options are {', '.join(options)}"
-    return f"{key}={found}: no such option; {end}"
-
-
-def _one_of(options: Sequence[str]) -> str:
-    return options[0] if len(options) == 1 else f"one of {', '.join(options)}"
+            raise self.fail(f"{key}: {with_full_keys(str(error), key, known)}") from None
 
 
 def _number(found: Any) -> float | None:
@@ -402,15 +246,3 @@ def _number(found: Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
-
-
-def _show(found: Any) -> str:
-    if found is None or isinstance(found, bool):
-        text = {None: "null", True: "true", False: "false"}[found]
-    else:
-        text = repr(found) if isinstance(found, str) else str(found)
-    return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def _join(key: str, name: str) -> str:
-    return f"{key}.{name}" if key else name

@@ -12,14 +12,16 @@ from hydra.core.override_parser.types import Override
 
 from ganlab.config import CannotCombine, Settings, configure
 from ganlab.config.compose import Composer
-from ganlab.config.parse import dump, parse
+from ganlab.config.dump import dump
+from ganlab.config.parse import parse
+from ganlab.config.paths import value_of
 from ganlab.config.plain import assign, is_schedule, leaves, lookup
 from ganlab.errors import Refused
 
 AUTO = "auto"
 """With ``resume=auto`` the same command starts the run in ``hydra.run.dir`` or, if it exists, resumes it."""
 
-FREE = ("steps", "logging", "checkpoint", "divergence", "evaluation", "runtime", "data.root", "data.download")
+FREE = ("steps", "rules", "logging", "checkpoint", "divergence", "evaluation", "runtime", "data.root", "data.download")
 """Settings that may change when a run is resumed."""
 
 OVERRIDABLE = ("optimizer", "regularizer", "targets", "augment", "schedule", "averaging", "constraint")
@@ -72,7 +74,7 @@ def resumed(
         if key in ("experiment", "tricks"):
             raise Refused([f"{one.input_line}: a saved run has its recipe and tricks; type the settings that change"])
         # A value changes one saved setting; an option replaces its whole group.
-        assign(resumed, key, fresh[key] if composing.is_group_choice(one) else one.value())
+        assign(resumed, key, fresh[key] if composing.is_group_choice(one) else value_of(one))
     plugins = [one.value() for one in read if one.key_or_group == "plugins"]
     resumed |= {"plugins": plugins[-1] if plugins else [], "resume": None, "resume_override": False}
     try:
@@ -136,7 +138,7 @@ def _changes(saved: dict[str, Any], after: dict[str, Any], typed: Sequence[Overr
     configuration, of an earlier version, is included only if it was typed."""
     changes = []
     for group, now in after.items():
-        if group in ("plugins", "resume", "resume_override"):
+        if group in ("plugins", "resume", "resume_override", "jobs"):
             continue
         for key in dict.fromkeys(key for tree in (saved.get(group), now) for key, _ in leaves(tree, group)):
             before, value = lookup(saved, key), lookup(after, key)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from ganlab.config.build import build_discriminator, build_generator
 from ganlab.config.combinations import RULES, Findings
+from ganlab.config.evaluators import naming_train_keys
 from ganlab.config.settings import Settings
 from ganlab.errors import UserError
 from ganlab.evaluation.features import Features
@@ -28,9 +29,10 @@ def check(settings: Settings) -> Findings:
     features = getattr(settings.evaluation, "features", None)
     if isinstance(features, Features):
         try:
-            features.check(settings.data.class_count > 1)
+            with naming_train_keys():
+                features.check(settings.data.class_count > 1)
         except UserError as error:
-            findings.refusals.append(f"evaluation: {error}")
+            findings.refusals.append(str(error))
     discriminator = _networks_fit(settings, findings)
     for rule in RULES:
         rule(settings, discriminator, findings)

@@ -30,7 +30,7 @@ from ganlab.networks import (
 )
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlab.regularizers import REGULARIZERS
-from ganlab.table import PositiveInt, Range
+from ganlab.table import PATH, PositiveInt, Range
 from ganlab.training.averaging import AVERAGINGS, Averaging, NoAveraging
 from ganlab.training.checkpoint import CheckpointSettings
 from ganlab.training.constraints import CONSTRAINTS, Constraint, Unconstrained
@@ -98,7 +98,8 @@ class LoggingSettings(Logging):
 class Settings:
     """The settings of one run. A step consists of the D updates of the schedule's plan and then its G updates (one,
     with the default schedule); ``steps`` is the number of steps. ``batch_size`` is the number of reals in every
-    update."""
+    update. ``rules: warn`` trains combinations that theory or published results speak against, and records which;
+    what cannot be computed is refused nevertheless."""
 
     steps: PositiveInt = 2000
     batch_size: PositiveInt = 64
@@ -123,6 +124,8 @@ class Settings:
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     divergence: Annotated[Divergence, DIVERGENCES] = field(default_factory=Stop)
     evaluation: Annotated[Evaluation, EVALUATIONS] = field(default_factory=NoEvaluation)
+    rules: Literal["refuse", "warn"] = "refuse"
     plugins: tuple[str, ...] = ()
-    resume: str | None = None
+    resume: Annotated[str | None, PATH] = None
     resume_override: bool = False
+    jobs: Literal["auto"] | PositiveInt = 1

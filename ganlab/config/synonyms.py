@@ -1,4 +1,4 @@
-"""Other names of options: names in papers and libraries, and their abbreviations."""
+"""Other names of options and settings: names in papers and libraries, and their abbreviations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "xavier_normal": "glorot_normal",
         "default": "pytorch torch",
         "orthogonal": "ortho saxe",
-        "constant": "zeros zero ones",
+        "constant": "zeros ones",
         "pretrained": "imagenet finetune",
         "normal": "gaussian",
         # norms and parametrizations
@@ -28,7 +28,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "conditional_batch": "cbn conditional conditional_bn",
         "sync_batch": "syncbn sync_bn",
         "spectral": "sn spectralnorm spectral_norm",
-        "weight": "wn weightnorm weight_norm",
+        "weight": "wn weightnorm weight_norm lamda lambda lambda_gp gp_weight coefficient",  # of a penalty too
         "equalized": "equalized_lr equalised elr",
         # losses
         "bce": "gan ns nsgan non_saturating nonsaturating vanilla logistic standard cross_entropy",
@@ -73,16 +73,42 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "resnet": "sngan",
         "torchvision": "resnet18 resnet34 resnet50 vgg vgg11 vgg13 vgg16 vgg19",
         "mlp": "fc dense linear",
+        # settings; one with a point stands for itself alone
+        "steps": "epochs iterations iters max_steps num_steps",
+        "batch_size": "batch bs batchsize",
+        "lr": "learning_rate",
+        "betas": "beta beta1 beta2",
+        "epsilon": "eps",
+        "width": "channels",
+        "latent.dim": "nz z_dim latent_dim",
+        "generator.width": "ngf",
+        "discriminator.width": "ndf",
+        "data.size": "image_size resolution",
+        "targets.real": "smoothing",
+        "runtime.device": "device",
+        "runtime.precision": "amp",
+        "init": "initializer initialization",
+        "norm": "normalization",
+        "data": "dataset",
+        "discriminator": "disc critic",
+        "generator": "gen",
+        "loss": "gan_mode objective",
     }.items()
 }
+
+
+def by_other_name(word: str, options: Iterable[str]) -> str | None:
+    """Returns the option or setting of which ``word`` is another name, or None if there is none."""
+    folded = word.lower().replace("-", "_")
+    return next((option for option in options if folded in SYNONYMS.get(option, ())), None)
 
 
 def also_called(word: str, options: Iterable[str]) -> str | None:
     """Returns the option of which ``word`` is another name or the beginning, or None if there is none."""
     known = list(options)
     folded = word.lower().replace("-", "_")
-    by_name = (option for option in known if folded in SYNONYMS.get(option, ()))
-    return next(by_name, None) or next((option for option in known if option.startswith(f"{folded}_")), None)
+    beginnings = (option for option in known if option.startswith(f"{folded}_"))
+    return by_other_name(word, known) or next(beginnings, None)
 
 
 def meant(word: str, options: Iterable[str]) -> str | None:

@@ -6,6 +6,7 @@ import io
 import os
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -14,11 +15,13 @@ import numpy as np
 
 from ganlab.data import pixels
 from ganlab.data.damage import require_complete
+from ganlab.data.folder_classes import readable_name
 from ganlab.data.image_folder import ImageFiles, wrapping
-from ganlab.data.source import printable
-from ganlab.data.stored import Listing
+from ganlab.data.source import Listing, printable
 from ganlab.data.tar_members import Member, TarWalk, members_of
 from ganlab.errors import UserError
+
+UTF8 = 0x800  # the flag of a zip archive's member whose name is in UTF-8
 
 
 class Archive(ImageFiles):
@@ -38,7 +41,7 @@ class Archive(ImageFiles):
     def wrapper(self, packed: Sequence[tuple[str, Any]]) -> str:
         """The folder that all images were packed in; nothing where they were not, or ``split`` names that very one."""
         found = wrapping(name for name, _ in packed)
-        part = f"{self.part}/"
+        part = readable_name(f"{self.part}/")
         return "" if self.part and (part.startswith(found) or found.startswith(part)) else found
 
     def listing(self) -> Listing:
@@ -63,8 +66,8 @@ class Archive(ImageFiles):
         # 2: what was decoded before a folder that wraps all others was taken as the root has other classes.
         return f"{facts.st_size} {facts.st_mtime_ns} 2"
 
-    def _fitted(self, packed: bytes) -> np.ndarray:
-        return pixels.read(io.BytesIO(packed), self.image_shape, self.crop, self.background)
+    def pixels(self, item: Any) -> np.ndarray:
+        return pixels.read(io.BytesIO(self.content(item)), self.image_shape, self.crop, self.background, self.range)
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,14 @@ class Zip(Archive):
 
     def packed(self) -> list[tuple[str, str]]:
         with require_complete(self.root, "zip archive"):
-            names = [member.filename for member in _zip(*_version(self.root)).infolist() if not member.is_dir()]
-        return [(name.removeprefix("./"), name) for name in names]
+            members = _zip(*_version(self.root)).infolist()
+        named = ((_name_of(member), member.filename) for member in members)
+        return [(name.removeprefix("./"), item) for name, item in named if not name.endswith("/")]
 
-    def pixels(self, item: str) -> np.ndarray:
+    def content(self, item: str) -> bytes:
         archive = _zip(*_version(self.root))
         pixels.bounded(archive.getinfo(item).file_size)
-        return self._fitted(archive.read(item))
+        return archive.read(item)
 
 
 @dataclass(frozen=True)
@@ -92,13 +96,15 @@ class Tar(Archive):
 
     def packed(self) -> list[tuple[str, Member]]:
         with require_complete(self.root, "tar archive"):
-            return [(member.name, member) for member in _members(*_version(self.root))]
+            members = _members(*_version(self.root))
+        windows = not any("/" in member.name for member in members)
+        return [(member.name.replace("\\", "/") if windows else member.name, member) for member in members]
 
     @staticmethod
     def order(one: tuple[str, Member]) -> int:
         return one[1].place  # a compressed stream can only be walked forward
 
-    def pixels(self, item: Member) -> np.ndarray:
+    def content(self, item: Member) -> bytes:
         if item.sparse:
             raise ValueError("a sparse file, whose holes are not in the archive; pack it without --sparse")
         pixels.bounded(item.size)
@@ -108,7 +114,17 @@ class Tar(Archive):
         packed = stream.read(item.size)
         if len(packed) < item.size:
             raise EOFError("the archive ends before the file does")
-        return self._fitted(packed)
+        return packed
+
+
+def _name_of(member: zipfile.ZipInfo) -> str:
+    """A member's name as the person who packed it saw it: some programs on Windows write ``\\`` between folders, and
+    macOS writes UTF-8 without the flag that says so, which zipfile reads as code page 437."""
+    name = member.filename
+    if not member.flag_bits & UTF8:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/")
 
 
 def _version(root: str) -> tuple[str, int]:

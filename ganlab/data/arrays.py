@@ -7,32 +7,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from ganlab.data import numpy_files, pixels
+from ganlab.data import numpy_files, pixels, ranges
 from ganlab.data.numpy_files import Header
-from ganlab.data.source import sides
-from ganlab.data.stored import Listing, Stored
+from ganlab.data.ranges import Bounds, Numbers, RangeSetting
+from ganlab.data.source import Listing, sides
+from ganlab.data.stored import Stored
 from ganlab.errors import UserError, nearest
+from ganlab.progress import progress
 
 IMAGES = ("images", "x_train", "train_images", "x", "data", "arr_0")
 SUFFIXES = (".npy", ".npz")
 PART = 1 << 24  # numbers looked at at once: 64 MB of float32
-ROUNDING = 1e-3  # by how much computed numbers may lie outside their range
+MOST_CHANNELS = 1024  # of images; hyperspectral ones have some hundreds
 
 
 @dataclass(frozen=True)
 class Arrays(Stored):
-    """The images of one array in ``root``, a ``.npy`` or ``.npz`` file: (N, H, W), (N, H, W, C) or (N, C, H, W) with C
-    1, 3 or 4, whose fourth channel is how opaque a pixel is.
+    """The images of one array in ``root``, a ``.npy`` or ``.npz`` file: (N, H, W), (N, H, W, C) or (N, C, H, W). The
+    fourth of 4 channels is how opaque a pixel is; 2 channels, and 5 or more, are kept as they are.
 
-    Bytes are taken as they are, the high half of 16-bit numbers, True as white; fractions are in [0, 1], or in [-1, 1]
-    where there are negative ones. ``images`` and ``labels`` are keys of an ``.npz`` file; beside an ``.npy`` file,
-    ``labels`` names another one. Labels are whole numbers (N,) or (N, 1); their values, in order, are the classes.
-    Nothing pickled is read.
+    ``range`` names the numbers that are black and white; ``auto`` takes bytes as they are, True as white, and derives
+    the range of other numbers from all of the array. ``images`` and ``labels`` are keys of an ``.npz`` file; beside an
+    ``.npy`` file, ``labels`` names another one. Labels are whole numbers (N,) or (N, 1); their values, in order, are
+    the classes. Nothing pickled is read.
     """
 
     paths: ClassVar[frozenset[str]] = frozenset({"root", "labels"})
@@ -40,6 +42,7 @@ class Arrays(Stored):
     root: str = "data.npz"
     images: str | None = None
     labels: str | None = None
+    range: RangeSetting = "auto"
     color: Literal["rgb", "grey"] | None = None
     crop: pixels.Crop = "center"
     background: pixels.Background = "white"
@@ -52,11 +55,12 @@ class Arrays(Stored):
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        if self.color is not None and self.size is not None:
-            return (3 if self.color == "rgb" else 1, *sides(self.size, (0, 0)))
+        colours = {"rgb": 3, "grey": 1, None: 0}[self.color]
+        if colours and self.size is not None:
+            return (colours, *sides(self.size, (0, 0)))
         layout = self._layout()
-        channels = {"rgb": 3, "grey": 1, None: 1 if layout.channels == 1 else 3}[self.color]
-        return (channels, *sides(self.size, (layout.height, layout.width)))
+        channels = layout.channels if layout.has_bands else 1 if layout.channels == 1 else 3
+        return (colours or channels, *sides(self.size, (layout.height, layout.width)))
 
     @property
     def all_classes(self) -> int:
@@ -81,30 +85,33 @@ class Arrays(Stored):
         notes = []
         if layout.said:
             notes.append(layout.said)
-        lowest = 0.0
-        if array.dtype.kind in "fu" and array.dtype != np.uint8:
-            lowest, highest = _range(array)
-            self._refuse_range(array.dtype, lowest, highest)
+        if layout.has_bands:
+            shown = "the first three as red, green and blue" if layout.channels > 3 else "them as red and green"
+            notes.append(f"the images have {layout.channels} channels; pictures show {shown}")
+        bounds, said_of_range = self._bounds(array)
+        if said_of_range:
+            notes.append(said_of_range)
         labels, names, said = self._labels()
         # Where nothing is fitted, a row is copied faster than other processes start; and what had to be unpacked is in
         # this process already.
         in_memory = not self._fits(layout) or not isinstance(array, np.memmap)
-        items = [Row(number, lowest < -ROUNDING) for number in range(layout.images)]
+        items = [Row(number, bounds) for number in range(layout.images)]
         return Listing(items, labels, names, (*notes, *said), in_memory=in_memory)
 
     def pixels(self, item: Row) -> np.ndarray:
         array, layout, fitted = _ready(self, os.stat(self.root).st_mtime_ns)
         image = np.asarray(array[item.number])
-        if image.dtype.kind == "f":
-            numbers = image.astype(np.float64)
-            image = (((numbers + 1) / 2 if item.signed else numbers).clip(0, 1) * 255).round().astype(np.uint8)
-        elif image.dtype == np.uint16 or image.dtype == bool:
-            image = (image >> 8 if image.dtype == np.uint16 else image * np.uint8(255)).astype(np.uint8)
+        if item.bounds is not None:
+            image = ranges.scaled(image, item.bounds)
         if layout.channels_first:
             image = image.transpose(1, 2, 0)
         image = image.reshape(layout.height, layout.width, layout.channels)
         if not fitted:
             return image
+        if layout.has_bands:
+            _, height, width = self.image_shape
+            bands = [Image.fromarray(np.ascontiguousarray(image[..., band])) for band in range(layout.channels)]
+            return np.concatenate([pixels.fit(band, (1, height, width), self.crop) for band in bands], axis=2)
         picture = Image.fromarray(np.ascontiguousarray(image[..., 0] if layout.channels == 1 else image))
         return pixels.fit(picture, self.image_shape, self.crop, self.background)
 
@@ -136,7 +143,13 @@ class Arrays(Stored):
 
     def _layout(self) -> Layout:
         key = self._key()
-        return _layout(self._headers()[key or ""], f"{self.root}" if key is None else f"{self.root}, {key}")
+        layout = _layout(self._headers()[key or ""], f"{self.root}" if key is None else f"{self.root}, {key}")
+        if layout.has_bands and self.color is not None:
+            raise UserError(
+                f"data.color={self.color}: the images of {self.root} have {layout.channels} channels, which are no "
+                "colours; type data.color=null for all of them"
+            )
+        return layout
 
     def _headers(self) -> Mapping[str, Header]:
         _there(self.root)
@@ -168,22 +181,23 @@ class Arrays(Stored):
             raise UserError(f"data.labels={self.labels}: {found}; type data.labels=… for others, or null")
         return *found, ()
 
-    def _refuse_range(self, dtype: np.dtype[Any], lowest: float, highest: float) -> None:
-        """Raises UserError where numbers are no shades."""
-        where = f"data.root={self.root}: {dtype} numbers from {lowest:g} to {highest:g}"
-        if dtype == np.uint16:
-            if highest < 256:
-                raise UserError(f"{where}; the high 8 of 16 bits are taken, and all would be black; save bytes (uint8)")
-        elif not (lowest >= -1 - ROUNDING and highest <= 1 + ROUNDING):  # so that NaN is refused too
-            hint = "divide them by 255, or save bytes (uint8)" if lowest >= 0 and highest <= 256 else "scale them first"
-            raise UserError(f"{where}, where fractions lie in [0, 1] or [-1, 1]; {hint}")
+    def _bounds(self, array: np.ndarray) -> tuple[Bounds | None, str]:
+        """The numbers of black and white, None for bytes as they are, and a note. Raises UserError."""
+        if array.dtype == bool:
+            return (0, 1), ""
+        if array.dtype == np.uint8 and self.range in ("auto", "uint8"):
+            return None, ""
+        lowest, highest = _range(array, self.root)
+        numbers = Numbers(ranges.kind_of(array.dtype), lowest, highest)
+        bounds, note = ranges.bounds_of(self.range, numbers, self.root)
+        return bounds, f"{note}; data.range=[BLACK,WHITE] sets other numbers"
 
 
 class Row(NamedTuple):
-    """One image of the array; ``signed``: its numbers are in [-1, 1]."""
+    """One image of the array, and its numbers that are black and white (None: those of bytes)."""
 
     number: int
-    signed: bool
+    bounds: Bounds | None
 
     def __str__(self) -> str:
         return f"image {self.number:,}"
@@ -199,6 +213,11 @@ class Layout(NamedTuple):
     channels_first: bool
     said: str = ""
 
+    @property
+    def has_bands(self) -> bool:
+        """Whether the channels are no colours and no opacity."""
+        return self.channels not in (1, 3, 4)
+
 
 def _layout(header: Header, where: str) -> Layout:
     """Raises UserError where the array cannot be images."""
@@ -208,10 +227,10 @@ def _layout(header: Header, where: str) -> Layout:
             f"data.root={where}: pickled Python objects, which can run code and are not read; save one array of "
             "numbers, all images of the same shape"
         )
-    if dtype not in (np.uint8, np.uint16, np.bool_) and dtype.kind != "f":
+    if dtype.kind not in "buif":
         raise UserError(
-            f"data.root={where}: numbers of type {dtype}, and nobody knows which is white; save bytes (uint8), "
-            "fractions (float32) or 16 bits (uint16)"
+            f"data.root={where}: values of type {dtype}, and images have real numbers; save bytes (uint8), fractions "
+            "(float32) or 16 bits (uint16)"
         )
     named = "×".join(map(str, shape)) or "a single number"
     if len(shape) not in (3, 4):
@@ -230,10 +249,13 @@ def _layout(header: Header, where: str) -> Layout:
         return Layout(shape[0], 1, shape[1], shape[2], False)
     last = Layout(shape[0], shape[3], shape[1], shape[2], False)
     first = Layout(shape[0], shape[1], shape[2], shape[3], True)
-    possible = [layout for layout in (last, first) if layout.channels in (1, 3, 4)]
-    if not possible:
+    possible = [layout for layout in (last, first) if not layout.has_bands]
+    # Other channels are fewer than the pixels of a side.
+    fewer = [one for one in (last, first) if one.channels < min(one.height, one.width, MOST_CHANNELS)]
+    if not (possible := possible or fewer):
         raise UserError(
-            f"data.root={where}: the array is {named}; neither its second nor its last dimension has 1, 3 or 4 channels"
+            f"data.root={where}: the array is {named}; neither its second nor its last dimension has 1, 3 or 4 "
+            "channels, or fewer than a side has pixels; images are (N, H, W, C) or (N, C, H, W)"
         )
     taken = min(possible, key=lambda layout: abs(np.log(layout.height / layout.width)))  # of two, the squarer; or last
     said = ""
@@ -265,11 +287,16 @@ def _ready(source: Arrays, changed: int) -> tuple[np.ndarray, Layout, bool]:
     return source._array(), layout, source._fits(layout)
 
 
-def _range(array: np.ndarray) -> tuple[float, float]:
+def _range(array: np.ndarray, root: str) -> tuple[float, float]:
     """The least and the greatest number, over all of it, in parts; NaN where there is one."""
     rows = max(1, PART // max(1, int(np.prod(array.shape[1:]))))
-    parts = [array[start : start + rows] for start in range(0, len(array), rows)]
-    return float(np.min([part.min() for part in parts])), float(np.max([part.max() for part in parts]))
+    found = []
+    with progress(f"Looking for the least and the greatest number in {root}", len(array)) as advance:
+        for start in range(0, len(array), rows):
+            part = array[start : start + rows]
+            found.append((part.min(), part.max()))
+            advance(len(part))
+    return float(np.min(found)), float(np.max(found))
 
 
 # -------------------------------------------------------------------------------------------------------------- labels

@@ -7,51 +7,66 @@ import os
 import signal
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
+from ganlab.data.ranges import Numbers, Unscaled
+from ganlab.data.source import Decodable
 from ganlab.errors import UserError, in_one_line
-
-if TYPE_CHECKING:
-    from ganlab.data.stored import Stored
+from ganlab.progress import progress
 
 FEW = 200  # images: other processes would take longer to start than these to decode
 CHUNK = 256  # images at most that a process takes at a time
 
 
-def decode_into(file: Path, offset: int, source: Stored, items: Sequence[Any], in_memory: bool) -> dict[int, str]:
-    """Writes the pixels of every item into ``file``, one behind the other from ``offset`` on. Returns the numbers of
-    those that cannot be read, with the reason; zeros stand in their places. Raises OSError where the file cannot be
-    written."""
-    workers = 1 if in_memory or len(items) <= FEW or not _can_start_others() else processors()
-    length = max(1, min(CHUNK, len(items) // (8 * workers)))
-    starts = range(0, len(items), length)
-    size = int(np.prod(source.image_shape))
-    failed: dict[int, str] = {}
-    bar = tqdm(total=len(items), desc="decoding", unit=" images", disable=None, leave=False)
-    with _map(workers) as run, bar:
-        chunks = [items[start : start + length] for start in starts]
-        places = [offset + start * size for start in starts]
-        count = len(chunks)
-        for start, chunk, reasons in zip(
-            starts, chunks, run(_decode, [source] * count, chunks, [file] * count, places), strict=True
-        ):
-            failed |= {start + number: reason for number, reason in reasons.items()}
-            bar.update(len(chunk))
-    return failed
+@dataclass
+class Decoded:
+    """The results of decoding, by the row of each image: why those that ``failed`` cannot be read, and the numbers of
+    those that are ``unscaled``. ``brightest`` is the greatest byte of all others."""
+
+    failed: dict[int, str] = field(default_factory=dict)
+    unscaled: dict[int, Numbers] = field(default_factory=dict)
+    brightest: int = 0
+
+    def add(self, other: Decoded) -> None:
+        self.failed |= other.failed
+        self.unscaled |= other.unscaled
+        self.brightest = max(self.brightest, other.brightest)
 
 
-def _can_start_others() -> bool:
-    """Whether this process may have children, and they can find the program that they are children of."""
-    program = getattr(sys.modules["__main__"], "__file__", None)
-    return not multiprocessing.current_process().daemon and (program is None or os.path.exists(program))
+def decode_into(
+    file: Path, offset: int, source: Decodable, items: Sequence[Any], rows: Sequence[int], in_memory: bool
+) -> Decoded:
+    """Writes the pixels of every item into ``file``, which has images from ``offset`` on, each in its row. Zeros are
+    written for the others. Raises OSError where the file cannot be written."""
+    workers = 1 if in_memory or len(items) <= FEW or not _can_start_others(source, items) else processors()
+    length = max(1, min(CHUNK, len(items) // (32 * workers)))  # so that the first is done soon
+    chunks = [items[start : start + length] for start in range(0, len(items), length)]
+    rows_of = [rows[start : start + length] for start in range(0, len(items), length)]
+    count = len(chunks)
+    decoded = Decoded()
+    with progress(f"Decoding {len(items):,} images", len(items)) as advance, _map(workers) as run:
+        for part in run(_decode, [source] * count, chunks, rows_of, [file] * count, [offset] * count):
+            decoded.add(part)
+            advance(min(length, len(items)))
+    return decoded
+
+
+def _can_start_others(source: Decodable, items: Sequence[Any]) -> bool:
+    """Whether this process may have children, and these know the classes of the source and of its items: the program
+    itself is not imported again, since a script without ``if __name__ == "__main__":`` would begin once more."""
+    kinds = (*type(source).__mro__, *type(items[0]).__mro__)
+    return not multiprocessing.current_process().daemon and all(kind.__module__ != "__main__" for kind in kinds)
 
 
 def processors() -> int:
@@ -62,19 +77,24 @@ def processors() -> int:
         return os.cpu_count() or 1
 
 
-def _decode(source: Stored, items: Sequence[Any], file: Path, place: int) -> dict[int, str]:
-    _, height, width = source.image_shape
-    images = np.zeros((len(items), height, width, source.image_shape[0]), np.uint8)
-    failed = {}
-    for number, item in enumerate(items):
+def _decode(source: Decodable, items: Sequence[Any], rows: Sequence[int], file: Path, offset: int) -> Decoded:
+    channels, height, width = source.image_shape
+    images = np.zeros((len(items), height, width, channels), np.uint8)
+    decoded = Decoded()
+    for number, (item, row) in enumerate(zip(items, rows, strict=True)):
         try:
             images[number] = source.pixels(item)
+        except Unscaled as error:
+            decoded.unscaled[row] = error.numbers
         except Exception as error:  # a damaged file can fail in any of the decoders' ways
-            failed[number] = in_one_line(error)
+            decoded.failed[row] = in_one_line(error)
+    decoded.brightest = int(images.max(initial=0))
     with open(file, "r+b") as writing:  # not memory-mapped: there a full disk is a bus error
-        writing.seek(place)
-        writing.write(images.data)
-    return failed
+        begins = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(items)]
+        for first, end in pairwise(begins):
+            writing.seek(offset + rows[first] * images[0].nbytes)
+            writing.write(images[first:end].data)
+    return decoded
 
 
 @contextmanager
@@ -83,14 +103,13 @@ def _map(workers: int) -> Iterator[Callable[..., Any]]:
     if workers == 1:
         yield map
         return
-    # Spawned, not forked: the parent has threads, and a forked child may wait forever for a lock one of them held.
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _stand_by)
+    pool = ProcessPoolExecutor(workers, _Context(), _stand_by)
     try:
         yield pool.map
     except BrokenProcessPool:
         raise UserError(
-            "a process that decoded images was ended from outside (for lack of memory, perhaps), by a file that its "
-            "decoder cannot bear, or by a script of yours that does not keep to `if __name__ == '__main__':`"
+            "a process that decoded images was ended from outside (for lack of memory, perhaps), or by a file that its "
+            "decoder cannot bear; type data.limit=… for fewer images, or look for the file"
         ) from None
     except BaseException:
         # Whoever stops does not want to wait for the images that are being decoded; none of them is kept.
@@ -99,6 +118,27 @@ def _map(workers: int) -> Iterator[Callable[..., Any]]:
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Worker(SpawnProcess):
+    """A process that does not import the program that started it.
+
+    It is spawned and not forked: the parent has threads, and a forked child may wait forever for a lock one of them
+    held.
+    """
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        program = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")  # multiprocessing tells the child where this one lies
+        try:
+            return SpawnProcess._Popen(process_obj)  # type: ignore[attr-defined]
+        finally:
+            sys.modules["__main__"] = program
+
+
+class _Context(SpawnContext):
+    Process = _Worker
 
 
 def _stand_by() -> None:

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, features
 
-from ganlab.data.source import sides
-from ganlab.data.stored import Listing, Stored
+from ganlab.data.source import Listing, sides
+from ganlab.data.stored import Stored
 from ganlab.errors import UserError, in_one_line
+from ganlab.progress import progress
 from ganlab.table import PositiveInt, Range
 
+DRAWING = 1  # another number when glyphs are drawn in another way
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 NOBODYS = "\U0010ffff"  # will never be a character, so what a font draws for it is what it draws for those it lacks
 LOOKED_AT = 64  # pixels an em at which glyphs are measured and compared
@@ -77,7 +79,8 @@ class Fonts(Stored):
         return f"fonts-{Path(self.root).resolve().stem if self.root else ''}-{height}x{width}".replace("--", "-")
 
     def stamp(self) -> str:
-        digest = hashlib.blake2b(digest_size=16)
+        # Another release of FreeType may draw glyphs in another way.
+        digest = hashlib.blake2b(f"{DRAWING} {features.version('freetype2')}".encode(), digest_size=16)
         for file in self._files():
             facts = os.stat(file)
             digest.update(f"{file}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode(errors="surrogateescape"))
@@ -90,27 +93,7 @@ class Fonts(Stored):
                 f"data.root={self.root or 'null'}: there is no font ({' '.join(SUFFIXES)} are looked for); "
                 "type data.root=… for a folder that has some"
             )
-        glyphs: list[Glyph] = []
-        left_out: dict[str, list[str]] = {}  # why, and the fonts
-        first: dict[str, str] = {}
-        for file in files:
-            for face in range(_faces(file)):
-                name = f"{file}, {face}" if face else file
-                try:
-                    found = self._glyphs(file, face)
-                    look = hashlib.blake2b(b"".join(self.pixels(glyph).tobytes() for glyph in found)).hexdigest()
-                except Exception as error:  # a damaged file can fail in any of FreeType's ways
-                    left_out.setdefault("unreadable", []).append(f"{name}: {in_one_line(error)}")
-                    continue
-                has = "".join(glyph.character for glyph in found)
-                if not found:
-                    left_out.setdefault("without any of the characters", []).append(f"{name}: none of the characters")
-                elif (original := first.setdefault(has + look, name)) != name:
-                    left_out.setdefault("like another", []).append(f"{name}: looks like {original}")
-                    continue
-                elif lacking := [character for character in self.characters if character not in has]:
-                    left_out.setdefault("without some of them", []).append(f"{name}: no {' '.join(lacking)}")
-                glyphs += found
+        glyphs, left_out = self._different(files)
         details = tuple(line for lines in left_out.values() for line in lines)
         if not glyphs:
             raise UserError(
@@ -151,6 +134,33 @@ class Fonts(Stored):
             every = {self.root}
         found = [file for file in every if file.lower().endswith(SUFFIXES) and os.path.isfile(file)]
         return sorted(found, key=lambda file: (Path(file).name, file))
+
+    def _different(self, files: Sequence[str]) -> tuple[list[Glyph], dict[str, list[str]]]:
+        """Returns the glyphs of all fonts that differ from each other, and the fonts that were left out, by reason."""
+        glyphs: list[Glyph] = []
+        left_out: dict[str, list[str]] = {}
+        first: dict[str, str] = {}
+        faces = [(file, face) for file in files for face in range(_faces(file))]
+        with progress(f"Drawing the characters of {len(faces):,} fonts", len(faces)) as advance:
+            for file, face in faces:
+                advance(1)
+                name = f"{file}, {face}" if face else file
+                try:
+                    found = self._glyphs(file, face)
+                    look = hashlib.blake2b(b"".join(self.pixels(glyph).tobytes() for glyph in found)).hexdigest()
+                except Exception as error:  # a damaged file can fail in any of FreeType's ways
+                    left_out.setdefault("unreadable", []).append(f"{name}: {in_one_line(error)}")
+                    continue
+                has = "".join(glyph.character for glyph in found)
+                if not found:
+                    left_out.setdefault("without any of the characters", []).append(f"{name}: none of the characters")
+                elif (original := first.setdefault(has + look, name)) != name:
+                    left_out.setdefault("like another", []).append(f"{name}: looks like {original}")
+                    continue
+                elif lacking := [character for character in self.characters if character not in has]:
+                    left_out.setdefault("without some of them", []).append(f"{name}: no {' '.join(lacking)}")
+                glyphs += found
+        return glyphs, left_out
 
     def _glyphs(self, file: str, face: int) -> list[Glyph]:
         """Returns the glyphs that a font has of the characters. Raises OSError, ValueError or others."""

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,9 +18,11 @@ import numpy as np
 
 from ganlab.data import pixels
 from ganlab.data.image_folder import ImageFolder
-from ganlab.data.source import sides
-from ganlab.data.stored import Listing, Stored
+from ganlab.data.ranges import RangeSetting
+from ganlab.data.source import Listing, sides
+from ganlab.data.stored import Stored
 from ganlab.errors import UserError, nearest
+from ganlab.progress import progress
 from ganlab.table import PositiveInt
 
 ON_THE_HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -47,6 +50,7 @@ class HuggingFace(Stored):
     image_column: str | None = None
     label_column: str | None = None
     size: PositiveInt | tuple[PositiveInt, PositiveInt] = 64
+    range: RangeSetting = "auto"
     color: Literal["rgb", "grey"] = "rgb"
     crop: pixels.Crop = "center"
     background: pixels.Background = "white"
@@ -98,7 +102,7 @@ class HuggingFace(Stored):
         else:
             raise ValueError(f"the row names the file {path}, which is not there")
         pixels.bounded(size)
-        return pixels.read(file, self.image_shape, self.crop, self.background)
+        return pixels.read(file, self.image_shape, self.crop, self.background, self.range)
 
     # ----------------------------------------------------------------------------------------------- what is in the set
 
@@ -265,7 +269,8 @@ def _part(dataset: str, config: str | None, split: str, revision: str | None, st
                 parts = {HuggingFace.split if split == HuggingFace.split else str(saved.split or "train"): saved}
         else:
             builder = _builder(library, dataset, config, revision)
-            builder.download_and_prepare()
+            with progress(f"Downloading and reading {dataset}") if not sys.stderr.isatty() else nullcontext():
+                builder.download_and_prepare()  # on a terminal it shows bars of its own
             # Only what is named is opened, since the parts may differ in their columns.
             wanted = [name for name in split.split("+") if name in builder.info.splits]
             parts = dict.fromkeys(builder.info.splits) | {

@@ -6,7 +6,8 @@ import hashlib
 import os
 import stat
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal
@@ -14,9 +15,21 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from ganlab.data import pixels
-from ganlab.data.source import printable, sides
-from ganlab.data.stored import Listing, Stored
-from ganlab.errors import UserError, nearest
+from ganlab.data.folder_classes import (
+    LABELS,
+    Classes,
+    in_folders,
+    is_hidden,
+    labelled,
+    may_be_shards,
+    read_labels,
+    readable_name,
+)
+from ganlab.data.ranges import RangeSetting
+from ganlab.data.source import Listing, printable, sides
+from ganlab.data.stored import Stored
+from ganlab.errors import UserError, in_one_line, nearest
+from ganlab.progress import progress
 from ganlab.table import PositiveInt
 
 PARTS = {"train", "test", "val", "valid", "validation", "training", "testing"}  # what folders of parts are called
@@ -24,18 +37,21 @@ PARTS = {"train", "test", "val", "valid", "validation", "training", "testing"}  
 
 @dataclass(frozen=True)
 class ImageFiles(Stored):
-    """Image files below a ``root``, however deep. The folders directly under it are the classes, if it has any.
+    """Image files below a ``root``, however deep. Their labels are those of StyleGAN's ``dataset.json``, where there is
+    one; otherwise the folders directly under the root are the classes, if there are two or more.
 
     ``split`` takes one folder under the root as if it were the root: data sets often come as ``train`` and ``test``.
     ``crop: center`` cuts the largest middle part of the wanted shape, ``stretch`` keeps all of the image. Transparent
-    parts are put on ``background``. Of an animation the first picture is taken. Files that cannot be read are named and
-    left out, as are those whose names end in nothing that an image's does.
+    parts are put on ``background``. Of an animation the first picture is taken. ``range`` names the numbers that are
+    black and white in files of 16 or 32 bits; two numbers hold for those of 8 bits too. Files that cannot be read are
+    named and left out, as are those whose names end in nothing that an image's does.
     """
 
     paths: ClassVar[frozenset[str]] = frozenset({"root"})
 
     root: str = "data"
     size: PositiveInt | tuple[PositiveInt, PositiveInt] = 64
+    range: RangeSetting = "auto"
     color: Literal["rgb", "grey"] = "rgb"
     crop: pixels.Crop = "center"
     background: pixels.Background = "white"
@@ -47,6 +63,10 @@ class ImageFiles(Stored):
     def names(self) -> Iterator[tuple[str, Any]]:
         """The names of all files below the root, with ``/`` between folders, and where each is: items to come."""
         raise TypeError(f"{type(self).__name__} names nothing")
+
+    def content(self, item: Any) -> bytes:
+        """The bytes of a file. Raises anything where it cannot be read."""
+        raise TypeError(f"{type(self).__name__} reads nothing")
 
     # ---------------------------------------------------------------------------------------------------------- shared
 
@@ -72,8 +92,8 @@ class ImageFiles(Stored):
     def all_classes(self) -> int:
         if not os.path.exists(self.root):
             return 0
-        count = len({_class_of(name) for name, _ in self._taken() if _is_image(name)})
-        return count if count > 1 else 0
+        images, others = self._files()
+        return len(self._classes(images, others).names) if images else 0
 
     @staticmethod
     def order(one: tuple[str, Any]) -> Any:
@@ -82,21 +102,43 @@ class ImageFiles(Stored):
 
     def _taken(self) -> Iterator[tuple[str, Any]]:
         """The names below ``split``, hidden files and folders left out (some systems put a shadow beside each file)."""
-        prefix = f"{self.part}/" if self.part else ""
+        part = readable_name(self.part)
+        depth = part.count("/") + 1 if part else 0
         for name, item in self.names():
-            if name.startswith(prefix):
-                inner = name.removeprefix(prefix)
-                if not _is_hidden(inner):
-                    yield inner, item
+            parts = name.split("/")
+            inner = "/".join(parts[depth:])
+            if readable_name("/".join(parts[:depth])) == part and inner and not is_hidden(inner):
+                yield inner, item
+
+    def _files(self) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
+        """The images and the other files, in their order."""
+        images: list[tuple[str, Any]] = []
+        others: list[tuple[str, Any]] = []
+        for one in self._taken():
+            (images if _is_image(one[0]) else others).append(one)
+        return sorted(images, key=self.order), others
+
+    def _classes(self, images: Sequence[tuple[str, Any]], others: Sequence[tuple[str, Any]]) -> Classes:
+        """The classes of the images: by a file of labels in the first folder that holds all of them, or by folders."""
+        names = [name for name, _ in images]
+        found = sorted((name, item) for name, item in others if PurePosixPath(name).name == LABELS)
+        for name, item in found:
+            folder = name.removesuffix(LABELS)
+            if not all(one.startswith(folder) for one in names):
+                continue
+            try:
+                labels = read_labels(self.content(item), folder)
+            except Exception as error:  # damaged, in any of the ways of archives
+                labels = in_one_line(error)
+            if not isinstance(labels, str):
+                return labelled(names, labels)
+            classes = in_folders(names)
+            return classes._replace(notes=(f"{printable(name)} was not taken for labels: {labels}", *classes.notes))
+        return in_folders(names)
 
     def listing(self) -> Listing:
-        found: list[tuple[str, Any]] = []
-        others: list[str] = []
-        for name, item in self._taken():
-            if _is_image(name):
-                found.append((name, item))
-            else:
-                others.append(name)
+        found, other_files = self._files()
+        others = [name for name, _ in other_files if PurePosixPath(name).name != LABELS]
         if not found:
             folders = self.folders() if self.part else []
             if self.part and self.part.split("/")[0] not in folders:
@@ -110,27 +152,23 @@ class ImageFiles(Stored):
                 f"data.root={where}: no image file in it ({' '.join(sorted(pixels.SUFFIXES))} are looked for); "
                 "type data.root=… for another place"
             )
-        found.sort(key=self.order)
-        classes = tuple(sorted({_class_of(name) for name, _ in found}))
-        number = {name: index for index, name in enumerate(classes)}
-        labels = np.array([number[_class_of(name)] for name, _ in found]) if len(classes) > 1 else None
+        classes, labels, said = self._classes(found, other_files)
         notes = []
         if others:
             endings = Counter(PurePosixPath(name).suffix.lower() or "no ending" for name in others).most_common(3)
             kinds = printable(", ".join(f"{count:,} {ending}" for ending, count in endings))
             notes.append(f"passed over, as no images by their names: {kinds}")
-        if classes and len(classes) > 1 and {name.lower() for name in classes} <= PARTS:
+        notes += said
+        if classes and {name.lower() for name in classes} <= PARTS:
             notes.append(
                 f"the folders {' and '.join(classes)} look like parts of a data set, and all of them are trained on; "
                 f"data.split={classes[0]} takes one"
             )
-        return Listing(
-            [item for _, item in found],
-            labels,
-            classes if labels is not None else (),
-            tuple(notes),
-            tuple(f"{name}: no image by its name" for name in sorted(others)),
-        )
+        details = [f"{name}: no image by its name" for name in sorted(others)]
+        if labels is not None and labels.min() < 0:
+            details += [f"{found[row][0]}: beside the folders of the classes" for row in np.flatnonzero(labels < 0)]
+            found, labels = [found[row] for row in np.flatnonzero(labels >= 0)], labels[labels >= 0]
+        return Listing([item for _, item in found], labels, classes, tuple(notes), tuple(details))
 
 
 @dataclass(frozen=True)
@@ -149,58 +187,80 @@ class ImageFolder(ImageFiles):
     @property
     def top(self) -> str:
         """The folder that is taken as the root."""
-        return os.path.join(self.root, self.part)
+        if not self.part:
+            return self.root
+        exact = os.path.join(self.root, self.part)
+        if os.path.exists(exact):
+            return exact
+        # The same letters in Unicode's other form.
+        alike = (folder for folder in self.folders() if readable_name(folder) == readable_name(self.part))
+        return os.path.join(self.root, next(alike, self.part))
 
     @property
     def all_classes(self) -> int:
         try:
             with os.scandir(self.top) as entries:
-                seen = sorted((entry for entry in entries if not _is_hidden(entry.name)), key=lambda one: one.name)
+                seen = sorted((entry for entry in entries if not is_hidden(entry.name)), key=lambda one: one.name)
         except OSError:
             return 0
         # One image is enough to make a folder a class: the rest of it is not looked at.
         visited: set[tuple[int, int]] = set()
-        folders = (entry.path for entry in seen if _is_dir(entry))
-        count = sum(any(_is_image(name) for name, _ in _scan(path, visited=visited)) for path in folders)
-        count += any(_is_image(entry.name) and not _is_dir(entry) for entry in seen)
-        return count if count > 1 else 0
+        folders = [entry for entry in seen if _is_dir(entry)]
+        files = [entry.name for entry in seen if not _is_dir(entry)]
+        classes = {
+            readable_name(entry.name)
+            for entry in folders
+            if any(_is_image(name) for name, _ in _scan(entry.path, visited=visited))
+        }
+        special = LABELS in files or any(map(_is_image, files)) or may_be_shards(sorted(classes))
+        return super().all_classes if special or len(classes) == 1 else len(classes)
 
     def names(self) -> Iterator[tuple[str, str]]:
-        prefix = f"{self.part}/" if self.part else ""
+        folder = os.path.relpath(self.top, self.root) if self.part else ""
+        prefix = f"{folder}/" if folder else ""
         return ((prefix + name, prefix + name) for name, _ in _scan(self.top))
 
     def folders(self) -> list[str]:
-        return sorted(entry.name for entry in os.scandir(self.root) if _is_dir(entry))
+        return sorted(entry.name for entry in os.scandir(self.root) if _is_dir(entry) and not is_hidden(entry.name))
 
     def stamp(self) -> str:
         digest = hashlib.blake2b(digest_size=16)
-        for name, entry in sorted(_scan(self.top), key=lambda one: one[0]):
-            try:
-                facts = entry.stat()
-            except OSError:  # a link to nowhere
-                continue
+        found = []
+        with progress(f"Looking for changes in the files of {self.top}") as advance:
+            for name, entry in _scan(self.top):
+                advance(1)
+                with suppress(OSError):  # a link to nowhere
+                    found.append((name, entry.stat()))
+        for name, facts in sorted(found):
             digest.update(f"{name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
 
     def listing(self) -> Listing:
         self.check()
-        listing = super().listing()
         passed: list[str] = []
-        for _ in _scan(self.top, passed):
-            pass
+        with progress(f"Listing the images of {self.top}") as advance:
+            listing = super().listing()
+            for _ in _scan(self.top, passed):
+                advance(1)
         if not passed:
             return listing
         more = f", and {len(passed) - 1:,} more" if len(passed) > 1 else ""
         note = f"not looked into: {printable(passed[0])}{more}"
         return replace(listing, notes=(*listing.notes, note), details=(*listing.details, *passed))
 
-    def pixels(self, item: str) -> np.ndarray:
+    def _file(self, item: str) -> str:
         file = os.path.join(self.root, item)
         facts = os.stat(file)
         if not stat.S_ISREG(facts.st_mode):
             raise ValueError("no file, but a pipe or a device")
         pixels.bounded(facts.st_size)
-        return pixels.read(file, self.image_shape, self.crop, self.background)
+        return file
+
+    def content(self, item: str) -> bytes:
+        return Path(self._file(item)).read_bytes()
+
+    def pixels(self, item: str) -> np.ndarray:
+        return pixels.read(self._file(item), self.image_shape, self.crop, self.background, self.range)
 
 
 ARCHIVES = {
@@ -228,7 +288,7 @@ def _scan(
                 continue
             visited.add((facts.st_dev, facts.st_ino))
             with os.scandir(folder) as found:
-                entries = sorted((entry for entry in found if not _is_hidden(entry.name)), key=lambda one: one.name)
+                entries = sorted((entry for entry in found if not is_hidden(entry.name)), key=lambda one: one.name)
         except OSError as error:
             if passed is not None:
                 passed.append(f"{prefix or folder}: {error.strerror}")
@@ -256,31 +316,22 @@ def _is_image(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in pixels.SUFFIXES
 
 
-def _is_hidden(name: str) -> bool:
-    return any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
-
-
-def _class_of(name: str) -> str:
-    """The folder directly under the root; a dot for files in the root itself."""
-    return name.partition("/")[0] if "/" in name else "."
-
-
 def wrapping(names: Iterable[str]) -> str:
-    """The folder, with a slash at its end, that all images lie in and none directly: ``flowers/`` of
+    """The folder, with a slash at its end, that all images lie in, some of them in folders of it: ``flowers/`` of
     ``flowers/rose/1.png`` and ``flowers/tulip/1.png``. Nothing where there is none."""
     common: str | None = None
-    least = 0
+    deepest = 0
     for name in names:
         depth = name.count("/")
-        if common is not None and depth >= least and name.startswith(common):
+        if common is not None and depth <= deepest and name.startswith(common):
             continue  # it changes nothing, be it an image or not
-        if not _is_image(name) or _is_hidden(name):
+        if not _is_image(name) or is_hidden(name):
             continue
         if common is None:
-            common, least = name[: name.rfind("/") + 1], depth
+            common = name[: name.rfind("/") + 1]
         while not name.startswith(common):
             common = common[: common.rfind("/", 0, -1) + 1]
-        least = min(least, depth)
+        deepest = max(deepest, depth)
         if not common:
             return ""
-    return common if common and least > common.count("/") else ""
+    return common if common and deepest > common.count("/") else ""

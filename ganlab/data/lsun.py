@@ -14,9 +14,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from ganlab.data import pixels
-from ganlab.data.source import sides
-from ganlab.data.stored import Listing, Stored
+from ganlab.data.source import Listing, sides
+from ganlab.data.stored import Stored
 from ganlab.errors import UserError, in_one_line, nearest
+from ganlab.progress import progress
 from ganlab.table import PositiveInt
 
 ENDING = "_lmdb"
@@ -80,9 +81,14 @@ class LSUN(Stored):
 
     def listing(self) -> Listing:
         self.check()
+        keys: list[bytes] = []
         try:
             with self._database() as database, database.begin() as reading:
-                keys = list(reading.cursor().iternext(values=False))
+                entries = reading.stat()["entries"]
+                with progress(f"Listing the {entries:,} images of {self.folder}", entries) as advance:
+                    for key in reading.cursor().iternext(values=False):
+                        keys.append(key)
+                        advance(1)
         except Exception as error:  # lmdb.Error, of a package that need not be there
             raise UserError(
                 f"data.root={self.root}: {os.path.basename(self.folder)} is not a whole LMDB database "

@@ -9,6 +9,9 @@ from typing import BinaryIO, Literal
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ganlab.data import ranges
+from ganlab.data.ranges import RangeSetting
+
 Crop = Literal["center", "stretch"]
 Background = Literal["white", "black"]
 
@@ -29,10 +32,15 @@ def bounded(size: int) -> None:
 
 
 def read(
-    file: str | os.PathLike[str] | BinaryIO, shape: tuple[int, int, int], crop: Crop, background: Background
+    file: str | os.PathLike[str] | BinaryIO,
+    shape: tuple[int, int, int],
+    crop: Crop,
+    background: Background,
+    number_range: RangeSetting | None = None,
 ) -> np.ndarray:
-    """The pixels (H, W, C) uint8 of an image file, the first picture of an animation. Raises OSError, ValueError or
-    what else a decoder raises at a damaged file."""
+    """The pixels (H, W, C) uint8 of an image file, the first picture of an animation. Raises Unscaled if its numbers
+    may have several ranges and ``number_range`` is no pair of numbers; OSError, ValueError or others at a damaged file.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, on odd tags and on sizes that cameras have come to make
         try:
@@ -45,26 +53,32 @@ def read(
             # JPEG can be decoded at 1/2, 1/4 or 1/8: to twice what is needed, so that no difference can be seen.
             twice = 2 * max(shape[1:])
             image.draft(None, (twice, twice))
-            return fit(ImageOps.exif_transpose(image), shape, crop, background)
+            if _has_deep_colours(image):
+                return fit(_from_deep_colours(file, image, number_range), shape, crop, background)
+            if image.format == "PPM" and not isinstance(number_range, tuple):
+                number_range = None  # the file states its range, which Pillow maps to 16 bits
+            return fit(ImageOps.exif_transpose(image), shape, crop, background, number_range)
 
 
 def fit(
-    image: Image.Image, shape: tuple[int, int, int], crop: Crop = "center", background: Background = "white"
+    image: Image.Image,
+    shape: tuple[int, int, int],
+    crop: Crop = "center",
+    background: Background = "white",
+    number_range: RangeSetting | None = None,
 ) -> np.ndarray:
     """The pixels (H, W, C) uint8 of an image in the wanted ``shape`` (C, H, W), grey for one channel.
 
     ``crop: center`` cuts the largest middle part of that shape, ``stretch`` keeps all of the image. Transparent parts
-    are put on ``background``. Where it shrinks, a Lanczos filter over all the pixels that fall into one (Parmar et al.
-    2022 show what becomes of scores without such antialiasing); where it grows, bilinear.
+    are put on ``background``. ``number_range`` is the setting ``data.range``; None takes whole numbers of 16 bits, and
+    no fractions. An image that is reduced is filtered with Lanczos over all the pixels that fall into one (Parmar et
+    al. 2022 show what becomes of scores without such antialiasing); one that is enlarged, bilinearly.
     """
     channels, height, width = shape
-    if image.mode == "F":
-        raise ValueError("floating-point pixels, whose range nobody knows")
-    if image.mode.startswith("I"):  # 16 bits a pixel: the high ones
-        deep = np.asarray(image)
-        if deep.min() < 0 or deep.max() > 65535:
-            raise ValueError("pixels outside 0 to 65,535")
-        image = Image.fromarray((deep / 257).round().astype(np.uint8))
+    if image.mode == "F" or image.mode.startswith("I"):
+        image = Image.fromarray(ranges.shades(np.asarray(image), number_range))
+    elif isinstance(number_range, tuple):
+        image = _rescaled(image, number_range)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, background), image)
@@ -77,3 +91,52 @@ def fit(
         else:
             image = image.resize((width, height), method)
     return np.asarray(image).reshape(height, width, channels)
+
+
+def _rescaled(image: Image.Image, bounds: ranges.Bounds) -> Image.Image:
+    """Returns an image of bytes whose black and white are ``bounds``; its transparency stays."""
+    if image.mode == "1":
+        return image
+    colours = 1 if image.mode in ("L", "LA") else 3
+    clear, opaque = ("LA", "L") if colours == 1 else ("RGBA", "RGB")
+    image = image.convert(clear if image.has_transparency_data else opaque)
+    table = ranges.scaled(np.arange(256), bounds).tolist()
+    return image.point(table * colours + list(range(256)) * (len(image.getbands()) - colours))
+
+
+def _has_deep_colours(image: Image.Image) -> bool:
+    """Whether Pillow would keep only the high byte of each channel of 16 bits."""
+    return image.mode in ("RGB", "RGBA", "LA") and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+def _from_deep_colours(
+    file: str | os.PathLike[str] | BinaryIO, image: Image.Image, number_range: RangeSetting | None
+) -> Image.Image:
+    """Returns an image with several channels of 16 bits as one of bytes. Raises Unscaled, ValueError."""
+    if image.format != "PNG" or number_range is None:  # nothing here reads the low bytes of the other formats
+        if isinstance(number_range, tuple):
+            if number_range != ranges.NAMED["uint16"]:
+                raise ValueError(
+                    f"a {image.format} file with several channels of 16 bits, of which only the high 8 can be read; "
+                    "save it as PNG, or type data.range=uint16"
+                )
+        elif number_range is not None:
+            ranges.shades(np.asarray(image.convert("RGB")).astype(np.uint16) * np.uint16(257), number_range)
+        return ImageOps.exif_transpose(image)
+    import torch  # takes a second, and only these files need it: it reads all 16 bits
+    from torchvision.io import decode_png
+
+    if isinstance(file, str | os.PathLike):
+        with open(file, "rb") as opened:
+            packed = opened.read()
+    else:
+        file.seek(0)
+        packed = file.read()
+    deep = decode_png(torch.frombuffer(bytearray(packed), dtype=torch.uint8)).permute(1, 2, 0).numpy()
+    opaque = deep.shape[2] in (1, 3)
+    colours = ranges.shades(deep if opaque else deep[..., :-1], number_range)
+    if not opaque:
+        colours = np.concatenate([colours, ranges.scaled(deep[..., -1:], ranges.NAMED["uint16"])], axis=2)
+    found = Image.fromarray(colours if colours.shape[2] > 1 else colours[..., 0])
+    found.info["exif"] = image.getexif().tobytes()
+    return ImageOps.exif_transpose(found)

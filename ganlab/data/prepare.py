@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import hashlib
 import json
@@ -11,26 +10,25 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 
 from ganlab.data.cache import FORMAT, entry_of, folder_of, lock_of, name_of, opened, partial_of, take_away
 from ganlab.data.decoding import decode_into
-from ganlab.data.source import ImageSet, printable
+from ganlab.data.ranges import DARK, Numbers
+from ganlab.data.source import Decodable, ImageSet, Listing, printable
 from ganlab.errors import UserError
+from ganlab.progress import progress
 
-if TYPE_CHECKING:
-    from ganlab.data.stored import Listing, Stored
-
-TOLD = 2000  # images: with more of them, and without a progress bar, a message explains the delay
 LOOKED_AT = 1024  # images that go into the fingerprint
 
 
-def open_or_make(source: Stored, named: Path | None) -> ImageSet:
+def open_or_make(source: Decodable, named: Path | None) -> ImageSet:
     """The images of ``source`` out of the cache, decoded into it where they are not there yet. Raises UserError."""
     folder, name = folder_of(named), name_of(source.label, _settings_of(source))
     if found := opened(entry_of(folder, name, _stamp(source))):
@@ -59,7 +57,7 @@ def open_or_make(source: Stored, named: Path | None) -> ImageSet:
         ) from error
 
 
-def _make(folder: Path, name: str, source: Stored) -> ImageSet:
+def _make(folder: Path, name: str, source: Decodable) -> ImageSet:
     """Decodes all images into a new entry. Nobody else does so with these settings meanwhile."""
     began = time.monotonic()
     stamp, listing = _listed(source)
@@ -67,12 +65,13 @@ def _make(folder: Path, name: str, source: Stored) -> ImageSet:
     shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
     partial.mkdir()
     try:
-        failed = _decode(partial, source, listing)
+        failed, notes = _decode(partial, source, listing)
         total = len(listing.items)
         if len(failed) == total:
             raise UserError(
                 f"none of the {total:,} images can be read; the first: {printable(_reason(source, listing, failed)[0])}"
             )
+        listing = without_empty_classes(replace(listing, notes=(*listing.notes, *notes)), failed)
         lines = [*_reason(source, listing, failed), *listing.details]
         if lines:
             text = "".join(f"{printable(line)}\n" for line in lines)
@@ -92,8 +91,9 @@ def _make(folder: Path, name: str, source: Stored) -> ImageSet:
             "seconds": round(time.monotonic() - began, 1),
         }
         (partial / "index.json").write_text(json.dumps(index, indent=1), encoding="utf-8")
-        for file in partial.iterdir():
-            _to_disk(file)
+        with progress(f"Writing the decoded images of {source.label} to the disk"):
+            for file in partial.iterdir():
+                _to_disk(file)
         if entry.exists():  # damaged: a whole one would have been opened
             take_away(entry)
         partial.rename(entry)
@@ -107,27 +107,27 @@ def _make(folder: Path, name: str, source: Stored) -> ImageSet:
     return made
 
 
-def _stamp(source: Stored) -> str:
+def _stamp(source: Decodable) -> str:
     with _reading(source):
         return source.stamp()
 
 
-def _listed(source: Stored) -> tuple[str, Listing]:
+def _listed(source: Decodable) -> tuple[str, Listing]:
     """Returns the listing, made again if that changed the files (a download) or another process did, and the stamp of
     the files as they were before: one that came meanwhile makes the next start decode afresh."""
     listing: Listing | None = None
-    with _reading(source):
-        for _ in range(3):
-            stamp, listing = source.stamp(), None  # the one before may hold all images
+    for _ in range(3):
+        stamp, listing = _stamp(source), None  # the one before may hold all images
+        with _reading(source):
             listing = source.selected()
-            if source.stamp() == stamp:
-                break
+        if _stamp(source) == stamp:
+            break
     assert listing is not None
     return stamp, listing
 
 
 @contextlib.contextmanager
-def _reading(source: Stored) -> Iterator[None]:
+def _reading(source: Decodable) -> Iterator[None]:
     """Files that cannot be read are not the cache's fault."""
     try:
         yield
@@ -136,13 +136,12 @@ def _reading(source: Stored) -> Iterator[None]:
         raise UserError(f"{printable(str(where))}: its images cannot be read ({error.strerror or error})") from error
 
 
-def _decode(partial: Path, source: Stored, listing: Listing) -> dict[int, str]:
+def _decode(partial: Path, source: Decodable, listing: Listing) -> tuple[dict[int, str], list[str]]:
+    """Decodes all images of a listing. Returns the reasons of those that failed, by row, and notes."""
     channels, height, width = source.image_shape
     shape = (len(listing.items), height, width, channels)
     if not listing.items:
         raise UserError("data: no images are left; type other classes or a larger data.limit")
-    if len(listing.items) > TOLD and not sys.stderr.isatty():
-        print(f"decoding {len(listing.items):,} images, once", file=sys.stderr)
     file = partial / "images.npy"
     with open(file, "wb") as writing:
         header: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": shape}
@@ -156,10 +155,53 @@ def _decode(partial: Path, source: Stored, listing: Listing) -> dict[int, str]:
             if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
                 raise
             writing.truncate(offset + size)  # a file system that cannot reserve
-    return decode_into(file, offset, source, listing.items, listing.in_memory)
+    decoded = decode_into(file, offset, source, listing.items, range(len(listing.items)), listing.in_memory)
+    notes = []
+    for kind in sorted({numbers.kind for numbers in decoded.unscaled.values()}):
+        # Only now are the numbers of the whole set known.
+        numbers = {row: one for row, one in decoded.unscaled.items() if one.kind == kind}
+        lowest = min(one.lowest for one in numbers.values())
+        highest = max(one.highest for one in numbers.values())
+        bounded, note = source.bounds(Numbers(kind, lowest, highest))
+        share = "" if len(numbers) == len(listing.items) else f"{len(numbers):,} of {len(listing.items):,} images: "
+        notes.append(f"{share}{note}; data.range=[BLACK,WHITE] sets other numbers")
+        rows = sorted(numbers)
+        decoded.add(decode_into(file, offset, bounded, [listing.items[row] for row in rows], rows, listing.in_memory))
+    if hasattr(source, "range") and decoded.brightest < DARK and len(decoded.failed) < len(listing.items):
+        notes.append(
+            f"the images are nearly black: the brightest pixel of all is {decoded.brightest} of 255; if it should be "
+            f"white, type data.range=[0,{max(decoded.brightest, 1)}]"
+        )
+    return decoded.failed, notes
 
 
-def _reason(source: Stored, listing: Listing, failed: dict[int, str]) -> list[str]:
+def without_empty_classes(listing: Listing, failed: Collection[int]) -> Listing:
+    """Returns the listing without the classes of which all images are among the ``failed`` rows, and without classes if
+    only one is left; a note names them."""
+    labels = listing.labels
+    if labels is None or not failed:
+        return listing
+    count = len(listing.classes)
+    left = np.bincount(np.delete(labels, sorted(failed)), minlength=count) > 0
+    empty = (np.bincount(labels, minlength=count) > 0) & ~left
+    if not empty.any():
+        return listing
+    lost = [listing.classes[number] for number in np.flatnonzero(empty)]
+    note = f"the class {printable(lost[0])} was left out, as none of its images can be read"
+    if len(lost) > 1:
+        names = printable(", ".join(lost[:5])) + (", …" if len(lost) > 5 else "")
+        note = f"{len(lost):,} classes were left out, as none of their images can be read: {names}"
+    kept = np.flatnonzero(~empty)
+    if len(kept) == 1:
+        note += f"; only {printable(listing.classes[kept[0]])} is left, so the images have no classes"
+        return replace(listing, labels=None, classes=(), notes=(*listing.notes, note))
+    renumbered = np.cumsum(~empty) - 1
+    renumbered[empty] = 0  # of rows that are not used
+    classes = tuple(listing.classes[number] for number in kept)
+    return replace(listing, labels=renumbered[labels], classes=classes, notes=(*listing.notes, note))
+
+
+def _reason(source: Decodable, listing: Listing, failed: dict[int, str]) -> list[str]:
     return [f"{source.name_of(listing.items[number])}: {reason}" for number, reason in sorted(failed.items())]
 
 
@@ -174,8 +216,8 @@ def _fingerprint(partial: Path, listing: Listing) -> str:
     return digest.hexdigest()
 
 
-def _settings_of(source: Stored) -> dict[str, Any]:
-    plain = {key: value for key, value in dataclasses.asdict(source).items() if key not in source.not_in_pixels}
+def _settings_of(source: Decodable) -> dict[str, Any]:
+    plain = {key: value for key, value in source.settings().items() if key not in source.not_in_pixels}
     for key in source.paths:  # the same name means other files in another folder
         if isinstance(plain[key], str) and (key not in source.maybe_paths or os.path.exists(plain[key])):
             plain[key] = os.path.realpath(plain[key])

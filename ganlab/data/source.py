@@ -5,14 +5,16 @@ Nothing in ``ganlab.data`` but the feed imports PyTorch, so that the processes t
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, ClassVar, Protocol
 
 import numpy as np
 
 from ganlab import random_streams
+from ganlab.data.ranges import Numbers
 from ganlab.errors import UserError, nearest
 from ganlab.table import NonNegativeInt, PositiveInt, Range
 
@@ -100,6 +102,58 @@ class Source:
         takes time. Raises UserError where there are none or they cannot be read."""
         raise TypeError(f"{type(self).__name__} opens nothing")
 
+    def settle(self, image_set: ImageSet) -> None:
+        """Takes the facts that only the opened images show: ``class_count`` is theirs from now on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """The listing of a source, before any image is decoded. ``items`` locate each image, in whatever form the source's
+    own ``pixels`` understands; they travel to other processes. ``in_memory``: the images are decoded already, and other
+    processes would only be slower."""
+
+    items: Sequence[Any]
+    labels: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    """Lines for the file beside the images, too many for a note: what was passed over, and why."""
+    in_memory: bool = False
+
+
+class Decodable(Protocol):
+    """The part of a source that decoding and the cache of decoded images use."""
+
+    not_in_pixels: ClassVar[frozenset[str]]
+    paths: ClassVar[frozenset[str]]
+    maybe_paths: ClassVar[frozenset[str]]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the decoded images."""
+
+    @property
+    def label(self) -> str:
+        """The name of the cache's entry."""
+
+    def settings(self) -> dict[str, Any]:
+        """The settings, as plain values."""
+
+    def stamp(self) -> str:
+        """A text that changes when the files do."""
+
+    def selected(self) -> Listing:
+        """The listing of the images that the settings select."""
+
+    def pixels(self, item: Any) -> np.ndarray:
+        """One image (H, W, C) uint8. Raises Unscaled, or anything else where it cannot be read."""
+
+    def name_of(self, item: Any) -> str:
+        """The name of an item for messages."""
+
+    def bounds(self, numbers: Numbers) -> tuple[Decodable, str]:
+        """The source with the bounds of all images that have these numbers, and a note. Raises UserError."""
+
 
 def sides(size: Size, native: tuple[int, int]) -> tuple[int, int]:
     """(height, width) that a ``size`` setting means."""
@@ -120,14 +174,39 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
+def chosen(listing: Listing, classes: Sequence[str | int] | None = None, limit: int | None = None) -> Listing:
+    """Returns the listing with the items of these classes alone, renumbered in that order, and with ``limit`` of them,
+    chosen at random. Raises UserError where there are not as many."""
+    rows = np.arange(len(listing.items))
+    labels, names = listing.labels, listing.classes
+    if classes is not None:
+        wanted = chosen_classes(names, classes)
+        assert labels is not None
+        rows = rows[np.isin(labels, wanted)]
+        renumbered = np.full(len(names), -1)
+        renumbered[wanted] = np.arange(len(wanted))
+        labels, names = renumbered[labels], tuple(names[number] for number in wanted)
+    if limit is not None:
+        if limit > len(rows):
+            raise UserError(f"data.limit={limit}: there are {len(rows):,} images; type a smaller number or null")
+        rows = some(rows, limit, "limit")
+    return replace(
+        listing,
+        items=[listing.items[row] for row in rows.tolist()],
+        labels=labels[rows].astype(np.int64) if labels is not None else None,
+        classes=names,
+    )
+
+
 def chosen_classes(names: Sequence[str], wanted: Sequence[str | int]) -> list[int]:
     """The numbers of the classes that ``data.classes`` names, each by its name or its number. Raises UserError."""
     if not names:
         raise UserError("data.classes: these images have no classes; leave it out")
     numbers = []
+    alike = [unicodedata.normalize("NFC", name) for name in names]
     for one in wanted:
-        if str(one) in names:
-            numbers.append(names.index(str(one)))
+        if (name := unicodedata.normalize("NFC", str(one))) in alike:
+            numbers.append(alike.index(name))
         elif isinstance(one, int) and 0 <= one < len(names):
             numbers.append(one)
         else:

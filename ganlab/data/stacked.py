@@ -1,16 +1,18 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from ganlab import random_streams
 from ganlab.data.digits import Digits
-from ganlab.data.source import Size
-from ganlab.data.stored import Listing, Stored
+from ganlab.data.source import Listing, Size, chosen
+from ganlab.data.stored import Stored
 from ganlab.data.torchvision_sets import TorchvisionSet
 from ganlab.table import PositiveInt
+
+DRAWING = 1  # of the triples: another number when they are drawn in another way
 
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -38,7 +40,7 @@ class Stacked(Stored):
         self.digits.check()
 
     def stamp(self) -> str:
-        return self.digits.stamp()
+        return f"{self.digits.stamp()} {DRAWING}"
 
     def listing(self) -> Listing:
         """An item is the three digits' pixels, each (H, W): views, so that a digit takes memory once."""
@@ -54,7 +56,7 @@ class Stacked(Stored):
         return Listing(triples, labels, tuple(f"{number:03}" for number in range(1000)), in_memory=True)
 
     def selected(self) -> Listing:
-        return _Drawn(classes=self.classes, drawn=self.listing()).selected()  # the limit has been kept to already
+        return chosen(self.listing(), self.classes)  # the limit has been kept to already
 
     def pixels(self, item: Triple) -> np.ndarray:
         return np.stack(item, axis=-1)
@@ -98,13 +100,3 @@ class StackedDigits(Stacked):
     @property
     def label(self) -> str:
         return "stacked_digits-{1}x{2}".format(*self.image_shape)
-
-
-@dataclass(frozen=True)
-class _Drawn(Stored):
-    """A listing that is there, to choose classes of."""
-
-    drawn: Listing = field(default_factory=lambda: Listing(()))
-
-    def listing(self) -> Listing:
-        return self.drawn

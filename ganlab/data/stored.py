@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from ganlab.data.prepare import open_or_make
-from ganlab.data.source import HeldOut, ImageSet, Size, Source, chosen_classes, some
-from ganlab.errors import UserError
+from ganlab.data.ranges import Numbers, RangeSetting, bounds_of, need_two
+from ganlab.data.source import HeldOut, ImageSet, Listing, Size, Source, chosen
 from ganlab.table import PositiveInt
 
-
-@dataclass(frozen=True, eq=False)
-class Listing:
-    """The listing of a source, before any image is decoded. ``items`` locate each image, in whatever form the source's
-    own ``pixels`` understands; they travel to other processes. ``in_memory``: the images are decoded already, and other
-    processes would only be slower."""
-
-    items: Sequence[Any]
-    labels: np.ndarray | None = None
-    classes: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    details: tuple[str, ...] = ()
-    """Lines for the file beside the images, too many for a note: what was passed over, and why."""
-    in_memory: bool = False
+__all__ = ["Listing", "Stored"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +22,8 @@ class Stored(Source):
     """Subclasses say what files there are (``stamp``, ``listing``) and how one image is made of them (``pixels``).
 
     ``classes`` takes images of some classes only, by name or number, renumbered in that order; ``limit`` so many,
-    chosen at random, the same in every run; ``held_out`` keeps some of those out of training.
+    chosen at random, the same in every run; ``held_out`` keeps some of those out of training. A subclass whose images
+    may have numbers of several ranges has a setting ``range``.
     """
 
     not_in_pixels: ClassVar[frozenset[str]] = frozenset({"held_out", "flip", "download"})
@@ -45,6 +32,8 @@ class Stored(Source):
     """Settings that are places of files."""
     maybe_paths: ClassVar[frozenset[str]] = frozenset()
     """Of those, the ones that may be something else, such as a name on a hub."""
+    readable_classes: ClassVar[int | None] = None
+    """The number of classes of the opened images; None before they are opened."""
 
     size: Size = None
     classes: tuple[str | int, ...] | None = None
@@ -55,6 +44,7 @@ class Stored(Source):
         for key in self.paths:  # `data.root=~/pictures` reaches us as it was typed
             if isinstance(value := getattr(self, key), str):
                 object.__setattr__(self, key, os.path.expanduser(value))
+        need_two(self._range)
 
     # ------------------------------------------------------------------------------------------- what a subclass says
 
@@ -69,15 +59,17 @@ class Stored(Source):
         return type(self).__name__
 
     def stamp(self) -> str:
-        """A text that changes when the files do; quick, since every start asks for it."""
-        return ""
+        """A text that changes when the files do, or the way in which images are drawn; quick, since every start calls
+        it. It has no default: an entry of the cache would never be made again."""
+        raise TypeError(f"{type(self).__name__} does not say when its images change: define stamp()")
 
     def listing(self) -> Listing:
         """All images that there are. Raises UserError where there are none."""
         raise TypeError(f"{type(self).__name__} lists nothing")
 
     def pixels(self, item: Any) -> np.ndarray:
-        """One image (H, W, C) uint8; in another process, perhaps. Raises anything where it cannot be read."""
+        """One image (H, W, C) uint8; in another process, perhaps. Raises ``ranges.Unscaled`` where ``range`` is no pair
+        of numbers and is needed, and anything else where the image cannot be read."""
         raise TypeError(f"{type(self).__name__} decodes nothing")
 
     def name_of(self, item: Any) -> str:
@@ -88,34 +80,32 @@ class Stored(Source):
 
     @property
     def class_count(self) -> int:
+        if self.readable_classes is not None:
+            return self.readable_classes
         return len(self.classes) if self.classes is not None else self.all_classes
 
     def open(self, cache: Path | None = None) -> ImageSet:
         found = open_or_make(self, cache)
+        self.settle(found)
         found = replace(found, flip=getattr(self, "flip", False))
         return found.hold_out(self.held_out)
 
+    def settle(self, image_set: ImageSet) -> None:
+        object.__setattr__(self, "readable_classes", len(image_set.classes))
+
+    def settings(self) -> dict[str, Any]:
+        return asdict(self)
+
     def selected(self) -> Listing:
         """Returns the listing without the items that ``classes`` and ``limit`` leave out."""
-        listing = self.listing()
-        rows = np.arange(len(listing.items))
-        labels, names = listing.labels, listing.classes
-        if self.classes is not None:
-            wanted = chosen_classes(names, self.classes)
-            assert labels is not None
-            rows = rows[np.isin(labels, wanted)]
-            renumbered = np.full(len(names), -1)
-            renumbered[wanted] = np.arange(len(wanted))
-            labels, names = renumbered[labels], tuple(names[number] for number in wanted)
-        if self.limit is not None:
-            if self.limit > len(rows):
-                raise UserError(
-                    f"data.limit={self.limit}: there are {len(rows):,} images; type a smaller number or null"
-                )
-            rows = some(rows, self.limit, "limit")
-        return replace(
-            listing,
-            items=[listing.items[row] for row in rows.tolist()],
-            labels=labels[rows].astype(np.int64) if labels is not None else None,
-            classes=names,
-        )
+        return chosen(self.listing(), self.classes, self.limit)
+
+    @property
+    def _range(self) -> RangeSetting:
+        return getattr(self, "range", "auto")
+
+    def bounds(self, numbers: Numbers) -> tuple[Self, str]:
+        """Returns the source with the bounds of all images that have these numbers, and a note. Raises UserError where
+        the numbers do not fit ``range``."""
+        found, note = bounds_of(self._range, numbers)
+        return replace(self, range=found), note  # type: ignore[call-arg]

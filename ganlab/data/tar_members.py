@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Self
+
+from ganlab.progress import progress
 
 NAMES = (
     tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE
@@ -95,8 +98,15 @@ def members_of(root: str) -> list[Member]:
     tarfile.ReadError and what else readers of packed files raise."""
     found: dict[str, Member | str | None] = {}  # a hard link has no bytes of its own: the name of those it shares
     letters = 0
-    with TarWalk.open(root) as archive:
+    with (
+        open(root, "rb") as packed,
+        progress(f"Listing the files of {root}", os.path.getsize(root)) as advance,
+        TarWalk.open(fileobj=packed) as archive,
+    ):
+        position = 0
         for one in archive.walk():
+            advance(packed.tell() - position)
+            position = packed.tell()
             letters += len(one.name) + len(one.linkname)
             if letters > MOST_LETTERS:
                 raise tarfile.ReadError(f"names of more than {MOST_LETTERS:,} letters")

@@ -19,9 +19,10 @@ from filelock import FileLock
 from PIL import Image
 
 from ganlab.data import pixels
-from ganlab.data.source import sides
-from ganlab.data.stored import Listing, Stored
+from ganlab.data.source import Listing, sides
+from ganlab.data.stored import Stored
 from ganlab.errors import UserError, in_one_line, nearest
+from ganlab.progress import progress
 from ganlab.table import NonNegativeInt, PositiveInt
 
 Option = str | bool | int | float
@@ -214,7 +215,8 @@ class TorchvisionSet(Stored):
     # ----------------------------------------------------------------------------------------------- images and labels
 
     def listing(self) -> Listing:
-        reader = self._read_or_download()
+        with progress(f"Reading {self.dataset} from {self.root}"):
+            reader = self._read_or_download()
         count = len(reader)
         stored = getattr(reader, "data", None)
         if hasattr(stored, "__array__"):
@@ -258,7 +260,11 @@ class TorchvisionSet(Stored):
         at_hand = next((one for one in kept if one is not None and len(one) == count), None) if usual else None
         try:
             if at_hand is None:
-                labels = np.array([int(reader[number][1]) for number in range(count)])
+                labels = np.empty(count, np.int64)
+                with progress(f"Reading the labels of {self.dataset}", count) as advance:
+                    for number in range(count):
+                        labels[number] = int(reader[number][1])
+                        advance(1)
             else:
                 labels = np.asarray(at_hand).astype(np.int64)
         except (TypeError, ValueError, RuntimeError) as error:  # None, or many numbers an image

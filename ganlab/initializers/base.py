@@ -27,7 +27,7 @@ class WeightInitializer(Initializer):
 
     def fill(self, layer: Layer, rng: torch.Generator) -> None:
         """Fills ``layer.weight`` of a dense layer, an embedding or a convolution."""
-        raise TypeError(f"{type(self).__name__} does not say how it fills a weight")
+        raise TypeError(f"{type(self).__name__} fills no weight")
 
     def fill_bias(self, layer: Layer, rng: torch.Generator) -> None:
         """Fills ``layer.bias`` of a dense layer or a convolution."""

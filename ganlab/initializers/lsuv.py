@@ -32,24 +32,23 @@ class LSUV(WeightInitializer):
     def initialize(self, network: UninitializedNetwork, rng: torch.Generator) -> Sequence[str]:
         super().initialize(network, rng)
         if network.layer_output is None:
-            return ["lsuv had no training data to measure responses on: the weights are orthonormal and no more"]
-        still: list[Layer] = []
-        astray: list[Layer] = []
+            return ["lsuv had no training data to measure outputs on: the weights are orthonormal only"]
+        constant: list[Layer] = []
+        outside: list[Layer] = []
         for layer in network.layers:
             if layer.kind not in ("norm", "embedding"):
                 variance = self.rescale(layer, network.layer_output)
                 if variance is None:
-                    still.append(layer)
+                    constant.append(layer)
                 elif not self.reached(variance):
-                    astray.append(layer)
-        return [
-            *([f"lsuv left {names(still)} orthonormal: the output does not vary over the data"] if still else []),
-            *(
-                [f"lsuv did not bring {names(astray)} within {self.tolerance:g} of variance {self.variance:g}"]
-                if astray
-                else []
-            ),
-        ]
+                    outside.append(layer)
+        notes = []
+        if constant:
+            notes.append(f"lsuv left {names(constant)} orthonormal: the output does not vary over the data")
+        if outside:
+            limits = f"within {self.tolerance:g} of {self.variance:g}"
+            notes.append(f"lsuv: the output variance of {names(outside)} is not {limits}")
+        return notes
 
     def fill(self, layer: Layer, rng: torch.Generator) -> None:
         fill_orthonormal(layer, 1.0, rng)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 
@@ -16,6 +16,7 @@ from ganlab.initializers.orthogonal import OrthogonalInitializer
 from ganlab.initializers.weight_files import HOW, PARAMETRIZATION, Weights, look, published, read
 from ganlab.initializers.xavier import Xavier
 from ganlab.layer import Initializer, UninitializedNetwork
+from ganlab.table import PATH
 
 IMAGENET = "imagenet"
 REST: dict[str, WeightInitializer] = {
@@ -44,7 +45,7 @@ class Pretrained(Initializer):
     """
 
     undoes_scale: ClassVar[bool] = True
-    path: str | None = None
+    path: Annotated[str | None, PATH] = None
     layers: Literal["fitting", "all"] = "fitting"
     weights: Literal["auto", "network", "average"] = "auto"
     rest: Literal["normal", "he", "xavier", "orthogonal", "default"] = "normal"
@@ -67,16 +68,16 @@ class Pretrained(Initializer):
             source = published(network.origin, network.name)
         else:
             source = read(Path(self.path), network.name, self.weights)
-        theirs = self._applied(source, network)
-        loaded = [name for name, tensor in network.tensors.items() if _fits(theirs.get(name), tensor)]
+        tensors = self._applied(source, network)
+        loaded = [name for name, tensor in network.tensors.items() if _fits(tensors.get(name), tensor)]
         left = [name for name in network.tensors if name not in loaded]
-        unused = [name for name in theirs if name not in loaded]
+        unused = [name for name in tensors if name not in loaded]
         if not loaded or (self.layers == "all" and (left or unused)):
-            self._refuse(network, source, theirs, loaded)
+            self._refuse(network, source, tensors, loaded)
         if self.rest != "default":
             REST[self.rest].initialize(network, rng)
         for name in loaded:
-            network.tensors[name].copy_(theirs[name])
+            network.tensors[name].copy_(tensors[name])
         for layer in network.layers:
             if layer.kind != "norm":
                 layer.weight.div_(network.scale(layer))
@@ -91,24 +92,25 @@ class Pretrained(Initializer):
     def _applied(source: Weights, network: UninitializedNetwork) -> dict[str, torch.Tensor]:
         """Returns the file's tensors by name; a weight that matches a layer of the network is returned as the trained
         layer applied it."""
-        theirs = {name: tensor for name, tensor in source.tensors.items() if PARAMETRIZATION not in name}
+        tensors = {name: tensor for name, tensor in source.tensors.items() if PARAMETRIZATION not in name}
         for layer in network.layers:
             name = f"{layer.name}.weight"
-            if layer.kind != "norm" and _fits(theirs.get(name), layer.weight):
-                theirs[name] = source.applied(layer)
-        return theirs
+            if layer.kind != "norm" and _fits(tensors.get(name), layer.weight):
+                tensors[name] = source.applied(layer)
+        return tensors
 
     def _refuse(
-        self, network: UninitializedNetwork, source: Weights, theirs: dict[str, torch.Tensor], loaded: Sequence[str]
+        self, network: UninitializedNetwork, source: Weights, tensors: dict[str, torch.Tensor], loaded: Sequence[str]
     ) -> None:
         misfits = [
-            f"{name} ({_shape(theirs[name])} there, {_shape(tensor)} here)" if name in theirs else f"{name} (not there)"
+            f"{name} ({_shape(found)} there, {_shape(tensor)} here)" if found is not None else f"{name} (not there)"
             for name, tensor in network.tensors.items()
+            for found in [tensors.get(name)]
             if name not in loaded
-        ] + [f"{name} (not here)" for name in theirs if name not in network.tensors]
+        ] + [f"{name} (not here)" for name in tensors if name not in network.tensors]
         if not loaded:
             raise UserError(
-                f"{source.source}: none of its {len(theirs)} tensors fits this {network.name}: {_few(misfits)}; type "
+                f"{source.source}: none of its {len(tensors)} tensors fits this {network.name}: {_few(misfits)}; type "
                 f"another init.{network.name}.path, or the network's settings that it was trained with"
             )
         raise UserError(
@@ -117,8 +119,8 @@ class Pretrained(Initializer):
         )
 
 
-def _fits(theirs: torch.Tensor | None, ours: torch.Tensor) -> bool:
-    return theirs is not None and theirs.shape == ours.shape
+def _fits(found: torch.Tensor | None, expected: torch.Tensor) -> bool:
+    return found is not None and found.shape == expected.shape
 
 
 def _shape(tensor: torch.Tensor) -> str:

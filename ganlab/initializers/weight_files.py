@@ -46,7 +46,7 @@ class Weights:
             return self._applied(layer)
         except (RuntimeError, ValueError, TypeError) as error:  # sizes that do not fit this layer
             raise UserError(
-                f"{self.source}: what the parametrization of {layer.name} applied cannot be told from what is in the "
+                f"{self.source}: the weight that {layer.name} applied cannot be computed from the tensors in the "
                 f"file ({in_one_line(error)}); type another init.….path"
             ) from error
 
@@ -69,8 +69,9 @@ class Weights:
         if not of and name in ("none", "spectral", "weight"):  # these two store tensors in each of their layers
             return stored
         raise UserError(
-            f"{self.source}: {layer.name} was trained with norm.…weight={name}, and what it applied cannot be "
-            "told from what is in the file; start from a run without a weight parametrization, or with spectral or "
+            f"{self.source}: {layer.name} was trained with norm.…weight={name}, and the weight that it "
+            "applied cannot be computed from the tensors in the file; start from a run without a weight "
+            "parametrization, or with spectral or "
             "weight normalization"
         )
 
@@ -83,9 +84,12 @@ def look(path: Path, weights: str) -> None:
             header = _header(file, opened)
             names = opened.keys()
         if header is not None and not any(name.startswith(f"/{part}/network/") for name in names for part in PARTS):
-            raise UserError(f"{file} holds neither a generator nor a discriminator; {HOW}")
+            raise UserError(f"{file} contains neither a generator nor a discriminator; {HOW}")
         if weights == "average" and not any(name.startswith("/generator/average/") for name in names):
-            raise UserError(f"{file} holds no average of G's weights; type weights=auto or weights=network there")
+            raise UserError(
+                f"{file} holds no average of G's weights; type init.generator.weights=auto "
+                "init.discriminator.weights=auto"
+            )
 
 
 def read(path: Path, part: str, weights: str) -> Weights:

@@ -42,4 +42,4 @@ class Targets:
 
 def _uniform(samples: int, rng: torch.Generator) -> Tensor:
     """Draws values from U(0, 1) for reals and for fakes, (2, samples)."""
-    return uniform((2, samples), rng, along=1, judged=True)
+    return uniform((2, samples), rng, along=1, per_sample=True)

@@ -28,8 +28,8 @@ class CSV(Observer):
     was first logged. A cell is empty where the tag has no value at that step; numbers that are not finite are ``nan``,
     ``inf`` and ``-inf``.
 
-    A row is appended at once. When a new tag comes, or rows must be discarded, the file is replaced as a whole by one
-    with the other header, so that a killed process leaves either of them complete.
+    A row is appended at once. When a new tag comes, or rows must be discarded, the file is replaced by a new
+    one, so that a killed process leaves either of them complete.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,7 +63,7 @@ class CSV(Observer):
             self._close()
 
     def _write(self) -> None:
-        """Brings the file up to date. Raises OSError; what could not be written waits for the next call."""
+        """Writes all rows to the file. Raises OSError; rows that could not be written wait for the next call."""
         new = any(tag not in self._columns for row in self._waiting for tag in row)
         if self._last is not None or new:
             self._replace()

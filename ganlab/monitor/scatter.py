@@ -47,8 +47,8 @@ def _level_lines(figure: Any, axes: Any, levels: np.ndarray) -> None:
     from matplotlib.ticker import MaxNLocator
 
     side = np.linspace(-1.5, 1.5, len(levels))
-    seen = levels[np.ix_(abs(side) <= LIMIT, abs(side) <= LIMIT)]
-    least, most = float(seen.min()), float(seen.max())
+    visible = levels[np.ix_(abs(side) <= LIMIT, abs(side) <= LIMIT)]
+    least, most = float(visible.min()), float(visible.max())
     if not (np.isfinite(levels).all() and most - least > 1e-6 * max(abs(least), abs(most), 1e-6)):
         return  # D is constant, or not finite
     heights = MaxNLocator(14).tick_values(least, most)

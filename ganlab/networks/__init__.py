@@ -8,12 +8,12 @@ from ganlab import deprecated
 from ganlab.networks.backbone import TorchvisionDiscriminator
 from ganlab.networks.base import DiscriminatorModule, GeneratorModule, does_mix_samples, ends_in_sigmoid
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from ganlab.networks.layers import fold, parametrize, uninitialized, use_fast_kernels, walk
 from ganlab.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganlab.networks.norms import NORMS, Norm
 from ganlab.networks.parametrizations import PARAMETRIZATIONS, WeightSetting
 from ganlab.networks.patch import PatchDiscriminator
 from ganlab.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from ganlab.networks.traversal import fold, parametrize, uninitialized, use_fast_kernels, walk
 from ganlab.networks.unet import UNetGenerator
 from ganlab.table import Table
 from ganlab.types import Shapes

@@ -21,7 +21,7 @@ class Activation:
     name: ClassVar[str]
 
     def __call__(self, x: Tensor) -> Tensor:
-        raise TypeError(f"{type(self).__name__} does not say what it computes")
+        raise TypeError(f"{type(self).__name__} defines no function")
 
     @property
     def slope_below(self) -> float | None:

@@ -1,6 +1,6 @@
 """Discriminators on the classification networks of torchvision, which can start from weights published for ImageNet.
 
-Every module with weights is one of the layers of ``ganlab.networks.layers`` under torchvision's own name
+Every module with weights is one of the layers of ``ganlab.networks.layers`` under its name in torchvision
 (``layer1.0.conv1.weight``), so that initializers, norms and parametrizations work unchanged, and a published file
 fits.
 """
@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from ganlab.layer import Role
 from ganlab.networks.activations import Activation, ReLU
-from ganlab.networks.base import DiscriminatorModule, Dropout, TrunkDiscriminator
+from ganlab.networks.base import DiscriminatorModule, TrunkDiscriminator
+from ganlab.networks.dropout import DropoutRate, dropout
 from ganlab.networks.layers import Convolution
 from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
 from ganlab.networks.norms import NoNorm, Norm
 from ganlab.networks.resampling import NO_PIXELS
-from ganlab.table import PositiveInt
+from ganlab.table import Moving, PositiveInt
 from ganlab.types import Condition, Shapes
 
 Backbone = Literal["resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19"]
@@ -45,7 +46,7 @@ class TorchvisionDiscriminator:
     # The published weights come with batch norm's statistics.
     preferred_norm: ClassVar[str | None] = "batch"
     backbone: Backbone = "resnet18"
-    dropout: Dropout = 0.0  # before the output
+    dropout: Moving[DropoutRate] = 0.0  # before the output
     minibatch: Annotated[Minibatch, MINIBATCHES] = field(default_factory=NoMinibatch)
     pack: PositiveInt = 1
 
@@ -67,23 +68,23 @@ class _Trunk(TrunkDiscriminator):
             raise ValueError(NO_PIXELS)
         if channels not in (1, 3):
             raise ValueError(
-                f"{settings.backbone} looks at grey or colour images, and these have {channels} channels; type "
+                f"{settings.backbone} takes grey or colour images, and these have {channels} channels; type "
                 "discriminator=dcgan or discriminator=mlp"
             )
         if norm.conditional:
             raise ValueError(
-                f"{settings.backbone} has no way to tell its norms the label; type norm.discriminator.layer=batch, or "
+                f"{settings.backbone} cannot pass the label to its norms; type norm.discriminator.layer=batch, or "
                 "another norm that is not conditional"
             )
         self.origin = origin
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = nn.Sequential(*dropout(settings.dropout))
         planes = self.inputs[0] // shapes.pack - channels
-        self._see(channels, planes, shapes.pack)
+        self._register_normalization(channels, planes, shapes.pack)
         self.size = (height, width)
         for name, module in converted(origin, (3 + planes) * shapes.pack, self.size, norm).named_children():
             self.add_module(name, module)
 
-    def _see(self, channels: int, planes: int, pack: int) -> None:
+    def _register_normalization(self, channels: int, planes: int, pack: int) -> None:
         """Sets the map from an image's channels to the first layer's inputs: the selected channels, times ``slope``,
         plus ``shift``. Planes of labels are unchanged."""
         first = [image * (channels + planes) for image in range(pack)]
@@ -96,14 +97,14 @@ class _Trunk(TrunkDiscriminator):
         self.register_buffer("slope", torch.tensor(slope).view(-1, 1, 1), persistent=False)
         self.register_buffer("shift", torch.tensor(shift * pack).view(-1, 1, 1), persistent=False)
 
-    def seen(self, x: Tensor) -> Tensor:
+    def normalized(self, x: Tensor) -> Tensor:
         """Returns the first layer's input for images (n, *inputs) in [-1, 1]."""
         if x.shape[1] != len(self.colours):
             x = x[:, self.colours]
         return x * self.slope + self.shift
 
     def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:
-        *maps, last = self.maps(self.seen(x))
+        *maps, last = self.maps(self.normalized(x))
         return [*maps, self.dropout(last)]
 
     def maps(self, x: Tensor) -> Iterator[Tensor]:
@@ -180,14 +181,16 @@ def converted(name: str, inputs: int, size: tuple[int, int], norm: Norm) -> nn.M
     for place, module in list(model.named_modules()):
         if isinstance(module, nn.Conv2d):
             role, follows = _position(model, place)
-            _put(model, place, ours(place, module, inputs if first else module.in_channels, norm, role, follows))
+            _put(model, place, replacement(place, module, inputs if first else module.in_channels, norm, role, follows))
             first = False
         elif isinstance(module, nn.BatchNorm2d):
             _put(model, place, norm.build(module.num_features, sizes[place]))
     return model
 
 
-def ours(place: str, theirs: nn.Conv2d, inputs: int, norm: Norm, role: Role, follows: Activation | None) -> Convolution:
+def replacement(
+    place: str, theirs: nn.Conv2d, inputs: int, norm: Norm, role: Role, follows: Activation | None
+) -> Convolution:
     """Returns the convolution that replaces torchvision's, with ``inputs`` channels; it has a bias if torchvision's
     has one, or if the norm behind it has no shift. Raises ValueError if torchvision's has groups or a dilation, or is
     not square."""
@@ -237,10 +240,10 @@ def _sizes(model: nn.Module, size: tuple[int, int]) -> dict[str, tuple[int, int]
     for place, module in model.named_modules():
         if isinstance(module, nn.BatchNorm2d):
 
-            def heard(module: nn.Module, args: object, output: Tensor, place: str = place) -> None:
+            def record(module: nn.Module, args: object, output: Tensor, place: str = place) -> None:
                 found[place] = (output.shape[2], output.shape[3])
 
-            hooks.append(module.register_forward_hook(heard))
+            hooks.append(module.register_forward_hook(record))
     model(torch.empty(1, 3, *size, device="meta"))
     for hook in hooks:
         hook.remove()

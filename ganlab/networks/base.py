@@ -5,22 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from functools import cached_property
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlab import deprecated
+from ganlab.networks.dropout import ScheduledDropout, without_dropout
 from ganlab.networks.layers import Convolution, Dense, Embedding, WeightLayer
 from ganlab.networks.minibatch import Minibatch, NoMinibatch
 from ganlab.networks.norms import BatchNormLayer
 from ganlab.ranks import apart
-from ganlab.table import Range
 from ganlab.types import Batch, Condition, DiscriminatorOutput, Generated, Shapes
-
-Dropout = Annotated[float, Range(least=0, below=1)]
-"""Share of values dropped in training. Srivastava et al. 2014."""
 
 
 class NetworkModule(nn.Module):
@@ -34,6 +32,15 @@ class NetworkModule(nn.Module):
         for module in self.modules():
             if isinstance(module, WeightLayer):
                 module.advance()
+
+    def set_progress(self, progress: float | Tensor) -> None:
+        """Sets the share of training that is done, for dropout whose rate is a schedule."""
+        for layer in self._scheduled:
+            layer.progress = progress
+
+    @cached_property
+    def _scheduled(self) -> list[ScheduledDropout]:
+        return [module for module in self.modules() if isinstance(module, ScheduledDropout)]
 
     def weights(self) -> list[Tensor]:
         """Returns the weights that the layers apply, each as a matrix (out, in * k * k), differentiable."""
@@ -93,8 +100,9 @@ class DiscriminatorModule(NetworkModule):
     """Base class of discriminators. Subclasses map one batch to a ``DiscriminatorOutput`` in ``forward``."""
 
     mixes_samples: bool = False
-    """Whether a sample's logit depends on the other samples of its batch. ``build_discriminator`` measures it with
-    ``does_mix_samples``."""
+    """Whether a sample's logit depends on the other samples of its batch. ``build_discriminator`` sets it. It is no
+    argument of the constructor, since it is measured on the complete network (``does_mix_samples``), and no argument of
+    ``forward_all``, since regularizers call that and do not know it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -134,8 +142,8 @@ class TrunkDiscriminator(DiscriminatorModule):
         channels, height, width = shapes.image
         if shapes.pack > 1 and shapes.classes:
             raise ValueError(
-                f"with pack={shapes.pack} a sample is several images, and they have no common label (Lin et al. 2018 "
-                "pack unlabelled images); type discriminator.pack=1 or condition=none"
+                f"with discriminator.pack={shapes.pack} a sample is several images, and they have no common label (Lin "
+                "et al. 2018 pack unlabelled images); type discriminator.pack=1 or condition=none"
             )
         self.shapes, self.minibatch_setting = shapes, minibatch or NoMinibatch()
         wired = shapes.wiring.discriminator
@@ -226,13 +234,8 @@ def does_mix_samples(discriminator: DiscriminatorModule, shapes: Shapes) -> bool
     changed = images.clone()
     changed[shapes.pack :] = 4 * torch.randn(shapes.pack, *shapes.image, generator=rng)
     condition = shapes.example_condition(2 * shapes.pack)
-    dropouts = [module for module in discriminator.modules() if isinstance(module, nn.Dropout) and module.training]
-    for dropout in dropouts:
-        dropout.eval()
-    with apart(), discriminator.statistics_frozen():
+    with apart(), discriminator.statistics_frozen(), without_dropout(discriminator):
         before, after = (discriminator(Batch(x, condition)).logits for x in (images, changed))
-    for dropout in dropouts:
-        dropout.train()
     moved = (after - before).abs().flatten(1).amax(dim=1) if after.dim() > 1 else (after - before).abs()
     return bool(moved[0] > 1e-5 * moved[1])
 

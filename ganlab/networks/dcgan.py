@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.networks.activations import ACTIVATIONS, Activate, Activation, LeakyReLU, ReLU, Tanh
-from ganlab.networks.base import DiscriminatorModule, Dropout, GeneratorModule, LatentInput, TrunkDiscriminator
+from ganlab.networks.base import DiscriminatorModule, GeneratorModule, LatentInput, TrunkDiscriminator
+from ganlab.networks.dropout import DropoutRate, dropout
 from ganlab.networks.layers import Chain, Convolution, Dense
 from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
 from ganlab.networks.norms import Norm
@@ -30,7 +31,7 @@ from ganlab.networks.resampling import (
     padded,
     upsampled,
 )
-from ganlab.table import PositiveInt
+from ganlab.table import Moving, PositiveInt
 from ganlab.types import Condition, Generated, Shapes
 
 
@@ -62,7 +63,7 @@ class DCGANDiscriminator:
     depth: PositiveInt = 1
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=LeakyReLU)
     downsampling: Downsampling = "strided"
-    dropout: Dropout = 0.0
+    dropout: Moving[DropoutRate] = 0.0
     minibatch: Annotated[Minibatch, MINIBATCHES] = field(default_factory=NoMinibatch)
     pack: PositiveInt = 1
 
@@ -141,7 +142,7 @@ class _Discriminator(TrunkDiscriminator):
                     norm.build(outputs, size, classes),
                     Activate(activation),
                 ]
-            self.blocks.append(Chain(*layers, *([nn.Dropout(settings.dropout)] if settings.dropout else [])))
+            self.blocks.append(Chain(*layers, *dropout(settings.dropout)))
             inputs = outputs
         self.finish(inputs, *size)
 

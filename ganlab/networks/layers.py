@@ -4,19 +4,17 @@ place for a weight parametrization."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
 from typing import TypeGuard
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlab.layer import BranchPlace, Kind, Layer, Role, UninitializedNetwork, as_matrix
+from ganlab.layer import Kind, Role, as_matrix
 from ganlab.networks.activations import Activate, Activation
 from ganlab.networks.activations import Linear as NoActivation
 from ganlab.networks.kernels.convolution import convolve, convolve_transposed
 from ganlab.networks.kernels.pooling import AveragePool, NearestUpsampling
-from ganlab.networks.parametrizations import Parametrization, WeightSetting
+from ganlab.networks.parametrizations import Parametrization
 from ganlab.types import Condition
 
 
@@ -153,7 +151,7 @@ NOTHING: Condition = {}
 
 class NormLayer(nn.Module):
     """A normalization with affine parameters per channel, (channels,), or per class and channel, (classes, channels).
-    ``walk`` finds norms by this class."""
+    ``ganlab.networks.walk`` finds norms by this class."""
 
     weight: nn.Parameter
     bias: nn.Parameter
@@ -201,120 +199,3 @@ class Chain(nn.Sequential):
 
 def _has_kernel_3(layer: nn.Module | None) -> TypeGuard[Convolution]:
     return isinstance(layer, Convolution) and (layer.kernel_size[0], layer.stride[0], layer.padding[0]) == (3, 1, 1)
-
-
-def use_fast_kernels(network: nn.Module, fast: bool) -> None:
-    """Sets whether the network's layers use fused kernels, with the same results up to rounding."""
-    for module in network.modules():
-        if hasattr(module, "fast"):
-            module.fast = fast  # type: ignore[assignment]
-
-
-def walk(network: nn.Module) -> Iterator[Layer]:
-    """Yields the descriptions for initializers of a network's layers, in the order in which they were built.
-
-    Raises TypeError if a parameter belongs to no layer, so that none is left out silently.
-    """
-    seen: set[Tensor] = set()
-    places = _branch_places(network)
-    for name, module in network.named_modules():
-        if isinstance(module, WeightLayer):
-            stride = module.stride[0] if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) else 1
-            follows = module.follows
-            layer = Layer(
-                name,
-                module.kind,
-                module.role,
-                follows.name,
-                follows.gain,
-                module.weight,
-                module.bias,
-                stride,
-                places.get(name),
-            )
-        elif isinstance(module, NormLayer):
-            layer = Layer(name, "norm", "hidden", "linear", 1.0, module.weight, module.bias)
-        else:
-            continue
-        if layer.weight not in seen:  # a shared layer is filled once
-            seen.update(parameter for parameter in (layer.weight, layer.bias) if parameter is not None)
-            yield layer
-    for name, parameter in network.named_parameters():
-        if parameter not in seen:
-            raise TypeError(f"parameter {name} belongs to no layer that the walk knows")
-
-
-def _branch_places(network: nn.Module) -> dict[str, BranchPlace]:
-    """Returns the place of each weight layer on a residual branch, by the layer's name. A residual block lists the
-    names of its branch's weight layers, relative to itself and in order, in its attribute ``branch_layers``."""
-    branches = [
-        [f"{name}.{own}".lstrip(".") for own in module.branch_layers]
-        for name, module in network.named_modules()
-        if hasattr(module, "branch_layers")
-    ]
-    return {
-        layer: BranchPlace(index, len(branches), place, len(branch))
-        for index, branch in enumerate(branches)
-        for place, layer in enumerate(branch)
-    }
-
-
-def uninitialized(
-    network: nn.Module,
-    name: str,
-    probe: Callable[[], object] | None = None,
-    weight: WeightSetting | None = None,
-) -> UninitializedNetwork:
-    """Returns the description of a network for its initializer. ``probe`` runs the network once on training data;
-    ``weight`` is the parametrization that its layers will get."""
-    modules = dict(network.named_modules())
-
-    @torch.no_grad()
-    def layer_output(layer: Layer) -> Tensor:
-        assert probe is not None
-        heard: list[Tensor] = []
-        # A copy: the next layer may change the output in place.
-        hook = modules[layer.name].register_forward_hook(lambda module, args, output: heard.append(output.clone()))
-        dropouts = [one for one in modules.values() if isinstance(one, nn.Dropout) and one.training]
-        for dropout in dropouts:
-            dropout.eval()
-        fast = [one for one in modules.values() if getattr(one, "fast", False)]
-        for module in fast:  # each layer by itself, so that its hook is called
-            module.fast = False
-        try:
-            probe()
-        finally:
-            hook.remove()
-            for module in fast:
-                module.fast = True
-            for dropout in dropouts:
-                dropout.train()
-        return heard[0]
-
-    return UninitializedNetwork(
-        name,
-        tuple(walk(network)),
-        network.state_dict(),
-        layer_output if probe else None,
-        (weight or WeightSetting()).scale,
-        getattr(network, "origin", ""),
-    )
-
-
-@torch.no_grad()
-def fold(network: nn.Module) -> None:
-    """Stores the weights that the layers apply, and removes the parametrizations: the network computes the same
-    function with fewer operations, and is no longer meant for training."""
-    for module in network.modules():
-        if isinstance(module, WeightLayer) and module.parametrization is not None:
-            module.weight.copy_(module.applied_weight())
-            module.parametrization = None
-
-
-def parametrize(network: nn.Module, setting: WeightSetting) -> None:
-    """Adds the parametrization to every weight layer. To be called after initialization, since it may start from the
-    weight."""
-    layers = {layer.name: layer for layer in walk(network)}
-    for name, module in network.named_modules():
-        if isinstance(module, WeightLayer) and name in layers:  # a shared one has one parametrization
-            module.parametrization = setting.build(layers[name])

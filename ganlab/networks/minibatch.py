@@ -87,8 +87,8 @@ class _Discrimination(nn.Module):
         x = x.flatten(1)
         rows = self.tensor(x).unflatten(1, (self.features, -1)).float()  # (n, features, kernel)
         distances = (rows[:, None] - rows[None]).abs().sum(dim=3)  # (n, n, features)
-        alike = torch.exp(-distances).sum(dim=1) - 1  # without itself
-        return torch.cat([x, alike.to(x.dtype)], dim=1)
+        similarity = torch.exp(-distances).sum(dim=1) - 1  # without itself
+        return torch.cat([x, similarity.to(x.dtype)], dim=1)
 
 
 MINIBATCHES = Table[Minibatch](

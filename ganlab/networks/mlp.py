@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.networks.activations import ACTIVATIONS, Activate, Activation, LeakyReLU, ReLU, Tanh
-from ganlab.networks.base import DiscriminatorModule, Dropout, GeneratorModule, LatentInput, TrunkDiscriminator
+from ganlab.networks.base import DiscriminatorModule, GeneratorModule, LatentInput, TrunkDiscriminator
+from ganlab.networks.dropout import DropoutRate, dropout
 from ganlab.networks.layers import Chain, Dense
 from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
 from ganlab.networks.norms import Norm
-from ganlab.table import PositiveInt
+from ganlab.table import Moving, PositiveInt
 from ganlab.types import Condition, Generated, Shapes
 
 
@@ -39,7 +40,7 @@ class MLPDiscriminator:
     preferred_norm: ClassVar[str | None] = "none"  # dropout regularizes this D, and batch norm is not its default
     hidden: tuple[PositiveInt, ...] = (512, 256)
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=LeakyReLU)
-    dropout: Dropout = 0.3
+    dropout: Moving[DropoutRate] = 0.3
     minibatch: Annotated[Minibatch, MINIBATCHES] = field(default_factory=NoMinibatch)
     pack: PositiveInt = 1
 
@@ -79,7 +80,7 @@ class _Discriminator(TrunkDiscriminator):
             # As in DCGAN's discriminator, the first layer has no norm.
             layer_norm = [norm.build(outputs, None, shapes.classes)] if level else []
             dense = Dense(inputs, outputs, follows=activation, bias=level == 0 or not norm.has_shift)
-            self.blocks.append(Chain(dense, *layer_norm, Activate(activation), nn.Dropout(settings.dropout)))
+            self.blocks.append(Chain(dense, *layer_norm, Activate(activation), *dropout(settings.dropout)))
         self.finish(widths[-1])
 
     def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:

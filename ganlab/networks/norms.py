@@ -179,7 +179,7 @@ class ConditionalBatchNorm(BatchNorm):
     def build(self, channels: int, size: tuple[int, int] | None, classes: int = 0) -> nn.Module:
         if not classes:
             raise ValueError(
-                "conditional batch norm has a scale per class, and this network is told no labels; type "
+                "conditional batch norm has a scale per class, and this network receives no labels; type "
                 "condition=projection, with data that has labels, or another norm"
             )
         return ConditionalBatchNormLayer(channels, self.epsilon, self.momentum, classes)

@@ -23,7 +23,7 @@ class Parametrization(nn.Module):
 
     def forward(self, weight: Tensor, matrix: Tensor) -> Tensor:
         """Returns the weight to apply, in the shape of ``weight``; ``matrix`` is a view of it."""
-        raise TypeError(f"{type(self).__name__} does not say which weight it applies")
+        raise TypeError(f"{type(self).__name__} defines no weight")
 
     def advance(self, matrix: Tensor) -> None:
         """Updates the state that changes once per update."""

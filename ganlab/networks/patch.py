@@ -8,11 +8,12 @@ from typing import Annotated, ClassVar
 from torch import Tensor, nn
 
 from ganlab.networks.activations import ACTIVATIONS, Activate, Activation, LeakyReLU
-from ganlab.networks.base import DiscriminatorModule, Dropout, TrunkDiscriminator
+from ganlab.networks.base import DiscriminatorModule, TrunkDiscriminator
+from ganlab.networks.dropout import DropoutRate, dropout
 from ganlab.networks.layers import Chain, Convolution
 from ganlab.networks.norms import Norm
 from ganlab.networks.resampling import NO_PIXELS
-from ganlab.table import PositiveInt
+from ganlab.table import Moving, PositiveInt
 from ganlab.types import Condition, Shapes
 
 LARGEST_FACTOR = 8  # of the width, as published
@@ -34,7 +35,7 @@ class PatchDiscriminator:
     width: PositiveInt = 64  # channels of the first layer, doubled with each further one up to 8 times
     layers: PositiveInt = 3  # of stride 2
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=LeakyReLU)
-    dropout: Dropout = 0.0  # behind each layer
+    dropout: Moving[DropoutRate] = 0.0  # behind each layer
     pack: PositiveInt = 1
 
     def build(self, shapes: Shapes, norm: Norm) -> DiscriminatorModule:
@@ -63,7 +64,7 @@ class _Discriminator(TrunkDiscriminator):
                     Convolution(inputs, outputs, 4, stride=stride, padding=1, follows=follows, bias=not shift),
                     *([norm.build(outputs, size, shapes.classes)] if level else []),
                     Activate(follows),
-                    *([nn.Dropout(settings.dropout)] if settings.dropout else []),
+                    *dropout(settings.dropout),
                 )
             )
             inputs = outputs

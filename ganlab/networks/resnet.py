@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.networks.activations import ACTIVATIONS, Activate, Activation, ReLU, Tanh
-from ganlab.networks.base import DiscriminatorModule, Dropout, GeneratorModule, LatentInput, TrunkDiscriminator
+from ganlab.networks.base import DiscriminatorModule, GeneratorModule, LatentInput, TrunkDiscriminator
+from ganlab.networks.dropout import DropoutRate, dropout
 from ganlab.networks.kernels.pooling import NearestUpsampling
 from ganlab.networks.layers import Chain, Convolution, Dense, WeightLayer
 from ganlab.networks.minibatch import MINIBATCHES, Minibatch, NoMinibatch
@@ -35,7 +36,7 @@ from ganlab.networks.resampling import (
     pool,
     upsampled,
 )
-from ganlab.table import NonNegativeInt, PositiveInt
+from ganlab.table import Moving, NonNegativeInt, PositiveInt
 from ganlab.types import Condition, Generated, Shapes
 
 
@@ -71,7 +72,7 @@ class ResNetDiscriminator:
     pool: Literal["sum", "mean", "none"] = "sum"
     activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=ReLU)
     downsampling: Downsampling = "average"  # as published
-    dropout: Dropout = 0.0  # behind each block
+    dropout: Moving[DropoutRate] = 0.0  # behind each block
     minibatch: Annotated[Minibatch, MINIBATCHES] = field(default_factory=NoMinibatch)
     pack: PositiveInt = 1
 
@@ -207,7 +208,7 @@ class _Discriminator(TrunkDiscriminator):
             for _ in range(settings.depth - 1):
                 self.blocks.append(_down_block(outputs, outputs, size, settings, norm, shapes.classes, False, False))
             inputs = outputs
-        self.dropout = nn.Dropout(settings.dropout) if settings.dropout else nn.Identity()
+        self.dropout = nn.Sequential(*dropout(settings.dropout))
         self.activation, self.pool = Activate(settings.activation), settings.pool
         self.finish(inputs, *(size if settings.pool == "none" else ()))
 

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.networks.activations import ACTIVATIONS, Activate, Activation, LeakyReLU, ReLU, Tanh
-from ganlab.networks.base import Dropout, GeneratorModule, LatentInput
+from ganlab.networks.base import GeneratorModule, LatentInput
+from ganlab.networks.dropout import DropoutRate, dropout
 from ganlab.networks.layers import Chain, Convolution, Dense, TransposedConvolution
 from ganlab.networks.norms import Norm
 from ganlab.networks.resampling import channels, cropped, full_size, halvings, padded
-from ganlab.table import PositiveInt
+from ganlab.table import Moving, PositiveInt
 from ganlab.types import Condition, Generated, Shapes
 
 
@@ -32,7 +33,7 @@ class UNetGenerator:
     largest_width: PositiveInt = 512
     down_activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=LeakyReLU)
     up_activation: Annotated[Activation, ACTIVATIONS] = field(default_factory=ReLU)
-    dropout: Dropout = 0.0  # behind each layer on the way up but the last
+    dropout: Moving[DropoutRate] = 0.0  # behind each layer on the way up but the last
 
     def build(self, shapes: Shapes, norm: Norm) -> GeneratorModule:
         return _Generator(self, shapes, norm)
@@ -70,7 +71,7 @@ class _Generator(GeneratorModule):
                 ),
                 norm.build(widths[level - 1], sizes[level - 1], shapes.classes),
                 Activate(settings.up_activation),
-                *([nn.Dropout(settings.dropout)] if settings.dropout else []),
+                *dropout(settings.dropout),
             )
             for level in range(count - 1, 0, -1)
         )  # fmt: skip

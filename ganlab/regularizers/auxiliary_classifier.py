@@ -33,12 +33,10 @@ class AuxiliaryClassifier(Regularizer):
 
     def discriminator(self, update: Update) -> Tensor:
         assert update.real_output is not None
-        regularizer = _cross_entropy(update.real_output, update.augmented_real, update.targets.real)
+        term = _cross_entropy(update.real_output, update.augmented_real, update.targets.real)
         if self.on_fake:
-            regularizer = regularizer + _cross_entropy(
-                update.fake_output, update.augmented_fake, 1 - update.targets.fake
-            )
-        return regularizer
+            term = term + _cross_entropy(update.fake_output, update.augmented_fake, 1 - update.targets.fake)
+        return term
 
     def generator(self, update: Update) -> Tensor | None:
         if not self.generator_weight:
@@ -47,11 +45,11 @@ class AuxiliaryClassifier(Regularizer):
         return scale(_cross_entropy(update.fake_output, update.augmented_fake, 1.0), share)
 
 
-def _cross_entropy(judged: DiscriminatorOutput, seen: Batch, probability: Tensor | float) -> Tensor:
+def _cross_entropy(output: DiscriminatorOutput, batch: Batch, probability: Tensor | float) -> Tensor:
     """Returns the mean of -Σ t log softmax(l), where the target t is ``probability`` at the true class, a number or
     (n,)."""
-    log_share = F.log_softmax(judged.heads["class"].float(), dim=1)
-    of_true = log_share.gather(1, seen.condition["labels"][:, None]).squeeze(1)
+    log_share = F.log_softmax(output.heads["class"].float(), dim=1)
+    of_true = log_share.gather(1, batch.condition["labels"][:, None]).squeeze(1)
     others = max(log_share.shape[1] - 1, 1)
     entropy: Tensor = -(probability * of_true + (1 - probability) / others * (log_share.sum(dim=1) - of_true))
     return torch.mean(entropy)

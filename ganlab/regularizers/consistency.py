@@ -39,12 +39,12 @@ class Consistency(Regularizer):
         pairs: list[tuple[Batch, DiscriminatorOutput]] = [(update.augmented_real, update.real_output)]
         if self.images == "both":
             pairs.append((update.augmented_fake, update.fake_output))
-        draw = update.rngs("consistency")
-        changed = [self._changed(seen, draw) for seen, _ in pairs]
+        rng = update.rngs("consistency")
+        changed = [self._changed(batch, rng) for batch, _ in pairs]
         again = update.discriminator.forward_all(*changed)
         errors = [
-            (judged.sample_logits - other.sample_logits).square().mean()
-            for (_, judged), other in zip(pairs, again, strict=True)
+            (output.sample_logits - other.sample_logits).square().mean()
+            for (_, output), other in zip(pairs, again, strict=True)
         ]
         return torch.stack(errors).sum()
 

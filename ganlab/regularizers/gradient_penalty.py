@@ -54,8 +54,8 @@ class GradientPenalty(Regularizer):
         x_hat = self._points(update).requires_grad_()
         condition = (update.augmented_fake if self.at == "fake" else update.augmented_real).condition
         with without_float16(x_hat.device.type):
-            (judgement,) = update.discriminator.forward_all(Batch(x_hat, condition))
-            norm = input_gradient(judgement.logits, x_hat).norm(2, dim=1)
+            (output,) = update.discriminator.forward_all(Batch(x_hat, condition))
+            norm = input_gradient(output.logits, x_hat).norm(2, dim=1)
         above = norm - at(self.center, update.progress)
         penalty: Tensor = ((above.relu() if self.one_sided else above) ** 2).mean()
         return penalty
@@ -66,12 +66,12 @@ class GradientPenalty(Regularizer):
             return real.clone()
         if self.at == "fake":
             return fake.clone()
-        draw = update.rngs("gradient_penalty")
-        judged = len(update.fake_output.logits)
-        position = uniform((judged, 1, 1, 1), draw, judged=True)
+        rng = update.rngs("gradient_penalty")
+        samples = len(update.fake_output.logits)
+        position = uniform((samples, 1, 1, 1), rng, per_sample=True)
         # One position per sample: the images of a packed sample have the same position on their segments.
-        position = position.repeat_interleave(len(fake) // judged, 0)
+        position = position.repeat_interleave(len(fake) // samples, 0)
         if self.at == "interpolates":
             return torch.lerp(real, fake, position)
-        noise = uniform(real.shape, draw, dtype=real.dtype)
+        noise = uniform(real.shape, rng, dtype=real.dtype)
         return real + position * noise * scale(std_of_batch(real), at(self.spread, update.progress))

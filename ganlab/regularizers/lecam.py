@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganlab.table import NonNegativeInt, Positive, PositiveInt, Range
+from ganlab.table import Moving, NonNegativeInt, Positive, PositiveInt, Range
 from ganlab.types import Observation, Regularizer, State, Update, Values
 
 
@@ -17,13 +17,14 @@ class LeCam(Regularizer):
     D's logits on reals and on fakes. Tseng et al. 2021, R_LC, with the one-sided squares of their published code
     (``lecam_reg``): a logit on the other side of the mean adds nothing.
 
-    ``weight`` 0.3 is theirs for the hinge loss on CIFAR (3e-7 for StyleGAN2). The means follow each D update with
-    ``decay``; the first ``start`` updates have no term, and the means are those of the last update until then. The term
-    of an update uses the means of the updates before it, whereas the published code takes the update's own batch into
-    them first, with a share of 1 - decay: with gradient accumulation its mean is not known before the last microbatch.
+    ``weight`` 0.3 is the published value for the hinge loss on CIFAR (3e-7 for StyleGAN2). The means follow each D
+    update with ``decay``; the first ``start`` updates have no term, and the means are those of the last update until
+    then. The term of an update uses the means of the updates before it, whereas the published code first adds the
+    update's own batch to them, with a share of 1 - decay: with gradient accumulation the mean of that batch does not
+    exist before the last microbatch.
     """
 
-    weight: Positive = 0.3
+    weight: Moving[Positive] = 0.3
     interval: PositiveInt = 1  # D updates
     decay: Annotated[float, Range(least=0, below=1)] = 0.99  # per D update
     start: NonNegativeInt = 0  # D updates

@@ -12,11 +12,11 @@ from ganlab.table import Moving, Positive, PositiveInt
 from ganlab.types import Batch, DiscriminatorOutput, Need, Regularizer, Update
 
 
-def half_squared_slope(judged: DiscriminatorOutput, seen: Batch) -> Tensor:
+def half_squared_slope(output: DiscriminatorOutput, batch: Batch) -> Tensor:
     """Returns ½ of the mean of ‖∇D‖² at D's input, with one norm per sample of D. The forward pass that computed the
     output is differentiated; there is no other pass."""
-    with without_float16(seen.images.device.type):
-        penalty: Tensor = 0.5 * input_gradient(judged.logits, seen.images).square().sum(dim=1).mean()
+    with without_float16(batch.images.device.type):
+        penalty: Tensor = 0.5 * input_gradient(output.logits, batch.images).square().sum(dim=1).mean()
         return penalty
 
 

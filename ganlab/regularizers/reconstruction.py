@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ganlab.table import Positive, PositiveInt
+from ganlab.table import Moving, Positive, PositiveInt
 from ganlab.types import Need, Regularizer, Update
 
 EPSILON = 1e-3  # of the Charbonnier distance, in units of pixel values in [-1, 1]
@@ -24,7 +24,7 @@ class Reconstruction(Regularizer):
     needs_sources: ClassVar[bool] = True
     # D's output on reals is not used, but the batch of reals must be as large as that of the fakes.
     generator_needs: ClassVar[frozenset[Need]] = frozenset({"real"})
-    weight: Positive = 100.0
+    weight: Moving[Positive] = 100.0
     interval: PositiveInt = 1  # G updates
     distance: Literal["l1", "l2", "charbonnier"] = "l1"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -93,12 +94,13 @@ class Checkpoints:
         return True
 
     def _ended(self, step: int) -> str:
+        going_on = shlex.quote(f"resume={self.folder.parent}")
         kept = [path.name for path in (*numbered(self.folder)[-1:], self.folder / f"final{SUFFIX}") if path.exists()]
         times = f" {self.failures} times in a row" if self.failures > 1 else ""
         return (
             f"Training ended after step {step}: its checkpoint could not be written{times}. "
             + (f"{self.folder} still has {' and '.join(kept)}. " if kept else f"{self.folder} holds no checkpoint. ")
-            + f"Make room, or let the folder be written to, and go on with resume={self.folder.parent}"
+            + f"Make room, or let the folder be written to, and go on with {going_on}"
         )
 
     def save_best(self, state: dict[str, Any]) -> None:

@@ -47,7 +47,7 @@ class ComponentStates:
         if not self.tensors:
             return
         if microbatches:
-            observation = _whole_batch(microbatches)
+            observation = _global_batch(microbatches)
             for key, component in self._components.items():
                 component.observe(self._states[key], observation)
         here().average([tensor for tensor in self.tensors if tensor.is_floating_point()])
@@ -104,15 +104,15 @@ def _detached(output: DiscriminatorOutput) -> DiscriminatorOutput:
     return DiscriminatorOutput(output.logits.detach().float(), heads)
 
 
-def _whole_batch(microbatches: Sequence[Observation]) -> Observation:
-    """Joins the outputs of all microbatches of all ranks."""
+def _global_batch(microbatches: Sequence[Observation]) -> Observation:
+    """Returns the outputs on all microbatches of all ranks as one observation."""
 
     def joined(outputs: Sequence[DiscriminatorOutput]) -> DiscriminatorOutput:
-        def whole(tensors: Sequence[Tensor]) -> Tensor:
+        def gathered(tensors: Sequence[Tensor]) -> Tensor:
             return global_batch(torch.cat(list(tensors)))[0]
 
-        heads = {name: whole([output.heads[name] for output in outputs]) for name in outputs[0].heads}
-        return DiscriminatorOutput(whole([output.logits for output in outputs]), heads)
+        heads = {name: gathered([output.heads[name] for output in outputs]) for name in outputs[0].heads}
+        return DiscriminatorOutput(gathered([output.logits for output in outputs]), heads)
 
     return Observation(
         joined([one.real_output for one in microbatches]),

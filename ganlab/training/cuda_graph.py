@@ -9,16 +9,16 @@ other means, such as Python's ``random`` or a count of its calls, would repeat t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ganlab.errors import UserError
+from ganlab.training.cuda_recorder import CudaRecorder, Recorder
 from ganlab.training.device import HALF_MOVES, Machine
 from ganlab.training.learner import Learner
 from ganlab.training.schedule import Plan
@@ -54,22 +54,6 @@ Updates = Callable[[Plan, StepInputs], list[Values]]
 """Runs the updates of one step and returns what each reports."""
 
 
-class Recorder(Protocol):
-    """Records device work without executing it. ``CudaRecorder`` is the implementation for CUDA."""
-
-    def aside(self) -> AbstractContextManager[None]:
-        """Returns a context for steps that run one by one and will be recorded later."""
-
-    def record(
-        self, body: Callable[[], list[Values]], generators: Sequence[torch.Generator]
-    ) -> Callable[[], list[Values]]:
-        """Records ``body``, which draws from ``generators``, and returns a function that repeats it and returns its
-        result, always the same tensors. Raises an error if it cannot be recorded."""
-
-    def recover(self) -> None:
-        """Makes PyTorch usable again after a recording that failed."""
-
-
 def graphs(discriminator: Learner, generator: Learner, machine: Machine) -> tuple[Graphs | None, list[str]]:
     """Returns the graphs of a training, None if steps run one by one, and notes for the user if CUDA graphs were
     expected but cannot be used. Raises UserError if ``runtime.cuda_graph=on`` is not possible."""
@@ -98,14 +82,14 @@ def graphs(discriminator: Learner, generator: Learner, machine: Machine) -> tupl
 
 
 @dataclass
-class _Asked:
+class _Requests:
     """The requests of the last step of a plan to its ``StepInputs``, in order, and the number of steps so far."""
 
     steps: int = 0
     reals: list[int | None] = field(default_factory=list)
     draws: list[Stream] = field(default_factory=list)
 
-    def listening(self, inputs: StepInputs) -> StepInputs:
+    def recording(self, inputs: StepInputs) -> StepInputs:
         """Returns ``inputs`` with functions that record each request."""
         self.steps, self.reals, self.draws = self.steps + 1, [], []
 
@@ -137,7 +121,7 @@ class Graphs:
 
     def forget(self) -> None:
         """Deletes all graphs, since the tensors to which they write are about to be replaced."""
-        self._asked: dict[Hashable, _Asked] = {}
+        self._requests: dict[Hashable, _Requests] = {}
         self._graphs: dict[Hashable, _Graph] = {}
 
     def step(self, plan: Plan, inputs: StepInputs, updates: Updates) -> list[Values]:
@@ -147,21 +131,21 @@ class Graphs:
         assert not isinstance(progress, Tensor)
         key = plan, inputs.top_share < 1  # without top-k, G's loss is a mean over all samples
         if key not in self._graphs:
-            asked = self._asked.setdefault(key, _Asked())
-            if self.failed or asked.steps < EAGER or len(self._graphs) >= MOST:
+            requests = self._requests.setdefault(key, _Requests())
+            if self.failed or requests.steps < EAGER or len(self._graphs) >= MOST:
                 with self.recorder.aside():
-                    return updates(plan, asked.listening(inputs))
-            reals = [inputs.real(count) for count in asked.reals]
+                    return updates(plan, requests.recording(inputs))
+            reals = [inputs.real(count) for count in requests.reals]
             inputs = replace(inputs, real=_in_order(reals))
             for learner, due in self._updates_of(plan):
                 learner.begin_recording(len(due))
             try:
-                self._graphs[key] = self._recorded(partial(updates, plan), asked.draws, reals, inputs)
+                self._graphs[key] = self._recorded(partial(updates, plan), requests.draws, reals, inputs)
             except Exception as error:  # of a component or the driver; the eager step raises real errors
                 self._give_up(inputs, error)
                 return updates(plan, inputs)
         else:
-            reals = [inputs.real(count) for count in self._asked[key].reals]
+            reals = [inputs.real(count) for count in self._requests[key].reals]
         # In the order of a step: first the host's part, which reads nothing back, then the device's.
         for learner, due in self._updates_of(plan):
             learner.prepare(progress, len(due))
@@ -228,7 +212,7 @@ class _Graph:
         def rngs(*stream: Any) -> torch.Generator:
             expected, generator = next(generators, (None, None))
             if stream != expected or generator is None:
-                raise RuntimeError(f"it asked for the random stream {stream}, where it had asked for {expected}")
+                raise RuntimeError(f"it requested the random stream {stream} in place of {expected}")
             return generator
 
         top_share = self.top_share if inputs.top_share < 1 else 1.0
@@ -256,53 +240,7 @@ def _in_order(reals: Sequence[Batch]) -> Callable[[int | None], Batch]:
     def real(count: int | None) -> Batch:
         batch = next(remaining, None)
         if batch is None or (count is not None and count != len(batch.images)):
-            raise RuntimeError("it asked for other reals than before")
+            raise RuntimeError("it requested other reals than before")
         return batch
 
     return real
-
-
-class CudaRecorder:
-    """Records with ``torch.cuda.CUDAGraph``, on a stream of its own. All graphs share one memory pool: only a step's
-    reports remain in it from one replay to the next, and they are read before the next."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.stream = torch.cuda.Stream(device)
-        self.pool = torch.cuda.graph_pool_handle()
-
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        # Autograd sums a gradient on the stream of its first use, which must be the recorded one.
-        usual = torch.cuda.current_stream(self.device)
-        self.stream.wait_stream(usual)
-        with torch.cuda.stream(self.stream):
-            yield
-        usual.wait_stream(self.stream)
-
-    def record(
-        self, body: Callable[[], list[Values]], generators: Sequence[torch.Generator]
-    ) -> Callable[[], list[Values]]:
-        graph = torch.cuda.CUDAGraph()
-        for generator in generators:
-            graph.register_generator_state(generator)
-        # The outer context, because older PyTorch stays on the recording's stream where ending it fails. Only this
-        # thread's calls are watched: another one may be copying the next images.
-        with (
-            torch.cuda.stream(self.stream),
-            torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local"),
-        ):
-            # Autocast begins and ends in each update, so its copies of weights live in the recording alone.
-            reports = body()
-
-        def replay() -> list[Values]:
-            with torch.cuda.device(self.device):
-                graph.replay()
-            return reports
-
-        return replay
-
-    def recover(self) -> None:
-        # Older PyTorch leaves its default generator as if it were still being recorded: it gets a new state.
-        index = self.device.index if self.device.index is not None else torch.cuda.current_device()
-        torch.cuda.default_generators[index].graphsafe_set_state(torch.Generator(self.device).graphsafe_get_state())

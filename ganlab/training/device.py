@@ -13,7 +13,7 @@ import torch
 
 from ganlab.errors import UserError
 from ganlab.ranks import here_on_this_machine
-from ganlab.table import Fraction, NonNegativeInt, Range
+from ganlab.table import PATH, Fraction, NonNegativeInt, Range
 
 log = logging.getLogger("ganlab")
 
@@ -40,7 +40,7 @@ class Runtime:
     threads: Annotated[int, Range(least=1, most=1024)] | None = None
     channels_last: bool = True
     fast: bool = True
-    cache: str | None = None
+    cache: Annotated[str | None, PATH] = None
     resident: Fraction = 0.5
     cuda_graph: CudaGraph = "auto"
     deterministic: bool = False
@@ -140,7 +140,7 @@ def _own(device: torch.device) -> torch.device:
         )
     if ranks > torch.cuda.device_count():
         raise UserError(
-            f"{ranks} ranks were started on this machine, and PyTorch sees {torch.cuda.device_count()} GPUs, of which "
+            f"{ranks} ranks were started on this machine, and PyTorch finds {torch.cuda.device_count()} GPUs, of which "
             f"each needs one; type --nproc-per-node={torch.cuda.device_count()}, or runtime.device=cpu"
         )
     return torch.device("cuda", number)
@@ -180,7 +180,7 @@ def find_device(name: str, key: str = "runtime.device") -> torch.device:
         raise UserError(f"{key}: found '{name}', need auto, cpu, mps, cuda or cuda:0, cuda:1, …")
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         found = (
-            f"PyTorch sees {torch.cuda.device_count()} CUDA devices" if torch.cuda.is_available() else "no CUDA device"
+            f"PyTorch finds {torch.cuda.device_count()} CUDA devices" if torch.cuda.is_available() else "no CUDA device"
         )
         raise UserError(f"{key}={name}: {found} on this machine; type {key}=auto")
     if kind == "mps" and not torch.backends.mps.is_available():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ganlab.random_numbers import Shard
 from ganlab.ranks import ALONE, Ranks
 from ganlab.training.feed import Feed
-from ganlab.training.updates import GAN, UpdateContext, mean_logit
+from ganlab.training.gan import GAN, UpdateContext
+from ganlab.training.updates import mean_logit
 from ganlab.types import Batch
 
 

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from ganlab.errors import TrainingFailed
 from ganlab.ranks import ALONE, Ranks
-from ganlab.scalars import Scheduled, at, resolved
+from ganlab.scalars import Scheduled, resolved
 from ganlab.training.averaging import Average
 from ganlab.training.constraints import Constraint
-from ganlab.training.optimizers import OptimizerSetting
+from ganlab.training.optimizers import OptimizerSetting, state_like
 from ganlab.types import Values
 
 
@@ -145,16 +145,11 @@ class Learner:
             self.scaler.unscale_(self.optimizer)
         norms = torch.stack(torch._foreach_norm(gradients))
         norm = torch.linalg.vector_norm(norms)
-        if len(gradients) == len(self._learning):
-            self._norms.add_(norms)
-        else:
-            taken = [i for i, parameter in enumerate(self._learning) if parameter.grad is not None]
-            for i, one in zip(taken, norms, strict=True):
-                self._norms[i].add_(one)
+        self._add_norms(norms)
         blocked = (~torch.isfinite(norm)).float()
         self._left_out_in_a_row.add_(1).mul_(blocked)
         # After the finiteness check: clipping turns infinite numbers into finite ones.
-        self._clip(gradients, norm, progress)
+        self.setting.clip(self.parameters, norm, progress)
         if self.scaler:
             self.scaler.step(self.optimizer)
             self.scaler.update()
@@ -168,22 +163,14 @@ class Learner:
             self.average.follow()
         return {f"{self.name}/gradient_norm": norm, f"{self.name}/blocked": blocked}
 
-    @torch.no_grad()
-    def _clip(self, gradients: list[Tensor], norm: Tensor, progress: float | Tensor) -> None:
-        """Clips the gradients by their norm, then by value, with the limits at ``progress``."""
-        if self.setting.clip_norm is not None:
-            longest = at(self.setting.clip_norm, progress)
-            if isinstance(longest, Tensor):  # PyTorch's function would read it back
-                torch._foreach_mul_(gradients, (longest.to(norm.dtype) / (norm + 1e-6)).clamp(max=1.0))
-            else:
-                torch.nn.utils.clip_grads_with_norm_(self.parameters, longest, norm)
-        if self.setting.clip_value is not None:
-            largest = at(self.setting.clip_value, progress)
-            if isinstance(largest, Tensor):
-                for gradient in gradients:
-                    gradient.clamp_(-largest, largest)
-            else:
-                torch.nn.utils.clip_grad_value_(self.parameters, largest)
+    def _add_norms(self, norms: Tensor) -> None:
+        """Adds the norms of the gradients, one per parameter that has one, to the sums for ``not_finite``."""
+        if len(norms) == len(self._learning):
+            self._norms.add_(norms)
+            return
+        with_gradient = [i for i, parameter in enumerate(self._learning) if parameter.grad is not None]
+        for i, one in zip(with_gradient, norms, strict=True):
+            self._norms[i].add_(one)
 
     @torch.no_grad()
     def _restore_buffers_where(self, blocked: Tensor) -> None:
@@ -264,7 +251,7 @@ class Learner:
             if kept and not kept.keys() >= self.setting.moments:
                 missing = ", ".join(sorted(self.setting.moments - kept.keys()))
                 raise RuntimeError(f"the optimizer's state of {name} lacks {missing}")
-            self.optimizer.state[parameter] = {key: _like(parameter, value) for key, value in kept.items()}
+            self.optimizer.state[parameter] = {key: state_like(parameter, value) for key, value in kept.items()}
         if self.average:
             self.average.network.load_state_dict(state["average"])
         if self.scaler and state["scaler"]:
@@ -284,17 +271,3 @@ def need_same_weights(ranks: Ranks, step: int, learners: Sequence[Learner]) -> N
             "different networks, and nothing was saved. A component that draws from another generator than its own, or "
             "keeps a state of its own, does that, and so do machines with different versions of PyTorch"
         )
-
-
-def _like(parameter: Tensor, value: Any) -> Any:
-    """Returns an optimizer's number or tensor on the parameter's device and in its memory layout, which fused kernels
-    require. Raises TypeError for other types, RuntimeError if the shape does not fit."""
-    if not isinstance(value, Tensor | int | float):
-        raise TypeError(f"an optimizer's state that is {type(value).__name__}")
-    if not isinstance(value, Tensor):
-        return value
-    if value.shape == parameter.shape:
-        return torch.empty_like(parameter, requires_grad=False).copy_(value)
-    if value.dim():  # fused kernels read as many numbers as the parameter has, even beyond the tensor
-        raise RuntimeError(f"an optimizer's state of shape {tuple(value.shape)}, need {tuple(parameter.shape)}")
-    return value.to(parameter.device, copy=True)

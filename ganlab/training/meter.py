@@ -20,9 +20,9 @@ class Meter:
         self.counts: dict[str, int] = {}
 
     def add(self, values: Values) -> None:
-        known = [tag for tag in values if tag in self.sums]
-        if known:  # in one call: separate ones would be a kernel each on a GPU
-            torch._foreach_add_([self.sums[tag] for tag in known], [values[tag] for tag in known])
+        summed = [tag for tag in values if tag in self.sums]
+        if summed:  # in one call: separate ones would be a kernel each on a GPU
+            torch._foreach_add_([self.sums[tag] for tag in summed], [values[tag] for tag in summed])
         for tag, value in values.items():
             if tag not in self.sums:
                 self.sums[tag] = value.to(torch.float32, copy=True)

@@ -183,5 +183,5 @@ class Observers:
 
 
 def _note_left_out(name: str, error: Exception) -> None:
-    kind, said = type(error).__name__, in_one_line(error).removeprefix(f"{type(error).__name__}: ")
-    log.warning("note: the observer %s failed (%s: %s) and is left out; training goes on", name, kind, said)
+    kind, reason = type(error).__name__, in_one_line(error).removeprefix(f"{type(error).__name__}: ")
+    log.warning("note: the observer %s failed (%s: %s) and is left out; training goes on", name, kind, reason)

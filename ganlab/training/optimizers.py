@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from ganlab.scalars import Scheduled, moving_fields
+from ganlab.scalars import Scheduled, at, moving_fields
 from ganlab.table import Moving, NonNegative, Positive, Range, Table
 from ganlab.training.decays import DECAYS, Decay, NoDecay
 
@@ -52,6 +52,25 @@ class OptimizerSetting:
         """Builds the optimizer of ``parameters``. No field is a schedule here: the learner has replaced each by its
         first value."""
         raise TypeError(f"{type(self).__name__} builds no optimizer")
+
+    @torch.no_grad()
+    def clip(self, parameters: Sequence[Tensor], norm: Tensor, progress: float | Tensor) -> None:
+        """Clips the parameters' gradients by their common ``norm``, then by value, with the limits at ``progress``."""
+        if self.clip_norm is not None:
+            longest = at(self.clip_norm, progress)
+            if isinstance(longest, Tensor):  # PyTorch's function would read it back
+                gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+                torch._foreach_mul_(gradients, (longest.to(norm.dtype) / (norm + 1e-6)).clamp(max=1.0))
+            else:
+                torch.nn.utils.clip_grads_with_norm_(parameters, longest, norm)
+        if self.clip_value is not None:
+            largest = at(self.clip_value, progress)
+            if isinstance(largest, Tensor):
+                for parameter in parameters:
+                    if parameter.grad is not None:
+                        parameter.grad.clamp_(-largest, largest)
+            else:
+                torch.nn.utils.clip_grad_value_(parameters, largest)
 
 
 @dataclass(frozen=True)
@@ -172,6 +191,20 @@ class GatedRMSprop(torch.optim.Optimizer):
             change = torch._foreach_div(gradients, root)
             torch._foreach_mul_(change, taken * -group["lr"])
             torch._foreach_add_(weights, change)
+
+
+def state_like(parameter: Tensor, value: Any) -> Any:
+    """Returns an optimizer's number or tensor on the parameter's device and in its memory layout, which fused kernels
+    require. Raises TypeError for other types, RuntimeError if the shape does not fit."""
+    if not isinstance(value, Tensor | int | float):
+        raise TypeError(f"an optimizer's state that is {type(value).__name__}")
+    if not isinstance(value, Tensor):
+        return value
+    if value.shape == parameter.shape:
+        return torch.empty_like(parameter, requires_grad=False).copy_(value)
+    if value.dim():  # fused kernels read as many numbers as the parameter has, even beyond the tensor
+        raise RuntimeError(f"an optimizer's state of shape {tuple(value.shape)}, need {tuple(parameter.shape)}")
+    return value.to(parameter.device, copy=True)
 
 
 OPTIMIZERS = Table[OptimizerSetting]("optimizer", {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD})

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from ganlab import random_streams
 from ganlab.points import POINT
 from ganlab.training.feed import Feed
+from ganlab.training.gan import GAN
 from ganlab.training.learner import Learner
 from ganlab.training.observer import Samples
-from ganlab.training.updates import GAN
 from ganlab.types import Batch
 
 LATTICE = 100  # points per side of the lattice on which D's logits are drawn
@@ -53,9 +53,9 @@ class Sampler:
                 size = min(FAKES, count - start)
                 rng = random_streams.generator(self.seed, "evaluation", number)
                 latent = self.gan.latent.draw(size, rng)
-                known = self.feed.trained_on(size, number).condition  # other labels in each part
-                known = {key: value.cpu() for key, value in known.items()}
-                condition = self.gan.condition.fake_condition(size, self.gan.classes, known, rng)
+                real = self.feed.trained_on(size, number).condition  # other labels in each part
+                real = {key: value.cpu() for key, value in real.items()}
+                condition = self.gan.condition.fake_condition(size, self.gan.classes, real, rng)
                 condition = {key: value.to(self.device) for key, value in condition.items()}
                 yield network(latent.to(self.device), condition).images
 

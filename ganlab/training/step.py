@@ -14,9 +14,11 @@ from ganlab.scalars import Scheduled
 from ganlab.training.cuda_graph import StepInputs, graphs
 from ganlab.training.device import Machine
 from ganlab.training.feed import Feed
+from ganlab.training.gan import GAN, UpdateContext, needs_real
+from ganlab.training.held_out import held_out_logits
 from ganlab.training.learner import Learner
 from ganlab.training.schedule import Plan, Schedule
-from ganlab.training.updates import GAN, UpdateContext, needs_real, update_discriminator, update_generator
+from ganlab.training.updates import update_discriminator, update_generator
 from ganlab.types import Batch, Values
 
 
@@ -62,6 +64,21 @@ class Stepper:
         if self.graphs:
             return self.graphs.step(plan, inputs, updates=self._updates)
         return self._updates(plan, inputs)
+
+    def report(self, step: int, updates: Mapping[str, float]) -> dict[str, float]:
+        """Returns the values to log after ``step`` steps besides those of the ``updates`` since the last report: what
+        the networks and the components with state report, D's logits on held-out images, learning rates and schedules.
+        All ranks call it together."""
+        values: dict[str, float] = {}
+        for name, network in (("generator", self.gan.generator), ("discriminator", self.gan.discriminator)):
+            values |= {f"{name}/{tag}": float(value) for tag, value in network.report().items()}
+        batch = self.feed.batch_size // self.plan(step - 1).microbatches
+        context = self.context(step, frozenset(), "held_out", 0)
+        values |= held_out_logits(self.gan, self.feed, step, batch, context, self.ranks)
+        # Of the networks that had an update since the last report: the rate of the last one.
+        updated = [one for one in (self.generator, self.discriminator) if f"{one.name}/loss" in updates]
+        values |= {f"{one.name}/learning_rate": one.learning_rate for one in updated}
+        return values | self.scheduled_values(step - 1) | self.gan.states.report()
 
     def context(
         self, step: int, due: frozenset[str], network: str, number: int, microbatches: int = 1

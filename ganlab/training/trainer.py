@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +14,15 @@ from ganlab.ranks import RankLost, is_loss_of_a_rank, reason_of_loss
 from ganlab.table import PositiveInt, Range
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import without_deterministic_kernel
-from ganlab.training.divergence import Divergence, DivergenceMonitor, Stop
-from ganlab.training.held_out import held_out_logits
+from ganlab.training.divergence import Divergence, Stop
+from ganlab.training.divergence_monitor import DivergenceMonitor
+from ganlab.training.gan import GAN
 from ganlab.training.learner import need_same_weights
 from ganlab.training.meter import Meter
 from ganlab.training.observer import Observer, Observers
 from ganlab.training.sampling import Sampler
 from ganlab.training.scoring import Scorer
 from ganlab.training.step import Stepper
-from ganlab.training.updates import GAN
 
 log = logging.getLogger("ganlab")
 
@@ -107,7 +108,7 @@ class Trainer:
             raise RankLost(
                 f"Another rank was lost after step {self.step}, and the others cannot go on without it "
                 f"({reason_of_loss(error)}). Go on from the last checkpoint, with as many ranks as you like: "
-                f"resume={self.checkpoints.folder.parent}"
+                + shlex.quote(f"resume={self.checkpoints.folder.parent}")
             ) from error
         finally:
             self.observers.notify(lambda observer: observer.closed())
@@ -151,18 +152,7 @@ class Trainer:
         return self.ranks.most(STOP if self.stop_requested else SAVE if due else GO_ON)
 
     def _report_values(self, values: dict[str, float], images_per_second: float) -> None:
-        learners = (self.generator, self.discriminator)
-        for one, network in ((self.generator, self.gan.generator), (self.discriminator, self.gan.discriminator)):
-            values |= {f"{one.name}/{tag}": float(value) for tag, value in network.report().items()}
-        microbatches = self.stepper.plan(self.step - 1).microbatches
-        apart = self.stepper.context(self.step, frozenset(), "held_out", 0)
-        values |= held_out_logits(
-            self.gan, self.feed, self.step, self.feed.batch_size // microbatches, apart, self.ranks
-        )
-        # Of the networks that had an update since the last report: the rate of the last one.
-        updated = [learner for learner in learners if f"{learner.name}/loss" in values]
-        values |= {f"{learner.name}/learning_rate": learner.learning_rate for learner in updated}
-        values |= self.stepper.scheduled_values(self.step - 1) | self.gan.states.report()
+        values |= self.stepper.report(self.step, values)
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
         self.observers.notify(lambda observer: observer.logged(self.step, values))
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,18 +13,13 @@ from torch import Tensor
 from ganlab.input_gradient import without_float16
 from ganlab.ranks import global_batch
 from ganlab.scalars import at, scale
-from ganlab.training.component_state import ComponentStates, observed
+from ganlab.training.component_state import observed
+from ganlab.training.gan import GAN, UpdateContext, augmented, needs_real, set_progress
 from ganlab.training.learner import Learner
 from ganlab.types import (
-    Augmentation,
     Batch,
     Condition,
-    Conditioning,
-    Discriminator,
     Generated,
-    Generator,
-    Latent,
-    Loss,
     Need,
     Observation,
     RandomStreams,
@@ -35,44 +29,6 @@ from ganlab.types import (
     Values,
     sample_means,
 )
-
-
-class TargetSetting(Protocol):
-    def draw(self, samples: int, rngs: RandomStreams, progress: float | Tensor = 0.0) -> TargetPair: ...
-
-
-@dataclass(frozen=True)
-class GAN:
-    """The components of a GAN that both updates use. They stay the same for a whole run; the state that some of them
-    have is in ``states``."""
-
-    generator: Generator
-    discriminator: Discriminator
-    loss: Loss
-    targets: TargetSetting
-    latent: Latent
-    condition: Conditioning
-    classes: int
-    regularizers: Mapping[str, Regularizer]
-    augmentations: Mapping[str, Augmentation]
-    autocast: Callable[[], AbstractContextManager[None]]
-    pack: int = 1
-    states: ComponentStates = field(default_factory=ComponentStates)
-
-
-@dataclass(frozen=True)
-class UpdateContext:
-    """The facts of one update besides its data: the regularizers that are due, its random streams, the share of
-    training that is done, the number of microbatches, and the share of its images that G learns from (top-k).
-
-    In a CUDA graph, which is recorded once and replayed at later steps, the shares are scalar tensors.
-    """
-
-    due: frozenset[str]
-    rngs: RandomStreams
-    progress: float | Tensor
-    microbatches: int = 1
-    top_share: float | Tensor = 1.0
 
 
 @dataclass(frozen=True)
@@ -88,6 +44,7 @@ class Microbatch:
 def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: UpdateContext) -> Values:
     """Updates D on reals (N, C, H, W) and as many new fakes. G's parameters and buffers stay unchanged."""
     regularizers, needs = _due(gan, context, lambda regularizer: regularizer.discriminator_needs)
+    set_progress(gan, context.progress)
     gan.discriminator.advance()
     reports: list[Values] = []
     observations: list[Observation] = []
@@ -134,6 +91,7 @@ def update_generator(
     ``discriminator_learner``. D's parameters and buffers stay unchanged."""
     regularizers, needs = _due(gan, context, lambda regularizer: regularizer.generator_needs)
     use_real = needs_real(gan, context.due)
+    set_progress(gan, context.progress)
     gan.generator.advance()
     reports: list[Values] = []
     with discriminator_learner.parameters_frozen(), gan.discriminator.statistics_frozen():
@@ -164,27 +122,10 @@ def mean_logit(gan: GAN, real: Batch, context: UpdateContext) -> Tensor:
     count = len(real.images) - len(real.images) % gan.pack
     condition = gan.condition.real_condition({key: value[:count] for key, value in real.condition.items()})
     batch = augmented(gan, Batch(real.images[:count], condition), "real", context.rngs, context.progress)
+    set_progress(gan, context.progress)
     with gan.autocast(), gan.discriminator.statistics_frozen():
         (output,) = gan.discriminator.forward_all(batch)
     return output.logits.float().mean()
-
-
-def augmented(gan: GAN, batch: Batch, view: str, rngs: RandomStreams, progress: float | Tensor) -> Batch:
-    """Returns the batch as D receives it, with the random numbers of a ``view``. Images of the condition are augmented
-    with the same numbers as the image that they belong to."""
-
-    def through(images: Tensor) -> Tensor:
-        for name, augmentation in gan.augmentations.items():
-            images = augmentation.augment(images, rngs(f"{name}/{view}"), progress, gan.states.of("augment", name))
-        return images
-
-    condition = {key: through(value) if value.dim() == 4 else value for key, value in batch.condition.items()}
-    return Batch(through(batch.images), condition)
-
-
-def needs_real(gan: GAN, due: frozenset[str]) -> bool:
-    """Whether G's update uses reals if these regularizers are due."""
-    return gan.loss.needs_real or any("real" in gan.regularizers[name].generator_needs for name in due)
 
 
 def _due(
@@ -250,7 +191,6 @@ def _forward(
         real=microbatch.real,
         fake=fake,
         latent=microbatch.latent,
-        codes=generated.codes,
         augmented_real=augmented_real,
         augmented_fake=augmented_fake,
         real_output=outputs[0] if use_real else None,

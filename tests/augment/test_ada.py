@@ -12,11 +12,12 @@ from ganlab.augment import transforms
 from ganlab.augment.ada import ADA
 from ganlab.config import CannotCombine
 from ganlab.random_numbers import normal, uniform
+from ganlab.scalars import Scheduled
 from ganlab.types import DiscriminatorOutput, Observation
 from tests.conftest import tiny
 
 IMAGES = torch.rand(40, 3, 12, 16, generator=torch.Generator().manual_seed(5)) * 2 - 1
-TRANSFORMS = [transforms.blit, transforms.resample, transforms.color]
+TRANSFORMS = [transforms.blit, transforms.resample, transforms.color, transforms.cutout]
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -138,6 +139,17 @@ def test_gradients_pass_and_the_shape_stays(transform: Callable[..., Tensor], ch
     assert images.grad.flatten(1).abs().sum(1).min() > 0
 
 
+def test_cutout_by_hand() -> None:
+    """The rectangle reaches a quarter of each side in all directions, from a centre anywhere in the image."""
+    ones = torch.ones(50, 2, 12, 16)
+    found = transforms.cutout(ones, 0.6, rng(3))
+    for image, (x, y, due) in zip(found, uniform((3, 50), rng(3), along=1).T.tolist(), strict=True):
+        for row in range(12):
+            for column in range(16):
+                erased = due < 0.6 and abs((row + 0.5) / 12 - y) < 0.25 and abs((column + 0.5) / 16 - x) < 0.25
+                assert image[:, row, column].tolist() == [0.0 if erased else 1.0] * 2
+
+
 def observation(logits: Tensor, images: int = 8, boundary: float = 0.0) -> Observation:
     output = DiscriminatorOutput(logits)
     return Observation(output, output, images, boundary)
@@ -202,3 +214,18 @@ def test_a_constant_probability_has_no_state() -> None:
         ADA(target=None)
     with pytest.raises(ValueError, match="all off"):
         ADA(blit=False, geometry=False, color=False)
+
+
+def test_a_scheduled_probability() -> None:
+    """The images are those of a constant p with the schedule's value; colours have a share of it."""
+    moving = ADA(target=None, p=Scheduled(0.0, 0.8), geometry=False, cutout=True, color_share=0.5)
+    for progress, p in ((0.0, 0.0), (0.5, 0.4), (1.0, 0.8)):
+        generator = rng(4)
+        expected = transforms.blit(IMAGES, p, generator)
+        expected = transforms.color(expected, p / 2, generator)
+        expected = transforms.cutout(expected, p, generator)
+        assert torch.equal(moving.augment(IMAGES, rng(4), progress, {}), expected)
+    with pytest.raises(
+        ValueError, match=r"found p=\{start: 0, .*\} with target=0.6, and both change p; type target=null"
+    ):
+        ADA(p=Scheduled(0.0, 0.8))

@@ -13,8 +13,9 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 
 from benchmarks.baselines import Critics, batches, take_weights
 from benchmarks.train_step import Counter, build_ours, build_plain, make_images, models
+from ganlab.training.gan import UpdateContext
 from ganlab.training.learner import Learner
-from ganlab.training.updates import UpdateContext, update_discriminator, update_generator
+from ganlab.training.updates import update_discriminator, update_generator
 
 TINY = models(narrower=16)
 

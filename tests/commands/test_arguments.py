@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 import pytest
 
-from ganlab.commands.arguments import PATH, Help, read, run_command, usage
+from ganlab.commands.arguments import Help, read, run_command, usage
+from ganlab.commands.evaluate import Evaluate
 from ganlab.errors import TrainingFailed, UserError
-from ganlab.table import Positive, PositiveInt
+from ganlab.table import PATH, Positive, PositiveInt
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,13 @@ def test_paths_begin_at_home_where_that_is_typed(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HOME", "/people/me")
     assert read(Placed, ["run=~/r", "out=a~/x"]) == Placed("/people/me/r", "a~/x")
     assert read(Placed, ["run=r", "out=null"]).out is None
+
+
+def test_a_path_inside_a_component_is_text_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/people/me")
+    for name in ("a: b", "[x]", "12", "{a"):
+        asked = read(Evaluate, ["run=r", "features.name=file", f"features.path=~/{name}"])
+        assert asked.features.path == f"/people/me/{name}"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("words", [["--n", "4"], ["--n=4"]])

@@ -125,4 +125,4 @@ def test_a_recorded_score_is_refused_before_training_where_it_cannot_be_made(
     Image.new("RGB", (32, 32)).save(tmp_path / "x.png")
     words = ["data=image_folder", f"data.root={tmp_path}", "evaluation=scores", "evaluation.features=classifier"]
     assert train.main([*TINY_OVERRIDES, *words, "data.limit=1", "batch_size=1"]) == 2
-    assert "evaluation: features=classifier: these images have no classes" in capsys.readouterr().err
+    assert "evaluation.features=classifier: these images have no classes" in capsys.readouterr().err

@@ -123,6 +123,7 @@ def test_a_killed_run_ends_like_one_that_was_left_alone(kills: int, tmp_path: Pa
     assert_same_runs(tmp_path / "whole", tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_kill_in_every_file_that_is_being_written(tmp_path: Path) -> None:
     """What each leaves behind, put there by hand: the next start takes it away and reads the rest."""
     few = [*SETTINGS, "steps=12"]

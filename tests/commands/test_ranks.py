@@ -60,6 +60,7 @@ def wait_for_a_checkpoint(folder: Path, process: subprocess.Popen[str]) -> RunFo
     pytest.fail(f"it saved nothing: {process.communicate()}")
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_run_and_another_number_goes_on(tmp_path: Path) -> None:
     code, told = ended(tmp_path, TORCHRUN, *TINY_OVERRIDES, "norm=sync_batch")
     assert code == 0, told
@@ -139,6 +140,7 @@ def test_what_cannot_run_is_told_once(tmp_path: Path) -> None:
     assert not (tmp_path / "outputs").exists()
 
 
+@pytest.mark.slow
 def test_a_sweep_is_no_job_for_ranks(tmp_path: Path) -> None:
     code, told = ended(tmp_path, TORCHRUN, "-m", *TINY_OVERRIDES, "seed=0,1")
     assert code == 1

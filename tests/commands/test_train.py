@@ -600,7 +600,12 @@ def test_a_chosen_folder_is_used_and_never_overwritten(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    ("number", "sweep"), [(signal.SIGINT, []), (signal.SIGTERM, []), (signal.SIGTERM, ["-m", "seed=0,1"])]
+    ("number", "sweep"),
+    [
+        (signal.SIGINT, []),
+        pytest.param(signal.SIGTERM, [], marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, ["-m", "seed=0,1"], marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_saves_and_says_how_to_go_on(number: signal.Signals, sweep: list[str], tmp_path: Path) -> None:
     command = [sys.executable, str(CHECKOUT / "train.py"), *sweep, *TINY_OVERRIDES, "steps=100000", "logging.every=1"]
@@ -662,7 +667,13 @@ def test_every_recipe_is_accepted_as_it_stands(recipe: str, pictures: Path) -> N
     assert configure(plain).warnings == ()
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+# Of each kind of network, condition, loss and schedule one.
+QUICK = ("dcgan_digits", "digits_from_outlines", "grid", "projection_cifar10", "rpgan_r1_r2_cifar10", "wgan64")
+
+
+@pytest.mark.parametrize(
+    "recipe", [pytest.param(recipe, marks=[] if recipe in QUICK else pytest.mark.slow) for recipe in RECIPES]
+)
 def test_every_recipe_takes_two_steps(recipe: str, pictures: Path, request: pytest.FixtureRequest) -> None:
     """Small networks, and images of the recipe's size with as many classes, where its own are not here."""
     plain = composed(recipe)

@@ -14,8 +14,8 @@ import ganlab
 from ganlab.augment.diff_augment import DiffAugment
 from ganlab.config import CannotCombine
 from ganlab.errors import UserError
+from ganlab.training.gan import augmented
 from ganlab.training.trainer import Trainer
-from ganlab.training.updates import augmented
 from ganlab.types import Batch
 from tests.conftest import merged, tiny
 

@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from ganlab.config.compose import composer, config_folder
-from ganlab.config.parse import dump, hints, is_mapping, parse, table_of
+from ganlab.config.dump import dump
+from ganlab.config.parse import parse
+from ganlab.config.schema import hints, is_mapping, table_of
 from ganlab.config.settings import Settings
 from ganlab.data import SOURCES
 from ganlab.errors import Refused

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from ganlab.config.parse import describe, dump, parse
+from ganlab.config.describe import describe
+from ganlab.config.dump import dump
+from ganlab.config.parse import parse
 from ganlab.errors import Refused
 from ganlab.table import Positive, PositiveInt, Table
 

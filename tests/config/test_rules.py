@@ -7,7 +7,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ganlab.config import CannotCombine, combinations
+from ganlab.config import CannotCombine
+from ganlab.config.combinations import batches
 from ganlab.initializers import INITIALIZERS
 from ganlab.networks import DISCRIMINATORS, NORMS, PARAMETRIZATIONS
 from ganlab.networks.base import DiscriminatorModule
@@ -154,7 +155,7 @@ def test_a_batch_that_cannot_be_cut(changes: dict[str, object], size: int) -> No
 
 def test_packing_with_labels() -> None:
     problem = refusal(discriminator={"pack": 2}, condition="concat")
-    assert "with pack=2" in problem
+    assert "with discriminator.pack=2" in problem
     assert "condition=none" in problem
 
 
@@ -235,14 +236,14 @@ def test_a_critic_that_nothing_keeps_lipschitz_is_warned_about() -> None:
 def test_sync_batch_norm_on_one_rank_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     norm = {"discriminator": {"layer": "sync_batch"}}
     assert any("one rank" in warning for warning in tiny(norm=norm).warnings)
-    monkeypatch.setattr(combinations, "here", lambda: Ranks(0, 2))
+    monkeypatch.setattr(batches, "here", lambda: Ranks(0, 2))
     (warning,) = tiny(norm=norm).warnings  # of the generator's own batch norm
     assert "norm.generator.layer=sync_batch averages over the whole batch" in warning
     assert not tiny(norm={**norm, "generator": {"layer": "sync_batch"}}).warnings
 
 
 def test_a_batch_is_shared_by_the_ranks_in_equal_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(combinations, "here", lambda: Ranks(1, 3))
+    monkeypatch.setattr(batches, "here", lambda: Ranks(1, 3))
     with pytest.raises(
         CannotCombine, match="batch_size=8 with 3 ranks: a batch must be a multiple of 3; type batch_size=6"
     ):
@@ -255,7 +256,7 @@ def test_a_batch_is_shared_by_the_ranks_in_equal_parts(monkeypatch: pytest.Monke
 
 
 def test_minibatch_layers_compare_by_rank(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(combinations, "here", lambda: Ranks(0, 2))
+    monkeypatch.setattr(batches, "here", lambda: Ranks(0, 2))
     discriminator = {"minibatch": {"name": "stddev"}}
     warnings = tiny(
         discriminator=discriminator, norm={"generator": {"layer": "layer"}, "discriminator": {"layer": "layer"}}
@@ -279,7 +280,7 @@ def test_accumulation_that_is_not_quite_the_same_update_is_told() -> None:
 
 
 def test_ranks_do_not_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(combinations, "here", lambda: Ranks(0, 2))
+    monkeypatch.setattr(batches, "here", lambda: Ranks(0, 2))
     with pytest.raises(CannotCombine, match="divergence=rollback on 2 ranks"):
         tiny(divergence="rollback")
     tiny(divergence="skip")

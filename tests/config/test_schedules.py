@@ -11,7 +11,9 @@ import pytest
 
 from ganlab.config import configure
 from ganlab.config.compose import composer
-from ganlab.config.parse import dump, hints, parse, schedules, table_of
+from ganlab.config.dump import dump, schedules
+from ganlab.config.parse import parse
+from ganlab.config.schema import hints, table_of
 from ganlab.config.settings import Settings
 from ganlab.errors import Refused
 from ganlab.regularizers.r1_r2 import R1
@@ -41,11 +43,15 @@ MOVING = list(moving_settings(Settings, set()))
 SHOULD_MOVE = {
     *(f"{name}.weight" for name in (
         "GradientPenalty", "R1", "R2", "WeightPenalty", "OrthogonalRegularizer", "Consistency", "Drift", "FeatureMatching",
-        "AuxiliaryClassifier",
+        "AuxiliaryClassifier", "LeCam", "Reconstruction",
     )),
     "AuxiliaryClassifier.generator_weight", "GradientPenalty.center", "GradientPenalty.spread",
     *(f"Targets.{name}" for name in ("real", "fake", "noise", "flip")),
-    "InstanceNoise.std", "Alternating.top_k", "WeightClipping.bound",
+    *(f"{kind}.dropout" for kind in (
+        "UNetGenerator", "DCGANDiscriminator", "MLPDiscriminator", "PatchDiscriminator", "ResNetDiscriminator",
+        "TorchvisionDiscriminator",
+    )),
+    "ADA.p", "InstanceNoise.std", "Alternating.top_k", "WeightClipping.bound",
     *(f"EMA.{name}" for name in ("decay", "ramp", "half_life")),
     *(f"{kind}.{name}" for kind in ("Adam", "AdamW", "RMSprop", "SGD") for name in ("lr", "clip_norm", "clip_value", "weight_decay")),
     "Adam.betas", "AdamW.betas", "RMSprop.alpha", "SGD.momentum",
@@ -76,7 +82,7 @@ def test_every_declared_setting_takes_both_kinds(kind: type, name: str, number: 
     start, end = ends(number)
     pair = name == "betas"
 
-    beside = {"at": "neighbourhood"} if name == "spread" else {}
+    beside = {"spread": {"at": "neighbourhood"}, "p": {"target": None}}.get(name, {})
 
     def typed(value: Any) -> dict[str, Any]:
         return {name: [0.0, value] if pair else value, **beside}
@@ -191,6 +197,7 @@ def test_the_published_schedules_of_r3gan() -> None:
         ("optimizer.generator.betas.1", 0.9, 0.99),
         ("optimizer.discriminator.betas.1", 0.9, 0.99),
         ("averaging.half_life", 0.0, 5e6 / 512),
+        ("augment.ada.p", 0.0, 0.55),
     ):
         values = [found[key].at(progress) for progress in (0, 0.25, 0.5, 1)]
         assert values == pytest.approx([start, start + quarter * (end - start), (start + end) / 2, end], rel=1e-4), key

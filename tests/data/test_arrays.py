@@ -9,11 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from ganlab.config import configure
+from ganlab.config.build import build_discriminator, build_generator
 from ganlab.data import arrays, numpy_files
 from ganlab.data.arrays import Arrays
 from ganlab.errors import UserError
+from ganlab.evaluation import Scoring
+from ganlab.evaluation.features import Pixels
+from ganlab.types import Batch
 
 DRAW = np.random.default_rng(0)
 GREY = DRAW.integers(0, 256, (5, 6, 7), dtype=np.uint8)
@@ -78,7 +84,7 @@ def test_fractions(kind: str, tmp_path: Path) -> None:
 
 
 def test_sixteen_bits_and_one(tmp_path: Path) -> None:
-    deep = GREY.astype(np.uint16) * 256 + 200
+    deep = GREY.astype(np.uint16) * 257 + 100  # nearer to that shade than to the next one
     np.testing.assert_array_equal(Arrays(root=saved(tmp_path / "deep", deep)).open().images[..., 0], GREY)
     opened = Arrays(root=saved(tmp_path / "one", GREY > 127)).open()
     np.testing.assert_array_equal(opened.images[..., 0], np.where(GREY > 127, 255, 0))
@@ -88,9 +94,11 @@ def test_the_range_is_that_of_all_images(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(arrays, "PART", 20)  # one image
     late = FRACTIONS.astype(np.float32)
     late[-1, -1, -1] = 3.5
-    assert "float32 numbers from 0 to 3.5" in refusal(root=saved(tmp_path / "x", late))
+    assert "go from 0 to 3.5, which is no usual range" in refusal(root=saved(tmp_path / "x", late))
     late[-1, -1, -1] = -1
-    assert Arrays(root=saved(tmp_path / "x", late)).open().images[0, 0, 0, 0] == 128  # zero is grey now
+    opened = Arrays(root=saved(tmp_path / "x", late)).open()
+    assert opened.images[0, 0, 0, 0] == 128  # zero is grey now
+    assert "numbers from -1 to 0.9744 were read as signed: -1 is black, 1 is white" in opened.notes[0]
     late[-1, -1, -1] = np.nan
     assert "nan" in refusal(root=saved(tmp_path / "x", late))
 
@@ -133,6 +141,32 @@ def test_what_may_mean_two_things_is_said(shape: Any, read_as: str, image_shape:
     opened = Arrays(root=saved(tmp_path / "x", array)).open()
     assert opened.image_shape == image_shape
     assert read_as in opened.notes[0]
+
+
+@pytest.mark.parametrize("channels", [2, 5, 13])
+@pytest.mark.parametrize("first", [False, True])
+def test_any_number_of_channels(channels: int, first: bool, tmp_path: Path) -> None:
+    array = DRAW.integers(0, 256, (3, 16, 14, channels), dtype=np.uint8)
+    root = saved(tmp_path / "x", array.transpose(0, 3, 1, 2) if first else array)
+    source = Arrays(root=root)
+    opened = source.open()
+    assert opened.image_shape == source.image_shape == (channels, 16, 14)
+    np.testing.assert_array_equal(opened.images, array)
+    assert opened.notes[0].startswith(f"the images have {channels} channels; pictures show ")
+    small = Arrays(root=root, size=(8, 7)).open().images
+    for channel in range(channels):  # each by itself
+        one = Image.fromarray(array[0, ..., channel]).resize((7, 8), Image.Resampling.LANCZOS)
+        np.testing.assert_array_equal(small[0, ..., channel], np.asarray(one))
+    assert f"have {channels} channels, which are no colours; type data.color=null" in refusal(root=root, color="grey")
+
+
+def test_networks_take_any_number_of_channels_and_scores_take_pixels(tmp_path: Path) -> None:
+    root = saved(tmp_path / "x", DRAW.random((64, 16, 16, 13), np.float32))
+    settings = configure({"data": {"name": "arrays", "root": root}, "evaluation": "scores"}).settings
+    assert isinstance(settings.evaluation, Scoring)
+    assert isinstance(settings.evaluation.features, Pixels)
+    assert build_generator(settings)(torch.zeros(2, 100), {}).images.shape == (2, 13, 16, 16)
+    assert build_discriminator(settings)(Batch(torch.zeros(2, 13, 16, 16))).logits.shape == (2,)
 
 
 # ---------------------------------------------------------------------------------------------------- keys, labels
@@ -265,22 +299,14 @@ def test_nothing_pickled_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ("array", "sentence"),
     [
         (np.zeros((5, 784), np.uint8), "the array is 5×784, and images are (N, H, W), (N, H, W, C) or (N, C, H, W)"),
-        (np.zeros((5, 6, 7, 2), np.uint8), "neither its second nor its last dimension has 1, 3 or 4 channels"),
+        (np.zeros((5, 6, 6, 7), np.uint8), "neither its second nor its last dimension has 1, 3 or 4 channels"),
         (np.zeros((5, 6, 3), np.uint8), "looks like one image"),
         (np.zeros((0, 6, 7), np.uint8), "there are no images in it"),
         (np.uint8(3), "the array is a single number"),
-        (np.zeros((5, 6, 7), np.int64), "numbers of type int64"),
-        (np.zeros((5, 6, 7), np.complex64), "numbers of type complex64"),
-        (
-            np.full((5, 6, 7), 255.0),
-            "float64 numbers from 255 to 255, where fractions lie in [0, 1] or [-1, 1]; divide",
-        ),
-        (
-            np.full((5, 6, 7), -2.5, np.float32),
-            "float32 numbers from -2.5 to -2.5, where fractions lie in [0, 1] or [-1, 1]; scale",
-        ),
-        (np.full((5, 6, 7), np.inf), "float64 numbers from inf to inf"),
-        (np.full((5, 6, 7), 255, np.uint16), "uint16 numbers from 255 to 255; the high 8 of 16 bits"),
+        (np.zeros((5, 6, 7), np.complex64), "values of type complex64"),
+        (np.zeros((5, 6, 7), np.int64), "go from 0 to 0, which is no usual range"),
+        (np.full((5, 6, 7), 12.5), "go from 12.5 to 12.5, which is no usual range"),
+        (np.full((5, 6, 7), np.inf), "go from inf to inf, and images have finite numbers"),
     ],
 )
 def test_arrays_that_are_no_images(array: np.ndarray, sentence: str, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from tests.data.test_lsun import write as write_lmdb
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 IMAGES = (("size", 12), ("crop", "stretch"), ("classes", ("cat",)), ("limit", 3), ("held_out", 2), ("flip", True))
-COLOURS = (("color", "grey"), ("background", "black"))
+COLOURS = (("color", "grey"), ("background", "black"), ("range", (0.0, 100.0)))
 
 
 def pictures(count: int = 8, height: int = 20, width: int = 28, channels: int = 4) -> np.ndarray:

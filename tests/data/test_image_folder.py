@@ -37,7 +37,8 @@ def test_every_kind_of_image_is_read(folder: Path) -> None:
     assert opened.classes == ("a", "b")
     assert opened.labels is not None
     assert opened.labels.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 1]
-    assert opened.notes == ("passed over, as no images by their names: 1 .txt",)
+    assert opened.notes[0] == "passed over, as no images by their names: 1 .txt"
+    assert opened.notes[1].startswith("1 of 9 images: numbers from 65,535 to 65,535 were read as uint16: 0 is black")
     colours = {tuple(image.mean((0, 1)).round().astype(int).tolist()) for image in opened.images}
     assert (255, 255, 255) in colours  # transparent on white, and 16 bits at full scale
     assert (76, 76, 76) in colours
@@ -122,8 +123,8 @@ FLOWERS = ("flowers/rose/1.png", "flowers/tulip/deep/2.png", "flowers/tulip/3.pn
         ([f"home/me/{name}" for name in FLOWERS], None, ("rose", "tulip")),
         ([f"/home/me/{name}" for name in FLOWERS], None, ("rose", "tulip")),
         ([*FLOWERS, "readme.txt", "flowers/notes.txt", "__MACOSX/flowers/1.png", ".x/1.png"], None, ("rose", "tulip")),
-        ([*FLOWERS, "flowers/4.png"], None, ()),
-        ([*FLOWERS, "5.png"], None, (".", "flowers")),
+        ([*FLOWERS, "flowers/4.png"], None, ("rose", "tulip")),
+        ([*FLOWERS, "5.png"], None, ()),
         ([*FLOWERS, "flowers too/5.png"], None, ("flowers", "flowers too")),
         (("rose/1.png", "rose/2.png"), None, ()),
         (("flowers/rose/1.png", "flowers/rose/2.png"), None, ()),
@@ -166,11 +167,28 @@ def test_one_class_or_some_images_alone(tmp_path: Path) -> None:
         ImageFolder(root=str(tmp_path / "ant"), classes=("ant",)).open()
 
 
-def test_files_in_the_root_beside_folders_are_a_class_of_their_own(tmp_path: Path) -> None:
-    save(tmp_path / "x.png")
-    save(tmp_path / "a" / "y.png")
-    source = ImageFolder(root=str(tmp_path), size=8)
-    assert (source.open().classes, source.class_count) == ((".", "a"), 2)
+@pytest.mark.parametrize(
+    ("names", "classes", "images", "note"),
+    [
+        (("2023 holiday/a.png", "2023 holiday/b.png", "half.png"), (), 3, "no classes: one image lies beside the folder 2023"),
+        (("a/1.png", "a/2.png", "b/3.png", "x.png"), ("a", "b"), 3, "left out: one image lies beside the folders of the classes, such as x"),
+        (("a/1.png", "b/3.png", "x.png", "y.png"), (), 4, "no classes: 2 images lie beside the folders a, b"),
+        (("x.png", "y.png"), (), 2, None),
+    ],
+)  # fmt: skip
+def test_images_beside_folders_are_no_class(
+    names: tuple[str, ...], classes: tuple[str, ...], images: int, note: str | None, tmp_path: Path
+) -> None:
+    for name in names:
+        save(tmp_path / "root" / name)
+    folder = ImageFolder(root=str(tmp_path / "root"), size=8)
+    archive = Zip(root=str(zipped(tmp_path, tmp_path.parent / f"{tmp_path.name}.zip")), size=8)
+    for source in (folder, archive):
+        count = source.class_count  # before it is opened
+        opened = source.open()
+        assert (opened.classes, count, len(opened)) == (classes, len(classes), images)
+        assert sum("beside" in one for one in opened.notes) == (note is not None)
+        assert note is None or any(one.startswith(note) for one in opened.notes)
 
 
 def test_unreadable_files_are_named_skipped_and_counted(folder: Path) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganlab import progress
 from ganlab.data import decoding
 from ganlab.data.image_folder import ImageFolder
 from ganlab.data.stored import Listing
@@ -163,7 +164,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
 
 OPEN = (
     "import sys; from ganlab.data.image_folder import ImageFolder\n"
-    "if __name__ == '__main__': print(ImageFolder(root=sys.argv[1], size=16).open().place)"
+    "print(ImageFolder(root=sys.argv[1], size=16).open().place)"  # as scripts are written: no `if __name__ == …`
 )
 
 
@@ -259,15 +260,51 @@ def test_the_same_name_in_another_folder_is_another_entry(tmp_path: Path, monkey
     assert len(kept(tmp_path / "cache")) == 2
 
 
-def test_a_program_that_is_no_file_decodes_by_itself(tmp_path: Path) -> None:
-    """Other processes would look for it, and fail."""
-    file = save(tmp_path / "images" / "0.png")
+OWN = """
+import sys
+from dataclasses import dataclass
+from ganlab.data.image_folder import ImageFolder
+
+@dataclass(frozen=True)
+class Mine(ImageFolder):
+    "A source that other processes cannot import."
+
+print(Mine(root=sys.argv[1], size=16).open().place)
+"""
+
+
+@pytest.mark.parametrize(("script", "file"), [(OPEN, "open.py"), (OPEN, "-"), (OWN, "own.py")])
+def test_a_script_without_a_guard_decodes_many_images(script: str, file: str, tmp_path: Path) -> None:
+    """It printed once: no process that decodes runs the script again, and waits for its lock."""
+    image = save(tmp_path / "images" / "0.png")
     for number in range(1, 300):
-        os.link(file, tmp_path / "images" / f"{number}.png")
-    command = [sys.executable, "-", str(tmp_path / "images")]
+        os.link(image, tmp_path / "images" / f"{number}.png")
+    if file != "-":
+        (tmp_path / file).write_text(script)
+    command = [sys.executable, file, str(tmp_path / "images")]
     environment = {**os.environ, "GANLAB_CACHE": str(tmp_path / "cache")}
-    ran = subprocess.run(command, input=OPEN, env=environment, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        command, input=script, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60
+    )
+    assert ran.stdout.count("\n") == 1, ran.stdout
     assert ran.stdout.startswith("decoded"), ran.stderr
+    assert ran.stderr == ""
+
+
+def test_slow_work_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of what takes longer than 3 seconds a line says what it is, and how long it will take."""
+    monkeypatch.setattr(progress, "QUIET", 0.02)
+    whole, listed = Numbers.pixels, ImageFolder.names
+    monkeypatch.setattr(Numbers, "pixels", lambda self, item: time.sleep(0.02) or whole(self, item))  # type: ignore[func-returns-value]
+    Numbers().open(tmp_path)
+    assert "Decoding 10 images: " in (said := capsys.readouterr().err)
+    assert "%, about 1 s left" in said
+    save(tmp_path / "images" / "1.png")
+    monkeypatch.setattr(ImageFolder, "names", lambda self: time.sleep(0.1) or listed(self))  # type: ignore[func-returns-value]
+    ImageFolder(root=str(tmp_path / "images"), size=8).open(tmp_path)
+    assert f"Listing the images of {tmp_path / 'images'} …" in capsys.readouterr().err
 
 
 def test_a_share_is_rounded_and_never_nothing(tmp_path: Path) -> None:
@@ -283,7 +320,7 @@ def test_the_disk_is_reserved_before_images_are_decoded(tmp_path: Path, monkeypa
     reserved: list[int] = []
     monkeypatch.setattr(decoding, "FEW", 10**6)  # in this process, where the measuring stands
     monkeypatch.setattr(
-        decoding, "_decode", lambda source, items, file, place: reserved.append(os.stat(file).st_blocks) or {}
+        decoding, "_decode", lambda *found: reserved.append(os.stat(found[3]).st_blocks) or decoding.Decoded()
     )
     Numbers(count=20_000).open(tmp_path)
     assert reserved[0] * 512 >= 80_000

@@ -21,7 +21,8 @@ import yaml
 from PIL import Image
 
 from ganlab.config.compose import composer, config_folder
-from ganlab.config.parse import dump, parse
+from ganlab.config.dump import dump
+from ganlab.config.parse import parse
 from ganlab.config.settings import Settings
 from ganlab.data.source import ImageSet
 from ganlab.data.torchvision_sets import SETS, TorchvisionSet

@@ -175,6 +175,9 @@ def test_inception_without_its_package_or_file(monkeypatch: pytest.MonkeyPatch, 
     (tmp_path / "text.pth").write_text("hello")
     with pytest.raises(UserError, match=r"could not be read from .*type features\.weights=FILE for pt_inception"):
         Inception(weights=str(tmp_path / "text.pth")).open(digits(20), CPU, tmp_path)
+    many = Reals(np.zeros((20, 16, 16, 13), np.uint8), rows=np.arange(20))
+    with pytest.raises(UserError, match="these have 13 channels; type features=pixels"):
+        Inception().open(many, CPU, tmp_path)
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'ganlab\[inception\]'"):

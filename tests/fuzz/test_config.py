@@ -17,7 +17,9 @@ from ganlab.commands.evaluate import Evaluate
 from ganlab.commands.export import Export
 from ganlab.commands.sample import Sample
 from ganlab.config import auto
-from ganlab.config.parse import dump, hints, is_mapping, parse, table_of
+from ganlab.config.dump import dump
+from ganlab.config.parse import parse
+from ganlab.config.schema import hints, is_mapping, table_of
 from ganlab.config.settings import Settings
 from ganlab.errors import UserError
 from ganlab.run_folder import as_yaml

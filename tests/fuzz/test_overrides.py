@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganlab.commands import train
+from ganlab.commands.sweep import prepare
 from ganlab.config.compose import config_folder
-from ganlab.config.parse import keys
+from ganlab.config.schema import keys
 from ganlab.config.settings import Settings
 from tests.conftest import TINY_OVERRIDES
 from tests.fuzz import LEAVES, TEXTS, long, quick
@@ -72,12 +73,22 @@ flags = st.sampled_from([[], [], ["-m"], ["--cfg", "job"], ["--cfg", "job", "--r
 def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], int]:
     """The check of ``train``, up to the place where Hydra would run the job."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train, "_hand_to_hydra", lambda program, given, job: None)
-    monkeypatch.setattr(train, "exit_code", lambda ended, sweep: 0)
-    monkeypatch.setattr(train, "MOST_CHECKED", 4)
+
+    class Planned(Exception):
+        pass
+
+    def planned(*arguments: object) -> int:
+        raise Planned
+
+    monkeypatch.setattr(train, "hand_to_hydra", planned)
+    monkeypatch.setattr(train, "run_sweep", planned)
+    monkeypatch.setattr(prepare, "MOST_CHECKED", 4)
 
     def run(given: list[str]) -> int:
-        code = train.main([*TINY_OVERRIDES, *given])
+        try:
+            code = train.main([*TINY_OVERRIDES, *given])
+        except Planned:
+            code = 0
         made = Path("outputs").exists()
         shutil.rmtree("outputs", ignore_errors=True)
         assert not (code == 2 and made), "a folder was made for what was refused"

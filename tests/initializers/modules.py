@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.layer import Initializer, Layer, UninitializedNetwork
+from ganlab.networks import walk
 from ganlab.networks.activations import Activation, ReLU
-from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution, walk
+from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution
 
 KINDS = ["dense", "convolution", "transposed"]
 RELU = ReLU()

@@ -17,8 +17,9 @@ from ganlab.initializers.equalized import EqualizedInitializer
 from ganlab.initializers.normal import NormalInitializer, TruncatedNormal
 from ganlab.initializers.uniform import UniformInitializer
 from ganlab.initializers.xavier import Xavier
+from ganlab.networks import parametrize
 from ganlab.networks.activations import ELU, Activation, LeakyReLU, SiLU, Softplus
-from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution, parametrize
+from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution
 from ganlab.networks.norms import BatchNorm, ConditionalBatchNorm
 from ganlab.networks.parametrizations import Equalized as EqualizedWeight
 from ganlab.training.trainer import Trainer

@@ -6,7 +6,7 @@ import torch
 from ganlab.initializers.fixup import Fixup
 from ganlab.initializers.he import He
 from ganlab.layer import Layer
-from ganlab.networks.layers import walk
+from ganlab.networks import walk
 from ganlab.networks.mlp import MLPDiscriminator
 from ganlab.networks.norms import NoNorm
 from ganlab.networks.resnet import ResNetDiscriminator, ResNetGenerator

@@ -12,16 +12,9 @@ from ganlab.config.build import build_discriminator, build_generator, initialize
 from ganlab.initializers.lsuv import LSUV
 from ganlab.initializers.orthogonal import OrthogonalInitializer
 from ganlab.layer import Layer
+from ganlab.networks import uninitialized, use_fast_kernels, walk
 from ganlab.networks.activations import Activate, LeakyReLU, ReLU
-from ganlab.networks.layers import (
-    Convolution,
-    Dense,
-    Embedding,
-    TransposedConvolution,
-    uninitialized,
-    use_fast_kernels,
-    walk,
-)
+from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution
 from ganlab.networks.norms import BatchNorm, BatchNormLayer
 from ganlab.training.trainer import Trainer
 from ganlab.types import Batch
@@ -111,7 +104,7 @@ def test_it_goes_on_until_the_tolerance_or_the_last_iteration() -> None:
         lsuv = LSUV(iterations=iterations, tolerance=1e-6)
         return list(lsuv.initialize(given, torch.Generator()))
 
-    assert notes(2) == ["lsuv did not bring 0 within 1e-06 of variance 1"]
+    assert notes(2) == ["lsuv: the output variance of 0 is not within 1e-06 of 1"]
     assert len(asked) == 3  # measured, rescaled, measured, rescaled, measured
     assert notes(50) == []
     assert 4 < len(asked) < 50

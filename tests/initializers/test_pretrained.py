@@ -261,7 +261,7 @@ def test_nothing_in_a_pytorch_file_runs(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_parametrization_that_cannot_be_undone_is_refused(make_trainer: MakeTrainer, tmp_path: Path) -> None:
     state = {**trained(Plain()).state_dict(), "dense.parametrization.angle": torch.zeros(1)}
     safetensors.torch.save_file(state, tmp_path / "x.safetensors")
-    with pytest.raises(UserError, match="cannot be told from what is in the file"):
+    with pytest.raises(UserError, match="cannot be computed from the tensors in the file"):
         start_from(tmp_path / "x.safetensors", Every())
 
 
@@ -273,8 +273,14 @@ def test_a_parametrization_that_cannot_be_undone_is_refused(make_trainer: MakeTr
         ({"path": "empty"}, "empty holds no whole ganlab checkpoint"),
         ({"path": "text.safetensors"}, "not a whole safetensors file"),
         ({"path": "nobody.safetensors"}, "neither a generator nor a discriminator"),
-        ({"path": "final.safetensors", "weights": "average"}, "holds no average of G's weights; type weights=auto"),
-        ({"path": "plain.safetensors", "weights": "average"}, "holds no average of G's weights; type weights=auto"),
+        (
+            {"path": "final.safetensors", "weights": "average"},
+            "holds no average of G's weights; type init.generator.weights=auto",
+        ),
+        (
+            {"path": "plain.safetensors", "weights": "average"},
+            "holds no average of G's weights; type init.generator.weights=auto",
+        ),
         ({"path": "future.safetensors"}, "has checkpoint format 2; this ganlab reads format 1"),
     ],
 )

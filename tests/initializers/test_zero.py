@@ -51,7 +51,7 @@ def test_no_random_number_is_used() -> None:
     rng = torch.Generator().manual_seed(3)
     before = rng.get_state()
     from ganlab.layer import UninitializedNetwork
-    from ganlab.networks.layers import walk
+    from ganlab.networks import walk
 
     ZerO().initialize(UninitializedNetwork("generator", tuple(walk(layer("dense")))), rng)
     assert torch.equal(rng.get_state(), before)

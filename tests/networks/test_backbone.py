@@ -13,7 +13,7 @@ from ganlab.config import configure
 from ganlab.errors import UserError
 from ganlab.initializers.pretrained import Pretrained
 from ganlab.networks import DiscriminatorModule, does_mix_samples, uninitialized, walk
-from ganlab.networks.backbone import Backbone, TorchvisionDiscriminator, converted, ours
+from ganlab.networks.backbone import Backbone, TorchvisionDiscriminator, converted, replacement
 from ganlab.networks.layers import NormLayer, WeightLayer
 from ganlab.networks.minibatch import MINIBATCHES
 from ganlab.networks.norms import NORMS, BatchNorm, GroupNorm, LayerNorm, NoNorm, Norm, PixelNorm
@@ -140,14 +140,14 @@ def test_the_features_are_what_stands_behind_each_halving() -> None:
 
 def test_a_grey_image_is_seen_as_three_equal_colours() -> None:
     network, grey = build(image=(1, 32, 32)), images(1)
-    torch.testing.assert_close(network.seen(grey), normalized(grey.expand(-1, 3, -1, -1)))
+    torch.testing.assert_close(network.normalized(grey), normalized(grey.expand(-1, 3, -1, -1)))
 
 
 def test_images_are_normalized_and_planes_of_labels_are_not() -> None:
     network = build(image=(1, 32, 32), wiring=Wiring(discriminator="one_hot"))
     assert network.conv1.weight.shape == (64, 3 + 4, 7, 7)
     grey, labels = images(1, count=4), torch.tensor([0, 3, 2, 1])
-    seen = network.seen(network._packed(Batch(grey, {"labels": labels})))
+    seen = network.normalized(network._packed(Batch(grey, {"labels": labels})))
     assert seen.shape == (4, 7, 32, 32)
     torch.testing.assert_close(seen[3, :3], normalized(grey[3].expand(3, -1, -1)))
     assert seen[1, 3:, 0, 0].tolist() == [0, 0, 0, 1]
@@ -157,7 +157,7 @@ def test_images_are_normalized_and_planes_of_labels_are_not() -> None:
 def test_packed_images_stand_side_by_side_in_the_channels() -> None:
     network = build(image=(1, 32, 32), pack=2)
     grey = images(1, count=4)
-    seen = network.seen(network._packed(Batch(grey)))
+    seen = network.normalized(network._packed(Batch(grey)))
     assert seen.shape == (2, 6, 32, 32)
     torch.testing.assert_close(seen[1, 3:], normalized(grey[3].expand(3, -1, -1)))
     assert network(Batch(grey)).logits.shape == (2,)
@@ -212,7 +212,7 @@ def test_what_it_cannot_be_is_said() -> None:
         build(image=(3, 16, 32), backbone="vgg11")
     with pytest.raises(ValueError, match="these have 2 channels; type discriminator=dcgan"):
         build(image=(2, 32, 32))
-    with pytest.raises(ValueError, match="no way to tell its norms the label"):
+    with pytest.raises(ValueError, match="cannot pass the label to its norms"):
         build(NORMS["conditional_batch"]())
     with pytest.raises(ValueError, match="1×1"):
         build(NORMS["instance"]())
@@ -232,7 +232,7 @@ def test_what_it_cannot_be_is_said() -> None:
 )
 def test_convolutions_without_a_counterpart_are_refused(convolution: nn.Conv2d) -> None:
     with pytest.raises(ValueError, match=r"layer1\.0 is a convolution of .*square ones without groups and dilation"):
-        ours("layer1.0", convolution, 4, BatchNorm(), "hidden", None)
+        replacement("layer1.0", convolution, 4, BatchNorm(), "hidden", None)
 
 
 def test_networks_with_groups_are_refused() -> None:

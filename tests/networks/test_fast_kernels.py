@@ -17,11 +17,12 @@ from ganlab.networks import (
     GeneratorModule,
     ResNetDiscriminator,
     ResNetGenerator,
+    parametrize,
     use_fast_kernels,
 )
 from ganlab.networks.activations import ACTIVATIONS, Activate, LeakyReLU, ReLU
 from ganlab.networks.kernels.pooling import AveragePool, NearestUpsampling
-from ganlab.networks.layers import Chain, Convolution, parametrize
+from ganlab.networks.layers import Chain, Convolution
 from ganlab.networks.norms import BatchNorm, LayerNorm, NoNorm, Norm
 from ganlab.networks.parametrizations import Plain, Spectral
 from ganlab.types import Batch, Shapes

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from ganlab.config.build import build_discriminator, build_generator, initialize_network
 from ganlab.layer import Initializer, Layer, UninitializedNetwork
-from ganlab.networks import NORMS, DCGANDiscriminator
+from ganlab.networks import NORMS, DCGANDiscriminator, uninitialized
 from ganlab.networks.activations import Activate, ReLU
-from ganlab.networks.layers import Dense, uninitialized
+from ganlab.networks.layers import Dense
 from ganlab.networks.norms import BatchNorm, BatchNormLayer
 from ganlab.types import Batch, Shapes
 from tests.conftest import tiny

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from ganlab.networks import parametrize, walk
 from ganlab.networks.activations import ReLU
-from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution, parametrize, walk
+from ganlab.networks.layers import Convolution, Dense, Embedding, TransposedConvolution
 from ganlab.networks.parametrizations import Equalized, Spectral, WeightNorm
 
 LAYERS = {

@@ -132,7 +132,7 @@ def penalty_of(network: LinearMaps, name: str, **settings: Any) -> tuple[float, 
     outputs = network.forward_all(Batch(real), Batch(fake))
     update = Update(
         generator=mock.Mock(), discriminator=cast(Discriminator, network), real=Batch(real), fake=Batch(fake),
-        latent=real, codes={}, augmented_real=Batch(real), augmented_fake=Batch(fake), real_output=outputs[0],
+        latent=real, augmented_real=Batch(real), augmented_fake=Batch(fake), real_output=outputs[0],
         fake_output=outputs[1], augment=lambda batch, view: batch, targets=TargetPair(),
         rngs=lambda stream: torch.Generator().manual_seed(3), progress=0.0,
     )  # fmt: skip

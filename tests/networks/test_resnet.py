@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from ganlab.networks import walk
 from ganlab.networks.activations import LeakyReLU
-from ganlab.networks.layers import walk
 from ganlab.networks.norms import BatchNorm, LayerNorm, NoNorm
 from ganlab.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from ganlab.types import Batch, Shapes

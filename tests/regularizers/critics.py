@@ -28,7 +28,7 @@ def update(critic: Critic, real: Tensor, fake: Tensor, **changes: Any) -> Update
     augmented_real, augmented_fake = Batch(real.clone().requires_grad_()), Batch(fake.clone().requires_grad_())
     before = Batch(torch.full_like(real, 99.0))  # what D did not see: a penalty must not look at it
     facts: dict[str, Any] = {
-        "generator": None, "discriminator": critic, "real": before, "fake": before, "latent": None, "codes": {},
+        "generator": None, "discriminator": critic, "real": before, "fake": before, "latent": None,
         "augmented_real": augmented_real, "augmented_fake": augmented_fake,
         "real_output": critic(augmented_real), "fake_output": critic(augmented_fake),
         "augment": lambda batch, view: batch, "targets": TargetPair(),

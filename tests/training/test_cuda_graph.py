@@ -88,6 +88,10 @@ RUNS: dict[str, dict[str, Any]] = {
         },
         "averaging": {"name": "ema", "decay": moving(0.0, 0.99)},
     },
+    "dropout and an augmentation that move": {
+        "discriminator": {"dropout": moving(0.0, 0.6)}, "runtime": {"precision": "bf16"},
+        "augment": {"ada": {"target": None, "p": moving(0.0, 0.9), "cutout": True}},
+    },
     "several g updates, d in every other step": {
         "averaging": {"name": "ema"}, "optimizer": DECAYING,
         "schedule": {"name": "alternating", "generator_updates": 2, "discriminator_every": 2},

@@ -41,6 +41,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 @pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc", reason="other C libraries keep large blocks by rules of their own"
 )
+@pytest.mark.slow
 def test_freed_memory_stays_in_the_process() -> None:
     """64 MB, ten times: without, each of the 16,384 pages is new each time."""
     faults = {

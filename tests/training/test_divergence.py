@@ -16,7 +16,9 @@ from ganlab import tree_file
 from ganlab.errors import Diverged, TrainingFailed
 from ganlab.monitor import Files, TensorBoard
 from ganlab.training import checkpoint
-from ganlab.training.divergence import LOSS_LIMIT, DivergenceMonitor, Rollback, Skip, Stop, advice
+from ganlab.training.divergence import LOSS_LIMIT, Rollback, Skip, Stop
+from ganlab.training.divergence_cause import advice
+from ganlab.training.divergence_monitor import DivergenceMonitor
 from ganlab.training.learner import Learner
 from ganlab.training.observer import Observer
 from ganlab.training.optimizers import Adam

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 
+from ganlab.training.gan import UpdateContext
 from ganlab.training.held_out import held_out_logits
 from ganlab.training.observer import Observer
 from ganlab.training.trainer import Trainer
-from ganlab.training.updates import UpdateContext
 from ganlab.types import Batch, DiscriminatorOutput
 from tests.training.test_trainer import assert_same_state
 
@@ -68,6 +68,9 @@ def test_images_held_out_are_judged_as_those_of_the_update_are(make_trainer: Mak
 
         def forward_all(self, *parts: Batch, features: bool = False) -> list[DiscriminatorOutput]:
             return [DiscriminatorOutput(part.images.mean((1, 2, 3))) for part in parts]
+
+        def set_progress(self, progress: float | torch.Tensor) -> None:
+            pass
 
         def statistics_frozen(self) -> AbstractContextManager[None]:
             return nullcontext()

@@ -13,6 +13,7 @@ from torch import nn
 
 from ganlab.augment.instance_noise import InstanceNoise
 from ganlab.losses.targets import Targets
+from ganlab.networks.dropout import ScheduledDropout
 from ganlab.scalars import Scheduled
 from ganlab.training.averaging import EMA, Average
 from ganlab.training.constraints import WeightClipping
@@ -59,6 +60,7 @@ RUNS: dict[str, dict[str, Any]] = {
         },
         "averaging": {"name": "ema", "half_life": (2.0, 0.0), "ramp": None},
     },
+    "augmentation": {"augment": {"ada": {"target": None, "p": (0.2, 0.9), "cutout": True}}, "regularizer": {"lecam": {"weight": (0.3, 3.0)}}},
 }  # fmt: skip
 
 
@@ -101,9 +103,13 @@ def test_a_step_in_a_schedule_is_two_runs_after_each_other(make_trainer: Make, n
     assert learned(moving) != learned(unmoved)
 
 
-@pytest.mark.parametrize("name", RUNS)
-def test_four_steps_are_two_and_two_bit_for_bit(make_trainer: Make, name: str) -> None:
-    changes = chosen(RUNS[name], lambda start, end: {"start": start, "end": end, "shape": "cosine", "from": 0.2})
+# Dropout draws other random numbers with a schedule than with a number, so only a resumed run can be compared.
+DROPOUT = {"discriminator": {"dropout": (0.2, 0.7)}}
+
+
+@pytest.mark.parametrize("run", [*RUNS.values(), DROPOUT], ids=[*RUNS, "dropout"])
+def test_four_steps_are_two_and_two_bit_for_bit(make_trainer: Make, run: dict[str, Any]) -> None:
+    changes = chosen(run, lambda start, end: {"start": start, "end": end, "shape": "cosine", "from": 0.2})
     if "half_life" in changes.get("averaging", {}):
         assert changes["averaging"]["half_life"]["end"] == 0
     unbroken, first, second = (make_trainer(**changes, steps=4) for _ in range(3))
@@ -259,6 +265,29 @@ def test_targets_by_hand() -> None:
     assert (real < 0.5).float().mean().item() == pytest.approx(0.25, abs=0.05)
     hard = Targets(real=line(1.0, 0.8)).draw(4, lambda stream: torch.Generator(), 0.5)
     assert (hard.real, hard.fake) == (pytest.approx(0.9), 0.0)
+
+
+def test_dropout_has_the_rate_of_its_update(make_trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In both updates, and for held-out images, which are looked at after the step."""
+    used: list[float] = []
+    forward = ScheduledDropout.forward
+
+    def spy(self: ScheduledDropout, x: torch.Tensor) -> torch.Tensor:
+        assert isinstance(self.progress, float)
+        used.append(self.progress)
+        return forward(self, x)
+
+    monkeypatch.setattr(ScheduledDropout, "forward", spy)
+    trainer = make_trainer(
+        discriminator={"dropout": {"start": 0.0, "end": 0.8}}, data={"held_out": 32}, logging={"every": 1}, steps=4
+    )
+    for step in range(4):
+        used.clear()
+        trainer.train_step()
+        assert set(used) == {step / 4}
+        used.clear()
+        trainer.stepper.report(trainer.step, {})
+        assert set(used) == {(step + 1) / 4}
 
 
 def test_noise_and_top_k_follow_their_schedules() -> None:

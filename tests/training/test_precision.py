@@ -51,7 +51,11 @@ def set_scale(learner: Learner, scale: float) -> None:
         learner.scaler.load_state_dict({**learner.scaler.state_dict(), "scale": scale})
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=["bf16", "fp16", "fp32"])
+@pytest.mark.parametrize(
+    "dtype",
+    [torch.bfloat16, pytest.param(torch.float16, marks=pytest.mark.slow), torch.float32],
+    ids=["bf16", "fp16", "fp32"],
+)
 @pytest.mark.parametrize("changes", RUNS.values(), ids=RUNS)
 def test_losses_stay_near_those_of_float32(make_trainer: Make, changes: dict[str, Any], dtype: torch.dtype) -> None:
     found = []

@@ -5,6 +5,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from ganlab.errors import UserError, in_one_line
 from ganlab.evaluation.features.base import Extracted, Features, Opened, Reals
-from ganlab.table import PositiveInt
+from ganlab.table import PATH, PositiveInt
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class File(Features):
     images (n, C, H, W) in [-1, 1] to features (n, d). If ``size`` is given, images are resized to it with antialiasing,
     in pixels a side. Such a file is a program, which is run: use only files that you trust."""
 
-    path: str = "features.pt"
+    path: Annotated[str, PATH] = "features.pt"
     size: PositiveInt | None = None
 
     def check(self, labelled: bool) -> None:

@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
 from ganlab.errors import UserError, in_one_line
 from ganlab.evaluation.features.base import Extracted, Features, Opened, Reals
+from ganlab.table import PATH
 
 NEEDED = "features=inception needs torch-fidelity; type pip install 'ganlab[inception]', or features=pixels"
 PUBLISHED = "6726825d"  # the first digits of the file's SHA-256, which are in its published name
@@ -24,7 +25,7 @@ class Inception(Features):
     features and 1,008 probabilities. Images are resized to 299×299 as in TensorFlow 1. torch-fidelity downloads the
     weights (91 MB) once, or they are read from the file ``weights``. A CPU takes about a second for ten images."""
 
-    weights: str | None = None
+    weights: Annotated[str | None, PATH] = None
 
     def check(self, labelled: bool) -> None:
         if importlib.util.find_spec("torch_fidelity") is None:
@@ -34,6 +35,11 @@ class Inception(Features):
 
     def open(self, real: Reals, device: torch.device, cache: Path) -> Opened:
         self.check(real.labels is not None)
+        if (channels := real.images.shape[3]) not in (1, 3):
+            raise UserError(
+                f"features=inception: it looks at grey or colour images, and these have {channels} channels; type "
+                "features=pixels"
+            )
         network = self._network().to(device).eval()
         digest = hashlib.sha256()
         for name, tensor in sorted(network.state_dict().items()):

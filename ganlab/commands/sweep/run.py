@@ -1,0 +1,114 @@
+"""Runs the jobs of a sweep, in this process or side by side, and tells how they ended."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganlab.commands.sweep.plan import Plan
+from ganlab.commands.sweep.shares import Share
+from ganlab.commands.sweep.task import Task, run_task
+from ganlab.commands.sweep.watch import Watch
+from ganlab.commands.sweep.workers import Pool
+from ganlab.commands.training_run import Outcome
+from ganlab.config.paths import to_type
+from ganlab.run_folder import InUse, RunFolder
+
+STATUSES = ("finished", "refused", "diverged", "failed", "stopped", "killed")
+LOGS = "workers"
+"""The folder, inside that of the sweep, for what the jobs of each worker print."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A sweep that can run: its plan, the tasks, the share of the machine for each worker, and the steps of the jobs
+    by the name of their folder."""
+
+    plan: Plan
+    tasks: tuple[Task, ...]
+    shares: tuple[Share, ...]
+    steps: Mapping[str, int | None]
+
+
+def run_sweep(ready: Ready) -> int:
+    """Runs the tasks of a sweep, prints its summary, and returns the exit code. Raises KeyboardInterrupt."""
+    try:
+        with RunFolder(ready.plan.folder).held():
+            run_tasks(ready.plan, ready.tasks, ready.shares, ready.steps)
+    except KeyboardInterrupt:
+        print_summary(ready.plan)
+        raise
+    return print_summary(ready.plan)
+
+
+def run_tasks(plan: Plan, tasks: Sequence[Task], shares: Sequence[Share], steps: Mapping[str, int | None]) -> None:
+    """Runs the tasks: in this process if there is one share, otherwise in a process for each. ``steps`` is the
+    length of each job, by the name of its folder. Raises KeyboardInterrupt after a signal, when all jobs have saved.
+    """
+    names = {task.number: Path(task.folder).name for task in tasks}
+    known = [status for name, (status, _) in statuses(plan).items() if name not in names.values()]
+    pool = Pool(shares, plan.folder / LOGS) if len(shares) > 1 else None
+    watch = Watch(plan.folder, known, {name: steps.get(name) for name in names.values()}, bar=pool is not None)
+    with closing(watch):
+        for ended in pool.run(tasks) if pool else _one_after_another(tasks):
+            running = [names[number] for number in list(pool.running)] if pool else []
+            if ended is None:
+                watch.refresh(running)
+                continue
+            task, outcome = ended
+            watch.job_ended(names[task.number], outcome.status, outcome.reason, outcome.facts, running)
+            if outcome.status == "stopped" and pool is None:
+                raise KeyboardInterrupt(outcome.facts.get("exit_code", 130))
+
+
+def _one_after_another(tasks: Sequence[Task]) -> Iterable[tuple[Task, Outcome]]:
+    for task in tasks:
+        yield task, run_task(task)
+
+
+def statuses(plan: Plan) -> dict[str, tuple[str, str]]:
+    """Returns the status and the reason of each job that has begun, by the name of its folder. A job that says it is
+    running, and is not, was killed."""
+    found: dict[str, tuple[str, str]] = {}
+    for job in plan.jobs:
+        folder = plan.folder_of(job)
+        if folder.path.is_dir():
+            found[job.name] = status_of(folder)
+    return found
+
+
+def status_of(folder: RunFolder) -> tuple[str, str]:
+    """Returns the status of a run and its reason. ``killed``: it has begun and not ended, and no process trains it."""
+    content = folder.status()
+    if content["status"] not in ("running", "unknown"):
+        return str(content["status"]), str(content["reason"])
+    try:
+        folder.need_free()
+    except InUse:
+        return "running", ""
+    return "killed", "its process ended without a word"
+
+
+def print_summary(plan: Plan) -> int:
+    """Prints how the jobs ended and what to type next, and returns the exit code: 1 if a job failed or diverged,
+    otherwise 0 if one has finished, otherwise 2."""
+    found = statuses(plan)
+    counts = {word: sum(status == word for status, _ in found.values()) for word in (*STATUSES, "running")}
+    missing = len(plan.jobs) - len(found)
+    parts = [f"{count} {word}" for word, count in {**counts, "not begun": missing}.items() if count]
+    print(f"\n{', '.join(parts)} in {plan.folder}")
+    for name, (status, reason) in found.items():
+        if status not in ("finished", "running"):
+            print(f"  {name}: {status}: {' '.join(reason.split())}")
+    if missing or any(counts[word] for word in ("stopped", "killed", "failed")):
+        print(f"Run what is missing: {resume_command(plan.folder)}")
+    print(f"Look at them side by side: tensorboard --logdir {shlex.quote(str(plan.folder))}")
+    return 1 if counts["failed"] or counts["diverged"] else 0 if counts["finished"] else 2
+
+
+def resume_command(folder: Path) -> str:
+    """Returns the command that runs what is missing in a sweep."""
+    return f"python train.py {to_type('resume', str(folder))}"

@@ -1,0 +1,99 @@
+"""Reads option files and recipes for Hydra: with a byte-order mark too, and with a sentence for what cannot be read.
+
+Hydra reads UTF-8 alone. Editors on Windows write UTF-8 or UTF-16 with a byte-order mark, after which Hydra overlooks
+the package in the first line or fails to decode the file.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import re
+from pathlib import Path
+
+import yaml
+from hydra._internal.core_plugins import file_config_source
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.plugins.config_source import ConfigLoadError, ConfigResult
+from omegaconf import DictConfig, OmegaConf
+
+from ganlab.config.schema import hints
+from ganlab.config.settings import Settings
+from ganlab.errors import Refused
+
+PACKAGE = "# @package _global_"
+SPREAD = ("experiment", "tricks", "study")
+"""Groups whose files set values of all other groups, and therefore need the package ``_global_``."""
+
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is the beginning of this one
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+class FileConfigSource(file_config_source.FileConfigSource):
+    """Hydra's reader of a folder of option files, with the encodings and messages of this module. Its name is that of
+    Hydra's class, which it replaces."""
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        path = os.path.realpath(os.path.join(self.path, self._normalize_file_name(config_path)))
+        if not os.path.exists(path):
+            raise ConfigLoadError(f"Config not found : {path}")
+        text = decoded(Path(path).read_bytes(), path)
+        header = self._get_header_dict(text[:512])
+        _need_package(config_path.partition("/")[0], header["package"], text, path)
+        stream = io.StringIO(text)
+        stream.name = path  # type: ignore[misc]  # for messages of the YAML parser
+        config = OmegaConf.load(stream)
+        if not isinstance(config, DictConfig):
+            raise Refused([f"{path}: found a list, need settings such as steps: 500"])
+        return ConfigResult(config=config, path=f"{self.scheme()}://{self.path}", provider=self.provider, header=header)
+
+
+SourcesRegistry.instance().types["file"] = FileConfigSource
+
+
+def decoded(raw: bytes, path: str) -> str:
+    """Returns the text of a file in UTF-8, or in an encoding that a byte-order mark names. Raises Refused."""
+    encoding = next((name for mark, name in MARKS if raw.startswith(mark)), "utf-8")
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        found = f"found the byte 0x{raw[error.start]:02x}, which is no letter in {encoding.upper()}"
+        raise Refused([f"{path}, line {line}: {found}; save the file in the encoding UTF-8"]) from None
+
+
+def _need_package(group: str, package: str | None, text: str, path: str) -> None:
+    """Raises Refused for a recipe or trick whose settings would be read as those of its own group."""
+    known = package is not None and (package.partition(".")[0] == "_global_" or package in hints(Settings))
+    if group not in SPREAD or known:
+        return
+    if package is not None:
+        found = f"found # @package {package}"
+    elif later := re.search(r"^\s*#\s*@package\s+_global_\s*$", text, re.MULTILINE):
+        found = f"found {PACKAGE} in line {text[: later.start() + 1].count(chr(10)) + 1} only"
+    else:
+        found = "it does not say that its settings belong to the whole configuration"
+    raise Refused([f"{path}: {found}; write {PACKAGE} as its first line"])
+
+
+def yaml_problem(error: yaml.YAMLError) -> str | None:
+    """Returns a sentence on a file that is not YAML; None if the error does not name the file."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        if isinstance(error, yaml.reader.ReaderError):
+            return f"{error.name}: found the character #x{error.character:04x}, which YAML does not allow; take it away"
+        return None
+    problem = str(getattr(error, "problem", ""))
+    if duplicate := re.match(r"found duplicate key (.*)", problem):
+        problem = f"the key {duplicate[1]} is there twice; leave one out"
+    elif "'\\t'" in problem:
+        problem = "found a tab, which YAML does not allow there; indent with spaces"
+    else:
+        problem = f"not YAML ({problem})"
+    return f"{mark.name}, line {mark.line + 1}: {problem}"
