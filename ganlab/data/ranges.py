@@ -131,7 +131,7 @@ def shades(numbers: np.ndarray, setting: RangeSetting | None) -> np.ndarray:
 def need_two(setting: RangeSetting) -> None:
     """Raises ValueError for bounds that are one number."""
     if isinstance(setting, tuple) and setting[0] == setting[1]:
-        raise ValueError(f"range={_typed(setting)}: black and white are the same number; type two different ones")
+        raise ValueError(f"range: black and white are the same number, {setting[0]:g}; type two different ones")
 
 
 def _typed(setting: RangeSetting) -> str:
