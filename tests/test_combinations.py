@@ -21,8 +21,7 @@ from ganlab.conditions import CONDITIONS
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.config.compose import Composer, composer, config_folder
-from ganlab.config.overrides import slot_tables
-from ganlab.config.schema import hints
+from ganlab.config.schema import hints, slot_tables
 from ganlab.config.settings import Settings
 from ganlab.data import SOURCES
 from ganlab.errors import Refused
