@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ganlab.report.model import Report
+from ganlab.report.variance import explained
 from tests.report.synthetic import Made, in_memory, lognormal, report_on
 
 EFFECT = {"init=he": 0.3, "norm=spectral": -0.5}
@@ -102,7 +103,9 @@ def test_higher_is_better_for_modes_and_their_differences_are_told() -> None:
     assert (report.score.better, report.score.comparison) == ("higher", "difference")
     assert report.noise is not None
     assert report.noise.value == 0
-    assert any(text.startswith("norm=spectral has a higher number of modes than norm=batch: +") for text in claims(report))
+    assert any(
+        text.startswith("norm=spectral has a higher number of modes than norm=batch: +") for text in claims(report)
+    )
     assert (report.cells[0].levels["norm"], report.cells[-1].levels["norm"]) == ("spectral", "batch")
 
 
@@ -147,6 +150,9 @@ def test_failures_are_outcomes_and_never_dropped() -> None:
     assert any("succeeds more often than norm=batch" in text for text in claims(report))
     assert any("Among the 6 pairs of which both runs survived" in text for text in claims(report))
     assert report.profiles[0].share[-1] < 1  # a failure reaches no score
+    last = [run.value if run.survivor and run.value else 1e9 for run in report.runs]
+    by_factor = {name: [run.levels[name] for run in report.runs] for name in report.varied}
+    assert report.explained == explained(last, by_factor, [run.seed for run in report.runs])
 
 
 def test_refused_and_unfinished_runs_are_counted_and_have_no_score() -> None:
