@@ -16,11 +16,11 @@ from ganlab.config.settings import Settings
 from ganlab.data import SOURCES
 from ganlab.errors import Refused
 
-GROUPS = [folder.name for folder in config_folder().iterdir() if folder.is_dir()]
+GROUPS = [folder.name for folder in config_folder().iterdir() if folder.is_dir() and folder.name != "hydra"]
 OPTIONS = sorted(
     (file.parent.name, file.stem)
     for file in config_folder().glob("*/*.yaml")
-    if file.parent.name not in ("experiment", "tricks")
+    if file.parent.name not in ("experiment", "tricks", "study")
 )
 
 
@@ -98,7 +98,7 @@ def test_every_table_entry_has_an_option_file() -> None:
 def test_every_group_of_the_design_is_there() -> None:
     groups = (
         "data generator discriminator condition latent init norm loss targets regularizer augment schedule optimizer "
-        "constraint averaging tricks divergence runtime logging checkpoint evaluation experiment"
+        "constraint averaging tricks divergence runtime logging checkpoint evaluation experiment study"
     )
     assert set(groups.split()) == set(GROUPS)
 

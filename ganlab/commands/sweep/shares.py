@@ -68,7 +68,7 @@ def usable_cores(limits: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     """Returns the number of cores that this process may use: its affinity, and the limit of its container."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with contextlib.suppress(OSError, ValueError):
-        quota, period = limits.read_text().split()[:2]
+        quota, period = limits.read_text(encoding="utf-8").split()[:2]
         if quota != "max":
             cores = min(cores, max(int(quota) // int(period), 1))
     return cores
@@ -78,7 +78,7 @@ def free_memory(table: Path = Path("/proc/meminfo")) -> int:
     """Returns the bytes of main memory that new processes can use; 64 GiB where the system does not say it."""
     found: Mapping[str, str] = {}
     with contextlib.suppress(OSError, ValueError):
-        found = dict(line.split(":", 1) for line in table.read_text().splitlines() if ":" in line)  # type: ignore[misc]
+        found = dict(line.split(":", 1) for line in table.read_text(encoding="utf-8").splitlines() if ":" in line)  # type: ignore[misc]
     with contextlib.suppress(KeyError, ValueError, IndexError):
         return int(found["MemAvailable"].split()[0]) * 1024
     return 64 << 30
