@@ -87,7 +87,7 @@ def yaml_problem(error: yaml.YAMLError) -> str | None:
     mark = getattr(error, "problem_mark", None)
     if mark is None:
         if isinstance(error, yaml.reader.ReaderError):
-            return f"{error.name}: found the character #x{error.character:04x}, which YAML does not allow; take it away"
+            return f"{error.name}: found the character #x{error.character:04x}, which YAML does not allow; remove it"
         return None
     problem = str(getattr(error, "problem", ""))
     if duplicate := re.match(r"found duplicate key (.*)", problem):

@@ -207,7 +207,7 @@ class Overrides:
         try:
             (batch,) = BasicSweeper.split_arguments(countable, None)
         except (HydraException, ValueError) as error:
-            raise Refused([f"this sweep cannot be told apart into jobs ({error})"]) from None
+            raise Refused([f"this sweep cannot be split into jobs ({error})"]) from None
         if not batch:
             raise Refused(["this sweep has no jobs; one of its ranges is empty"])
         return [list(job) for job in batch]

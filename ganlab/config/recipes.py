@@ -153,6 +153,6 @@ def refuse_regularizers_named_twice(chosen: Sequence[tuple[str, str, str]]) -> N
             once = ",".join(dict.fromkeys(listed))
             problems.append(f"regularizer=[{','.join(listed)}] names {regularizer} twice; type regularizer=[{once}]")
         elif len(by) > 1:
-            problems.append(f"{by[0]} and {by[1]} both bring {regularizer} along; leave one of them out")
+            problems.append(f"{by[0]} and {by[1]} both add {regularizer}; leave one of them out")
     if problems:
         raise Refused(problems)

@@ -32,16 +32,16 @@ REASONS = {  # the reason why a setting cannot change; inner settings precede th
     "optimizer.generator.name": "the saved moments are those of the other optimizer",
     "optimizer.discriminator.name": "the saved moments are those of the other optimizer",
     "averaging.name": "the saved average is of the other kind",
-    "schedule.name": "the other schedule has counted the updates so far",
+    "schedule.name": "the updates so far were counted by the other schedule",
     "generator": "the saved weights are of that network",
     "discriminator": "the saved weights are of that network",
     "norm": "the saved weights and statistics are those of its layers",
     "init": "its weights were initialized when it began",
-    "latent": "its generator has learned from those latents",
+    "latent": "its generator was trained on those latents",
     "condition": "its networks were built for those labels",
-    "loss": "its discriminator's logits mean what that loss has made of them",
-    "data": "its place in the data is a place among those images",
-    "batch_size": "its place in the data, and its lazy terms, are counted in batches of that size",
+    "loss": "its discriminator was trained with that loss",
+    "data": "its position in the data is counted in those images",
+    "batch_size": "its position in the data, and the steps of lazy regularizers, are counted in batches of that size",
     "seed": "its random numbers so far came from that seed",
 }
 
@@ -165,7 +165,7 @@ def _problems(changes: Sequence[Change], typed: Sequence[Override], allowed: boo
         what = (one.input_line if one else None) or f"{key}={_shown(change.now)}"
         why = f"the run has {key}={_shown(change.before)}"
         if learning:
-            why += "; type resume_override=true too if it is to learn otherwise from here on"
+            why += "; type resume_override=true too to train with it from here on"
         else:
             reason = REASONS[_within(key, REASONS) or "loss"]
             why += f", and {reason}; leave it out, or begin a new run without resume"

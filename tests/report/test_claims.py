@@ -102,7 +102,9 @@ def test_higher_is_better_for_modes_and_their_differences_are_told() -> None:
     assert (report.score.better, report.score.comparison) == ("higher", "difference")
     assert report.noise is not None
     assert report.noise.value == 0
-    assert any(text.startswith("norm=spectral has a higher modes than norm=batch: +") for text in claims(report))
+    assert any(
+        text.startswith("norm=spectral has a higher number of modes than norm=batch: +") for text in claims(report)
+    )
     assert (report.cells[0].levels["norm"], report.cells[-1].levels["norm"]) == ("spectral", "batch")
 
 
