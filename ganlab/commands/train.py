@@ -22,6 +22,7 @@ from omegaconf import DictConfig
 
 from ganlab import run_folder
 from ganlab.commands.arguments import without_dashes
+from ganlab.commands.branch import Branch, branch_of
 from ganlab.commands.job import (
     Command,
     Ended,
@@ -161,11 +162,14 @@ def _single_run(
     """Checks one run, creates its folder, and returns the function that trains it, or shows its configuration."""
     shows = bool(args.cfg or args.info)
     overrides = composing.rewrite(read)
+    if (branch := branch_of(read)) is not None:
+        configuration = _check_branch(composing, read, overrides, branch, look_at_data=not args.cfg)
     resume = resume_of(read, _typed_folder(composing, read))
     if resume is not None and ranks.first:
         resume.folder.need_free()
     try:
-        configuration = _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
+        if branch is None:
+            configuration = _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
     except AlreadyDone as done:
         if resume is None or not resume.auto:
             raise
@@ -178,19 +182,44 @@ def _single_run(
     if shows and not ranks.first:
         return lambda: 0
     if not shows and ranks.first:
-        overrides.append(_folder_override(read, resume, multirun=False))
+        overrides.append(_folder_override(read if branch is None else branch.named(read), resume, multirun=False))
+        if branch is not None:
+            branch.copy(RunFolder(_folder_in(overrides[-1])))
 
     def train() -> int:
         if not ranks.first:  # Hydra would create folders and logs for each rank
             with composer(args.config_dir) as composing:
                 folder = ranks.gathered(None)[0]
-                return exit_code_of(run(lambda: composing, overrides, RunFolder(folder), resume)) if folder else 2
+                begun = resume if branch is None else Resume(RunFolder(folder), branch=True)
+                return exit_code_of(run(lambda: composing, overrides, RunFolder(folder), begun)) if folder else 2
         ended: list[Ended] = []
-        job = hydra_job(Command(command.command, tuple(args.overrides)), resume, ended)
+        begun = resume if branch is None or shows else Resume(RunFolder(_folder_in(overrides[-1])), branch=True)
+        origin = branch.facts if branch else {}
+        job = hydra_job(Command(command.command, tuple(args.overrides), origin=origin), begun, ended)
         hand_to_hydra(command.program, [*flags, *overrides], job)
         return 0 if shows else exit_code_of(ended[-1].outcome)
 
     return train
+
+
+def _check_branch(
+    composing: Composer, read: Sequence[Override], overrides: Sequence[str], branch: Branch, look_at_data: bool
+) -> Configuration:
+    """Returns the configuration of a run that begins from a checkpoint of another one. Raises UserError."""
+    with branch.staged() as staged:
+        try:
+            return _check_job(composing, read, overrides, Resume(staged, branch=True), look_at_data)
+        except AlreadyDone:
+            raise Refused([
+                f"branch={branch.path}: it was saved at the last step, {branch.step:,}; type steps={2 * branch.step} "
+                "to train as many steps more, or name an earlier checkpoint"
+            ]) from None  # fmt: skip
+        except Refused:
+            raise
+        except UserError as error:
+            sentence = str(error).replace(str(staged.path), str(branch.path))
+            instead = "its weights do not fit these settings, such as the size or the channels of the images"
+            raise UserError(sentence.replace("its checkpoint does not fit its config.yaml", instead)) from None
 
 
 def _new_sweep(composing: Composer, read: Sequence[Override], command: Typed) -> Ready:

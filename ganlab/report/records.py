@@ -138,7 +138,7 @@ def record(
         scores=dict(last.values) if last else {},
         pictures=files.pictures,
         real=files.real,
-        warnings=_texts(newest.get("warnings") or status.get("warnings")),
+        lifted_rules=_texts(status.get("lifted_rules")),
         overrides=job.overrides or (),
         device=newest.get("device"),
         started=first.get("started"),

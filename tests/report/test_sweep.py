@@ -10,6 +10,7 @@ import pytest
 
 from ganlab.errors import UserError
 from ganlab.report.build import report_of
+from ganlab.report.markdown import as_markdown
 from ganlab.report.model import FORMAT, Report, as_plain
 from ganlab.report.sweep import find_runs, find_sweep
 from ganlab.run_folder import RunFolder
@@ -169,6 +170,14 @@ def test_unequal_budgets_and_versions_are_named(tmp_path: Path) -> None:
     whats = {one.what: one.sentence for one in report(tmp_path).incomparable}
     assert set(whats) == {"steps", "images", "d_updates", "ganlab"}
     assert "500 to 1,000 steps" in whats["steps"]
+
+
+def test_rules_that_were_lifted_are_marked(tmp_path: Path) -> None:
+    write_run(tmp_path / "0", ["norm=batch"], lifted_rules=["norm=batch cannot go with a penalty."])
+    write_run(tmp_path / "1", ["norm=none"])
+    found = report(tmp_path)
+    assert [run.lifted_rules for run in found.runs] == [("norm=batch cannot go with a penalty.",), ()]
+    assert "- norm=batch cannot go with a penalty. 1 of 1 run succeeded (numbers 0)." in as_markdown(found)
 
 
 def test_critic_steps_count_as_updates_of_d(tmp_path: Path) -> None:
