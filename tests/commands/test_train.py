@@ -241,7 +241,10 @@ def test_a_mistake_in_a_recipe(body: str, sentences: list[str], capsys: pytest.C
     Path("own/experiment/mine.yaml").write_text(f"# @package _global_\n{body}")
     assert main(["--config-dir", "own", "experiment=mine", "seed=x"]) == 2
     said = capsys.readouterr().err
-    for sentence in [*sentences, *([] if body.startswith("steps: [") else ["seed: found 'x', need a whole number"])]:
+    for sentence in [
+        *sentences,
+        *([] if body.startswith(("steps: [", "steps: !!")) else ["seed: found 'x', need a whole number"]),
+    ]:
         assert sentence in said
     assert not Path("outputs").exists()
 
