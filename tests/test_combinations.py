@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganlab.commands.training_run import open_data
+from ganlab.commands.ready import open_data
 from ganlab.conditions import CONDITIONS
 from ganlab.config import configure
 from ganlab.config.build import build_trainer

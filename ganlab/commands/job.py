@@ -21,7 +21,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganlab import run_folder
 from ganlab.commands.provenance import Provenance
-from ganlab.commands.training_run import AlreadyDone, Outcome, train
+from ganlab.commands.ready import AlreadyDone
+from ganlab.commands.training_run import Outcome, train
 from ganlab.config import configure
 from ganlab.config.compose import Composer, config_folder
 from ganlab.config.explain import CONFIG_NAME

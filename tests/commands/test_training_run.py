@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ganlab.commands.training_run import open_data, ready
+from ganlab.commands.ready import open_data, ready
 from ganlab.config import configure
 from ganlab.config.model import shapes_of
 from ganlab.config.settings import Settings
