@@ -92,7 +92,7 @@ def comparable(runs: Sequence[RunFiles], measure: Measure) -> list[bool]:
 def _usual(runs: Sequence[RunFiles], names: set[str]) -> str:
     """Returns the score by which most runs keep their best checkpoint, ``fid`` if that is not known."""
     evaluations = [files.config.get("evaluation") for files in runs]
-    best = [str(one["best"]) for one in evaluations if isinstance(one, Mapping) and one.get("best") in names]
+    best = [str(one["best"]) for one in evaluations if isinstance(one, Mapping) and str(one.get("best")) in names]
     if best:
         return Counter(best).most_common(1)[0][0]
     return DEFAULT if DEFAULT in names else next((one for one in BETTER if one in names), DEFAULT)
