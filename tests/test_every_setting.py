@@ -426,7 +426,9 @@ def with_value(plain: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 
 def _marks(beside: dict[str, Any]) -> list[pytest.MarkDecorator]:
     """A backbone of torchvision has no small form: each change takes many seconds."""
-    return [pytest.mark.slow] if beside.get("discriminator", {}).get("name") == "torchvision" else []
+    discriminator = beside.get("discriminator")
+    name = discriminator.get("name") if isinstance(discriminator, dict) else discriminator
+    return [pytest.mark.slow] if name == "torchvision" else []
 
 
 @pytest.mark.parametrize(
