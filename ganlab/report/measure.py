@@ -14,6 +14,7 @@ from ganlab.errors import UserError, nearest
 from ganlab.report.model import Better, Point, Score, Stated
 from ganlab.report.rows import ScoreRow
 from ganlab.report.runs import RunFiles
+from ganlab.report.words import score_name
 from ganlab.score_names import BETTER
 
 DEFAULT = "fid"
@@ -112,15 +113,18 @@ def noise_of(measure: Measure, curves: Sequence[Sequence[Point]]) -> Stated | No
     untrained = [value for step, value in values if step == 0]
     if untrained:
         count = f"{len(untrained)} generators" if len(untrained) > 1 else "the generator"
-        return Stated(float(np.median(untrained)), f"the median {measure.name} of {count} before the first step")
+        return Stated(
+            float(np.median(untrained)), f"the median {score_name(measure.name)} of {count} before the first step"
+        )
     if measure.better == "higher" or measure.name in NATURAL:
         worst = NATURAL.get(measure.name, 0.0)
-        return Stated(worst, f"the worst {measure.name} that is possible")
+        return Stated(worst, f"the worst {score_name(measure.name)} that is possible")
     if not values:
         return None
     worst = max(value for _, value in values)
     value = WORSE * worst if worst > 0 else worst
-    return Stated(value, f"{WORSE:g} times the worst {measure.name} of any run at any step ({worst:.4g})")
+    name = score_name(measure.name)
+    return Stated(value, f"{WORSE:g} times the worst {name} of any run at any step ({worst:.4g})")
 
 
 def threshold_of(
