@@ -162,8 +162,8 @@ def _lifted_rules(runs: Sequence[Run]) -> str:
         for rule in run.lifted_rules:
             found.setdefault(rule, []).append(run)
     return "\n".join(
-        f"- {rule} {sum(run.outcome == 'success' for run in some)} of {plural(len(some), 'run')} succeeded "
-        f"(numbers {_some([str(run.number) for run in some])})."
+        f"- {rule.rstrip('.')}. *{sum(run.outcome == 'success' for run in some)} of {plural(len(some), 'run')} "
+        f"succeeded* (numbers {_some([str(run.number) for run in some])})."
         for rule, some in found.items()
     )
 

@@ -90,7 +90,7 @@ class Point:
 class Run:
     """One run. ``folder`` is relative to ``Report.folder`` where it lies in it. ``status`` is that of status.json, or
     ``killed``, ``running``, ``missing`` (never begun) or ``unknown``; ``outcome`` is how it is counted, and ``cause``
-    a short name of why it failed (``collapsed``, ``fid above 20``, ``generator diverged``).
+    a short name of why it failed (``collapsed``, ``FID above 20``, ``generator diverged``).
 
     ``value`` is the score that counts, *with failures*: None where it is unfinished, refused, or not comparable.
     ``survivor`` is whether it ended with a finite score of its own. ``scores`` are all scores of its last row.

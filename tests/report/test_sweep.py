@@ -177,7 +177,7 @@ def test_rules_that_were_lifted_are_marked(tmp_path: Path) -> None:
     write_run(tmp_path / "1", ["norm=none"])
     found = report(tmp_path)
     assert [run.lifted_rules for run in found.runs] == [("norm=batch cannot go with a penalty.",), ()]
-    assert "- norm=batch cannot go with a penalty. 1 of 1 run succeeded (numbers 0)." in as_markdown(found)
+    assert "- norm=batch cannot go with a penalty. *1 of 1 run succeeded* (numbers 0)." in as_markdown(found)
 
 
 def test_critic_steps_count_as_updates_of_d(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_the_score_of_step_0_is_that_of_noise(tmp_path: Path) -> None:
 def test_the_threshold_may_be_typed_and_the_best_score_may_count(tmp_path: Path) -> None:
     write_run(tmp_path / "0", scores=[30.0, 5.0, 40.0])
     jobs = find_sweep(str(tmp_path))
-    assert report_of(jobs, threshold=39).runs[0].cause == "fid above 39"
+    assert report_of(jobs, threshold=39).runs[0].cause == "FID above 39"
     best = report_of(jobs, at="best").runs[0]
     assert (best.value, best.final, best.best, best.best_step) == (5, 40, 5, 1000)
     assert report_of(jobs, at="best", threshold=6).runs[0].outcome == "success"
