@@ -14,9 +14,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from ganlab.commands.evaluate import Evaluate
 from ganlab.commands.export import Export
+from ganlab.commands.report import ReportSettings
 from ganlab.commands.sample import Sample
+from ganlab.config.choices import LISTS
 from ganlab.config.compose import composer
-from ganlab.config.overrides import LISTS
 from ganlab.config.parse import parse
 from ganlab.config.schema import fields_at, hints
 from ganlab.config.settings import Settings
@@ -24,7 +25,7 @@ from ganlab.errors import Refused
 
 PACKAGE = Path(__file__).resolve().parent.parent / "ganlab"
 NAME = r"(?:[a-z_]|\{[^{}]*\})(?:[\w./]|\{[^{}]*\})*"
-TOKEN = re.compile(rf"(?<![\w./…{{}}=\"'\\-])({NAME})=(?!=)('[^']*'|\[[^\]]*\]|\{{[^{{}}]*\}}|[^\s;,()'\"]*)")
+TOKEN = re.compile(rf"(?<![\w./…{{}}=\"'\\-])({NAME})=(?!=)('[^']*'|\[[^\]]*\]|\{{[^{{}}]*\}}|[^\s;,()\]'\"]*)")
 
 EXAMPLES = {  # of what a message fills in
     "{network}": "generator", "{part}": "generator", "{network.name}": "generator", "{learner.name}": "generator",
@@ -32,16 +33,18 @@ EXAMPLES = {  # of what a message fills in
     "regularizer.{regularizer}": "regularizer.gradient_penalty", "augment.{name}": "augment.ada",
     "data.{setting}": "data.images", "data.options.{name}": "data.options", "data.options.{wrong[2]}": "data.options",
 }  # fmt: skip
-COMPUTED = ("{key", "{group}", "{name}", "{prefix_and_key}", "{PLACE}", "{missing[0]}", "{state['")
+COMPUTED = ("{key", "{group}", "{name}", "{prefix_and_key}", "{PLACE}", "{missing[0]}", "{one.", "{text.")
 """Beginnings of keys that are computed from what was typed or from the settings themselves."""
 TRAINS = {("commands/evaluate.py", "data.held_out"), ("trained.py", "output"), ("data/torchvision_sets.py", "download")}
 """Keys of another command: a run must be trained with it, an argument in Python, and a message of torchvision's."""
 EXPORTS = {("commands/sample.py", "format"), ("loading.py", "format")}
 OTHER = ("commands/__init__.py", "commands/model_card.py")  # lines of a shell, and of Python
+OF_HYDRA = ("hydra.run.dir", "hydra/sweeper", "hydra.sweeper.direction", "hydra/launcher", "hydra.launcher.n_jobs")
 KINDS: dict[str, list[type]] = {
     "commands/sample.py": [Sample],
     "commands/evaluate.py": [Evaluate],
     "commands/export.py": [Export],
+    "commands/report.py": [ReportSettings, Settings],  # baseline=[init=normal] names what the sweep was typed with
     "loading.py": [Sample, Export],
     "trained.py": [Sample],
 }
@@ -140,7 +143,7 @@ def accepts(kind: type, key: str, value: str) -> bool:
 def is_accepted(one: Suggestion, options: dict[str, list[str]]) -> bool:
     if (one.file, one.key) in TRAINS:
         return True
-    kinds = KINDS.get(one.file, [Settings])
+    kinds = [ReportSettings, Settings] if one.file.startswith("report/") else KINDS.get(one.file, [Settings])
     kinds = [Export] if (one.file, one.key) in EXPORTS else kinds
     if one.key in {*one.own, *(("from",) if "since" in one.own else ())} and one.key not in hints(
         Settings
@@ -148,11 +151,11 @@ def is_accepted(one: Suggestion, options: dict[str, list[str]]) -> bool:
         return True
     if one.file.startswith("evaluation/"):  # evaluate prints it as it is, train with `evaluation.` before it
         return accepts(Evaluate, one.key, one.value) and accepts(Settings, f"evaluation.{one.key}", one.value)
-    if kinds == [Settings] and one.key in options:
+    if Settings in kinds and one.key in options:
         names = re.findall(r"\w+", one.value)
         return is_example(one.value) or (set(names) <= set(options[one.key]) and (one.key in LISTS or len(names) == 1))
     if kinds == [Settings] and one.key.startswith("hydra"):
-        return one.key in ("hydra.run.dir", "hydra/sweeper", "hydra.sweeper.direction")
+        return one.key in OF_HYDRA
     return any(accepts(kind, one.key, one.value) for kind in kinds)
 
 

@@ -47,7 +47,7 @@ def _export(arguments: list[str]) -> int:
 
 
 def _report(arguments: list[str]) -> int:
-    with reported_when_slow(LOADING):
+    with reported_when_slow("Loading SciPy"):  # a report needs no PyTorch
         from ganlab.commands import report
 
     return report.main(arguments, "ganlab report")
@@ -62,12 +62,12 @@ def _inspect_init(arguments: list[str]) -> int:
 
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "train": ("train a GAN: ganlab train init=orthogonal norm=spectral", _train),
-    "data": ("the decoded images that runs keep: ganlab data, ganlab data clear", _data),
+    "data": ("the cache of decoded images: ganlab data, ganlab data clear", _data),
     "report": ("which choices of a sweep train, and how sure that is: ganlab report sweep=latest", _report),
     "inspect-init": ("signals and gradients before training: ganlab inspect-init init=he", _inspect_init),
     "evaluate": ("how good a run's samples are: ganlab evaluate run=latest", _evaluate),
     "sample": ("pictures from a trained generator: ganlab sample run=latest mode=walk", _sample),
-    "export": ("a trained generator to take home: ganlab export run=latest format=onnx", _export),
+    "export": ("a trained generator as files for other programs: ganlab export run=latest format=onnx", _export),
 }
 
 

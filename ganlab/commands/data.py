@@ -11,12 +11,12 @@ from ganlab.data import cache
 from ganlab.errors import UserError, nearest
 
 PLACE = "runtime.cache"
-USAGE = f"""the decoded images that runs keep
+USAGE = f"""the cache of decoded images
 
-  {{program}}                    what is kept, where, and how large
-  {{program}} clear              takes all of it away; it is made again when it is needed
-  {{program}} clear NAME …       some of it
-  … {PLACE}=FOLDER         in the folder that runs were told with {PLACE}=…
+  {{program}}                    lists the entries, with their sizes and last uses
+  {{program}} clear              removes all entries; they are made again when a run needs them
+  {{program}} clear NAME …       removes some of them
+  … {PLACE}=FOLDER         in the folder that runs were given as {PLACE}=FOLDER
 """
 
 
@@ -56,9 +56,7 @@ def _main(words: list[str]) -> int:
     rest = cache.leftovers(folder)
     if rest:
         size = sum(file.stat().st_size for path in rest for file in path.iterdir())
-        print(
-            f"{cache.readable(size)} unfinished: of a run that decodes now, or was killed; clear takes the latter away"
-        )
+        print(f"{cache.readable(size)} unfinished: of a run that decodes now, or was killed; clear removes the latter")
     total = cache.readable(sum(entry.bytes for entry in chosen))
-    print(f"{total} {'taken away' if action == 'clear' else 'kept'} in {folder}")
+    print(f"{total} {'removed from' if action == 'clear' else 'in'} {folder}")
     return 0

@@ -30,14 +30,14 @@ from ganlab.networks import fold
 from ganlab.table import PATH
 from ganlab.trained import TrainedGenerator
 
-SUMMARY = """a trained generator as a file to take home
+SUMMARY = """a trained generator as a file for other programs
 
   {program} run=latest                        weights and settings, for ganlab.load(FILE)
   {program} run=RUN format=onnx               for onnxruntime and others, at any batch size
   {program} run=RUN format=torch_export       for torch.export.load(FILE).module(), which needs no ganlab
 
-Beside it go NAME.json, the configuration, and NAME.md, the model card. Nothing is overwritten: where there is a file
-already, a name of ganlab's own gets a number, and one that you typed is refused. No folder of this machine is named."""
+Beside it go NAME.json, the configuration, and NAME.md, the model card. Nothing is overwritten: if the
+file exists, a default name gets a number, and a typed name is refused. The files contain no path of this machine."""
 
 SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt2"}
 

@@ -26,7 +26,7 @@ def model_card(
     generator: TrainedGenerator, described: Mapping[str, Any], file: str, format: str, run: Path | None
 ) -> str:
     """Returns the card as Markdown. ``run`` is the folder of the run, None where there is none: the card shows its
-    scores and the date, and not its name, which may hold names of folders."""
+    scores and the date, but not its name, which may contain names of folders."""
     settings: Mapping[str, Any] = described["settings"]
     sections = {
         "Use": _use(generator, file, format),
@@ -41,51 +41,72 @@ def model_card(
 
 
 def _use(generator: TrainedGenerator, file: str, format: str) -> str:
-    classes, dim = generator.classes, generator.latent_dim
-    shape = ", ".join(map(str, generator.image_shape))
-    latent = generator.settings.get("latent")
+    classes, latent = generator.classes, generator.settings.get("latent")
     distribution = str(latent.get("name") if isinstance(latent, Mapping) else latent)
-    numpy, torch = DRAWN.get(distribution, DRAWN["normal"])
-    if format == "safetensors":
-        labels = f", labels=[{json.dumps(classes[0])}]" if classes else ""
-        labels += "".join(f", {name}=images" for name in generator.sources)
-        kind = "float32" if generator.is_of_points else "uint8"
-        code = [
-            "import ganlab",
-            f'generator = ganlab.load("{file}")',
-            f"images = generator.sample(64, seed=0{labels})  # (64, {shape}) {kind}",
-        ]
-    elif format == "onnx":
-        labels = ', "labels": np.zeros(64, np.int64)' if classes else ""
-        for name, size in generator.sources.items():
-            labels += f', "{name}": np.zeros((64, {", ".join(map(str, size))}), np.float32)'
-        code = [
-            "import numpy as np, onnxruntime",
-            f"latent = {numpy.format(dim=dim)}.astype(np.float32)",
-            f'(images,) = onnxruntime.InferenceSession("{file}").run(None, {{"latent": latent{labels}}})',
-        ]
-    else:
-        labels = ", torch.zeros(64, dtype=torch.int64)" if classes else ""
-        labels += "".join(f", torch.zeros(64, {', '.join(map(str, size))})" for size in generator.sources.values())
-        code = [
-            "import torch",
-            f'generator = torch.export.load("{file}").module()',
-            f"images = generator({torch.format(dim=dim)}{labels})",
-        ]
-    labels_text = f" and labels (batch,) int64 from 0 to {len(classes) - 1}" if classes else ""
-    for name, size in generator.sources.items():
-        labels_text += f" and {name} (batch, {', '.join(map(str, size))}) float32 in [-1, 1]"
+    shape = ", ".join(map(str, generator.image_shape))
     text = [
-        f"It takes latents (batch, {dim}) float32{labels_text}, at any batch size, and gives images (batch, {shape}) "
-        f"float32 in [-1, 1]{', x and y of points of the plane' if generator.is_of_points else ''}.",
-        f"Latents were drawn from: {_component(generator.settings.get('latent'))}.",
+        f"It takes latents (batch, {generator.latent_dim}) float32{_inputs(generator)}, at any batch size, and gives "
+        f"images (batch, {shape}) float32 in [-1, 1]"
+        f"{', x and y of points of the plane' if generator.is_of_points else ''}.",
+        f"Latents were drawn from: {_component(latent)}.",
     ]
     if distribution not in DRAWN and format != "safetensors":
         text.append("Use this distribution instead of the one in the lines above.")
     if classes != tuple(map(str, range(len(classes)))):
         named = ", ".join(f"{number} {name}" for number, name in enumerate(classes[:MOST_NAMED]))
         text.append(f"Classes: {named}{', …' if len(classes) > MOST_NAMED else ''}.")
-    return "\n".join(["```python", *code, "```", "", " ".join(text)])
+    return "\n".join(["```python", *CODE[format](generator, file, distribution), "```", "", " ".join(text)])
+
+
+def _inputs(generator: TrainedGenerator) -> str:
+    """Returns the inputs besides the latents, for a sentence."""
+    classes = generator.classes
+    text = f" and labels (batch,) int64 from 0 to {len(classes) - 1}" if classes else ""
+    for name, size in generator.sources.items():
+        text += f" and {name} (batch, {', '.join(map(str, size))}) float32 in [-1, 1]"
+    return text
+
+
+def _with_ganlab(generator: TrainedGenerator, file: str, distribution: str) -> list[str]:
+    """Returns lines of Python that sample from weights with ganlab."""
+    shape = ", ".join(map(str, generator.image_shape))
+    labels = f", labels=[{json.dumps(generator.classes[0])}]" if generator.classes else ""
+    labels += "".join(f", {name}=images" for name in generator.sources)
+    kind = "float32" if generator.is_of_points else "uint8"
+    return [
+        "import ganlab",
+        f'generator = ganlab.load("{file}")',
+        f"images = generator.sample(64, seed=0{labels})  # (64, {shape}) {kind}",
+    ]
+
+
+def _with_onnx(generator: TrainedGenerator, file: str, distribution: str) -> list[str]:
+    """Returns lines of Python that sample with onnxruntime."""
+    latent = DRAWN.get(distribution, DRAWN["normal"])[0].format(dim=generator.latent_dim)
+    inputs = ', "labels": np.zeros(64, np.int64)' if generator.classes else ""
+    for name, size in generator.sources.items():
+        inputs += f', "{name}": np.zeros((64, {", ".join(map(str, size))}), np.float32)'
+    return [
+        "import numpy as np, onnxruntime",
+        f"latent = {latent}.astype(np.float32)",
+        f'(images,) = onnxruntime.InferenceSession("{file}").run(None, {{"latent": latent{inputs}}})',
+    ]
+
+
+def _with_torch(generator: TrainedGenerator, file: str, distribution: str) -> list[str]:
+    """Returns lines of Python that sample with PyTorch alone."""
+    latent = DRAWN.get(distribution, DRAWN["normal"])[1].format(dim=generator.latent_dim)
+    inputs = ", torch.zeros(64, dtype=torch.int64)" if generator.classes else ""
+    inputs += "".join(f", torch.zeros(64, {', '.join(map(str, size))})" for size in generator.sources.values())
+    return [
+        "import torch",
+        f'generator = torch.export.load("{file}").module()',
+        f"images = generator({latent}{inputs})",
+    ]
+
+
+CODE = {"safetensors": _with_ganlab, "onnx": _with_onnx, "torch_export": _with_torch}
+"""Lines of Python that sample from an exported file, by its format."""
 
 
 def _data(generator: TrainedGenerator, settings: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ class ReportSettings:
     """The settings of the command."""
 
     sweep: Annotated[str | None, PATH, Help("the folder of a sweep, or latest")] = None
-    runs: Annotated[tuple[str, ...], Help("run folders")] = ()
+    runs: Annotated[tuple[Annotated[str, PATH], ...], Help("run folders")] = ()
     out: Annotated[str | None, PATH, Help("the folder to write; report/ in the folder of the sweep or run")] = None
     threshold: Annotated[float | None, Help("the score at which a run succeeds; otherwise made from the best runs")] = (
         None

@@ -30,11 +30,10 @@ SUMMARY = """pictures from a trained generator
   {program} run=RUN n=1000 mode=files out=FOLDER    one PNG each; of several classes, a folder each
   {program} run=RUN mode=interpolate                from one latent to another, a row for each pair
   {program} run=RUN mode=classes                    a row for each class, one latent a column
-  {program} run=RUN mode=walk out=walk.gif          a closed way through some latents
+  {program} run=RUN mode=walk out=walk.gif          a closed path through some latents
 
-The same seed gives the same pictures at any batch_size and on any device, to rounding, and the first of more are
-those of fewer. Nothing is overwritten: where there is a file already, a name of ganlab's own gets a number, and one
-that you typed is refused."""
+The same seed gives the same pictures at any batch_size and on any device, up to rounding, and a smaller n gives the
+first of them. Nothing is overwritten: if the file exists, a default name gets a number, and a typed name is refused."""
 
 STILL, MOVING = (".png", ".jpg", ".jpeg", ".webp"), animation.SUFFIXES
 MOST_COLUMNS = 16  # most classes for which a grid has one column each
@@ -104,7 +103,7 @@ def sample(settings: Sample) -> None:
     """Writes the picture, and prints its path. Raises UserError."""
     for key, modes in USED.items():
         if getattr(settings, key) is not None and settings.mode not in modes:
-            raise UserError(f"{key}: mode={settings.mode} has no use for it, {' and '.join(modes)} have; leave it out")
+            raise UserError(f"{key}: mode={settings.mode} does not use it, {' and '.join(modes)} do; leave it out")
     generator = load(settings.run, settings.weights, settings.device, settings.plugins, settings.checkpoint)
     if generator.is_of_points and settings.mode != "grid":
         raise UserError(f"mode={settings.mode}: these samples are points of the plane; mode=grid shows them")
@@ -130,13 +129,13 @@ def place(settings: Sample, generator: TrainedGenerator) -> Path:
     elif settings.mode == "files":
         path = Path(settings.out)
         if path.is_file() or (path.is_dir() and any(path.iterdir())):
-            raise UserError(f"out={settings.out}: there is something already; type another folder")
+            raise UserError(f"out={settings.out}: it is not empty; type another folder")
     elif Path(settings.out).is_dir() or not Path(settings.out).suffix:
         path = run_folder.unused(Path(settings.out) / name)
     else:
         path = Path(settings.out)
         if path.exists():
-            raise UserError(f"out={settings.out}: there is such a file already; type another name")
+            raise UserError(f"out={settings.out}: the file exists already; type another name")
     if settings.mode != "files":
         allowed = STILL + (MOVING if moves else ())
         if path.suffix.lower() not in allowed:

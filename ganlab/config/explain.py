@@ -46,7 +46,7 @@ def explained(error: Exception, options: Mapping[str, Sequence[str]]) -> str:
         guess = nearest(hydra_key[1], known)
         return f"{hydra_key[1]}: no such setting" + (f"; did you mean {guess}?" if guess else " of Hydra")
     if deleted := re.match(r"Could not delete from config\. '(.+?)' does not exist", text):
-        return f"~{deleted[1]}: there is no such setting to take away"
+        return f"~{deleted[1]}: there is no such setting to remove"
     return text.split(" See https")[0]
 
 

@@ -1,4 +1,4 @@
-"""Image sources, one a file; the cache of decoded images; and the feed that makes batches of them."""
+"""Data sources, one per file; the cache of decoded images; and the feed that returns batches of them."""
 
 from ganlab.data.archives import Tar, Zip
 from ganlab.data.arrays import Arrays

@@ -25,11 +25,11 @@ UTF8 = 0x800  # the flag of a zip archive's member whose name is in UTF-8
 
 
 class Archive(ImageFiles):
-    """Image files in an archive ``root``; its folders are the classes, as those of an image folder are. Where somebody
-    packed the folder itself, and not what is in it, that one is taken as the root."""
+    """Image files in the archive ``root``, with labels and classes like those of an image folder. If all images are in
+    one folder of the archive and some of them in its subfolders, that folder is the root."""
 
     def packed(self) -> list[tuple[str, Any]]:
-        """The names of all files as they were packed, and where each is. Raises UserError where none can be told."""
+        """Returns the name and the item of each file in the archive. Raises UserError if the archive is damaged."""
         raise TypeError(f"{type(self).__name__} names nothing")
 
     def names(self) -> Iterator[tuple[str, Any]]:
@@ -39,7 +39,8 @@ class Archive(ImageFiles):
         return ((name.removeprefix(wrapper), item) for name, item in packed)
 
     def wrapper(self, packed: Sequence[tuple[str, Any]]) -> str:
-        """The folder that all images were packed in; nothing where they were not, or ``split`` names that very one."""
+        """Returns the folder that contains all images, with a slash at its end; "" if there is none, or if ``split``
+        names it."""
         found = wrapping(name for name, _ in packed)
         part = readable_name(f"{self.part}/")
         return "" if self.part and (part.startswith(found) or found.startswith(part)) else found
@@ -118,8 +119,8 @@ class Tar(Archive):
 
 
 def _name_of(member: zipfile.ZipInfo) -> str:
-    """A member's name as the person who packed it saw it: some programs on Windows write ``\\`` between folders, and
-    macOS writes UTF-8 without the flag that says so, which zipfile reads as code page 437."""
+    """Returns a member's name as the person who packed it saw it. Some programs on Windows write ``\\`` between
+    folders, and macOS writes UTF-8 without its flag, which zipfile reads as code page 437."""
     name = member.filename
     if not member.flag_bits & UTF8:
         with suppress(UnicodeError):
@@ -128,7 +129,7 @@ def _name_of(member: zipfile.ZipInfo) -> str:
 
 
 def _version(root: str) -> tuple[str, int]:
-    """An archive as it is now: another one under the same name is opened again."""
+    """Returns the key of an opened archive: its name and its time, so that a changed archive is opened again."""
     return root, os.stat(root).st_mtime_ns
 
 

@@ -1,4 +1,4 @@
-"""Images that somebody has saved with NumPy."""
+"""Images in the files of NumPy."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from ganlab.progress import progress
 
 IMAGES = ("images", "x_train", "train_images", "x", "data", "arr_0")
 SUFFIXES = (".npy", ".npz")
-PART = 1 << 24  # numbers looked at at once: 64 MB of float32
+PART = 1 << 24  # numbers whose range is computed at once: 64 MB of float32
 MOST_CHANNELS = 1024  # of images; hyperspectral ones have some hundreds
 
 
 @dataclass(frozen=True)
 class Arrays(Stored):
     """The images of one array in ``root``, a ``.npy`` or ``.npz`` file: (N, H, W), (N, H, W, C) or (N, C, H, W). The
-    fourth of 4 channels is how opaque a pixel is; 2 channels, and 5 or more, are kept as they are.
+    fourth of 4 channels is the opacity; 2 channels, and 5 or more, are kept as they are.
 
-    ``range`` names the numbers that are black and white; ``auto`` takes bytes as they are, True as white, and derives
-    the range of other numbers from all of the array. ``images`` and ``labels`` are keys of an ``.npz`` file; beside an
+    ``range`` gives the numbers of black and white; ``auto`` takes bytes as they are and True as white, and derives the
+    range of other numbers from the whole array. ``images`` and ``labels`` are keys of an ``.npz`` file; beside an
     ``.npy`` file, ``labels`` names another one. Labels are whole numbers (N,) or (N, 1); their values, in order, are
     the classes. Nothing pickled is read.
     """
@@ -83,20 +83,20 @@ class Arrays(Stored):
         layout = self._layout()
         array = self._array()
         notes = []
-        if layout.said:
-            notes.append(layout.said)
+        if layout.note:
+            notes.append(layout.note)
         if layout.has_bands:
             shown = "the first three as red, green and blue" if layout.channels > 3 else "them as red and green"
             notes.append(f"the images have {layout.channels} channels; pictures show {shown}")
-        bounds, said_of_range = self._bounds(array)
-        if said_of_range:
-            notes.append(said_of_range)
-        labels, names, said = self._labels()
+        bounds, note_on_range = self._bounds(array)
+        if note_on_range:
+            notes.append(note_on_range)
+        labels, names, more = self._labels()
         # Where nothing is fitted, a row is copied faster than other processes start; and what had to be unpacked is in
         # this process already.
         in_memory = not self._fits(layout) or not isinstance(array, np.memmap)
         items = [Row(number, bounds) for number in range(layout.images)]
-        return Listing(items, labels, names, (*notes, *said), in_memory=in_memory)
+        return Listing(items, labels, names, (*notes, *more), in_memory=in_memory)
 
     def pixels(self, item: Row) -> np.ndarray:
         array, layout, fitted = _ready(self, os.stat(self.root).st_mtime_ns)
@@ -118,11 +118,11 @@ class Arrays(Stored):
     # ------------------------------------------------------------------------------------------------ what is in a file
 
     def _fits(self, layout: Layout) -> bool:
-        """Whether anything must be done to an image but to read it."""
+        """Returns whether images must be resized or converted after they are read."""
         return self.image_shape != (layout.channels, layout.height, layout.width)
 
     def _key(self) -> str | None:
-        """The key of the images; None in a file that has only them."""
+        """Returns the key of the images; None for a file with one array."""
         headers = self._headers()
         if "" in headers:
             if self.images is not None:
@@ -136,7 +136,7 @@ class Arrays(Stored):
         if usual or len(pictures) == 1:
             return (usual or pictures)[0]
         called = [key for key in headers if len(headers) == 1 or key in IMAGES]
-        if called and not pictures:  # so that what is wrong with it is said
+        if called and not pictures:  # so that the message says what is wrong with it
             return called[0]
         which = "which of its arrays are the images?" if pictures else "none of its arrays has the shape of images:"
         raise UserError(f"data.root={self.root}: {which} {_shown(headers)}; type data.images=…")
@@ -159,7 +159,7 @@ class Arrays(Stored):
         return numpy_files.array(*numpy_files.version(self.root), self._key() or "")
 
     def _labels(self) -> tuple[np.ndarray | None, tuple[str, ...], tuple[str, ...]]:
-        """Labels (N,) from 0 on, the classes' names, and what is to be said of them."""
+        """Returns labels (N,) from 0 on, the classes' names, and notes."""
         images, layout = self._key(), self._layout()
         if images is None:
             if self.labels is None:
@@ -182,7 +182,7 @@ class Arrays(Stored):
         return *found, ()
 
     def _bounds(self, array: np.ndarray) -> tuple[Bounds | None, str]:
-        """The numbers of black and white, None for bytes as they are, and a note. Raises UserError."""
+        """Returns the numbers of black and white (None for bytes as they are) and a note. Raises UserError."""
         if array.dtype == bool:
             return (0, 1), ""
         if array.dtype == np.uint8 and self.range in ("auto", "uint8"):
@@ -194,7 +194,7 @@ class Arrays(Stored):
 
 
 class Row(NamedTuple):
-    """One image of the array, and its numbers that are black and white (None: those of bytes)."""
+    """The index of an image in the array, and the numbers of black and white (None: 0 and 255)."""
 
     number: int
     bounds: Bounds | None
@@ -204,23 +204,23 @@ class Row(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """The meaning of an array's dimensions, and a note (``said``) if they could mean something else."""
+    """The meaning of an array's dimensions, and a note (``note``) if they could mean something else."""
 
     images: int
     channels: int
     height: int
     width: int
     channels_first: bool
-    said: str = ""
+    note: str = ""
 
     @property
     def has_bands(self) -> bool:
-        """Whether the channels are no colours and no opacity."""
+        """Whether the channels are something else than grey, colours or opacity."""
         return self.channels not in (1, 3, 4)
 
 
 def _layout(header: Header, where: str) -> Layout:
-    """Raises UserError where the array cannot be images."""
+    """Returns the layout of an array with this header. Raises UserError if the array cannot be images."""
     shape, dtype = header.shape, header.dtype
     if dtype.hasobject:
         raise UserError(
@@ -258,13 +258,13 @@ def _layout(header: Header, where: str) -> Layout:
             "channels, or fewer than a side has pixels; images are (N, H, W, C) or (N, C, H, W)"
         )
     taken = min(possible, key=lambda layout: abs(np.log(layout.height / layout.width)))  # of two, the squarer; or last
-    said = ""
+    note = ""
     if len(possible) == 2:
         kind = "(N, C, H, W)" if taken.channels_first else "(N, H, W, C)"
-        said = (
+        note = (
             f"the array is {named}, which was read as {kind}: {taken.channels} channels of {taken.height}×{taken.width}"
         )
-    return taken._replace(said=said)
+    return taken._replace(note=note)
 
 
 # ------------------------------------------------------------------------------------------------------------ the files
@@ -282,13 +282,13 @@ def _there(name: str, setting: str = "root") -> None:
 
 @lru_cache(maxsize=2)
 def _ready(source: Arrays, changed: int) -> tuple[np.ndarray, Layout, bool]:
-    """The facts shared by all images of a file: the array, its layout, and whether images must be fitted."""
+    """Returns the array, its layout, and whether images must be resized or converted."""
     layout = source._layout()
     return source._array(), layout, source._fits(layout)
 
 
 def _range(array: np.ndarray, root: str) -> tuple[float, float]:
-    """The least and the greatest number, over all of it, in parts; NaN where there is one."""
+    """Returns the least and the greatest number of the array, which is read in parts; NaN if it contains NaN."""
     rows = max(1, PART // max(1, int(np.prod(array.shape[1:]))))
     found = []
     with progress(f"Looking for the least and the greatest number in {root}", len(array)) as advance:
@@ -303,7 +303,7 @@ def _range(array: np.ndarray, root: str) -> tuple[float, float]:
 
 
 def _partners(images: str) -> list[str]:
-    """The keys under which the labels of these images may be, the likeliest first."""
+    """Returns the keys that the labels of the array ``images`` usually have, the most specific first."""
     own = [images.replace("images", "labels"), images.replace("x", "y", 1), images.replace("X", "y", 1)]
     own += ["arr_1"] if images == "arr_0" else []
     return [key for key in (*own, "labels", "y", "targets") if key != images]
@@ -311,7 +311,7 @@ def _partners(images: str) -> list[str]:
 
 @lru_cache(maxsize=8)
 def _classes(root: str, changed: int, key: str, count: int) -> tuple[np.ndarray | None, tuple[str, ...]] | str:
-    """Labels from 0 on and the classes' names; or, as a text, why they are none."""
+    """Returns labels from 0 on and the classes' names; or, as a text, the reason why the array cannot be labels."""
     header = numpy_files.headers(root, changed)[key]
     named = "×".join(map(str, header.shape)) or "a single number"
     if header.dtype.hasobject:
@@ -328,7 +328,7 @@ def _classes(root: str, changed: int, key: str, count: int) -> tuple[np.ndarray 
 
 
 def _known(key: str, setting: str, root: str, headers: Mapping[str, Header]) -> None:
-    """Raises UserError where there is no such key."""
+    """Raises UserError if the file has no array ``key``."""
     if key not in headers:
         guess = nearest(key, headers)
         hint = f"did you mean data.{setting}={guess}?" if guess else f"there are {_shown(headers)}"

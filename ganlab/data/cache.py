@@ -1,13 +1,14 @@
-"""Decoded images on the disk: made once, whole or not at all, and shared by all runs of the same source and settings.
+"""The cache of decoded images on the disk: an entry is written once, completely or not at all, and shared by all runs
+with the same source and settings.
 
     <cache>/<name>-<settings>-<files>/
-      images.npy     (N, H, W, C) uint8; opened memory-mapped, so that runs beside each other share the pages
+      images.npy     (N, H, W, C) uint8; memory-mapped, so that simultaneous runs share the memory
       labels.npy     (N,) int64, where there are classes
-      index.json     what it was made of, and which images could not be read
+      index.json     the settings, and the rows of the images that could not be read
       left-out.txt   the files that were skipped or passed over, and why
 
-``settings`` and ``files`` are hashes, so that an entry never changes once it is there: other settings, or files that
-have changed since, make another.
+``settings`` and ``files`` are hashes, so that an entry never changes: other settings and changed files have another
+entry.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ from ganlab.data.source import ImageSet
 from ganlab.errors import UserError
 
 VARIABLE = "GANLAB_CACHE"
-FORMAT = 1  # of the entries: another one where pixels are made in another way
+FORMAT = 1  # of the entries; increased when all pixels are computed in another way
 
 
 def folder_of(named: str | Path | None = None) -> Path:
-    """The cache folder: ``named``, or the environment's GANLAB_CACHE, or the system's place for such things; where
-    nothing can be written there, one among the temporary files."""
+    """Returns the cache folder: ``named``, or the environment variable GANLAB_CACHE, or the system's folder for caches;
+    if that is not writable, a folder among the temporary files. Raises UserError if that belongs to another user."""
     if chosen := named or os.environ.get(VARIABLE):
         return Path(os.path.expanduser(chosen)).absolute()
     usual = platformdirs.user_cache_path("ganlab")
@@ -50,7 +51,7 @@ def folder_of(named: str | Path | None = None) -> Path:
     with contextlib.suppress(OSError):
         own.mkdir(mode=0o700, exist_ok=True)
     if hasattr(os, "getuid") and own.exists() and own.stat().st_uid != os.getuid():
-        raise UserError(f"{own}: it belongs to somebody else; type runtime.cache=… for a folder of your own")
+        raise UserError(f"{own}: it belongs to another user; type runtime.cache=… for a folder of your own")
     return own
 
 
@@ -58,10 +59,11 @@ def folder_of(named: str | Path | None = None) -> Path:
 
 
 def opened(entry: Path, seconds: float | None = None) -> ImageSet | None:
-    """The images of an entry; None where there is none, or not a whole one. ``seconds`` it took to make it now."""
+    """Returns the images of an entry; None if it is missing or incomplete. ``seconds`` is the time that its decoding
+    took, if it was decoded just now."""
     try:
         index = json.loads((entry / "index.json").read_text(encoding="utf-8"))
-        # Copy-on-write: PyTorch wants memory that it might write to, and nothing does.
+        # Copy-on-write: PyTorch warns of memory that it cannot write to, although nothing writes.
         images = np.load(entry / "images.npy", mmap_mode="c")
         labels = np.load(entry / "labels.npy") if index["classes"] else None
         rows = np.delete(np.arange(len(images)), index["failed"])
@@ -71,7 +73,7 @@ def opened(entry: Path, seconds: float | None = None) -> ImageSet | None:
             return None
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
-    with contextlib.suppress(OSError):  # it may belong to somebody else
+    with contextlib.suppress(OSError):  # it may belong to another user
         os.utime(entry / "index.json")
     how = "taken from" if seconds is None else f"decoded in {seconds:,.0f} s into"
     notes = list(index["notes"])
@@ -128,8 +130,8 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 def clear(folder: Path, names: Sequence[str] = ()) -> list[Entry]:
-    """Takes entries away: those named, or all of them with what broken runs have left. A run that has one open keeps
-    it. Raises UserError where a name is none, before anything is taken away."""
+    """Removes the entries with these names, or all entries and the remains of killed runs. A run that has opened an
+    entry keeps it. Raises UserError if there is no entry of a name; then nothing is removed."""
     known = {entry.path.name: entry for entry in entries(folder)}
     if missing := [name for name in names if name not in known]:
         raise UserError(f"{missing[0]}: there is no such entry under {folder}; ganlab data lists them")
@@ -141,7 +143,7 @@ def clear(folder: Path, names: Sequence[str] = ()) -> list[Entry]:
             if rest.suffix == ".gone":
                 shutil.rmtree(rest)
                 continue
-            # What a run is making at this moment stays.
+            # The lock is held while a run decodes into the folder, which then stays.
             with contextlib.suppress(Timeout), FileLock(lock_of(folder, rest.stem.lstrip(".")), timeout=0):
                 shutil.rmtree(rest)
     except OSError as error:
@@ -159,7 +161,7 @@ def name_of(label: str, made_of: Any) -> str:
 
 
 def entry_of(folder: Path, name: str, stamp: str) -> Path:
-    """The entry of that name made of the files that ``stamp`` stands for."""
+    """Returns the entry with that name for the files with this ``stamp``."""
     return folder / f"{name}-{_hash(stamp)}"
 
 
@@ -169,7 +171,7 @@ def partial_of(folder: Path, name: str) -> Path:
 
 
 def lock_of(folder: Path, name: str) -> Path:
-    """The lock of all entries that differ in the files alone."""
+    """Returns the lock of all entries that differ in their files only."""
     return folder / f".{name}.lock"
 
 
@@ -178,16 +180,15 @@ def _hash(text: str) -> str:
 
 
 def take_away(entry: Path) -> None:
-    """Takes an entry away: at once for whoever looks for it, by a rename; then its files, which those who opened them
-    keep."""
+    """Removes an entry: a rename hides it at once, and then its files are deleted, which runs that opened them keep."""
     gone = entry.with_name(f".{entry.name}-{os.getpid()}.gone")
-    with contextlib.suppress(FileNotFoundError):  # somebody was faster
+    with contextlib.suppress(FileNotFoundError):  # another process has removed it
         entry.rename(gone)
     shutil.rmtree(gone, ignore_errors=True)
 
 
 def readable(size: int) -> str:
-    """A number of bytes as a person reads it."""
+    """Returns a number of bytes with a unit."""
     amount = float(size)
     for unit in ("bytes", "kB", "MB", "GB", "TB"):
         if amount < 1000 or unit == "TB":

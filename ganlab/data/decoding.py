@@ -1,4 +1,4 @@
-"""Decoding many images at once, in several processes that write into one file."""
+"""Decoding of many images in several processes, which write into one file."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from ganlab.data.source import Decodable
 from ganlab.errors import UserError, in_one_line
 from ganlab.progress import progress
 
-FEW = 200  # images: other processes would take longer to start than these to decode
-CHUNK = 256  # images at most that a process takes at a time
+FEW = 200  # images that are decoded in this process: others would start more slowly
+CHUNK = 256  # most images per task of a process
 
 
 @dataclass
@@ -47,8 +47,8 @@ class Decoded:
 def decode_into(
     file: Path, offset: int, source: Decodable, items: Sequence[Any], rows: Sequence[int], in_memory: bool
 ) -> Decoded:
-    """Writes the pixels of every item into ``file``, which has images from ``offset`` on, each in its row. Zeros are
-    written for the others. Raises OSError where the file cannot be written."""
+    """Writes the pixels of each item to its row of ``file``, an array of images that begins at byte ``offset``, and
+    zeros for items that give no pixels. Raises OSError if the file cannot be written."""
     workers = 1 if in_memory or len(items) <= FEW or not _can_start_others(source, items) else processors()
     length = max(1, min(CHUNK, len(items) // (32 * workers)))  # so that the first is done soon
     chunks = [items[start : start + length] for start in range(0, len(items), length)]
@@ -56,15 +56,16 @@ def decode_into(
     count = len(chunks)
     decoded = Decoded()
     with progress(f"Decoding {len(items):,} images", len(items)) as advance, _map(workers) as run:
-        for part in run(_decode, [source] * count, chunks, rows_of, [file] * count, [offset] * count):
+        parts = run(_decode, [source] * count, chunks, rows_of, [file] * count, [offset] * count)
+        for chunk, part in zip(chunks, parts, strict=True):
             decoded.add(part)
-            advance(min(length, len(items)))
+            advance(len(chunk))
     return decoded
 
 
 def _can_start_others(source: Decodable, items: Sequence[Any]) -> bool:
-    """Whether this process may have children, and these know the classes of the source and of its items: the program
-    itself is not imported again, since a script without ``if __name__ == "__main__":`` would begin once more."""
+    """Returns whether this process may have children that can import the classes of the source and of its items. They
+    do not import the program itself, since a script without ``if __name__ == "__main__":`` would run again."""
     kinds = (*type(source).__mro__, *type(items[0]).__mro__)
     return not multiprocessing.current_process().daemon and all(kind.__module__ != "__main__" for kind in kinds)
 
@@ -86,7 +87,7 @@ def _decode(source: Decodable, items: Sequence[Any], rows: Sequence[int], file: 
             images[number] = source.pixels(item)
         except Unscaled as error:
             decoded.unscaled[row] = error.numbers
-        except Exception as error:  # a damaged file can fail in any of the decoders' ways
+        except Exception as error:  # decoders raise errors of many types at damaged files
             decoded.failed[row] = in_one_line(error)
     decoded.brightest = int(images.max(initial=0))
     with open(file, "r+b") as writing:  # not memory-mapped: there a full disk is a bus error
@@ -99,7 +100,7 @@ def _decode(source: Decodable, items: Sequence[Any], rows: Sequence[int], file: 
 
 @contextmanager
 def _map(workers: int) -> Iterator[Callable[..., Any]]:
-    """``map``, in this process or in others."""
+    """Returns a ``map`` that uses this process, or ``workers`` others. Raises UserError if one of them is ended."""
     if workers == 1:
         yield map
         return
@@ -108,11 +109,11 @@ def _map(workers: int) -> Iterator[Callable[..., Any]]:
         yield pool.map
     except BrokenProcessPool:
         raise UserError(
-            "a process that decoded images was ended from outside (for lack of memory, perhaps), or by a file that its "
-            "decoder cannot bear; type data.limit=… for fewer images, or look for the file"
+            "a process that decoded images was ended from outside (for lack of memory, perhaps), or by a file at "
+            "which its decoder crashes; type data.limit=… for fewer images, or look for the file"
         ) from None
     except BaseException:
-        # Whoever stops does not want to wait for the images that are being decoded; none of them is kept.
+        # After Ctrl-C the images that are being decoded are not needed.
         for process in list((getattr(pool, "_processes", None) or {}).values()):
             process.terminate()
         raise
@@ -123,14 +124,14 @@ def _map(workers: int) -> Iterator[Callable[..., Any]]:
 class _Worker(SpawnProcess):
     """A process that does not import the program that started it.
 
-    It is spawned and not forked: the parent has threads, and a forked child may wait forever for a lock one of them
+    It is spawned, not forked: the parent has threads, and a forked child may wait forever for a lock that one of them
     held.
     """
 
     @staticmethod
     def _Popen(process_obj: Any) -> Any:
         program = sys.modules["__main__"]
-        sys.modules["__main__"] = types.ModuleType("__main__")  # multiprocessing tells the child where this one lies
+        sys.modules["__main__"] = types.ModuleType("__main__")  # multiprocessing sends its path to the child
         try:
             return SpawnProcess._Popen(process_obj)  # type: ignore[attr-defined]
         finally:
@@ -142,7 +143,7 @@ class _Context(SpawnContext):
 
 
 def _stand_by() -> None:
-    """Leaves Ctrl-C to the parent, and ends with it, however it ends."""
+    """Ignores Ctrl-C, which the parent handles, and ends this process when the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 

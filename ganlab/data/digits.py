@@ -11,7 +11,7 @@ from ganlab.data import pixels
 from ganlab.data.source import Listing, Size, sides
 from ganlab.data.stored import Stored
 
-DRAWING = 1  # another number when the scans become images in another way
+DRAWING = 1  # version of the code that turns scans into images
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Digits(Stored):
 
 @lru_cache(maxsize=1)
 def _load() -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.datasets import load_digits  # takes a second, and only this source needs it
+    from sklearn.datasets import load_digits  # its import takes a second, and only this source needs it
 
     digits = load_digits()
     return (digits.images * (255 / 16)).round().astype(np.uint8), digits.target

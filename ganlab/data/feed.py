@@ -1,4 +1,4 @@
-"""Batches of reals on the device, in an order that follows from the seed and a count alone."""
+"""Batches of real images on the device, in an order that depends on the seed and a count alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ganlab.types import Batch
 
 
 def need_a_batch(image_set: ImageSet, batch_size: int) -> None:
-    """Raises UserError where there are fewer images than a batch holds."""
+    """Raises UserError if there are fewer images than a batch holds."""
     if len(image_set) < batch_size:
         raise UserError(
             f"batch_size={batch_size}: there are only {len(image_set):,} images; "
@@ -27,15 +27,15 @@ def need_a_batch(image_set: ImageSet, batch_size: int) -> None:
 
 
 class Feed:
-    """An endless walk through the rows of an image set, a new seeded permutation each epoch. All batches have
-    ``batch_size`` images: an epoch's remainder begins the next batch, and no image is left out. Where the set allows
+    """An endless sequence of the images of a set, in a new seeded permutation each epoch. All batches have
+    ``batch_size`` images: the remainder of an epoch begins the next batch, so no image is left out. If the set permits
     it, each image is mirrored with probability one half.
 
-    Batches are global: with several ranks each gives its ``shard`` of the same batch, so the ranks together see what
-    one would. ``drawn`` counts the images of the global batches and is the whole state: set it and the walk goes on
-    from there. The images stay on the device where they fit into the share ``resident`` of its memory; otherwise the
-    next batch is gathered, and on its way, while the device computes. Raises UserError where there are fewer images
-    than a batch holds.
+    Batches are global: with several ranks each rank gets its ``shard`` of the same batch, and all ranks together get
+    the batch of one process. ``drawn``, the number of images drawn in the global batches, is the complete state; the
+    sequence continues from the number that is set. The images stay on the device if they fit into the share
+    ``resident`` of its memory; otherwise the next batch is gathered and copied while the device computes. Raises
+    UserError if there are fewer images than a batch holds.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class Feed:
         self.aligned: dict[str, Pixels] = {name: place(one, device) for name, one in image_set.aligned.items()}
         self.labels = torch.from_numpy(image_set.labels).to(device) if image_set.labels is not None else None
         self.drawn = 0
-        self._orders: dict[int, Tensor] = {}  # of the epoch that ends and of the one that begins
+        self._orders: dict[int, Tensor] = {}  # of at most two epochs: a batch may span both
 
-    # --------------------------------------------------------------------------------------------------- the long walk
+    # ---------------------------------------------------------------------------------------------------- the sequence
 
     def next(self, count: int | None = None) -> Batch:
-        """The next ``count`` images, or a batch of them; of several ranks, this one's part."""
+        """Returns the next ``count`` images (None: a batch), or this rank's part of them."""
         needed = count or self.batch_size
         rows = self._rows(self.drawn, needed)
         mirrored = None
@@ -74,7 +74,7 @@ class Feed:
         self.drawn += needed
         batch = self._batch(rows, mirrored)
         if not self.pixels.resident:
-            following = self._rows(self.drawn, needed)  # most often the next batch is as large
+            following = self._rows(self.drawn, needed)  # the next batch is usually as large
             for pixels in (self.pixels, *self.aligned.values()):
                 pixels.prepare(following)
         return batch
@@ -87,7 +87,7 @@ class Feed:
         return {"epoch": epoch, "offset": offset, **images}
 
     def _rows(self, drawn: int, needed: int) -> Tensor:
-        """The rows of the next images after ``drawn``, this rank's part of them."""
+        """Returns this rank's rows of the ``needed`` images after the first ``drawn``."""
         parts = []
         while needed:
             epoch, offset = divmod(drawn, len(self.image_set))
@@ -108,14 +108,15 @@ class Feed:
         order = torch.randperm(len(self.image_set), generator=random_streams.generator(self.seed, "data", epoch))
         return torch.from_numpy(self.image_set.rows)[order]
 
-    # ------------------------------------------------------------------------------------------------ a few at any time
+    # ----------------------------------------------------------------------------------------- outside of the sequence
 
     def first(self, count: int) -> Batch:
-        """The first ``count`` images of the set's order in epoch 0, at every call the same."""
+        """Returns the first ``count`` images of epoch 0, the same at each call."""
         return self._given(self._permutation(0)[:count])
 
     def first_of_classes(self, count: int, classes: int) -> Batch:
-        """The first ``count`` images of each class in that order, class by class; grey where there are fewer."""
+        """Returns the first ``count`` images of each class in the order of epoch 0, class by class; grey images
+        replace missing ones."""
         assert self.labels is not None
         order = self._permutation(0)
         labels_of = self.labels.cpu()[order]
@@ -128,14 +129,13 @@ class Feed:
         return Batch(images, {"labels": labels})
 
     def held_out(self, count: int, step: int) -> Batch | None:
-        """At most ``count`` of the images that are kept out of training, others at another ``step``; None where there
-        are none."""
+        """Returns at most ``count`` held-out images, others at each ``step``; None if there are none."""
         rows = torch.from_numpy(self.image_set.held_out)
         return self._at_random(rows, count, step) if len(rows) else None
 
     def trained_on(self, count: int, step: int) -> Batch:
-        """At most ``count`` of the images that are trained on, others at another ``step``: to compare with those that
-        are not. The walk goes on as if nobody had asked."""
+        """Returns at most ``count`` training images, others at each ``step``, to compare with held-out ones. The
+        sequence does not change."""
         return self._at_random(torch.from_numpy(self.image_set.rows), count, step)
 
     def _at_random(self, rows: Tensor, count: int, step: int) -> Batch:
@@ -148,7 +148,8 @@ class Feed:
     # ----------------------------------------------------------------------------------------------------- of one batch
 
     def _batch(self, rows: Tensor, mirrored: Tensor | None) -> Batch:
-        """Returns the images of these rows with their labels and aligned images, those ``mirrored`` (n,) alike."""
+        """Returns the images of these rows with their labels and aligned images, all of them mirrored where
+        ``mirrored`` (n,) is true."""
         condition = {"labels": self.labels[rows.to(self.device)]} if self.labels is not None else {}
         for name, aligned in self.aligned.items():
             condition[name] = self._images(aligned, rows, mirrored)
@@ -165,8 +166,8 @@ class Feed:
 
 
 def mirror(pixels: Tensor, which: Tensor) -> Tensor:
-    """Images (n, H, W, C), those where ``which`` (n,) is true with left and right exchanged. No number is read back
-    from the device, and no shape depends on one."""
+    """Returns the images (n, H, W, C), with left and right exchanged where ``which`` (n,) is true. No number is read
+    back from the device, and no shape depends on one."""
     # PyTorch's own fast path for columns is for this view of the same bytes; it is seven times as fast on a CPU.
     flipped = pixels.permute(0, 3, 1, 2).flip(3).permute(0, 2, 3, 1)
     one, other = (images.reshape(len(images), -1) for images in (pixels, flipped))
@@ -176,21 +177,21 @@ def mirror(pixels: Tensor, which: Tensor) -> Tensor:
 
 
 class Pixels(Protocol):
-    """All images (N, H, W, C), from which rows are taken to the device."""
+    """All images (N, H, W, C), of which batches are taken to the device."""
 
     resident: bool
     rows_on: torch.device
     """The device on which row numbers must be."""
 
     def take(self, rows: Tensor) -> Tensor:
-        """Images (n, H, W, C) on the device."""
+        """Returns the images (n, H, W, C) of these rows on the device."""
 
     def prepare(self, rows: Tensor) -> None:
-        """These will be taken next."""
+        """Announces the rows that will be taken next."""
 
 
 class Resident:
-    """All images where they are computed with; on the CPU, in the file's pages, which runs beside each other share."""
+    """All images in the memory of the device; on the CPU, in the mapped file, whose memory simultaneous runs share."""
 
     resident = True
 
@@ -201,11 +202,11 @@ class Resident:
         return self.images.index_select(0, rows)
 
     def prepare(self, rows: Tensor) -> None:
-        """Nothing: they are there."""
+        """Does nothing, since all images are on the device."""
 
 
 class Ahead:
-    """Images in memory or in a file larger than it, gathered by a thread and copied while the device computes."""
+    """Images in memory or in a larger file, which a thread gathers and copies while the device computes."""
 
     resident = False
 
@@ -219,24 +220,24 @@ class Ahead:
     def take(self, rows: Tensor) -> Tensor:
         if self.expected is not None and torch.equal(self.expected[0], rows):
             (_, gathering), self.expected = self.expected, None
-        else:  # a few to show, between two batches
+        else:  # other images, such as those of a grid
             gathering = self.thread.submit(self._gather, rows)
         pixels, copied = gathering.result()
         if copied is not None:
             current = torch.cuda.current_stream(self.device)
             current.wait_event(copied)
-            pixels.record_stream(current)  # its memory is not given away while this stream reads it
+            pixels.record_stream(current)  # its memory is not reused while this stream reads it
         return pixels
 
     def prepare(self, rows: Tensor) -> None:
         self.expected = rows, self.thread.submit(self._gather, rows)
 
     def _gather(self, rows: Tensor) -> tuple[Tensor, Any]:
-        """The images, and the event after which they are on the device."""
+        """Returns the images, and the event after which they are on the device."""
         # NumPy's: PyTorch's would start a second team of threads, which then waits busily beside the first.
         if self.stream is None:
             return torch.from_numpy(self.images.take(rows.numpy(), axis=0)).to(self.device), None
-        # PyTorch hands pinned memory out again only after the copies from it are done.
+        # PyTorch reuses pinned memory only after the copies from it are done.
         pinned = torch.empty(len(rows), *self.images.shape[1:], dtype=self.dtype, pin_memory=True)
         self.images.take(rows.numpy(), axis=0, out=pinned.numpy())
         with torch.cuda.stream(self.stream):
@@ -245,7 +246,7 @@ class Ahead:
 
 
 def memory_of(device: torch.device) -> float:
-    """Bytes that a device has for all of its programs: a GPU those that are free, the machine all that it has."""
+    """Returns the free bytes of a GPU, or the bytes of the machine's memory for the CPU."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
     try:

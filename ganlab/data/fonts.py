@@ -1,4 +1,4 @@
-"""Letters, drawn with the fonts of the machine: images with classes, of which nothing is downloaded."""
+"""Letters drawn with the fonts of the machine: images with classes, without a download."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from ganlab.errors import UserError, in_one_line
 from ganlab.progress import progress
 from ganlab.table import PositiveInt, Range
 
-DRAWING = 1  # another number when glyphs are drawn in another way
+DRAWING = 1  # version of the code that draws glyphs
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
-NOBODYS = "\U0010ffff"  # will never be a character, so what a font draws for it is what it draws for those it lacks
-LOOKED_AT = 64  # pixels an em at which glyphs are measured and compared
-LARGEST = 4096  # pixels: no glyph is that large at any size asked for here, but for a damaged font's
-# TeX's fonts, which come with matplotlib, have arrows and the like where others have characters; these are characters.
+NOBODYS = "\U0010ffff"  # not a character: a font draws for it what it draws for characters that it lacks
+LOOKED_AT = 64  # pixels per em at which glyphs are measured and compared
+LARGEST = 4096  # pixels of a side; only glyphs of damaged fonts are larger
+# The characters of TeX's fonts, which come with matplotlib; in place of others they have arrows and the like.
 OF_TEX = {"cmex10.ttf": "", "cmsy10.ttf": string.ascii_uppercase} | dict.fromkeys(
     ("cmb10.ttf", "cmmi10.ttf", "cmr10.ttf", "cmss10.ttf", "cmti10.ttf", "cmtt10.ttf"),
     string.ascii_letters + string.digits,
@@ -40,8 +40,8 @@ class Fonts(Stored):
 
     The fonts are those in the file or folder ``root``; without one, those of the system and those that come with
     matplotlib. In each font all characters have one scale, at which the largest fills the image but for ``margin``, a
-    share of the side on each side. What a font lacks is not drawn, and fonts in which most characters look the same, as
-    symbols and empty boxes do, are left out, as are copies.
+    share of the side on each side. Characters that a font lacks are not drawn. Fonts in which most characters look the
+    same (such as empty boxes) are left out, and so are copies of fonts.
     """
 
     paths: ClassVar[frozenset[str]] = frozenset({"root"})
@@ -58,9 +58,9 @@ class Fonts(Stored):
         if not self.characters:
             raise UserError("data.characters: none are named; type data.characters=ABC for three classes")
         if twice := [character for character, count in Counter(self.characters).items() if count > 1]:
-            raise UserError(f"data.characters={self.characters}: {twice[0]} is there twice; name each once")
+            raise UserError(f"data.characters={self.characters}: {twice[0]} occurs twice; type each character once")
         if blank := [character for character in self.characters if character.isspace() or not character.isprintable()]:
-            raise UserError(f"data.characters={self.characters!r}: {blank[0]!r} leaves no ink; leave it out")
+            raise UserError(f"data.characters={self.characters!r}: {blank[0]!r} is invisible; leave it out")
         if self.root is not None and not os.path.exists(self.root):
             raise UserError(f"data.root={self.root}: there is no such file or folder; type null for the system's fonts")
 
@@ -120,10 +120,10 @@ class Fonts(Stored):
     # ------------------------------------------------------------------------------------------------------- the fonts
 
     def _files(self) -> list[str]:
-        """The font files, those of one name beside each other."""
+        """Returns the font files, sorted by name."""
         self.check()
         if self.root is None:
-            import matplotlib  # takes a while, and only this source needs it
+            import matplotlib  # its import is slow, and only this source needs it
             from matplotlib import font_manager
 
             bundled = [str(file) for file in Path(matplotlib.get_data_path(), "fonts").rglob("*")]
@@ -148,7 +148,7 @@ class Fonts(Stored):
                 try:
                     found = self._glyphs(file, face)
                     look = hashlib.blake2b(b"".join(self.pixels(glyph).tobytes() for glyph in found)).hexdigest()
-                except Exception as error:  # a damaged file can fail in any of FreeType's ways
+                except Exception as error:  # FreeType raises errors of many types at damaged files
                     left_out.setdefault("unreadable", []).append(f"{name}: {in_one_line(error)}")
                     continue
                 has = "".join(glyph.character for glyph in found)
@@ -171,16 +171,16 @@ class Fonts(Stored):
         drawn = {character: glyph for character, glyph in drawn.items() if glyph not in nothing}
         different = len(set(drawn.values()))
         if not drawn or (len(drawn) > 1 and (different == 1 or 2 * different < len(drawn))):
-            return []  # small capitals are as large letters are; everything else looks different
+            return []  # in small capitals half of the letters look alike; more never do
         size = self._size(file, face, list(drawn))
         return [Glyph(file, face, size, character) for character in drawn]
 
     def _size(self, file: str, face: int, characters: Sequence[str]) -> float:
-        """Pixels an em at which the largest of the characters fits into the image."""
+        """Returns the size in pixels per em at which the largest of the characters fits into the image."""
         _, height, width = self.image_shape
         room = [side * (1 - 2 * self.margin) for side in (height, width)]
         size = float(LOOKED_AT)
-        for _ in range(20):  # rounding and hinting make a glyph a little larger or smaller than its scale says
+        for _ in range(20):  # rounding and hinting change the size of a glyph a little
             shapes = [_drawn(_font(file, face, size), character).shape for character in characters]
             scale = min(side / max(shape[axis] for shape in shapes) for axis, side in enumerate(room))
             if scale >= 1 and size != LOOKED_AT:
@@ -190,7 +190,7 @@ class Fonts(Stored):
 
 
 class Glyph(NamedTuple):
-    """A character in a font, and how many pixels an em it is drawn with."""
+    """A character in a font, and its size in pixels per em."""
 
     file: str
     face: int
@@ -207,7 +207,7 @@ def _font(file: str, face: int, size: float) -> ImageFont.FreeTypeFont:
 
 
 def _drawn(font: ImageFont.FreeTypeFont, character: str) -> np.ndarray:
-    """The ink of a character (H, W) uint8, without any paper around it."""
+    """Returns the pixels of a character (H, W) uint8, without margins. Raises ValueError if it is too large."""
     left, top, right, bottom = font.getbbox(character)
     width, height = math.ceil(right - left) + 2, math.ceil(bottom - top) + 2
     if max(width, height) > LARGEST:
@@ -222,6 +222,6 @@ def _faces(file: str) -> int:
     try:
         with open(file, "rb") as reading:
             start = reading.read(12)
-    except OSError:  # told when its first glyph is drawn
+    except OSError:  # is reported when its first glyph is drawn
         return 1
     return min(int.from_bytes(start[8:12], "big"), 256) if start[:4] == b"ttcf" else 1

@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub, and those that its library has saved."""
+"""Data sets of the Hugging Face hub, and data sets saved by its library."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ganlab.progress import progress
 from ganlab.table import PositiveInt
 
 ON_THE_HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
-OLDEST = 4  # release of the library: those before it could run a program that came with the data
+OLDEST = 4  # release of the library; earlier ones could run a program that came with the data
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class HuggingFace(Stored):
     """The images of one part of a data set (``split``; ``train+test`` for two of them): a name on the hub, or a folder,
     either saved by ``save_to_disk`` or with files that ``load_dataset`` reads, such as parquet.
 
-    ``image_column`` is the only one of images, and ``label_column`` the only one of classes, where nothing is typed;
-    for labels any column of whole numbers or texts can be typed. What is downloaded, and the library's copy of local
-    files, stay in the library's own cache (HF_HOME in the environment). A data set of the hub that is decoded already
-    is not asked for again; another ``revision`` is. No program that comes with a data set is run.
+    Without ``image_column`` and ``label_column``, the only column of images and the only column of classes are used;
+    ``label_column`` may name any column of whole numbers or texts. Downloads, and the library's copy of local files,
+    are in the library's own cache (environment variable HF_HOME). A data set of the hub that is decoded already is not
+    requested again, unless ``revision`` changes. No program that comes with a data set is run.
     """
 
     paths: ClassVar[frozenset[str]] = frozenset({"dataset"})
@@ -80,7 +80,7 @@ class HuggingFace(Stored):
     def stamp(self) -> str:
         if folder := self._where():
             return ImageFolder(root=str(folder)).stamp()  # the sizes and times of all files, images or not
-        return f"{self.dataset} {self.config} {self.revision}"  # the hub is not asked at every start
+        return f"{self.dataset} {self.config} {self.revision}"  # without a request to the hub at each start
 
     def listing(self) -> Listing:
         part = self._part()
@@ -107,7 +107,7 @@ class HuggingFace(Stored):
     # ----------------------------------------------------------------------------------------------- what is in the set
 
     def _where(self) -> Path | None:
-        """The folder; None for a name on the hub. Raises UserError where it can be neither."""
+        """Returns the folder; None for a name on the hub. Raises UserError if it can be neither."""
         folder = Path(os.path.expanduser(self.dataset))
         if self.dataset and os.path.isdir(folder):
             return folder.resolve()
@@ -141,7 +141,7 @@ class HuggingFace(Stored):
         return self.image_column
 
     def _labels(self, part: Part) -> tuple[np.ndarray | None, tuple[str, ...], tuple[str, ...]]:
-        """Labels (N,), the classes' names, and notes."""
+        """Returns labels (N,), the classes' names, and notes."""
         typed = self.label_column
         found = part.columns_of("classes")
         if typed is not None:
@@ -168,7 +168,7 @@ class HuggingFace(Stored):
 
 
 class Row(NamedTuple):
-    """One image: a row of a column of an arrow file."""
+    """The place of one image: a row of a column of an arrow file."""
 
     file: str
     column: str
@@ -180,8 +180,8 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One part of a data set, as arrow files. ``columns`` says what each holds: ``image``, ``bytes`` of an image file,
-    ``classes`` (their names are in ``names``), ``values`` that can be told apart, or another type."""
+    """One part of a data set, as arrow files. ``columns`` maps each column to its kind: ``image``, ``bytes`` of an
+    image file, ``classes`` (whose names are in ``names``), ``values`` (whole numbers or texts), or another type."""
 
     files: tuple[str, ...]
     rows: int
@@ -196,7 +196,7 @@ class Part:
 
 
 def _known(setting: str, found: str, options: Iterable[str]) -> None:
-    """Raises UserError where ``found`` is none of the options."""
+    """Raises UserError if ``found`` is none of the options."""
     options = list(options)
     if found not in options:
         guess = nearest(found, options)
@@ -209,7 +209,7 @@ def _known(setting: str, found: str, options: Iterable[str]) -> None:
 
 
 def _column(file: str, column: str) -> Any:
-    """A column of an arrow file, memory-mapped. The library is not needed for this, and starts slowly."""
+    """Returns a column of an arrow file, memory-mapped. This does not import the library, which is slow."""
     return _mapped(file, os.stat(file).st_mtime_ns, column)
 
 
@@ -222,7 +222,7 @@ def _mapped(file: str, changed: int, column: str) -> Any:
 
 @lru_cache(maxsize=8)
 def _classes(part: Part, column: str) -> tuple[np.ndarray, tuple[str, ...], int]:
-    """Labels (N,), the classes' names, and how many rows have no class."""
+    """Returns labels (N,), the classes' names, and the number of rows without a class."""
     values = [value for file in part.files for value in _column(file, column).to_pylist()]
     if column in part.names:
         names = part.names[column]
@@ -238,9 +238,9 @@ def _classes(part: Part, column: str) -> tuple[np.ndarray, tuple[str, ...], int]
 
 
 def _library() -> Any:
-    """The package ``datasets``. Raises UserError where it is missing or too old."""
+    """Returns the package ``datasets``. Raises UserError if it is missing or too old."""
     try:
-        import datasets  # an extra, and its import takes most of a second
+        import datasets  # an optional package, whose import takes most of a second
     except ImportError as error:
         raise UserError(
             "data=huggingface: the package datasets is not installed; type pip install 'ganlab[huggingface]'"
@@ -265,20 +265,20 @@ def _part(dataset: str, config: str | None, split: str, revision: str | None, st
             saved = library.load_from_disk(dataset, keep_in_memory=False)
             if isinstance(saved, dict):
                 parts = dict(saved)
-            else:  # one part, which is the one that is meant where nothing was typed, whatever it was called
+            else:  # one part, which the default of ``split`` selects under any name
                 parts = {HuggingFace.split if split == HuggingFace.split else str(saved.split or "train"): saved}
         else:
             builder = _builder(library, dataset, config, revision)
             with progress(f"Downloading and reading {dataset}") if not sys.stderr.isatty() else nullcontext():
                 builder.download_and_prepare()  # on a terminal it shows bars of its own
-            # Only what is named is opened, since the parts may differ in their columns.
+            # Only the named parts are opened, since others may have other columns.
             wanted = [name for name in split.split("+") if name in builder.info.splits]
             parts = dict.fromkeys(builder.info.splits) | {
                 name: builder.as_dataset(split=name, in_memory=False) for name in wanted
             }
     except UserError:
         raise
-    except Exception as error:  # of three libraries and the network: any of theirs
+    except Exception as error:  # three libraries and the network raise errors of many types
         raise UserError(_sentence(dataset, revision, error)) from error
     for name in split.split("+"):
         if name not in parts and "[" in name:
@@ -299,9 +299,11 @@ def _part(dataset: str, config: str | None, split: str, revision: str | None, st
 
 
 def _builder(library: Any, dataset: str, config: str | None, revision: str | None) -> Any:
-    """The library's builder of a data set. Raises UserError where ``config`` is none of its configurations."""
+    """Returns the library's builder of a data set. Raises UserError if ``config`` is none of its configurations."""
     if "/" not in dataset and importlib.util.find_spec(f"datasets.packaged_modules.{dataset}"):
-        raise UserError(f"data.dataset={dataset}: a kind of files, and no data set; type the folder that they are in")
+        raise UserError(
+            f"data.dataset={dataset}: the name of a file format, and of no data set; type the folder with the files"
+        )
     try:
         return library.load_dataset_builder(dataset, config, revision=revision)
     except ValueError:
@@ -330,22 +332,22 @@ def _kind(library: Any, feature: Any) -> str:
 def _sentence(dataset: str, revision: str | None, error: Exception) -> str:
     """Returns the part of the library's error that helps a user."""
     text = " ".join(f"{error} {error.__cause__ or ''}".split())
-    told = error.__cause__ if "An error occurred" in text and error.__cause__ else error
-    reason = " ".join(str(told).split()).split(". ")[0].rstrip(".") or type(told).__name__
+    cause = error.__cause__ if "An error occurred" in text and error.__cause__ else error
+    reason = " ".join(str(cause).split()).split(". ")[0].rstrip(".") or type(cause).__name__
     found = f"data.dataset={dataset}: "
     if Path(dataset).is_dir():
         if "scripts are no longer" in text:
-            return f"{found}it is made by a program of its own, which is not run; type a folder with files of its data"
+            return f"{found}a program of its own makes it, which is not run; type a folder with files of its data"
         return f"{found}this folder cannot be read as a data set ({reason}); type data.dataset=… for another"
     if "gated" in text:
-        return f"{found}its owners let in whom they know; ask on its page at huggingface.co, then type hf auth login"
+        return f"{found}its owners restrict access; request it on its page at huggingface.co, then type hf auth login"
     if "Revision" in text:
         return f"data.revision={revision}: {dataset} has no such branch, tag or commit; type another, or null"
     if "doesn't exist" in text or "Not Found" in text:
         return f"{found}there is no such data set on the hub that you may read, and no such folder; type another name"
     if "scripts are no longer" in text:
         return (
-            f"{found}it is made by a program of its own, which is not run; type data.revision=refs/convert/parquet "
+            f"{found}a program of its own makes it, which is not run; type data.revision=refs/convert/parquet "
             "where the hub has made files of it, or another data set"
         )
     if isinstance(error, ConnectionError):

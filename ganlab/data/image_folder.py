@@ -1,4 +1,4 @@
-"""A person's own images: files in a folder, and what folders and archives have in common."""
+"""Image files in a folder, and the base class of folders and archives of images."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ from ganlab.errors import UserError, in_one_line, nearest
 from ganlab.progress import progress
 from ganlab.table import PositiveInt
 
-PARTS = {"train", "test", "val", "valid", "validation", "training", "testing"}  # what folders of parts are called
+PARTS = {"train", "test", "val", "valid", "validation", "training", "testing"}  # names of the parts of data sets
 
 
 @dataclass(frozen=True)
 class ImageFiles(Stored):
-    """Image files below a ``root``, however deep. Their labels are those of StyleGAN's ``dataset.json``, where there is
-    one; otherwise the folders directly under the root are the classes, if there are two or more.
+    """Image files at any depth below a ``root``. If there is a ``dataset.json`` as StyleGAN's tools write it, it gives
+    the labels; otherwise the folders directly under the root are the classes, if there are two or more.
 
-    ``split`` takes one folder under the root as if it were the root: data sets often come as ``train`` and ``test``.
-    ``crop: center`` cuts the largest middle part of the wanted shape, ``stretch`` keeps all of the image. Transparent
-    parts are put on ``background``. Of an animation the first picture is taken. ``range`` names the numbers that are
-    black and white in files of 16 or 32 bits; two numbers hold for those of 8 bits too. Files that cannot be read are
-    named and left out, as are those whose names end in nothing that an image's does.
+    ``split`` selects one folder under the root as the root, such as ``train``. ``crop: center`` cuts the largest
+    central part with the wanted aspect ratio, ``stretch`` keeps the whole image. ``background`` is the colour behind
+    transparent parts. Of an animation the first picture is used. ``range`` gives the numbers of black and white in
+    files with 16 or 32 bits; two numbers hold for files with 8 bits too. Files that cannot be read, and files without
+    the suffix of an image, are reported and left out.
     """
 
     paths: ClassVar[frozenset[str]] = frozenset({"root"})
@@ -61,22 +61,22 @@ class ImageFiles(Stored):
     # ------------------------------------------------------------------------------------------- what a subclass says
 
     def names(self) -> Iterator[tuple[str, Any]]:
-        """The names of all files below the root, with ``/`` between folders, and where each is: items to come."""
+        """Returns the name of each file below the root, with ``/`` between folders, and its item for ``pixels``."""
         raise TypeError(f"{type(self).__name__} names nothing")
 
     def content(self, item: Any) -> bytes:
-        """The bytes of a file. Raises anything where it cannot be read."""
+        """Returns the bytes of a file. Raises an error of any type if it cannot be read."""
         raise TypeError(f"{type(self).__name__} reads nothing")
 
     # ---------------------------------------------------------------------------------------------------------- shared
 
     @property
     def part(self) -> str:
-        """The folder under the root that is taken; nothing for the root itself."""
+        """The folder under the root that ``split`` selects; "" for the root itself."""
         return (self.split or "").strip("/")
 
     def folders(self) -> list[str]:
-        """The folders directly under the root."""
+        """Returns the folders directly under the root."""
         return sorted({name.partition("/")[0] for name, _ in self.names() if "/" in name})
 
     @property
@@ -97,11 +97,11 @@ class ImageFiles(Stored):
 
     @staticmethod
     def order(one: tuple[str, Any]) -> Any:
-        """Returns the sort key of images: of two that differ in nothing else, the first is read first."""
+        """Returns the sort key of images, which are read in this order."""
         return one[0]
 
     def _taken(self) -> Iterator[tuple[str, Any]]:
-        """The names below ``split``, hidden files and folders left out (some systems put a shadow beside each file)."""
+        """Returns the names and items of the files below ``split``, without hidden files and those of systems."""
         part = readable_name(self.part)
         depth = part.count("/") + 1 if part else 0
         for name, item in self.names():
@@ -111,7 +111,7 @@ class ImageFiles(Stored):
                 yield inner, item
 
     def _files(self) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
-        """The images and the other files, in their order."""
+        """Returns the images, sorted, and the other files."""
         images: list[tuple[str, Any]] = []
         others: list[tuple[str, Any]] = []
         for one in self._taken():
@@ -119,7 +119,8 @@ class ImageFiles(Stored):
         return sorted(images, key=self.order), others
 
     def _classes(self, images: Sequence[tuple[str, Any]], others: Sequence[tuple[str, Any]]) -> Classes:
-        """The classes of the images: by a file of labels in the first folder that holds all of them, or by folders."""
+        """Returns the classes of the images: those of a file of labels in a folder that contains all images, or the
+        folders."""
         names = [name for name, _ in images]
         found = sorted((name, item) for name, item in others if PurePosixPath(name).name == LABELS)
         for name, item in found:
@@ -128,7 +129,7 @@ class ImageFiles(Stored):
                 continue
             try:
                 labels = read_labels(self.content(item), folder)
-            except Exception as error:  # damaged, in any of the ways of archives
+            except Exception as error:  # archives raise errors of many types
                 labels = in_one_line(error)
             if not isinstance(labels, str):
                 return labelled(names, labels)
@@ -152,19 +153,19 @@ class ImageFiles(Stored):
                 f"data.root={where}: no image file in it ({' '.join(sorted(pixels.SUFFIXES))} are looked for); "
                 "type data.root=… for another place"
             )
-        classes, labels, said = self._classes(found, other_files)
+        classes, labels, more = self._classes(found, other_files)
         notes = []
         if others:
             endings = Counter(PurePosixPath(name).suffix.lower() or "no ending" for name in others).most_common(3)
             kinds = printable(", ".join(f"{count:,} {ending}" for ending, count in endings))
-            notes.append(f"passed over, as no images by their names: {kinds}")
-        notes += said
+            notes.append(f"skipped, as their names do not end like an image's: {kinds}")
+        notes += more
         if classes and {name.lower() for name in classes} <= PARTS:
             notes.append(
                 f"the folders {' and '.join(classes)} look like parts of a data set, and all of them are trained on; "
                 f"data.split={classes[0]} takes one"
             )
-        details = [f"{name}: no image by its name" for name in sorted(others)]
+        details = [f"{name}: its name does not end like an image's" for name in sorted(others)]
         if labels is not None and labels.min() < 0:
             details += [f"{found[row][0]}: beside the folders of the classes" for row in np.flatnonzero(labels < 0)]
             found, labels = [found[row] for row in np.flatnonzero(labels >= 0)], labels[labels >= 0]
@@ -173,7 +174,7 @@ class ImageFiles(Stored):
 
 @dataclass(frozen=True)
 class ImageFolder(ImageFiles):
-    """Every image file below the folder ``root``; a folder that is linked to counts as one."""
+    """The image files below the folder ``root``. Links to folders are followed."""
 
     def check(self) -> None:
         if not os.path.isdir(self.root):
@@ -182,11 +183,13 @@ class ImageFolder(ImageFiles):
             hint = f"it is a file; type data={kind}" if is_archive else "type data.root=… for the one with your images"
             raise UserError(f"data.root={self.root}: there is no such folder; {hint}")
         if not os.access(self.root, os.R_OK | os.X_OK):
-            raise UserError(f"data.root={self.root}: it may not be looked into; allow it, or type data.root=…")
+            raise UserError(
+                f"data.root={self.root}: there is no permission to read it; allow it, or type data.root=… for another"
+            )
 
     @property
     def top(self) -> str:
-        """The folder that is taken as the root."""
+        """The folder that ``split`` selects, or the root."""
         if not self.part:
             return self.root
         exact = os.path.join(self.root, self.part)
@@ -203,7 +206,7 @@ class ImageFolder(ImageFiles):
                 seen = sorted((entry for entry in entries if not is_hidden(entry.name)), key=lambda one: one.name)
         except OSError:
             return 0
-        # One image is enough to make a folder a class: the rest of it is not looked at.
+        # One image makes a folder a class, so that the search in a folder ends there.
         visited: set[tuple[int, int]] = set()
         folders = [entry for entry in seen if _is_dir(entry)]
         files = [entry.name for entry in seen if not _is_dir(entry)]
@@ -245,7 +248,7 @@ class ImageFolder(ImageFiles):
         if not passed:
             return listing
         more = f", and {len(passed) - 1:,} more" if len(passed) > 1 else ""
-        note = f"not looked into: {printable(passed[0])}{more}"
+        note = f"not searched: {printable(passed[0])}{more}"
         return replace(listing, notes=(*listing.notes, note), details=(*listing.details, *passed))
 
     def _file(self, item: str) -> str:
@@ -269,15 +272,18 @@ ARCHIVES = {
 }
 
 
-MADE_HERE = ({"config.yaml", "status.json"}, {"images.npy", "index.json"})  # a run's folder, a cache's entry
+MADE_HERE = (
+    {"config.yaml", "status.json"},
+    {"images.npy", "index.json"},
+)  # files of a run folder, of an entry of the cache
 
 
 def _scan(
     root: str, passed: list[str] | None = None, visited: set[tuple[int, int]] | None = None
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Every file below ``root`` by its name from there on, each folder once however many links lead to it; hidden ones
-    are left out. ``passed`` takes the folders that were not looked into: those that may not be, and what runs have
-    made, whose samples are no data."""
+    """Yields the files below ``root`` with their names relative to it. Each folder is searched once, even if several
+    links lead to it, and hidden files are left out. Folders that were not searched are added to ``passed``: those
+    without permission, and those that runs have written, whose samples are no data."""
     visited = set() if visited is None else visited
     folders = deque([("", root)])
     while folders:
@@ -296,7 +302,7 @@ def _scan(
         names = {entry.name for entry in entries}
         if prefix and any(made <= names for made in MADE_HERE):
             if passed is not None:
-                passed.append(f"{prefix}: a run of ganlab, or its cache, made it")
+                passed.append(f"{prefix}: written by a run of ganlab, or its cache")
             continue
         for entry in entries:
             if _is_dir(entry):
@@ -308,7 +314,7 @@ def _scan(
 def _is_dir(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself, or to where nobody may look
+    except OSError:  # a link to itself, or into a folder without permission
         return False
 
 
@@ -317,14 +323,14 @@ def _is_image(name: str) -> bool:
 
 
 def wrapping(names: Iterable[str]) -> str:
-    """The folder, with a slash at its end, that all images lie in, some of them in folders of it: ``flowers/`` of
-    ``flowers/rose/1.png`` and ``flowers/tulip/1.png``. Nothing where there is none."""
+    """Returns the deepest folder that contains all images, with a slash at its end, if some of them are in its
+    subfolders: ``flowers/`` for ``flowers/rose/1.png`` and ``flowers/tulip/1.png``. Otherwise returns ""."""
     common: str | None = None
     deepest = 0
     for name in names:
         depth = name.count("/")
         if common is not None and depth <= deepest and name.startswith(common):
-            continue  # it changes nothing, be it an image or not
+            continue  # it does not change the result
         if not _is_image(name) or is_hidden(name):
             continue
         if common is None:

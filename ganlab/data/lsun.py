@@ -1,6 +1,6 @@
 """LSUN's databases of photographs. Yu et al. 2015.
 
-torchvision reads them too, by way of a pickle that lies beside the data and could run anything.
+torchvision reads them too, but with a pickle beside the data, which could run any program.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class LSUN(Stored):
 
     @property
     def folder(self) -> str:
-        """The database: ``data.mdb`` lies in it."""
+        """The database's folder, which contains ``data.mdb``."""
         return os.path.join(os.path.expanduser(self.root), f"{self.category}_{self.split}{ENDING}")
 
     def check(self) -> None:
@@ -74,7 +74,8 @@ class LSUN(Stored):
         return f"{facts.st_size} {facts.st_mtime_ns}"
 
     def _database(self) -> Any:
-        """Opened for one reading: LMDB refuses to open a database twice in a process, and it takes 0.1 ms."""
+        """Returns the opened database. Each reading opens it, which takes 0.1 ms: LMDB refuses to open a database
+        twice in a process."""
         import lmdb
 
         return lmdb.open(self.folder, readonly=True, lock=False, readahead=False, meminit=False)
@@ -89,7 +90,7 @@ class LSUN(Stored):
                     for key in reading.cursor().iternext(values=False):
                         keys.append(key)
                         advance(1)
-        except Exception as error:  # lmdb.Error, of a package that need not be there
+        except Exception as error:  # lmdb.Error; the package is optional
             raise UserError(
                 f"data.root={self.root}: {os.path.basename(self.folder)} is not a whole LMDB database "
                 f"({in_one_line(error)}); unzip it again, or type data.root=… for another"

@@ -1,6 +1,6 @@
-"""Arrays in NumPy's files, ``.npy`` and ``.npz``: their headers without reading them, and themselves memory-mapped.
+"""Arrays in ``.npy`` and ``.npz`` files: their headers, and the arrays, memory-mapped.
 
-Nothing pickled is read, and no header is believed that promises more than its file holds.
+Nothing pickled is read, and a header that promises more numbers than its file has is refused.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ TOO_LARGE = "data.root={root}: packed, and too large to be unpacked in memory; s
 
 
 class Header(NamedTuple):
-    """The header of an array; its numbers begin at byte ``place``, of the file or of the content that is packed in
-    it."""
+    """The header of an array, whose numbers begin at byte ``place`` of the file, or of the file inside an archive."""
 
     shape: tuple[int, ...]
     fortran: bool
@@ -31,7 +30,7 @@ class Header(NamedTuple):
 
 
 def version(name: str) -> tuple[str, int]:
-    """A file as it is now: another one under the same name is read again."""
+    """Returns the key of an opened file: its name and its time, so that a changed file is read again."""
     return name, os.stat(name).st_mtime_ns
 
 
@@ -41,7 +40,7 @@ def is_npy(name: str) -> bool:
 
 
 def _header(file: IO[bytes], size: int) -> Header:
-    """The header of an array that fills ``size`` bytes. Raises ValueError."""
+    """Returns the header of an array in a file of ``size`` bytes. Raises ValueError."""
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
@@ -60,7 +59,8 @@ def _header(file: IO[bytes], size: int) -> Header:
 
 @lru_cache(maxsize=8)
 def headers(root: str, changed: int) -> Mapping[str, Header]:
-    """Of every array in an ``.npz`` file by its key; of an ``.npy`` file under the empty one."""
+    """Returns the header of each array of an ``.npz`` file by its key, or that of an ``.npy`` file by the key "".
+    Raises UserError."""
     with require_complete(root, KIND):
         if is_npy(root):
             with open(root, "rb") as file:
@@ -79,7 +79,7 @@ def headers(root: str, changed: int) -> Mapping[str, Header]:
 
 @lru_cache(maxsize=2)
 def array(root: str, changed: int, key: str) -> np.ndarray:
-    """An array, memory-mapped unless it is packed."""
+    """Returns an array, memory-mapped unless it is compressed. Raises UserError."""
     header = headers(root, changed)[key]
     order: Literal["F", "C"] = "F" if header.fortran else "C"
     with require_complete(root, KIND):
@@ -99,14 +99,14 @@ def array(root: str, changed: int, key: str) -> np.ndarray:
 
 
 def _need_room(root: str, size: int) -> None:
-    """Raises UserError where what is packed is larger than the machine's memory: where memory is promised before it is
-    there, the process would be killed while it unpacks."""
+    """Raises UserError if a compressed array is larger than the machine's memory: systems that overcommit memory would
+    end the process while it decompresses."""
     if size > memory():
         raise UserError(TOO_LARGE.format(root=root))
 
 
 def memory() -> float:
-    """The machine's, in bytes; infinite where the system does not say."""
+    """Returns the machine's memory in bytes; infinity if the system does not report it."""
     try:
         return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):

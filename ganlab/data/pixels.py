@@ -1,4 +1,4 @@
-"""From an image file of whatever kind to pixels of one shape."""
+"""Decoding of image files of many formats to pixels of one shape."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ganlab.data.ranges import RangeSetting
 Crop = Literal["center", "stretch"]
 Background = Literal["white", "black"]
 
-# What a stranger's file may be decoded with. Pillow knows more formats, some of which start other programs.
+# Formats of files from strangers. Pillow knows more formats, some of which start other programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".ppm",
     ".pgm", ".pbm", ".pnm", ".avif",
 })  # fmt: skip
-# In bytes: more than the 179 million pixels that Pillow decodes at most take at 8 bits each, in any of the formats.
+# In bytes. Pillow decodes at most 179 million pixels, which take less than this in any of the formats.
 LARGEST_FILE = 1 << 29
 
 
 def bounded(size: int) -> None:
-    """Raises ValueError for a file of more bytes than any image that is decoded."""
+    """Raises ValueError if a file of ``size`` bytes is larger than any image that is decoded."""
     if size > LARGEST_FILE:
         raise ValueError("more than 512 MiB, which no image takes that could be decoded")
 
@@ -38,11 +38,11 @@ def read(
     background: Background,
     number_range: RangeSetting | None = None,
 ) -> np.ndarray:
-    """The pixels (H, W, C) uint8 of an image file, the first picture of an animation. Raises Unscaled if its numbers
-    may have several ranges and ``number_range`` is no pair of numbers; OSError, ValueError or others at a damaged file.
-    """
+    """Returns the pixels (H, W, C) uint8 of an image file, the first picture of an animation. Raises Unscaled if its
+    numbers may have several ranges and ``number_range`` is no pair of numbers; OSError, ValueError or others at a
+    damaged file."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, on odd tags and on sizes that cameras have come to make
+        warnings.simplefilter("ignore")  # Pillow warns of odd tags and of sizes that cameras have
         try:
             opened = Image.open(file, formats=FORMATS)
         except UnidentifiedImageError:
@@ -50,7 +50,7 @@ def read(
         except Image.DecompressionBombError:
             raise ValueError("a decompression bomb, perhaps: more than 178,956,970 pixels") from None
         with opened as image:
-            # JPEG can be decoded at 1/2, 1/4 or 1/8: to twice what is needed, so that no difference can be seen.
+            # JPEG can be decoded at 1/2, 1/4 or 1/8 of its size; at twice the wanted size no difference is visible.
             twice = 2 * max(shape[1:])
             image.draft(None, (twice, twice))
             if _has_deep_colours(image):
@@ -67,12 +67,12 @@ def fit(
     background: Background = "white",
     number_range: RangeSetting | None = None,
 ) -> np.ndarray:
-    """The pixels (H, W, C) uint8 of an image in the wanted ``shape`` (C, H, W), grey for one channel.
+    """Returns the pixels (H, W, C) uint8 of an image in the wanted ``shape`` (C, H, W), grey for one channel.
 
-    ``crop: center`` cuts the largest middle part of that shape, ``stretch`` keeps all of the image. Transparent parts
-    are put on ``background``. ``number_range`` is the setting ``data.range``; None takes whole numbers of 16 bits, and
-    no fractions. An image that is reduced is filtered with Lanczos over all the pixels that fall into one (Parmar et
-    al. 2022 show what becomes of scores without such antialiasing); one that is enlarged, bilinearly.
+    ``crop: center`` cuts the largest central part with that aspect ratio, ``stretch`` keeps the whole image.
+    ``background`` is the colour behind transparent parts. ``number_range`` is the setting ``data.range``; None means
+    whole numbers of 16 bits, and refuses fractions. An image is reduced with Lanczos's filter, with antialiasing
+    (Parmar et al. 2022 show how scores change without it), and enlarged bilinearly.
     """
     channels, height, width = shape
     if image.mode == "F" or image.mode.startswith("I"):
@@ -105,7 +105,7 @@ def _rescaled(image: Image.Image, bounds: ranges.Bounds) -> Image.Image:
 
 
 def _has_deep_colours(image: Image.Image) -> bool:
-    """Whether Pillow would keep only the high byte of each channel of 16 bits."""
+    """Returns whether Pillow would keep only the high byte of each channel of 16 bits."""
     return image.mode in ("RGB", "RGBA", "LA") and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
 
 

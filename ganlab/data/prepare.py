@@ -1,4 +1,4 @@
-"""Preparation of images: they are listed, decoded into a new entry of the cache, and opened."""
+"""Preparation of images: listing, decoding into a new entry of the cache, and opening."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from ganlab.data.source import Decodable, ImageSet, Listing, printable
 from ganlab.errors import UserError
 from ganlab.progress import progress
 
-LOOKED_AT = 1024  # images that go into the fingerprint
+HASHED = 1024  # images of the fingerprint, evenly spaced
 
 
 def open_or_make(source: Decodable, named: Path | None) -> ImageSet:
-    """The images of ``source`` out of the cache, decoded into it where they are not there yet. Raises UserError."""
+    """Returns the images of ``source`` from the cache, after decoding them if they are not there. Raises UserError."""
     folder, name = folder_of(named), name_of(source.label, _settings_of(source))
     if found := opened(entry_of(folder, name, _stamp(source))):
         return found
@@ -58,11 +58,11 @@ def open_or_make(source: Decodable, named: Path | None) -> ImageSet:
 
 
 def _make(folder: Path, name: str, source: Decodable) -> ImageSet:
-    """Decodes all images into a new entry. Nobody else does so with these settings meanwhile."""
+    """Decodes all images into a new entry. The caller holds the lock of these settings."""
     began = time.monotonic()
     stamp, listing = _listed(source)
     entry, partial = entry_of(folder, name, stamp), partial_of(folder, name)
-    shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
+    shutil.rmtree(partial, ignore_errors=True)  # of a killed run
     partial.mkdir()
     try:
         failed, notes = _decode(partial, source, listing)
@@ -94,13 +94,13 @@ def _make(folder: Path, name: str, source: Decodable) -> ImageSet:
         with progress(f"Writing the decoded images of {source.label} to the disk"):
             for file in partial.iterdir():
                 _to_disk(file)
-        if entry.exists():  # damaged: a whole one would have been opened
+        if entry.exists():  # damaged: otherwise it would have been opened
             take_away(entry)
         partial.rename(entry)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     for other in folder.glob(f"{name}-*"):
-        if other != entry:  # made of files that are no longer there
+        if other != entry:  # of files that have changed
             take_away(other)
     made = opened(entry, time.monotonic() - began)
     assert made is not None
@@ -113,11 +113,11 @@ def _stamp(source: Decodable) -> str:
 
 
 def _listed(source: Decodable) -> tuple[str, Listing]:
-    """Returns the listing, made again if that changed the files (a download) or another process did, and the stamp of
-    the files as they were before: one that came meanwhile makes the next start decode afresh."""
+    """Returns the stamp of the files, and their listing. It is made again if the files changed meanwhile, as by a
+    download. Files that change later have another stamp, and the next start decodes them again."""
     listing: Listing | None = None
     for _ in range(3):
-        stamp, listing = _stamp(source), None  # the one before may hold all images
+        stamp, listing = _stamp(source), None  # frees the previous one, which may hold all images
         with _reading(source):
             listing = source.selected()
         if _stamp(source) == stamp:
@@ -128,7 +128,7 @@ def _listed(source: Decodable) -> tuple[str, Listing]:
 
 @contextlib.contextmanager
 def _reading(source: Decodable) -> Iterator[None]:
-    """Files that cannot be read are not the cache's fault."""
+    """Translates errors of reading the data, which are no errors of the cache, into UserError."""
     try:
         yield
     except OSError as error:
@@ -147,7 +147,7 @@ def _decode(partial: Path, source: Decodable, listing: Listing) -> tuple[dict[in
         header: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(writing, header)
         offset, size = writing.tell(), int(np.prod(shape, dtype=np.int64))
-        try:  # a disk that is too small is reported now, and not hours later
+        try:  # a disk that is too small is reported now, not hours later
             os.posix_fallocate(writing.fileno(), 0, offset + size)
         except AttributeError:
             writing.truncate(offset + size)
@@ -206,10 +206,10 @@ def _reason(source: Decodable, listing: Listing, failed: dict[int, str]) -> list
 
 
 def _fingerprint(partial: Path, listing: Listing) -> str:
-    """A hash of the labels and of images from all over the set: the same wherever the files lie."""
+    """Returns a hash of the labels and of images from the whole set, which does not depend on the files' place."""
     images = np.load(partial / "images.npy", mmap_mode="r")
     digest = hashlib.blake2b(json.dumps([images.shape, listing.classes]).encode(), digest_size=8)
-    for row in np.linspace(0, len(images) - 1, min(len(images), LOOKED_AT)).astype(int):
+    for row in np.linspace(0, len(images) - 1, min(len(images), HASHED)).astype(int):
         digest.update(images[row].tobytes())
     if listing.labels is not None:
         digest.update(listing.labels.tobytes())

@@ -1,4 +1,4 @@
-"""The numbers that are black and white in images whose numbers may have several ranges."""
+"""The range of the numbers in images: which number is black, and which is white."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Kind = Literal["integers", "fractions"]
 
 
 class Unscaled(Exception):
-    """Is raised instead of returning pixels while the bounds of the set are unknown. Holds the least and the greatest
-    number of one image."""
+    """Raised by ``pixels`` if the bounds of the set are needed and unknown. Contains the least and the greatest number
+    of the image."""
 
     def __init__(self, kind: Kind, lowest: float, highest: float) -> None:
         super().__init__(kind, lowest, highest)
@@ -119,7 +119,7 @@ def shades(numbers: np.ndarray, setting: RangeSetting | None) -> np.ndarray:
         raise ValueError("numbers that are not finite")
     if setting is None:
         if numbers.dtype.kind == "f":
-            raise ValueError("floating-point pixels, whose range nobody knows")
+            raise ValueError("floating-point pixels, whose range is unknown")
         if lowest < 0 or highest > 65535:
             raise ValueError("pixels outside 0 to 65,535")
         setting = NAMED["uint16"]
@@ -131,7 +131,7 @@ def shades(numbers: np.ndarray, setting: RangeSetting | None) -> np.ndarray:
 def need_two(setting: RangeSetting) -> None:
     """Raises ValueError for bounds that are one number."""
     if isinstance(setting, tuple) and setting[0] == setting[1]:
-        raise ValueError(f"range={_typed(setting)}: black and white are the same number; type two different ones")
+        raise ValueError(f"data.range={_typed(setting)}: black and white are the same number; type two different ones")
 
 
 def _typed(setting: RangeSetting) -> str:

@@ -1,6 +1,6 @@
 """The interface of data sources, and the image sets that they open.
 
-Nothing in ``ganlab.data`` but the feed imports PyTorch, so that the processes that decode images start in a moment.
+Only the feed imports PyTorch when it is imported, so that processes that decode images start quickly.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from ganlab.errors import UserError, nearest
 from ganlab.table import NonNegativeInt, PositiveInt, Range
 
 Size = PositiveInt | tuple[PositiveInt, PositiveInt] | None
-"""A side of square images, or (height, width), in pixels; None keeps the source's own."""
+"""The side of square images, or (height, width), in pixels; None keeps the size of the data."""
 
 Share = Annotated[float, Range(above=0, below=1)]
 HeldOut = NonNegativeInt | Share
-"""The images that are kept out of training: a number of them, or a share of all."""
+"""The held-out images: their number, or their share of all."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Decoded images (N, H, W, C), uint8 or already float32 in [-1, 1], perhaps in a memory-mapped file; their labels
-    (N,) int64 or None, and the classes' names.
+    """Decoded images (N, H, W, C), uint8 or float32 in [-1, 1], which may be memory-mapped; their labels (N,) int64 or
+    None, and the classes' names.
 
-    ``rows`` are those to train with, ``held_out`` those that are kept out of it. ``flip``: a mirrored image is as good
-    as the image. ``fingerprint`` tells these images from others. ``notes`` are for the person: what was left out, and
-    where the images are. ``aligned`` holds further images of each item by name, such as its outline, each (N, H', W',
-    C') like ``images``: they are taken, mirrored and augmented together with it.
+    ``rows`` are the images to train with, ``held_out`` those that are kept out of training. ``flip``: images may be
+    mirrored. ``fingerprint`` distinguishes these images from others. ``place`` is the place of the images, and
+    ``notes`` are for the user, such as what was left out. ``aligned`` holds further images of each item by name, such
+    as its outline, each (N, H', W', C') like ``images``: they are taken, mirrored and augmented together with it.
     """
 
     images: np.ndarray
@@ -62,8 +62,8 @@ class ImageSet:
         return channels, height, width
 
     def hold_out(self, wanted: int | float) -> ImageSet:
-        """With ``wanted`` images, or that share, kept out of training: chosen at random, the same in every run. Raises
-        UserError where none would be left."""
+        """Returns the set with ``wanted`` images, or that share, kept out of training, chosen at random, the same in
+        every run. Raises UserError if none would be left."""
         count = max(1, round(wanted * len(self))) if 0 < wanted < 1 else int(wanted)
         if count >= len(self):
             raise UserError(
@@ -95,29 +95,29 @@ class Source:
         return 0
 
     def check(self) -> None:
-        """Looks, without reading all of it, whether the data is there. Raises UserError where it is not."""
+        """Checks that the data exists, without reading all of it. Raises UserError."""
 
     def open(self, cache: Path | None = None) -> ImageSet:
-        """All images, decoded and fitted; kept under ``cache`` (the person's cache folder, where it is None) if that
-        takes time. Raises UserError where there are none or they cannot be read."""
+        """Returns all images, decoded and fitted. Sources whose decoding takes time keep them under ``cache`` (None:
+        the user's cache folder). Raises UserError if there are none, or if they cannot be read."""
         raise TypeError(f"{type(self).__name__} opens nothing")
 
     def settle(self, image_set: ImageSet) -> None:
-        """Takes the facts that only the opened images show: ``class_count`` is theirs from now on."""
+        """Sets ``class_count`` to the number of classes of the opened images."""
 
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """The listing of a source, before any image is decoded. ``items`` locate each image, in whatever form the source's
-    own ``pixels`` understands; they travel to other processes. ``in_memory``: the images are decoded already, and other
-    processes would only be slower."""
+    """The images of a source before they are decoded. Each of the ``items`` is the argument of the source's ``pixels``
+    for one image, and can be pickled. ``in_memory``: the images are in memory already, and other processes would only
+    be slower."""
 
     items: Sequence[Any]
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
-    """Lines for the file beside the images, too many for a note: what was passed over, and why."""
+    """Lines for the file ``left-out.txt``: each file that was left out, and the reason."""
     in_memory: bool = False
 
 
@@ -156,27 +156,27 @@ class Decodable(Protocol):
 
 
 def sides(size: Size, native: tuple[int, int]) -> tuple[int, int]:
-    """(height, width) that a ``size`` setting means."""
+    """Returns the (height, width) of a ``size`` setting."""
     if size is None:
         return native
     return (size, size) if isinstance(size, int) else size
 
 
 def some(rows: np.ndarray, count: int, stream: str) -> np.ndarray:
-    """``count`` of the rows, in their order: chosen at random, the same in every run, and a smaller count's are among a
-    larger one's."""
+    """Returns ``count`` of the rows in their order, chosen at random, the same in every run. A larger ``count`` has the
+    rows of a smaller one, and more."""
     order = np.random.default_rng(random_streams.derive(0, f"data/{stream}")).permutation(len(rows))
     return np.sort(rows[order[:count]])
 
 
 def printable(text: str) -> str:
-    """Text with what a terminal would obey written out: names of files may hold anything."""
+    """Returns the text with control characters as escapes: names of files may contain any, and terminals obey them."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def chosen(listing: Listing, classes: Sequence[str | int] | None = None, limit: int | None = None) -> Listing:
     """Returns the listing with the items of these classes alone, renumbered in that order, and with ``limit`` of them,
-    chosen at random. Raises UserError where there are not as many."""
+    chosen at random. Raises UserError if there are fewer."""
     rows = np.arange(len(listing.items))
     labels, names = listing.labels, listing.classes
     if classes is not None:
@@ -199,7 +199,7 @@ def chosen(listing: Listing, classes: Sequence[str | int] | None = None, limit: 
 
 
 def chosen_classes(names: Sequence[str], wanted: Sequence[str | int]) -> list[int]:
-    """The numbers of the classes that ``data.classes`` names, each by its name or its number. Raises UserError."""
+    """Returns the numbers of the classes in ``data.classes``, each a name or a number. Raises UserError."""
     if not names:
         raise UserError("data.classes: these images have no classes; leave it out")
     numbers = []

@@ -12,14 +12,14 @@ from ganlab.data.stored import Stored
 from ganlab.data.torchvision_sets import TorchvisionSet
 from ganlab.table import PositiveInt
 
-DRAWING = 1  # of the triples: another number when they are drawn in another way
+DRAWING = 1  # version of the code that draws triples
 
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Stacked(Stored):
-    """Three digits in the three channels of an image: 1,000 modes that a classifier of digits can count. The class is
-    the number that the digits make, red first: 100 a + 10 b + c."""
+    """Three digits in the three channels of an image: 1,000 modes, which a classifier of digits can count. The class is
+    100 r + 10 g + b for the digits in red, green and blue."""
 
     limit: int
 
@@ -44,7 +44,7 @@ class Stacked(Stored):
 
     def listing(self) -> Listing:
         """An item is the three digits' pixels, each (H, W): views, so that a digit takes memory once."""
-        import torch  # whose stream the triples have always been drawn from
+        import torch  # the triples are drawn from its random stream
 
         single = self.digits.listing()
         assert single.labels is not None
@@ -56,7 +56,7 @@ class Stacked(Stored):
         return Listing(triples, labels, tuple(f"{number:03}" for number in range(1000)), in_memory=True)
 
     def selected(self) -> Listing:
-        return chosen(self.listing(), self.classes)  # the limit has been kept to already
+        return chosen(self.listing(), self.classes)  # listing() draws ``limit`` triples
 
     def pixels(self, item: Triple) -> np.ndarray:
         return np.stack(item, axis=-1)

@@ -1,4 +1,4 @@
-"""Images that lie in files: read and fitted once, then taken from the cache."""
+"""The base class of sources whose images are decoded once and then taken from the cache."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ __all__ = ["Listing", "Stored"]
 
 @dataclass(frozen=True)
 class Stored(Source):
-    """Subclasses say what files there are (``stamp``, ``listing``) and how one image is made of them (``pixels``).
+    """A source with a cache. Subclasses define ``stamp``, which changes when the images do, ``listing``, the images
+    before they are decoded, and ``pixels``, which decodes one.
 
-    ``classes`` takes images of some classes only, by name or number, renumbered in that order; ``limit`` so many,
-    chosen at random, the same in every run; ``held_out`` keeps some of those out of training. A subclass whose images
-    may have numbers of several ranges has a setting ``range``.
+    ``classes`` selects the images of some classes, by name or number, renumbered in that order; ``limit`` is the number
+    of images, chosen at random, the same in every run; ``held_out`` of them are kept out of training. A subclass whose
+    images may have numbers of several ranges has a setting ``range``.
     """
 
     not_in_pixels: ClassVar[frozenset[str]] = frozenset({"held_out", "flip", "download"})
-    """Settings that leave the decoded images as they are."""
+    """Settings that do not change the decoded images."""
     paths: ClassVar[frozenset[str]] = frozenset()
-    """Settings that are places of files."""
+    """Settings that are paths."""
     maybe_paths: ClassVar[frozenset[str]] = frozenset()
-    """Of those, the ones that may be something else, such as a name on a hub."""
+    """Those of ``paths`` that may be something else, such as a name on a hub."""
     readable_classes: ClassVar[int | None] = None
     """The number of classes of the opened images; None before they are opened."""
 
@@ -59,17 +60,17 @@ class Stored(Source):
         return type(self).__name__
 
     def stamp(self) -> str:
-        """A text that changes when the files do, or the way in which images are drawn; quick, since every start calls
-        it. It has no default: an entry of the cache would never be made again."""
+        """Returns a text that changes when the files change, or the code that draws images. Each start calls it, so it
+        is quick. There is no default, with which an entry of the cache would never be renewed."""
         raise TypeError(f"{type(self).__name__} does not say when its images change: define stamp()")
 
     def listing(self) -> Listing:
-        """All images that there are. Raises UserError where there are none."""
+        """Returns all images, not decoded. Raises UserError if there are none."""
         raise TypeError(f"{type(self).__name__} lists nothing")
 
     def pixels(self, item: Any) -> np.ndarray:
-        """One image (H, W, C) uint8; in another process, perhaps. Raises ``ranges.Unscaled`` where ``range`` is no pair
-        of numbers and is needed, and anything else where the image cannot be read."""
+        """Returns one image (H, W, C) uint8; may run in another process. Raises ``ranges.Unscaled`` if ``range`` is
+        needed and is no pair of numbers, and an error of any type if the image cannot be read."""
         raise TypeError(f"{type(self).__name__} decodes nothing")
 
     def name_of(self, item: Any) -> str:

@@ -1,4 +1,4 @@
-"""The members of a tar archive: one pass over it, which keeps only names and places."""
+"""The members of a tar archive, found in one pass that keeps only names and places."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ganlab.progress import progress
 NAMES = (
     tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE
 )  # fmt: skip
-LONGEST_NAME = 1 << 20  # bytes: no file system has a longer one, and notes beside it are short
-MOST_CHAINED = 16  # headers of one file: its own, its name's, its link's and its notes'
+LONGEST_NAME = 1 << 20  # bytes; no file system has longer names
+MOST_CHAINED = 16  # headers of one file: its own, and those of its name, its link and its attributes
 MOST_LETTERS = 1 << 30  # of all names together: those of tens of millions of files
 
 
 class Member(NamedTuple):
-    """A file in a tar archive: its bytes begin at ``place`` of the stream that the unpacked archive is. A ``sparse``
-    one's holes are not among them."""
+    """A file in a tar archive. Its bytes begin at ``place`` of the decompressed archive; the holes of a ``sparse`` file
+    are not stored."""
 
     name: str
     place: int
@@ -31,8 +31,8 @@ class Member(NamedTuple):
 
 
 class Header(tarfile.TarInfo):
-    """A member's header. tarfile reads names of any length, any number of notes and any map of holes at once, and goes
-    back for a size below zero; none of it is in an archive that somebody packed."""
+    """A member's header, with limits. tarfile itself reads names of any length, any number of extended headers and any
+    map of holes into memory, and goes back in the file after a negative size; no program packs such archives."""
 
     has_more_holes = False
 
@@ -48,7 +48,7 @@ class Header(tarfile.TarInfo):
 
     @classmethod
     def fromtarfile(cls, archive: TarWalk) -> Self:  # type: ignore[override]
-        archive.chained += 1  # tarfile goes deeper with each header that comes before a file's own
+        archive.chained += 1  # tarfile calls itself for each header before a file's own
         try:
             if archive.chained > MOST_CHAINED:
                 raise tarfile.ReadError(f"more than {MOST_CHAINED} headers for one file")
@@ -56,7 +56,7 @@ class Header(tarfile.TarInfo):
         finally:
             archive.chained -= 1
 
-    # The two ways to pack a sparse file (tar --sparse) that have a map of holes without a bound. Nobody asks for it.
+    # The two formats of sparse files (tar --sparse) whose map of holes has no limit; the map is skipped.
 
     def _proc_sparse(self, archive: TarWalk) -> Self:
         more = self.has_more_holes
@@ -71,11 +71,11 @@ class Header(tarfile.TarInfo):
         return self
 
     def _proc_gnusparse_10(self, member: tarfile.TarInfo, notes: Any, archive: TarWalk) -> None:
-        member.sparse = b""  # the map lies in the file's own bytes, which are stepped over
+        member.sparse = b""  # the map is in the file's own bytes, which are skipped
 
 
 class TarWalk(tarfile.TarFile):
-    """An archive that is walked through once: of its members and its global notes nothing is kept."""
+    """An archive that is read once, and keeps neither its members nor its global headers in memory."""
 
     tarinfo = Header
     chained = 0
@@ -83,10 +83,10 @@ class TarWalk(tarfile.TarFile):
     def walk(self) -> Iterator[tarfile.TarInfo]:
         before = -1
         while (member := self.next()) is not None:
-            if member.size < 0:  # said in a note
+            if member.size < 0:  # from an extended header
                 raise tarfile.ReadError(f"a size of {member.size:,} bytes")
             if member.offset <= before:
-                raise tarfile.ReadError("it leads back to where it was before")
+                raise tarfile.ReadError("a member that is not behind the one before it")
             before = member.offset
             yield member
             self.members: list[tarfile.TarInfo] = []
@@ -94,9 +94,9 @@ class TarWalk(tarfile.TarFile):
 
 
 def members_of(root: str) -> list[Member]:
-    """The regular files of an archive; of several with one name the last, as an unpacked archive would have it. Raises
-    tarfile.ReadError and what else readers of packed files raise."""
-    found: dict[str, Member | str | None] = {}  # a hard link has no bytes of its own: the name of those it shares
+    """Returns the regular files of an archive; of several files with one name the last, as after unpacking. Raises
+    tarfile.ReadError, and the errors of decompression."""
+    found: dict[str, Member | str | None] = {}  # for a hard link, the name of the file whose bytes it shares
     letters = 0
     with (
         open(root, "rb") as packed,

@@ -42,22 +42,30 @@ SETS: dict[str, tuple[str, ...]] = {
     "StanfordCars": HALVES, "STL10": ("unlabeled", "train", "test", "train+unlabeled"), "SUN397": ALL,
     "SVHN": ("train", "test", "extra"), "USPS": HALVES,
 }  # fmt: skip
-"""The classes of ``torchvision.datasets`` that give one image at a time, and the parts that each has."""
+"""The classes of ``torchvision.datasets`` whose items are single images, and the parts of each."""
 
-PARTS = ("what", "train", "background", "split", "version")  # what readers call the part; the first that one has
+PARTS = (
+    "what",
+    "train",
+    "background",
+    "split",
+    "version",
+)  # names of the argument for the part; the first that a reader has is used
 OURS = frozenset({"root", "download", "loader", "transform", "transforms", "target_transform"})
-BY_COLUMNS = frozenset({"EMNIST"})  # its files hold columns for rows, and torchvision leaves them so (vision #8783)
+BY_COLUMNS = frozenset(
+    {"EMNIST"}
+)  # its files store columns as rows, and torchvision does not transpose them (vision #8783)
 
 
 class Options(dict[str, Option]):
-    """Arguments by name. Hashable, as sources are; nobody changes it."""
+    """Arguments by name; hashable, since sources are, and never changed."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))
 
 
 class Numbered(NamedTuple):
-    """The image that a reader of the files with this stamp gives for a number."""
+    """The number of an image in the reader of the files with this stamp."""
 
     number: int
     stamp: str
@@ -65,12 +73,12 @@ class Numbered(NamedTuple):
 
 @dataclass(frozen=True)
 class TorchvisionSet(Stored):
-    """One of torchvision's data sets, under ``root``; downloaded there where ``download`` and it is missing.
+    """One of torchvision's data sets under ``root``; with ``download`` it is downloaded there if it is missing.
 
-    ``dataset`` is a class of ``torchvision.datasets``, ``split`` one of its parts in torchvision's word ("all" where it
-    has no parts), ``options`` what else its reader takes. ``channels``, ``size`` and ``all_classes`` (0: no labels) say
-    what its images are like before any is read. ``folder`` is what torchvision makes under the root, ``*`` for any
-    text: when that changes, the images are decoded afresh.
+    ``dataset`` is a class of ``torchvision.datasets``, ``split`` the name of one of its parts there ("all" if it has no
+    parts), and ``options`` are further arguments of its reader. ``channels``, ``size`` and ``all_classes`` (0: no
+    labels) describe its images before any is read. ``folder`` is the folder that torchvision creates under the root,
+    with ``*`` for any text: when its files change, the images are decoded again.
     """
 
     paths: ClassVar[frozenset[str]] = frozenset({"root"})
@@ -130,7 +138,7 @@ class TorchvisionSet(Stored):
         return sorted(glob.glob(os.path.join(glob.escape(root), self.folder)))
 
     def stamp(self) -> str:
-        """Of the files directly in ``folder``: torchvision knows by itself what should lie deeper."""
+        """Returns a hash of the times and sizes of the files directly in ``folder``; torchvision checks deeper ones."""
         digest = hashlib.blake2b(digest_size=16)
         for place in self._places():
             inside = [os.path.join(place, name) for name in sorted(os.listdir(place))] if os.path.isdir(place) else []
@@ -147,8 +155,8 @@ class TorchvisionSet(Stored):
     # --------------------------------------------------------------------------------------------- torchvision's reader
 
     def read(self, download: bool = False) -> Any:
-        """torchvision's reader of the data set; raises whatever it raises where the data is missing or damaged."""
-        import torchvision.datasets  # takes seconds, and only this needs it
+        """Returns torchvision's reader of the data set. Raises errors of any type if data is missing or damaged."""
+        import torchvision.datasets  # its import takes seconds, and only this needs it
 
         reader = getattr(torchvision.datasets, self.dataset)  # check() knows the name
         known = _parameters(reader)
@@ -162,20 +170,20 @@ class TorchvisionSet(Stored):
         for name in free:
             if known[name].default is inspect.Parameter.empty and name not in self.options:
                 raise UserError(f"data.options: {self.dataset} needs {name}; type data.options.{name}=…")
-        told: dict[str, Any] = dict(self.options)
+        arguments: dict[str, Any] = dict(self.options)
         if part is not None:
-            told[part] = self.split == part if part in ("train", "background") else self.split
+            arguments[part] = self.split == part if part in ("train", "background") else self.split
         if "download" in known:
-            told["download"] = download
+            arguments["download"] = download
         if "loader" in known:
-            told["loader"] = str  # says where the file is; other processes decode it, without torchvision
-        return reader(os.path.expanduser(self.root), **told)
+            arguments["loader"] = str  # returns the path of the file, which other processes decode without torchvision
+        return reader(os.path.expanduser(self.root), **arguments)
 
     def _read_or_download(self) -> Any:
         self.check()
         try:
             return self.read()
-        except Exception as error:  # each format fails in its own way
+        except Exception as error:  # readers raise errors of many types
             problem = self._explained(error)
             if not self.download or not isinstance(problem, _Missing):
                 raise problem from error
@@ -224,14 +232,14 @@ class TorchvisionSet(Stored):
             return Listing(list(self._upright(np.asarray(stored))), labels, names, in_memory=True)
         if "loader" in _parameters(type(reader)):
             items: list[Any] = [reader[number][0] for number in range(count)]
-        elif self.dataset == "CelebA":  # so large that reading it anew in each process would take minutes and gigabytes
+        elif self.dataset == "CelebA":  # so large that a reader in each process would take minutes and gigabytes
             folder = os.path.join(reader.root, reader.base_folder, "img_align_celeba")
             items = [os.path.join(folder, name) for name in reader.filename]
         else:
             stamp = self.stamp()
             items = [Numbered(number, stamp) for number in range(count)]
         labels, names = self._labels(reader, count)
-        # Some readers take files as the file system lists them, which another one does otherwise.
+        # Some readers list files in the order of the file system.
         order = sorted(range(count), key=items.__getitem__)
         return Listing([items[row] for row in order], labels[order] if labels is not None else None, names)
 
@@ -246,13 +254,13 @@ class TorchvisionSet(Stored):
         return item if isinstance(item, str) else f"image {number}of {self.dataset}"
 
     def _upright(self, images: np.ndarray) -> np.ndarray:
-        """A view (N, H, W) or (N, H, W, 3) of a reader's images."""
+        """Returns a view (N, H, W) or (N, H, W, 3) of a reader's images."""
         if images.ndim == 4 and images.shape[-1] != 3:
             images = np.moveaxis(images, 1, -1)  # channels first
         return images.swapaxes(1, 2) if self.dataset in BY_COLUMNS else images
 
     def _labels(self, reader: Any, count: int) -> tuple[np.ndarray | None, tuple[str, ...]]:
-        """The labels (N,) int64 and the classes' names. Raises UserError where they are not ``all_classes``."""
+        """Returns labels (N,) int64 and the classes' names. Raises UserError if there are not ``all_classes``."""
         if not self._is_labelled or not count:
             return None, ()
         usual = not {"target_type", "target_types"} & self.options.keys()
@@ -267,13 +275,13 @@ class TorchvisionSet(Stored):
                         advance(1)
             else:
                 labels = np.asarray(at_hand).astype(np.int64)
-        except (TypeError, ValueError, RuntimeError) as error:  # None, or many numbers an image
+        except (TypeError, ValueError, RuntimeError) as error:  # None, or several numbers for an image
             raise UserError(
-                f"data.all_classes={self.all_classes}: {self.dataset} does not tell one class for each image of "
+                f"data.all_classes={self.all_classes}: {self.dataset} does not give one class for each image of "
                 f"data.split={self.split}; type data.all_classes=0"
             ) from error
         if labels.ndim == 2:
-            labels = labels[:, 0]  # QMNIST: the digit, then who wrote it, and more
+            labels = labels[:, 0]  # QMNIST: the digit, its writer, and more
         names = _names(reader) if usual else []
         there = len(names) or int(labels.max()) + 1
         if labels.min() < 0 or there > self.all_classes or (names and there < self.all_classes):
@@ -282,19 +290,19 @@ class TorchvisionSet(Stored):
                 f"data.all_classes={there}, or 0 for none"
             )
         names = names or [str(number) for number in range(self.all_classes)]
-        if hasattr(reader, "_characters"):  # Omniglot, which numbers them as the file system lists them
+        if hasattr(reader, "_characters"):  # Omniglot, whose numbers follow the order of the file system
             order = np.argsort(np.array(names))
             labels, names = np.argsort(order)[labels], sorted(names)
         return labels, tuple(names)
 
 
 class _Missing(UserError):
-    """The data is not there, or not whole."""
+    """The data is missing or incomplete."""
 
 
 @lru_cache(maxsize=1)
 def _reader(source: TorchvisionSet, stamp: str) -> Any:
-    """Once in a process."""
+    """Returns the reader, which each process opens once."""
     return source.read()
 
 
@@ -306,7 +314,7 @@ def _names(reader: Any) -> list[str]:
 
 
 def _parameters(reader: type) -> dict[str, inspect.Parameter]:
-    """Returns the parameters of a reader by name, with those that it passes on to the class that it extends."""
+    """Returns the parameters of a reader by name, with those that it passes to its base class."""
     known: dict[str, inspect.Parameter] = {}
     for kind in reader.__mro__:
         if "__init__" not in vars(kind):
@@ -319,7 +327,7 @@ def _parameters(reader: type) -> dict[str, inspect.Parameter]:
 
 
 def _need(key: str, found: str, options: Sequence[str], there_are: str) -> None:
-    """Raises UserError where ``found`` is none of the options."""
+    """Raises UserError if ``found`` is none of the options."""
     if found not in options:
         guess = nearest(found, options)
         hint = f"did you mean {key}={guess}?" if guess else f"{there_are} {', '.join(options) or 'none'}"

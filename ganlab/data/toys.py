@@ -1,7 +1,7 @@
-"""Points of the plane, as images of two channels and one pixel: what a mode is, and which are missing, can be seen.
+"""Points of the plane as images with two channels and one pixel: their modes, and missing modes, can be plotted.
 
-They are fitted into (-1, 1), since G ends in tanh. Each set is the same in every run: ``limit`` points, drawn once.
-PyTorch is imported where points are drawn: see ganlab.data.source.
+They lie in (-1, 1), since G ends in tanh. Each set is the same in every run: ``limit`` points, drawn once. PyTorch is
+imported when points are drawn: see ganlab.data.source.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ganlab.table import Positive, PositiveInt, Range
 if TYPE_CHECKING:
     from torch import Tensor
 
-TAIL = 6  # standard deviations that must fit: fewer than 3 of 10⁹ normal numbers are further out
+TAIL = 6  # standard deviations that must lie inside; fewer than 3 of 10⁹ normal numbers lie outside
 
 
 class Toy(Source):
@@ -32,7 +32,7 @@ class Toy(Source):
         return POINT
 
     def _need_room(self, reach: float, spread: float, names: str) -> None:
-        """Raises ValueError where points would lie outside [-1, 1]; to clip them would change the distribution."""
+        """Raises ValueError if points would lie outside of [-1, 1]; clipping them would change the distribution."""
         if not reach + TAIL * spread <= 1:
             raise ValueError(
                 f"points would reach {reach + TAIL * spread:.3g} ({TAIL} standard deviations counted), and the "
@@ -41,7 +41,7 @@ class Toy(Source):
 
 
 class Mixture(Toy):
-    """Gaussians of one ``std`` around ``centres``, as many points of each; the mode is the label."""
+    """Gaussians with one ``std`` around ``centres``, with equally many points each; the mode is the label."""
 
     std: float
     limit: int

@@ -54,6 +54,7 @@ class LSUV(WeightInitializer):
         fill_orthonormal(layer, 1.0, rng)
 
     def reached(self, variance: float) -> bool:
+        """Whether a variance is within the tolerance."""
         return abs(variance - self.variance) < self.tolerance
 
     def rescale(self, layer: Layer, layer_output: Callable[[Layer], Tensor]) -> float | None:

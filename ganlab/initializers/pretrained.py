@@ -13,7 +13,7 @@ from ganlab.initializers.default import Default
 from ganlab.initializers.he import He
 from ganlab.initializers.normal import NormalInitializer
 from ganlab.initializers.orthogonal import OrthogonalInitializer
-from ganlab.initializers.weight_files import HOW, PARAMETRIZATION, Weights, look, published, read
+from ganlab.initializers.weight_files import HOW, PARAMETRIZATION, Weights, check, published, read
 from ganlab.initializers.xavier import Xavier
 from ganlab.layer import Initializer, UninitializedNetwork
 from ganlab.table import PATH
@@ -58,7 +58,7 @@ class Pretrained(Initializer):
                 "init.discriminator=normal"
             )
         if self.path != IMAGENET:
-            look(Path(self.path), self.weights)
+            check(Path(self.path), self.weights)
 
     @torch.no_grad()
     def initialize(self, network: UninitializedNetwork, rng: torch.Generator) -> Sequence[str]:

@@ -76,7 +76,7 @@ class Weights:
         )
 
 
-def look(path: Path, weights: str) -> None:
+def check(path: Path, weights: str) -> None:
     """Checks that ``path`` contains weights, without reading them. Raises UserError if it does not."""
     file = _file(path)
     if not _is_pytorch(file):

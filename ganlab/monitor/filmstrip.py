@@ -25,19 +25,19 @@ NETWORKS = ("generator", "average")
 
 @dataclass(frozen=True)
 class Frame:
-    """The picture of one step: its ``cells``, images (n, 3, H, W) uint8 with a name each, or ``()``; and ``whole``, the
-    picture itself, if it is no grid."""
+    """The picture of one step: its ``cells``, images (n, 3, H, W) uint8 with a name each, or ``()``;
+    and ``picture`` (3, height, width) uint8, if it is no grid."""
 
     step: int
     cells: Tensor | None
     names: tuple[str, ...]
-    whole: Tensor | None
+    picture: Tensor | None
 
 
 def filmstrips(folder: Path) -> dict[str, Picture]:
     """Returns filmstrips by network (``generator``, ``average``), made from the pictures ``step-*-NETWORK.png`` in
     ``folder``: at most 10 rows, each one fixed latent (and class), and at most 12 columns, the steps, evenly spaced
-    from the first picture to the last. Of points of the plane, at most 8 whole pictures are shown side by side.
+    from the first picture to the last. Of points of the plane, at most 8 pictures are shown side by side.
 
     Nothing is kept in memory while a run trains, and a resumed run has the pictures of the processes before it.
     Pictures without a layout (of earlier versions, or damaged) are left out; a network with fewer than two has none.
@@ -115,10 +115,10 @@ def _strip(frames: Sequence[Frame]) -> Picture:
 
 
 def _panels(frames: Sequence[Frame]) -> Picture:
-    """Shows whole pictures side by side, four in a row, at 3/5 of their size."""
-    wholes = [frame.whole for frame in frames if frame.whole is not None]
-    wholes = [whole for whole in wholes if whole.shape == wholes[-1].shape]
-    chosen = [to_image(wholes[index]) for index in _evenly(len(wholes), PANELS)]
+    """Shows pictures side by side, four in a row, at 3/5 of their size."""
+    every = [frame.picture for frame in frames if frame.picture is not None]
+    fitting = [picture for picture in every if picture.shape == every[-1].shape]
+    chosen = [to_image(fitting[index]) for index in _evenly(len(fitting), PANELS)]
     size = (chosen[0].width * 3 // 5, chosen[0].height * 3 // 5)
     small = [to_tensor(image.resize(size, Image.Resampling.LANCZOS)) for image in chosen]
     return Picture(grid(torch.stack(small).float() / 127.5 - 1, columns=4))

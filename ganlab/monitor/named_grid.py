@@ -34,6 +34,7 @@ class Layout:
 
     @property
     def rows(self) -> int:
+        """The number of rows of images."""
         return math.ceil(self.count / self.columns)
 
     def corner(self, number: int) -> tuple[int, int]:

@@ -46,6 +46,8 @@ def _gain(activation: Activation) -> float:
 
 @dataclass(frozen=True)
 class ReLU(Activation):
+    """ReLU: max(0, x). Nair & Hinton 2010."""
+
     name: ClassVar[str] = "relu"
     slope_below: ClassVar[float] = 0.0
 
@@ -55,6 +57,8 @@ class ReLU(Activation):
 
 @dataclass(frozen=True)
 class LeakyReLU(Activation):
+    """Leaky ReLU: x above 0, ``slope`` · x below. Maas et al. 2013."""
+
     name: ClassVar[str] = "leaky_relu"
     slope: NonNegative = 0.2
 
@@ -99,6 +103,8 @@ class Softplus(Activation):
 
 @dataclass(frozen=True)
 class Tanh(Activation):
+    """The hyperbolic tangent, whose values are in [-1, 1]."""
+
     name: ClassVar[str] = "tanh"
 
     def __call__(self, x: Tensor) -> Tensor:

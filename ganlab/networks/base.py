@@ -74,6 +74,7 @@ class GeneratorModule(NetworkModule):
     """Base class of generators. Subclasses map latents (N, latent) and a condition to ``Generated`` images."""
 
     def forward(self, latent: Tensor, condition: Condition) -> Generated:
+        """Returns images for latents (N, latent) and the condition of each."""
         raise TypeError(f"{type(self).__name__} defines no forward pass")
 
 
@@ -109,6 +110,7 @@ class DiscriminatorModule(NetworkModule):
         deprecated.methods(cls, "DiscriminatorModule")
 
     def forward(self, batch: Batch, features: bool = False) -> DiscriminatorOutput:
+        """Returns D's output on one batch, with the features of its inner layers if ``features``."""
         raise TypeError(f"{type(self).__name__} defines no forward pass")
 
     def forward_all(self, *batches: Batch, features: bool = False) -> list[DiscriminatorOutput]:

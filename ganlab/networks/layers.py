@@ -29,6 +29,8 @@ class WeightLayer(nn.Module):
     """Whether the layer uses fused kernels, with the same results up to rounding."""
 
     def describe(self, role: Role, follows: Activation | None) -> None:
+        """Stores the layer's role and the activation that follows it, None for none, and adds no parametrization yet.
+        Subclasses call it at the end of their constructor."""
         self.role: Role = role
         self.follows: Activation = follows or NoActivation()
         self.parametrization: Parametrization | None = None
@@ -45,14 +47,18 @@ class WeightLayer(nn.Module):
         return applied
 
     def report(self) -> dict[str, Tensor]:
+        """Returns the scalars that the parametrization logs, by name; {} without one."""
         return self.parametrization.report(self.matrix(self.weight.detach())) if self.parametrization else {}
 
     def advance(self) -> None:
+        """Updates the state of the parametrization, once per update of the network."""
         if self.parametrization is not None:
             self.parametrization.advance(self.matrix(self.weight.detach()))
 
 
 class Dense(nn.Linear, WeightLayer):  # type: ignore[misc]
+    """A dense layer, (N, inputs) to (N, outputs)."""
+
     kind: Kind = "dense"
 
     def __init__(
@@ -66,6 +72,8 @@ class Dense(nn.Linear, WeightLayer):  # type: ignore[misc]
 
 
 class Convolution(nn.Conv2d, WeightLayer):
+    """A convolution with a square kernel of ``kernel`` pixels a side, (N, inputs, H, W) to (N, outputs, H', W')."""
+
     kind: Kind = "convolution"
 
     def __init__(
@@ -87,6 +95,7 @@ class Convolution(nn.Conv2d, WeightLayer):
         return self.convolved(x, self.applied_weight(), self.stride[0])
 
     def convolved(self, x: Tensor, weight: Tensor, stride: int) -> Tensor:
+        """Returns the convolution of ``x`` with another weight and stride, and with the layer's bias and padding."""
         padding = self.padding[0]
         assert isinstance(padding, int)
         if self.fast:
@@ -107,6 +116,8 @@ class Convolution(nn.Conv2d, WeightLayer):
 
 
 class TransposedConvolution(nn.ConvTranspose2d, WeightLayer):
+    """A transposed convolution with a square kernel, (N, inputs, H, W) to (N, outputs, H', W')."""
+
     kind: Kind = "transposed_convolution"
 
     def __init__(

@@ -39,6 +39,8 @@ class Norm:
 
 
 class _Affine(NormLayer):
+    """The base class of norms with one scale and one shift per channel."""
+
     def __init__(self, channels: int, epsilon: float) -> None:
         super().__init__()
         self.channels, self.epsilon = channels, epsilon
@@ -67,6 +69,7 @@ class BatchNormLayer(_Affine):
         return self.normalized(x, self.weight, self.bias)
 
     def normalized(self, x: Tensor, scale: Tensor | None, shift: Tensor | None) -> Tensor:
+        """Returns ``x`` normalized, times ``scale`` plus ``shift`` (channels,), or without them if they are None."""
         use_batch = self.training
         keep = use_batch and self.frozen
         return F.batch_norm(
@@ -82,6 +85,8 @@ class BatchNormLayer(_Affine):
 
 
 class ConditionalBatchNormLayer(BatchNormLayer):
+    """Batch norm with a scale and a shift for each of ``classes``; ``forward`` takes labels (N,)."""
+
     conditional = True
 
     def __init__(self, channels: int, epsilon: float, momentum: float, classes: int) -> None:
@@ -123,16 +128,22 @@ class SyncBatchNormLayer(BatchNormLayer):
 
 
 class LayerNormLayer(_Affine):
+    """Layer norm over (C, H, W)."""
+
     def forward(self, x: Tensor) -> Tensor:
         return F.group_norm(x, 1, self.weight, self.bias, self.epsilon)
 
 
 class InstanceNormLayer(_Affine):
+    """Instance norm over (H, W)."""
+
     def forward(self, x: Tensor) -> Tensor:
         return F.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.epsilon)
 
 
 class GroupNormLayer(_Affine):
+    """Group norm over (H, W) and the channels of each of ``groups``."""
+
     def __init__(self, channels: int, epsilon: float, groups: int) -> None:
         super().__init__(channels, epsilon)
         self.groups = groups
@@ -142,6 +153,8 @@ class GroupNormLayer(_Affine):
 
 
 class PixelNormLayer(nn.Module):
+    """Pixel norm over C, without parameters."""
+
     def __init__(self, epsilon: float) -> None:
         super().__init__()
         self.epsilon = epsilon
@@ -152,6 +165,8 @@ class PixelNormLayer(nn.Module):
 
 @dataclass(frozen=True)
 class NoNorm(Norm):
+    """No norm: maps stay as they are."""
+
     has_shift = False
 
     def build(self, channels: int, size: tuple[int, int] | None, classes: int = 0) -> nn.Module:

@@ -74,24 +74,30 @@ def channels(width: int, largest: int, count: int) -> list[int]:
 
 
 def upsampled(
-    way: Upsampling, inputs: int, outputs: int, *, follows: Activation | None, bias: bool = True, role: Role = "hidden"
+    method: Upsampling,
+    inputs: int,
+    outputs: int,
+    *,
+    follows: Activation | None,
+    bias: bool = True,
+    role: Role = "hidden",
 ) -> list[nn.Module]:
     """Returns layers that map (N, inputs, H, W) to (N, outputs, 2H, 2W)."""
-    if way == "transposed":
+    if method == "transposed":
         return [TransposedConvolution(inputs, outputs, 4, stride=2, padding=1, follows=follows, bias=bias, role=role)]
-    if way == "pixel_shuffle":
+    if method == "pixel_shuffle":
         return [
             Convolution(inputs, 4 * outputs, 3, padding=1, follows=follows, bias=bias, role=role),
             nn.PixelShuffle(2),
         ]
     return [
-        NearestUpsampling() if way == "nearest" else nn.Upsample(scale_factor=2, mode=way, align_corners=False),
+        NearestUpsampling() if method == "nearest" else nn.Upsample(scale_factor=2, mode=method, align_corners=False),
         Convolution(inputs, outputs, 3, padding=1, follows=follows, bias=bias, role=role),
     ]
 
 
 def downsampled(
-    way: Downsampling,
+    method: Downsampling,
     inputs: int,
     outputs: int,
     *,
@@ -100,11 +106,11 @@ def downsampled(
     role: Role = "hidden",
 ) -> list[nn.Module]:
     """Returns layers that map (N, inputs, H, W) to (N, outputs, H / 2, W / 2)."""
-    if way == "strided":
+    if method == "strided":
         return [Convolution(inputs, outputs, 4, stride=2, padding=1, follows=follows, bias=bias, role=role)]
-    return [Convolution(inputs, outputs, 3, padding=1, follows=follows, bias=bias, role=role), pool(way)]
+    return [Convolution(inputs, outputs, 3, padding=1, follows=follows, bias=bias, role=role), pool(method)]
 
 
-def pool(way: Downsampling) -> nn.Module:
+def pool(method: Downsampling) -> nn.Module:
     """Returns a 2×2 pool: the maximum for ``max``, and otherwise the average."""
-    return nn.MaxPool2d(2) if way == "max" else AveragePool()
+    return nn.MaxPool2d(2) if method == "max" else AveragePool()

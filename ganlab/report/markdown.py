@@ -24,7 +24,7 @@ def as_markdown(report: Report) -> str:
         ("Trends", trends_text(report)),
         ("Together", "\n\n".join(interaction_text(one, report) for one in report.interactions)),
         ("Explained variance of ranks", explained_text(report)),
-        ("Warnings", _warnings(report.runs)),
+        ("Trained against a rule", _lifted_rules(report.runs)),
         ("Not comparable", "\n".join(f"- {one.sentence}" for one in report.incomparable)),
         ("Not readable", "\n".join(f"- `{one.path}`: {one.problem}" for one in report.damage[:MOST_ROWS])),
         ("Origin", _origin(report)),
@@ -156,12 +156,16 @@ def _median(one: Summary) -> str:
     return f"{number(one.median)} ({one.n})"
 
 
-def _warnings(runs: Sequence[Run]) -> str:
-    found: dict[str, list[str]] = {}
+def _lifted_rules(runs: Sequence[Run]) -> str:
+    found: dict[str, list[Run]] = {}
     for run in runs:
-        for warning in run.warnings:
-            found.setdefault(warning, []).append(str(run.number))
-    return "\n".join(f"- {warning} (runs {_some(numbers)})" for warning, numbers in found.items())
+        for rule in run.lifted_rules:
+            found.setdefault(rule, []).append(run)
+    return "\n".join(
+        f"- {rule.rstrip('.')}. *{sum(run.outcome == 'success' for run in some)} of {plural(len(some), 'run')} "
+        f"succeeded* (numbers {_some([str(run.number) for run in some])})."
+        for rule, some in found.items()
+    )
 
 
 def _origin(report: Report) -> str:

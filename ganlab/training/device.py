@@ -110,6 +110,7 @@ class Machine:
 
     @property
     def memory_format(self) -> torch.memory_format:
+        """The memory layout of images and weights."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
     def __str__(self) -> str:

@@ -25,7 +25,10 @@ from ganlab.types import (
 
 
 class TargetSetting(Protocol):
-    def draw(self, samples: int, rngs: RandomStreams, progress: float | Tensor = 0.0) -> TargetPair: ...
+    """The setting of D's target probabilities."""
+
+    def draw(self, samples: int, rngs: RandomStreams, progress: float | Tensor = 0.0) -> TargetPair:
+        """Draws the targets of an update of D, for ``samples`` reals and as many fakes, at ``progress`` of training."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ class Meter:
         self.counts: dict[str, int] = {}
 
     def add(self, values: Values) -> None:
+        """Adds the values of one update. A tag may be absent in some updates."""
         summed = [tag for tag in values if tag in self.sums]
         if summed:  # in one call: separate ones would be a kernel each on a GPU
             torch._foreach_add_([self.sums[tag] for tag in summed], [values[tag] for tag in summed])
@@ -51,5 +52,6 @@ class Meter:
         return totals
 
     def restore(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Loads a saved ``state`` to ``device``."""
         self.sums = {tag: value.to(device, copy=True) for tag, value in state["sums"].items()}
         self.counts = dict(state["counts"])

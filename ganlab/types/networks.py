@@ -70,10 +70,15 @@ class Network(Protocol):
 
 
 class Generator(Network, Protocol):
-    def __call__(self, latent: Tensor, condition: Condition) -> Generated: ...
+    """The generator G."""
+
+    def __call__(self, latent: Tensor, condition: Condition) -> Generated:
+        """Returns images for latents (N, latent) and the condition of each."""
 
 
 class Discriminator(Network, Protocol):
+    """The discriminator D, or critic."""
+
     mixes_samples: bool
     """Whether a sample's logit depends on the other samples of its batch (batch norm, minibatch statistics)."""
 

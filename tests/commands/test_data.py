@@ -17,7 +17,7 @@ def test_the_list_says_what_where_and_how_large(tmp_path: Path, capsys: pytest.C
     assert main([f"runtime.cache={tmp_path}"]) == 0
     said = capsys.readouterr().out
     assert "10 images of 1×2×2" in said
-    assert f"kept in {tmp_path}" in said
+    assert f"in {tmp_path}" in said
 
 
 def test_clear_takes_away_one_or_all(
@@ -31,9 +31,9 @@ def test_clear_takes_away_one_or_all(
     assert sorted(path.name for path in tmp_path.glob("N*")) == names[1:]
     assert main(["clear"]) == 0
     assert not list(tmp_path.glob("N*"))
-    assert f"taken away in {tmp_path}" in capsys.readouterr().out
+    assert f"removed from {tmp_path}" in capsys.readouterr().out
     assert main([]) == 0
-    assert f"0 bytes kept in {tmp_path}" in capsys.readouterr().out
+    assert f"0 bytes in {tmp_path}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,6 @@ def test_mistakes_are_one_sentence(typed: list[str], sentence: str, capsys: pyte
 def test_the_script_is_the_command(tmp_path: Path) -> None:
     command = [sys.executable, str(CHECKOUT / "scripts" / "data.py"), f"runtime.cache={tmp_path}"]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert ran.stdout == f"0 bytes kept in {tmp_path}\n"
+    assert ran.stdout == f"0 bytes in {tmp_path}\n"
     helped = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)
     assert "clear" in helped.stdout

@@ -14,8 +14,8 @@ import yaml
 from PIL import Image
 
 from ganlab import tree_file
+from ganlab.commands.ready import open_data
 from ganlab.commands.train import main
-from ganlab.commands.training_run import open_data
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.config.compose import composer, config_folder
@@ -112,9 +112,9 @@ def test_learning_rates_go_on_with_the_override(run: Path, capsys: pytest.Captur
         ("init=he", "init.generator.name=normal", "initialized when it began"),
         ("latent.dim=7", "latent.dim=6", "learned from those latents"),
         ("condition=projection", "condition.name=none", "built for those labels"),
-        ("loss=hinge", "loss.name=bce", "what that loss has made of them"),
-        ("data=ring", "data.name=digits", "a place among those images"),
-        ("data.limit=32", "data.limit=64", "a place among those images"),
+        ("loss=hinge", "loss.name=bce", "was trained with that loss"),
+        ("data=ring", "data.name=digits", "is counted in those images"),
+        ("data.limit=32", "data.limit=64", "is counted in those images"),
         ("batch_size=4", "batch_size=8", "in batches of that size"),
         ("seed=1", "seed=0", "came from that seed"),
         ("optimizer=sgd", "optimizer.generator.name=adam", "the saved moments are those of the other optimizer"),

@@ -272,9 +272,9 @@ def test_what_is_there_is_not_overwritten(trained_run: Callable[..., Path], caps
         (["mode=classes"], "mode=classes: this generator was trained without classes"),
         (["labels=[0]"], "labels: this generator was trained without classes"),
         (["labels=[0]", "mode=walk"], "labels: this generator was trained without classes"),
-        (["steps=3"], "steps: mode=grid has no use for it, interpolate and walk have; leave it out"),
-        (["columns=3", "mode=classes"], "columns: mode=classes has no use for it, grid and interpolate and walk have"),
-        (["stops=3", "mode=interpolate"], "stops: mode=interpolate has no use for it"),
+        (["steps=3"], "steps: mode=grid does not use it, interpolate and walk do; leave it out"),
+        (["columns=3", "mode=classes"], "columns: mode=classes does not use it, grid and interpolate and walk do"),
+        (["stops=3", "mode=interpolate"], "stops: mode=interpolate does not use it"),
         (["steps=1", "mode=interpolate"], "steps=1: the two ends are two pictures already"),
         (["rate=3", "mode=interpolate"], "rate: it is of moving pictures"),
         (["columns=3", "mode=interpolate"], "columns: a strip has as many as there are steps"),
@@ -308,7 +308,7 @@ def test_no_such_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run=latest"]) == 2
     assert "latest: no run under outputs/" in capsys.readouterr().err
     assert main(["n=3"]) == 2
-    assert capsys.readouterr().err == "run: missing, need text\n"
+    assert capsys.readouterr().err == "run: missing, need a path\n"
 
 
 def test_the_script_is_the_command(trained_run: Callable[..., Path]) -> None:

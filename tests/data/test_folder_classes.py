@@ -86,7 +86,7 @@ def test_the_labels_of_stylegan_are_read(
     assert found.images[:, 0, 0, 0].tolist() == [0, 10, 20]
     assert (None if found.labels is None else found.labels.tolist()) == numbers
     assert any(note in one for one in found.notes)
-    assert not any(".json" in one and "passed over" in one for one in found.notes)
+    assert not any(".json" in one and "their names" in one for one in found.notes)
 
 
 def test_a_json_of_something_else_leaves_the_folders(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_folders_of_systems_are_ignored(kind: str, tmp_path: Path) -> None:
     files |= {"Thumbs.db": b"", "cats/Thumbs.db": b"", ".DS_Store": b"", "dogs/desktop.ini": b"", "cats/._1.png": b""}
     found = opened(made(kind, tmp_path, files))
     assert (found.classes, len(found)) == (("cats", "dogs"), 2)
-    assert not any("passed over" in note for note in found.notes)
+    assert not any("their names" in note for note in found.notes)
 
 
 def test_names_that_only_look_like_a_systems_are_kept() -> None:

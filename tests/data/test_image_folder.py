@@ -37,7 +37,7 @@ def test_every_kind_of_image_is_read(folder: Path) -> None:
     assert opened.classes == ("a", "b")
     assert opened.labels is not None
     assert opened.labels.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 1]
-    assert opened.notes[0] == "passed over, as no images by their names: 1 .txt"
+    assert opened.notes[0] == "skipped, as their names do not end like an image's: 1 .txt"
     assert opened.notes[1].startswith("1 of 9 images: numbers from 65,535 to 65,535 were read as uint16: 0 is black")
     colours = {tuple(image.mean((0, 1)).round().astype(int).tolist()) for image in opened.images}
     assert (255, 255, 255) in colours  # transparent on white, and 16 bits at full scale
@@ -313,7 +313,7 @@ def test_what_runs_have_made_is_no_data(tmp_path: Path) -> None:
     stamp = source.stamp()
     opened = source.open()
     assert (len(opened), opened.classes, source.class_count) == (1, (), 0)
-    assert "not looked into: outputs/2026-01-31/run/" in opened.notes[-1]
+    assert "not searched: outputs/2026-01-31/run/" in opened.notes[-1]
     save(tmp_path / "outputs" / "2026-01-31" / "run" / "samples" / "step-2.png")
     save(tmp_path / ".thumbnails" / "a.png")
     assert source.stamp() == stamp

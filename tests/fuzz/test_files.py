@@ -221,7 +221,7 @@ def check_checkpoint(data: bytes) -> None:
             lambda: tree_file.read(file),
             lambda: loading.load(file).sample(2),
             lambda: loading.load(Path(folder)),
-            lambda: weight_files.look(file, "auto"),
+            lambda: weight_files.check(file, "auto"),
             lambda: weight_files.read(file, "generator", "auto"),
         ]
         for way in ways:

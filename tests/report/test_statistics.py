@@ -98,3 +98,10 @@ def test_holms_correction() -> None:
     # Holm 1979: 0.01 × 4, 0.02 × 3, 0.03 × 2 (kept at 0.06 by the one before), 0.5 × 1
     assert holm([0.5, 0.01, 0.03, 0.02]) == pytest.approx([0.5, 0.04, 0.06, 0.06])
     assert holm([]) == []
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 10])
+def test_intervals_of_the_interquartile_mean_cover_it(n: int) -> None:
+    rng = np.random.default_rng(n)
+    found = [summary(list(rng.normal(10, 1, n)), range(n)) for _ in range(400)]
+    assert 0.90 <= np.mean([(one.low or 0) <= 10 <= (one.high or 0) for one in found]) <= 0.99

@@ -19,8 +19,9 @@ from ganlab.commands.sweeper import Sweeper
 from ganlab.config.compose import Composer
 from ganlab.errors import Refused
 
-GOES_ON = ("stopped", "killed", "failed")
-"""The statuses of runs that go on when their sweep is resumed; the others have ended, and are outcomes."""
+GOES_ON = ("stopped", "killed", "failed", "running")
+"""The statuses of runs that go on when their sweep is resumed; the others have ended, and are outcomes. A run is still
+running where the process of the sweep was killed, and its job is saving."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def begin(
     plan = new_plan(folder, command.command, overrides, jobs)
     if (subdir := typed(read, "hydra.sweep.subdir")) is not None:
         plan = _renamed(plan, composing, read, subdir)
-    tasks = tuple(_task(plan, job, command, job.overrides, _of_hydra(read)) for job in plan.jobs)
+    tasks = tuple(_task(plan, job, command, (), _of_hydra(read)) for job in plan.jobs)
     plan.save()
     return _ready(plan, tasks, read, checked, {job.name: job.number for job in plan.jobs})
 
@@ -69,20 +70,18 @@ def resume(composing: Composer, read: Sequence[Override], folder: Path, command:
     chosen = [job for job in plan.jobs if not jobs or job.overrides in wanted]
     changes = [one.input_line or "" for one in own if one.key_or_group not in keys]
     found = statuses(plan)
-    tasks = []
+    tasks, fresh = [], {}
     for job in chosen:
         status = found.get(job.name, ("missing", ""))[0]
         began = (plan.folder_of(job).path / "config.yaml").exists()
-        if status == "running":
-            raise Refused([f"{plan.folder_of(job).path} is being trained by another process; stop that one first"])
         if status in GOES_ON or (status == "finished" and changes) or (not began and status != "refused"):
-            overrides = changes if began else job.overrides
-            tasks.append(_task(plan, job, command, overrides, _of_hydra(read), resumes=began))
-    fresh = {task.number: list(task.overrides) for task in tasks if not task.resumes}
+            tasks.append(_task(plan, job, command, changes, _of_hydra(read)))
+            if not began:
+                fresh[job.number] = job.overrides
     checked = check_jobs(composing, list(fresh.values()), Sweeper("basic"), trusted=own) if fresh else Checked()
     if plan.overrides:
         plan.save()
-    _announce(found, tasks)
+    _announce(found, len(tasks) - len(fresh), len(fresh))
     names = {job.number: job.name for job in plan.jobs}
     places = {names[number]: index for index, number in enumerate(fresh)}
     saved_jobs = composing.read([one for one in before.overrides if _key(one) == "jobs"])
@@ -95,7 +94,10 @@ def _ready(
     """``places`` are the numbers of the jobs in ``checked``, by the names of their folders."""
     steps: dict[str, int | None] = {}
     device = "auto"
+    numbers = {task.number for task in tasks}
     for job in plan.jobs:
+        if job.number not in numbers:
+            continue
         settings = checked.settings.get(places[job.name]) if job.name in places else None
         plain = {} if settings is not None else _saved(plan, job)
         steps[job.name] = settings.steps if settings else _whole(plain.get("steps"))
@@ -123,18 +125,16 @@ def jobs_of(read: Sequence[Override], checked: Checked) -> Literal["auto"] | int
     raise Refused([f"jobs={value}: need auto, or the number of jobs to run side by side, such as jobs=2"])
 
 
-def _task(
-    plan: Plan, job: Job, command: Typed, overrides: Sequence[str], hydra: Sequence[str], resumes: bool = False
-) -> Task:
+def _task(plan: Plan, job: Job, command: Typed, changes: Sequence[str], hydra: Sequence[str]) -> Task:
     return Task(
         number=job.number,
         folder=str(plan.folder_of(job).path),
-        overrides=(*overrides, *hydra),
+        overrides=(*job.overrides, *hydra),
+        changes=(*changes, *hydra),
         config_dir=command.config_dir,
         program=command.program,
         command=command.command,
         varied={key: job.settings.get(key, "default") for key in plan.varied},
-        resumes=resumes,
     )
 
 
@@ -193,10 +193,9 @@ def _refuse_saved_plugins(plan: Plan, now: Sequence[Override]) -> None:
         raise Refused([f"{plan.folder}: it was begun with {saved[-1]}; type that too if you trust it"])
 
 
-def _announce(found: Mapping[str, tuple[str, str]], tasks: Sequence[Task]) -> None:
-    """Prints what is there, and what is run."""
+def _announce(found: Mapping[str, tuple[str, str]], go_on: int, begin: int) -> None:
+    """Prints what is there, and how many runs go on and begin."""
     counts = Counter(status for status, _ in found.values())
-    there = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
-    on = sum(task.resumes for task in tasks)
-    parts = [f"{on} go on"] * bool(on) + [f"{len(tasks) - on} begin"] * (len(tasks) > on)
+    there = ", ".join(f"{counts[status]} {status}" for status in (*STATUSES, "running") if counts[status])
+    parts = [f"{count} {word}" for count, word in ((go_on, "go on"), (begin, "begin")) if count]
     print(f"{there or 'no job has begun'}; {', '.join(parts) or 'nothing is missing'}")

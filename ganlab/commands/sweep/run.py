@@ -105,6 +105,7 @@ def print_summary(plan: Plan) -> int:
             print(f"  {name}: {status}: {' '.join(reason.split())}")
     if missing or any(counts[word] for word in ("stopped", "killed", "failed")):
         print(f"Run what is missing: {resume_command(plan.folder)}")
+    print(f"What was found: python scripts/report.py {to_type('sweep', str(plan.folder))}")
     print(f"Look at them side by side: tensorboard --logdir {shlex.quote(str(plan.folder))}")
     return 1 if counts["failed"] or counts["diverged"] else 0 if counts["finished"] else 2
 

@@ -21,19 +21,18 @@ PATIENCE = 120.0
 
 @dataclass(frozen=True)
 class Task:
-    """What a process needs to run a job: its ``number``, its ``folder``, its ``overrides`` as typed, the folder of
-    the user's own configs, the ``program`` (``train.py``), the ``command`` of the whole sweep, and the job's values
-    of the keys that are ``varied`` in it. ``resumes``: the folder has a run already, whose configuration is changed
-    by the ``overrides``."""
+    """What a process needs to run a job: its ``number``, its ``folder``, its ``overrides`` as typed for a new run, and
+    the ``changes`` for a run that is in the folder already; the folder of the user's own configs, the ``program``
+    (``train.py``), the ``command`` of the whole sweep, and the job's values of the keys that are ``varied`` in it."""
 
     number: int
     folder: str
     overrides: tuple[str, ...]
+    changes: tuple[str, ...]
     config_dir: str | None
     program: str
     command: str
     varied: Mapping[str, str]
-    resumes: bool
 
 
 def run_task(task: Task) -> Outcome:
@@ -41,21 +40,23 @@ def run_task(task: Task) -> Outcome:
     where it was stopped without saving."""
     folder = RunFolder(task.folder)
     folder.path.mkdir(parents=True, exist_ok=True)
-    typed = (f"resume={literal(task.folder)}", *task.overrides) if task.resumes else task.overrides
+    resumes = False
     try:
         _wait_until_free(folder)
+        resumes = (folder.path / "config.yaml").exists()
+        typed = (f"resume={literal(task.folder)}", *task.changes) if resumes else task.overrides
         with composer(task.config_dir) as composing:
             overrides = composing.rewrite(composing.read(typed))
     except UserError as error:
         print(error, file=sys.stderr)
         outcome = Outcome("refused", str(error))
-        if not task.resumes:
+        if not resumes:
             folder.save_status(outcome.status, outcome.reason)
         return outcome
     ended: list[Ended] = []
     flags = ["--config-dir", task.config_dir] if task.config_dir else []
     own = ["hydra.mode=RUN", f"hydra.job.num={task.number}", f"hydra.run.dir={literal(task.folder)}"]
-    job = hydra_job(Command(task.command, typed, task.varied), Resume(folder) if task.resumes else None, ended)
+    job = hydra_job(Command(task.command, typed, task.varied), Resume(folder) if resumes else None, ended)
     try:
         hand_to_hydra(task.program, [*flags, *overrides, *own], job)
     except SystemExit:  # Hydra has printed why it cannot start the job

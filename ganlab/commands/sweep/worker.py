@@ -29,7 +29,7 @@ def main() -> None:
     threading.Thread(target=_read, args=(sys.stdin, tasks, busy), daemon=True).start()
     while (content := tasks.get()) is not None:
         busy.set()
-        task: dict[str, Any] = {**content, "overrides": tuple(content["overrides"])}
+        task: dict[str, Any] = {**content, **{key: tuple(content[key]) for key in ("overrides", "changes")}}
         outcome = run_task(Task(**task))
         busy.clear()
         answers.write(json.dumps(asdict(outcome), default=str) + "\n")

@@ -27,8 +27,8 @@ def batches_can_be_cut(settings: Settings, discriminator: DiscriminatorModule | 
         layer_of(settings, "generator").averages_batch or (discriminator is not None and discriminator.mixes_samples)
     ):
         findings.warnings.append(
-            f"schedule.accumulation={parts}: batch norm and minibatch layers look at each part of the batch alone, so "
-            "it is not quite the update of the whole batch; with norms that look at one image (layer, group) it is"
+            f"schedule.accumulation={parts}: batch norm and minibatch layers see each part of the batch alone, so that "
+            "this is not quite the update of the whole batch; with norms of single images (layer, group) it is"
         )
     for network, images in (
         ("generator", settings.batch_size // parts),
@@ -50,9 +50,7 @@ def ranks_train_together(settings: Settings, discriminator: DiscriminatorModule 
     for network in NETWORKS:
         layer = layer_of(settings, network)
         if layer.averages_ranks and ranks == 1:
-            findings.warnings.append(
-                f"norm.{network}.layer=sync_batch on one rank has nothing to share: it is batch norm"
-            )
+            findings.warnings.append(f"norm.{network}.layer=sync_batch on one rank is the same as batch norm")
         if layer.averages_batch and not layer.averages_ranks and ranks > 1:
             findings.warnings.append(
                 f"norm.{network}.layer={NORMS.name_of(layer)} on {ranks} ranks averages over each rank's "

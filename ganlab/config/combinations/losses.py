@@ -27,9 +27,9 @@ def targets_need_probabilities(
     ]
     if changed:
         findings.refusals.append(
-            f"{' '.join(changed)} with a {type(settings.loss).__name__} loss, whose D is told no probabilities that "
-            "could be smoothed, noisy or flipped; type loss=bce, or condition=auxiliary, whose class head has targets, "
-            "or leave it out"
+            f"{' '.join(changed)} with a {type(settings.loss).__name__} loss, which has no target probabilities "
+            "to smooth, to flip or to add noise to; type loss=bce, or condition=auxiliary, whose class head has "
+            "targets, or leave it out"
         )
 
 

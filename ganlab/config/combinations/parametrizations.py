@@ -20,7 +20,7 @@ def parametrizations_and_initializers_agree(
         if chosen.zeroes_layers and weight.needs_direction:
             findings.refusals.append(
                 f"init.{network}={initializer} with norm.{network}.weight={name}: it starts some weights at 0, and "
-                f"this parametrization divides by their norm, so that they could never learn; type "
+                f"this parametrization divides by their norm, so that they could not be trained; type "
                 f"norm.{network}.weight=none or another initializer, such as init.{network}=orthogonal"
             )
         if weight.initializer not in (None, initializer) and not chosen.undoes_scale:

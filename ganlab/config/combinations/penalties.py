@@ -64,7 +64,7 @@ def clipping_needs_plain_weights(
         findings.advise(
             f"constraint={CONSTRAINTS.name_of(settings.constraint)} with "
             f"norm.discriminator.weight={PARAMETRIZATIONS.name_of(weight)}, which rescales what was clipped, so that "
-            "the bound means nothing; type constraint=none or norm.discriminator.weight=none"
+            "the bound has no effect; type constraint=none or norm.discriminator.weight=none"
         )
 
 
@@ -77,6 +77,6 @@ def weight_penalties_need_a_scale(
     if penalties and weight.fixes_scale:
         findings.advise(
             f"regularizer={penalties[0]} with norm.discriminator.weight={PARAMETRIZATIONS.name_of(weight)}, which "
-            "divides each weight by its norm, so that a penalty on its size has nothing to shrink (van Laarhoven 2017, "
+            "divides each weight by its norm, so that a penalty on its size has no effect (van Laarhoven 2017, "
             "on norms); leave one of them out"
         )
