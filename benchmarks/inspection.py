@@ -3,6 +3,7 @@
     python train.py study=init_by_norm hydra.sweep.dir=SWEEP
     python benchmarks/inspection.py sweep=SWEEP            # prints tables in Markdown
     python benchmarks/inspection.py sweep=SWEEP csv=rows.csv
+    python benchmarks/inspection.py cost=true              # the time of an inspection, in steps of training
 
 For each run the networks are built and initialized from its config.yaml, exactly as before its first step, and
 inspected. Figures and final scores (failures have the score of noise, as in reports) are medians over the seeds of each
@@ -17,12 +18,13 @@ import csv as files
 import math
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from statistics import median
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -42,6 +44,7 @@ from ganlab.progress import progress
 from ganlab.report.model import Report, Run
 from ganlab.run_folder import RunFolder
 from ganlab.table import PATH, PositiveInt
+from ganlab.training.trainer import Trainer
 
 FLOOR = 1e-30  # of figures of which the logarithm is taken
 
@@ -50,7 +53,8 @@ FLOOR = 1e-30  # of figures of which the logarithm is taken
 class Asked:
     """The settings of the command."""
 
-    sweep: Annotated[str, PATH, Help("the folder of a sweep")]
+    sweep: Annotated[str | None, PATH, Help("the folder of a sweep")] = None
+    cost: Annotated[bool, Help("true: measure the time of an inspection instead")] = False
     csv: Annotated[str | None, PATH, Help("a file for the figures and scores of all combinations")] = None
     resamples: Annotated[PositiveInt, Help("of the bootstrap")] = 2000
     by: Annotated[str, Help("the factor within whose groups figures are compared")] = "init"
@@ -118,12 +122,43 @@ def _spread(network: NetworkResult) -> float:
 
 def inspected(folder: RunFolder) -> Inspection:
     """Inspects the networks of a run as they were before its first step."""
-    settings = configure({**folder.load_config(), "resume": None}).settings
+    trainer = built({**folder.load_config(), "resume": None})
+    return Inspector(trainer.stepper.seed).inspection(trainer.gan, trainer.feed)
+
+
+def built(plain: Mapping[str, Any]) -> Trainer:
+    """Builds the trainer of a configuration, without scores and observers."""
+    settings = configure(plain).settings
     settings = replace(settings, evaluation=NoEvaluation(), logging=replace(settings.logging, observers={}))
     resolved = settings.runtime.resolve()
     with tempfile.TemporaryDirectory() as unused:
-        trainer = build_trainer(settings, resolved, open_data(settings.data, settings.runtime.cache), Path(unused))
-    return Inspector(settings.seed).inspection(trainer.gan, trainer.feed)
+        return build_trainer(settings, resolved, open_data(settings.data, settings.runtime.cache), Path(unused))
+
+
+def costs(rounds: int = 3) -> str:
+    """Returns a table of the processor time of an inspection with its figure and files, beside that of a step."""
+    rows = []
+    for size, width in ((16, 16), (32, 64), (64, 64)):
+        networks = {name: {"name": "dcgan", "width": width} for name in ("generator", "discriminator")}
+        data = {"name": "digits", "size": size}
+        trainer = built({"data": data, **networks, "runtime": {"precision": "fp32"}})
+        trainer.train_step()
+        inspections, steps = [], []
+        with tempfile.TemporaryDirectory() as folder:
+            for _ in range(rounds):
+                inspections.append(_seconds(lambda: Inspector(0)(trainer.gan, trainer.feed).save(Path(folder))))  # noqa: B023
+                steps.append(_seconds(trainer.train_step))
+        found, step = median(inspections), median(steps)
+        cells = (f"{size}×{size}, width {width}", f"{found:.2f}", f"{1e3 * step:.0f}", f"{found / step:.1f}")
+        rows.append(f"| DCGAN {' | '.join(cells)} |")
+    head = "| model, batch 64 | inspection, s of processor time | a step, ms of processor time | in steps |"
+    return "\n".join([head, "|---|---|---|---|", *rows])
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    began = time.process_time()
+    run()
+    return time.process_time() - began
 
 
 def combinations(report: Report) -> list[Combination]:
@@ -225,6 +260,14 @@ def _text(one: tuple[float, float, float]) -> str:
 
 def main(asked: Asked) -> None:
     """Prints the table, and what it was made of. Raises UserError."""
+    where = f"{machine()['processor']}, {machine()['cores']} cores, torch {torch.__version__}"
+    if asked.cost:
+        threads = torch.get_num_threads()
+        print(f"`python benchmarks/inspection.py cost=true`, {date.today()}, {where}, threads: {threads}.\n")
+        print(costs())
+        return
+    if asked.sweep is None:
+        raise UserError("type sweep=SWEEP, or cost=true")
     report = ganlab.report(asked.sweep).data
     if report.score is None:
         raise UserError(f"{asked.sweep}: no run has a score; type evaluation=scores for the sweep")
@@ -236,7 +279,6 @@ def main(asked: Asked) -> None:
     counts = (
         f"{len(found)} combinations, {sum(run.value is not None for run in report.runs)} of {len(report.runs)} runs"
     )
-    where = f"{machine()['processor']}, {machine()['cores']} cores, torch {torch.__version__}"
     print(f"`python benchmarks/inspection.py sweep=SWEEP`, {date.today()}, {where}.")
     print(f"The sweep: `{report.origin.commands[0]}`.")
     better = "Lower" if report.score.better == "lower" else "Higher"
