@@ -45,6 +45,9 @@ class Inspections:
         """The figure, (3, height, width) uint8."""
         return figure(self.combinations)
 
+    def __repr__(self) -> str:
+        return "\n".join(f"{name}: {sentence}" for name, sentence in self.sentences.items())
+
     def text(self) -> str:
         """Returns the summary, and the sentence and the layers of each combination, as aligned text."""
         refused = "".join(f"\n{name}: refused: {reason}\n" for name, reason in self.refused.items())
