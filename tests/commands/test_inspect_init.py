@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
 import pytest
 
 import ganlab
+from ganlab import commands
 from ganlab.commands.inspect_init import main
 from ganlab.commands.train import main as train
 from ganlab.errors import UserError
@@ -85,7 +86,15 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "no folder can be made there" in capsys.readouterr().err
 
 
-def test_the_script_is_the_command() -> None:
-    command = [sys.executable, str(ROOT / "scripts" / "inspect_init.py"), "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "inspect_init.py init=normal,he,orthogonal norm=batch,spectral" in done.stdout
+def test_help_and_the_ways_to_call_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert "inspect_init.py init=normal,he,orthogonal norm=batch,spectral" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["ganlab", "inspect-init", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        commands.main()
+    assert ended.value.code == 0
+    assert "ganlab inspect-init init=normal,he" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["inspect_init.py", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "scripts" / "inspect_init.py"), run_name="__main__")
+    assert ended.value.code == 0
