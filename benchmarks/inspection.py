@@ -33,7 +33,7 @@ from scipy import stats
 import ganlab
 from ganlab.commands.arguments import Help, run_command
 from ganlab.commands.provenance import machine
-from ganlab.commands.training_run import open_data
+from ganlab.commands.ready import open_data
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.diagnosis.inspection import Inspection, Inspector, NetworkResult
