@@ -64,7 +64,7 @@ class LayerRecord:
     @property
     def dead(self) -> float | None:
         """The share of units behind the layer that were 0 for all samples: channels of maps, features of vectors.
-        They have no gradient either if the activation is a ReLU. Lu et al. 2019, definition 1."""
+        They have no gradient either if the activation is a ReLU. Lu et al. 2019."""
         if not self.zero:
             return None
         return float(torch.cat([one.float() for one in self.zero.values()]).mean())

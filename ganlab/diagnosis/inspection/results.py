@@ -110,7 +110,7 @@ class Inspection:
     @property
     def log_condition(self) -> float | None:
         """The mean of the natural logarithm of the Jacobian's condition number over the latents (Odena et al. 2018,
-        section 2.2); infinity if it is singular at one of them."""
+        section 2); infinity if it is singular at one of them."""
         if not self.jacobian:
             return None
         return sum(math.log(one.condition) for one in self.jacobian) / len(self.jacobian)

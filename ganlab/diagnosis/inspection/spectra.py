@@ -41,7 +41,7 @@ def weight_spectrum(layer: WeightLayer) -> Spectrum | None:
 
 def jacobian_spectra(generator: nn.Module, latents: Tensor, condition: Condition, count: int) -> tuple[Spectrum, ...]:
     """Returns the spectrum of G's Jacobian J = ∂G(z)/∂z, an image of C·H·W values by a latent, at the first ``count``
-    of some ``latents`` (N, dim). Odena et al. 2018, section 2.1: the condition number of JᵀJ is the square of that of
+    of some ``latents`` (N, dim). Odena et al. 2018, section 2: the condition number of JᵀJ is the square of that of
     J.
 
     Batch norm would make an image depend on the other latents; G is evaluated with the statistics of these latents as
