@@ -126,7 +126,7 @@ def hydra_job(command: Command, resume: Resume | None, ended: list[Ended]) -> Ca
         typed = [one.lstrip("+") for one in overrides] if several else command.overrides
         outcome = _in_folder(folder, several, lambda: run(Composer, overrides, folder, resume, command, typed))
         ended.append(Ended(folder, outcome))
-        _tell_tensorboard(folder, typed, command.varied, outcome)
+        _add_hparams(folder, typed, command.varied, outcome)
         if outcome.status == "stopped" and several:
             raise KeyboardInterrupt(outcome.facts["exit_code"])
         return score_of(outcome)
@@ -134,7 +134,7 @@ def hydra_job(command: Command, resume: Resume | None, ended: list[Ended]) -> Ca
     return run_job
 
 
-def _tell_tensorboard(folder: RunFolder, typed: Sequence[str], varied: Mapping[str, str], outcome: Outcome) -> None:
+def _add_hparams(folder: RunFolder, typed: Sequence[str], varied: Mapping[str, str], outcome: Outcome) -> None:
     """Adds the run to TensorBoard's table of hyper-parameters, if it has written for TensorBoard."""
     if outcome.status not in ("finished", "diverged") or not any(folder.path.glob("events.out.tfevents.*")):
         return

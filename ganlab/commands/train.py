@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> i
         with stopped_by_sigterm():
             ranks = join()
             if not ranks.first:
-                _speak_of_errors_alone(ranks)
+                _print_errors_only(ranks)
             code = _main(list(sys.argv[1:] if arguments is None else arguments), program, ranks)
             leave(wait=code not in (1, 2))
             return code
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> i
         return 1
 
 
-def _speak_of_errors_alone(ranks: Ranks) -> None:
+def _print_errors_only(ranks: Ranks) -> None:
     handler = logging.StreamHandler()
     handler.setLevel(logging.ERROR)
     handler.setFormatter(logging.Formatter(f"rank {ranks.rank}: %(message)s"))
