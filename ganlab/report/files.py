@@ -11,6 +11,7 @@ from ganlab.errors import UserError
 from ganlab.report.latex import as_latex
 from ganlab.report.markdown import as_markdown
 from ganlab.report.model import Report, as_plain
+from ganlab.report.page import as_html
 from ganlab.report.tables import as_csv, run_rows
 
 
@@ -19,13 +20,14 @@ def as_json(report: Report) -> str:
     return json.dumps(as_plain(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-WRITERS: dict[str, Callable[[Report], str]] = {
-    "report.md": as_markdown,
-    "runs.csv": lambda report: as_csv(run_rows(report)),
-    "effects.json": as_json,
-    "tables.tex": as_latex,
+WRITERS: dict[str, Callable[[Report, Path], str]] = {
+    "report.html": as_html,
+    "report.md": lambda report, _: as_markdown(report),
+    "runs.csv": lambda report, _: as_csv(run_rows(report)),
+    "effects.json": lambda report, _: as_json(report),
+    "tables.tex": lambda report, _: as_latex(report),
 }
-"""The files of a report, and what makes their text."""
+"""The files of a report, and what makes their text for the folder that they will be in."""
 
 
 def write(report: Report, folder: Path) -> list[Path]:
@@ -34,7 +36,7 @@ def write(report: Report, folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in WRITERS.items():
-            write_atomically(folder / name, text(report))
+            write_atomically(folder / name, text(report, folder))
             paths.append(folder / name)
     except OSError as error:
         raise UserError(f"{folder}: the report cannot be written there ({error.strerror}); type out=FOLDER") from error

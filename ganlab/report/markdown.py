@@ -24,6 +24,7 @@ def as_markdown(report: Report) -> str:
         ("Trends", trends_text(report)),
         ("Together", "\n\n".join(interaction_text(one, report) for one in report.interactions)),
         ("Explained variance of ranks", explained_text(report)),
+        ("What rules would have refused", _lifted(report)),
         ("Warnings", _warnings(report.runs)),
         ("Not comparable", "\n".join(f"- {one.sentence}" for one in report.incomparable)),
         ("Not readable", "\n".join(f"- `{one.path}`: {one.problem}" for one in report.damage[:MOST_ROWS])),
@@ -156,10 +157,25 @@ def _median(one: Summary) -> str:
     return f"{number(one.median)} ({one.n})"
 
 
+def _lifted(report: Report) -> str:
+    rows = [
+        (
+            one.rule,
+            str(len(one.runs)),
+            f"{one.success.count} of {one.success.of}",
+            _some([str(run) for run in one.runs]),
+        )
+        for one in report.lifted_rules
+    ]
+    return table(("rule that rules=warn lifted", "runs", "succeeded", "numbers"), rows)
+
+
 def _warnings(runs: Sequence[Run]) -> str:
     found: dict[str, list[str]] = {}
     for run in runs:
         for warning in run.warnings:
+            if warning in run.lifted_rules:
+                continue
             found.setdefault(warning, []).append(str(run.number))
     return "\n".join(f"- {warning} (runs {_some(numbers)})" for warning, numbers in found.items())
 

@@ -94,6 +94,7 @@ class Run:
 
     ``value`` is the score that counts, *with failures*: None where it is unfinished, refused, or not comparable.
     ``survivor`` is whether it ended with a finite score of its own. ``scores`` are all scores of its last row.
+    ``lifted_rules`` are the refusals that ``rules=warn`` lifted.
     """
 
     number: int
@@ -122,6 +123,7 @@ class Run:
     pictures: tuple[Picture, ...] = ()
     real: str | None = None
     warnings: tuple[str, ...] = ()
+    lifted_rules: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     device: str | None = None
     started: str | None = None
@@ -363,6 +365,17 @@ class Incomparable:
 
 
 @dataclass(frozen=True)
+class LiftedRule:
+    """A refusal that ``rules=warn`` lifted, and what became of the runs that it would have refused: how many had each
+    of the ``outcomes``, and the share of ``success`` of those that ended."""
+
+    rule: str
+    runs: tuple[int, ...]
+    outcomes: Mapping[str, int]
+    success: Share
+
+
+@dataclass(frozen=True)
 class Damage:
     """A file or folder that cannot be read, or a part of it, and why."""
 
@@ -423,6 +436,7 @@ class Report:
     curves: tuple[Curve, ...] = ()
     budgets: tuple[AtBudget, ...] = ()
     trends: tuple[Trend, ...] = ()
+    lifted_rules: tuple[LiftedRule, ...] = ()
     incomparable: tuple[Incomparable, ...] = ()
     damage: tuple[Damage, ...] = ()
     holes: Holes = field(default_factory=lambda: Holes({}, ()))

@@ -139,6 +139,7 @@ def record(
         pictures=files.pictures,
         real=files.real,
         warnings=_texts(newest.get("warnings") or status.get("warnings")),
+        lifted_rules=_texts(status.get("lifted_rules")),
         overrides=job.overrides or (),
         device=newest.get("device"),
         started=first.get("started"),
