@@ -24,8 +24,8 @@ from ganlab.report.words import number, score_name
 HEALTH = {
     "discriminator/loss": "loss of D",
     "generator/loss": "loss of G",
-    "discriminator/real": "mean output of D on real images",
-    "discriminator/fake": "mean output of D on samples",
+    "discriminator/real": "mean output of D, real",
+    "discriminator/fake": "mean output of D, samples",
     "discriminator/gradient_norm": "gradient norm of D",
     "generator/gradient_norm": "gradient norm of G",
 }

@@ -93,7 +93,8 @@ def gallery(report: Report, link: Callable[[Run], str]) -> Gallery | None:
             made.rows = STEP
     made.runs = [
         {"run": one.number, "at": at[one.number], "text": _line(one, report), "outcome": one.outcome,
-         "link": link(one), "alt": _named(one, report), "shots": found.shots.get(one.number, {})}
+         "link": link(one), "alt": _named(one, report), "shots": found.shots.get(one.number, {}),
+         "lines": {step: _line_at(one, step, report) for step in found.shots.get(one.number, {})}}
         for one in report.runs[:MOST_RUNS]
     ]  # fmt: skip
     made.cells = [[_cell(made, row, column) for column in made.column_levels] for row in made.row_levels]
@@ -140,10 +141,10 @@ def _cell(made: Gallery, row: str, column: str) -> Shot | None:
         if all(run["at"].get(name) == level for name, level in wanted.items()):
             before = [own for own in run["shots"] if own <= step]
             own = max(before) if before else None
-            late = f"step {own:,}, " if own is not None and own != step else ""
             alt = f"No samples of {run['alt']}" if own is None else f"Samples of {run['alt']}, after {own:,} steps"
             picture = run["shots"][own] if own is not None else ""
-            return Shot(run["run"], picture, own, late + run["text"], alt, run["link"], run["outcome"])
+            text = run["text"] if own is None else run["lines"][own]
+            return Shot(run["run"], picture, own, text, alt, run["link"], run["outcome"])
     return None
 
 
@@ -154,6 +155,17 @@ def _line(run: Run, report: Report) -> str:
         outcome = "" if run.outcome == "success" else f", {run.outcome}"
         return f"{score_name(report.score.name)} {number(run.value)}{outcome}{mark}"
     return f"{run.outcome}{mark}"
+
+
+def _line_at(run: Run, step: int, report: Report) -> str:
+    """Returns the line below the picture of a step: before the end of a run, its score at that step."""
+    line = _line(run, report)
+    if run.steps is None or step >= run.steps:
+        return line
+    then = next((point.value for point in run.curve if point.step == step and point.value is not None), None)
+    if report.score is not None and then is not None:
+        return f"step {step:,}: {score_name(report.score.name)} {number(then)}"
+    return f"step {step:,}; {line}"
 
 
 def _named(run: Run, report: Report) -> str:

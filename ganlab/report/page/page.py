@@ -190,7 +190,7 @@ def _sections(report: Report, figures: Figures, pictures: Gallery | None, link: 
         ),
         Section(
             "comparable",
-            "What is not comparable",
+            "What is not comparable, and notes",
             tables=some(tables.damage_table(report)),
             lines=[*(one.sentence for one in report.incomparable), *report.notes, *figures.notes],
         ),

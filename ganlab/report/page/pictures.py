@@ -19,7 +19,7 @@ COLUMNS, ROWS = 4, 4
 SIDE = 120
 """The most pixels of a side of a small picture."""
 MOST_STEPS = 5
-MOST_BYTES = 3_000_000
+MOST_BYTES = 2_500_000
 """Of all pictures together, as text."""
 MOST_RUNS = 1200
 LAYOUT = "ganlab"
@@ -61,9 +61,13 @@ def album(report: Report, first: Sequence[int] = ()) -> Album:
                 continue
             left -= len(made)
             if left < 0:
-                found.steps = sorted({step for own in found.shots.values() for step in own} & set(found.steps))
-                return _with_real(found, report)
+                left = 0
+                break
             found.shots.setdefault(number, {})[picture.step] = made
+        if not left:
+            break
+    found.steps = sorted({step for own in found.shots.values() for step in own} & set(steps))
+    found.step = found.steps[-1] if found.steps else 0
     return _with_real(found, report)
 
 

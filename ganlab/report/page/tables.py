@@ -177,7 +177,7 @@ def cell_table(report: Report) -> Table | None:
     """Returns the scores of each combination, the best first."""
     if report.score is None:
         return None
-    own = [_level(name) for name in report.varied] or [text_field("", lambda one: "all runs")]
+    own = [_level(name) for name in report.varied] or [text_field("runs", lambda one: "all runs")]
     caption = f"{_what(report.score)} of each combination with failures, the best first"
     return make("cells", caption, [*own, *_group_fields(report)], report.cells, lambda one: _words(one.levels))
 

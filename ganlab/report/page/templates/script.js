@@ -87,7 +87,6 @@
       if (!run) return make("span", { className: "muted" }, "no run");
       const before = Object.keys(run.shots).map(Number).filter((own) => own <= step);
       const own = before.length ? Math.max(...before) : null;
-      const late = own !== null && own !== step ? `step ${own.toLocaleString("en")}, ` : "";
       let picture;
       if (own === null) {
         picture = make("div", { className: "none" }, "no picture");
@@ -97,7 +96,7 @@
         picture = make("img", { src: run.shots[own] });
         picture.alt = `Samples of ${run.alt}, after ${own.toLocaleString("en")} steps`;
       }
-      const link = make("a", { href: run.link }, late + run.text);
+      const link = make("a", { href: run.link }, own === null ? run.text : run.lines[own]);
       const caption = make("figcaption", { className: `is-${run.outcome}` }, link);
       return make("figure", { className: "shot" }, picture, caption);
     };
