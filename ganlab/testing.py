@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganlab.data import Source
+from ganlab.data import Source, Stored
 from ganlab.layer import Initializer
 from ganlab.networks import (
     DiscriminatorArchitecture,
@@ -182,6 +182,8 @@ def check_schedule(schedule: Schedule) -> None:
 def check_source(source: Source) -> None:
     """Checks that the opened images have the shape, the classes and the aligned images that the source announces."""
     source.check()
+    if isinstance(source, Stored):
+        _need(source.stamp() == source.stamp(), "its stamp changes from call to call", source)
     opened = source.open()
     _need(opened.image_shape == source.image_shape, f"its images are {opened.image_shape}", source)
     _need(len(opened) > 0, "it has no images", source)

@@ -5,7 +5,7 @@ import sys
 if __name__ == "__main__":
     from ganlab.commands.output import reported_when_slow
 
-    with reported_when_slow("Loading PyTorch"):
+    with reported_when_slow("Loading SciPy"):
         from ganlab.commands.report import main
 
     sys.exit(main())

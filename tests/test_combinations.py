@@ -16,13 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganlab.commands.training_run import open_data
+from ganlab.commands.ready import open_data
 from ganlab.conditions import CONDITIONS
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.config.compose import Composer, composer, config_folder
-from ganlab.config.overrides import slot_tables
-from ganlab.config.schema import hints
+from ganlab.config.schema import hints, slot_tables
 from ganlab.config.settings import Settings
 from ganlab.data import SOURCES
 from ganlab.errors import Refused

@@ -342,6 +342,8 @@ ELSEWHERE = {
     "plugins": "test_train.test_a_plugin_brings_a_loss",
     "resume": "test_train.test_resume_goes_on_in_the_same_folder",
     "resume_override": "test_resume.test_learning_rates_go_on_with_the_override",
+    "branch": "test_branch.test_what_a_resume_refuses_may_change",
+    "jobs": "test_sweep.test_side_by_side_a_stop_and_a_kill_lose_nothing",
     "checkpoint.retries": "test_checkpoint.test_a_write_may_fail_so_often_in_a_row",
     "checkpoint.minutes": "test_checkpoint.test_minutes_count_from_the_last_checkpoint",
     **{
@@ -426,7 +428,9 @@ def with_value(plain: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 
 def _marks(beside: dict[str, Any]) -> list[pytest.MarkDecorator]:
     """A backbone of torchvision has no small form: each change takes many seconds."""
-    return [pytest.mark.slow] if beside.get("discriminator", {}).get("name") == "torchvision" else []
+    discriminator = beside.get("discriminator")
+    name = discriminator.get("name") if isinstance(discriminator, dict) else discriminator
+    return [pytest.mark.slow] if name == "torchvision" else []
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from ganlab.commands.evaluate import Evaluate
 from ganlab.commands.export import Export
 from ganlab.commands.report import ReportSettings
 from ganlab.commands.sample import Sample
+from ganlab.config.choices import LISTS
 from ganlab.config.compose import composer
-from ganlab.config.overrides import LISTS
 from ganlab.config.parse import parse
 from ganlab.config.schema import fields_at, hints
 from ganlab.config.settings import Settings

@@ -17,7 +17,7 @@ from PIL import Image
 
 import ganlab
 from ganlab import tree_file
-from ganlab.commands.training_run import open_data
+from ganlab.commands.ready import open_data
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.errors import UserError

@@ -47,7 +47,7 @@ def _export(arguments: list[str]) -> int:
 
 
 def _report(arguments: list[str]) -> int:
-    with reported_when_slow(LOADING):
+    with reported_when_slow("Loading SciPy"):  # a report needs no PyTorch
         from ganlab.commands import report
 
     return report.main(arguments, "ganlab report")

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ganlab import random_streams, run_folder
+from ganlab.commands.announcements import best_and_last
 from ganlab.commands.arguments import Help, run_command
-from ganlab.commands.training_run import best_and_last
 from ganlab.config import auto
 from ganlab.config.evaluators import Split, build_evaluator, reals_of, rows_of
 from ganlab.config.parse import parse

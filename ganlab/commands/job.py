@@ -21,7 +21,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganlab import run_folder
 from ganlab.commands.provenance import Provenance
-from ganlab.commands.training_run import AlreadyDone, Outcome, train
+from ganlab.commands.ready import AlreadyDone
+from ganlab.commands.training_run import Outcome, train
 from ganlab.config import configure
 from ganlab.config.compose import Composer, config_folder
 from ganlab.config.explain import CONFIG_NAME
@@ -46,11 +47,13 @@ WORST = math.inf
 @dataclass(frozen=True)
 class Command:
     """What was typed, for the provenance of a run: the ``text`` of the whole command, and the run's ``overrides``.
-    ``varied`` are its values of the keys that vary in its sweep."""
+    ``varied`` are its values of the keys that vary in its sweep, ``origin`` the run and
+    the checkpoint from which it begins."""
 
     text: str
     overrides: tuple[str, ...]
     varied: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 def command_text(program: str, arguments: Sequence[str]) -> str:
@@ -61,10 +64,12 @@ def command_text(program: str, arguments: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Resume:
-    """The run to go on with. ``auto``: the whole command that began it was typed again (``resume=auto``)."""
+    """The run to go on with. ``auto``: the whole command that began it was typed again (``resume=auto``).
+    ``branch``: it is a new run, which begins from the state of another one and may have other settings."""
 
     folder: RunFolder
     auto: bool = False
+    branch: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,12 +103,12 @@ def plain_configuration(
     if resume is None:
         if plain.get("resume_override"):
             raise Refused(["resume_override=true goes with resume=…; leave it out, or name the run to go on with"])
-        return {**plain, "resume": None}, []
+        return {**plain, "resume": None, "branch": None}, []
     saved, began = resume.folder.load_config(), checkpoint.exists(resume.folder.checkpoints)
     if resume.auto:
         return typed_again(composing, read, plain, saved, began)
     refuse_saved_programs(saved, read)
-    return resumed(composing, read, saved, began)
+    return resumed(composing, read, saved, began, resume.branch)
 
 
 def hydra_job(command: Command, resume: Resume | None, ended: list[Ended]) -> Callable[[DictConfig], float | None]:
@@ -119,7 +124,7 @@ def hydra_job(command: Command, resume: Resume | None, ended: list[Ended]) -> Ca
         several = own.mode == RunMode.MULTIRUN
         overrides = list(own.overrides.task)
         typed = [one.lstrip("+") for one in overrides] if several else command.overrides
-        outcome = _in_folder(folder, several, lambda: run(Composer, overrides, folder, resume, command.text, typed))
+        outcome = _in_folder(folder, several, lambda: run(Composer, overrides, folder, resume, command, typed))
         ended.append(Ended(folder, outcome))
         _tell_tensorboard(folder, typed, command.varied, outcome)
         if outcome.status == "stopped" and several:
@@ -178,7 +183,7 @@ def run(
     overrides: Sequence[str],
     folder: RunFolder,
     resume: Resume | None = None,
-    command: str = "",
+    command: Command | None = None,
     typed: Sequence[str] = (),
 ) -> Outcome:
     """Trains the configuration of ``overrides`` in ``folder``, and returns how it ended. ``command`` and the ``typed``
@@ -189,7 +194,10 @@ def run(
         read = composing.read(overrides)
         if here().first:
             options = {one.key_or_group: one.value() for one in read if composing.is_group_choice(one)}
-            provenance = Provenance(folder, command, typed, options)
+            provenance = Provenance(folder, command.text if command else "", typed, options)
+            if command and command.origin:
+                provenance.add(branch=dict(command.origin))
+                log.info("A branch of %(run)s, from its step %(step)d (%(checkpoint)s)", dict(command.origin))
         plain, changes = plain_configuration(composing, read, overrides, resume)
         if resume is None and here().first:
             folder.save_config(plain)  # what was asked for, also where it is refused

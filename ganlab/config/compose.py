@@ -21,9 +21,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ganlab.config.choices import LISTS, RECIPE, TRICKS
 from ganlab.config.composition import Composition
 from ganlab.config.explain import CONFIG_NAME, explained
-from ganlab.config.overrides import LISTS, RECIPE, TRICKS
 from ganlab.config.parse import parse
 from ganlab.config.paths import read_path
 from ganlab.config.plugins import import_plugins, plugins_in
@@ -85,10 +85,10 @@ class Composer(Composition):
             try:
                 read += OverridesParser.create(config_loader=self.loader).parse_overrides([text])
             except (HydraException, ValueError, RecursionError) as error:  # ValueError: a number of 5,000 digits
-                problems.append(self._unreadable(text, error))
+                problems.append(self.unreadable(text, error))
         plugins = [one.value() for one in read if one.key_or_group == "plugins" and not one.is_sweep_override()]
         import_plugins(plugins_in({"plugins": plugins[-1]}) if plugins else [])
-        wrong = {one.key_or_group: found for one in read if (found := self._choice_problems(one))}
+        wrong = {one.key_or_group: found for one in read if (found := self.choice_problems(one))}
         if problems or wrong:
             problems += [problem for found in wrong.values() for problem in found]
             good = [one for one in read if one.key_or_group not in wrong]

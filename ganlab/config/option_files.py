@@ -11,6 +11,7 @@ import io
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 from hydra._internal.core_plugins import file_config_source
@@ -20,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganlab.config.schema import hints
 from ganlab.config.settings import Settings
-from ganlab.errors import Refused
+from ganlab.errors import BAD_VALUE, Refused, in_one_line
 
 PACKAGE = "# @package _global_"
 SPREAD = ("experiment", "tricks", "study")
@@ -48,7 +49,7 @@ class FileConfigSource(file_config_source.FileConfigSource):
         _need_package(config_path.partition("/")[0], header["package"], text, path)
         stream = io.StringIO(text)
         stream.name = path  # type: ignore[misc]  # for messages of the YAML parser
-        config = OmegaConf.load(stream)
+        config = _parsed(stream, path)
         if not isinstance(config, DictConfig):
             raise Refused([f"{path}: found a list, need settings such as steps: 500"])
         return ConfigResult(config=config, path=f"{self.scheme()}://{self.path}", provider=self.provider, header=header)
@@ -80,6 +81,16 @@ def _need_package(group: str, package: str | None, text: str, path: str) -> None
     else:
         found = "it does not say that its settings belong to the whole configuration"
     raise Refused([f"{path}: {found}; write {PACKAGE} as its first line"])
+
+
+def _parsed(stream: io.StringIO, path: str) -> Any:
+    """Returns the content of a file. Raises Refused if it is not YAML, or not settings."""
+    try:
+        return OmegaConf.load(stream)
+    except yaml.YAMLError as error:
+        raise Refused([yaml_problem(error) or f"{path}: not YAML ({in_one_line(error)})"]) from None
+    except (*BAD_VALUE, RecursionError, OSError) as error:  # OSError: a file that is one value
+        raise Refused([f"{path}: it cannot be read as settings ({in_one_line(error)})"]) from None
 
 
 def yaml_problem(error: yaml.YAMLError) -> str | None:

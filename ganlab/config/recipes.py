@@ -7,11 +7,11 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 
+from ganlab.config.choices import LISTS, RECIPE, TRICKS
 from ganlab.config.composition import Composition
 from ganlab.config.explain import CONFIG_NAME
-from ganlab.config.overrides import LISTS, RECIPE, TRICKS, slot_tables
 from ganlab.config.plain import assign, leaves, lookup
-from ganlab.config.schema import hints, table_of
+from ganlab.config.schema import hints, slot_tables, table_of
 from ganlab.config.settings import Settings
 from ganlab.errors import Refused
 
@@ -92,7 +92,7 @@ def without_settings_of_default(
         if (
             group in composition.options
             and isinstance(content, dict)
-            and composition._is_plugins_choice(group, content.get("name"))
+            and composition.is_plugins_choice(group, content.get("name"))
         ):
             table = table_of(hints(Settings)[group])
             assert table is not None

@@ -45,6 +45,13 @@ REASONS = {  # the reason why a setting cannot change; inner settings precede th
     "seed": "its random numbers so far came from that seed",
 }
 
+OF_A_BRANCH = (
+    "optimizer.generator.name", "optimizer.discriminator.name", "averaging.name", "schedule.name", "generator",
+    "discriminator", "norm", "latent", "condition",
+)  # fmt: skip
+"""Settings that cannot change when a new run begins from a saved state: the state does not fit them. The others of
+``REASONS`` may, since the result is another run."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -56,16 +63,17 @@ class Change:
 
 
 def resumed(
-    composing: Composer, read: Sequence[Override], saved: dict[str, Any], began: bool = True
+    composing: Composer, read: Sequence[Override], saved: dict[str, Any], began: bool = True, branch: bool = False
 ) -> tuple[dict[str, Any], list[Change]]:
     """Returns the saved plain configuration with the typed settings, and each setting that they change. ``began``:
-    the run has a checkpoint; without one every setting may change. Raises Refused with all changes that the saved
-    state does not allow, and the reasons.
+    the run has a checkpoint; without one every setting may change. ``branch``: the settings are those of a new run
+    that begins from the saved state. Raises Refused with all changes that the saved state does not allow, and the
+    reasons.
 
     A setting that is typed with its saved value changes nothing, so that the command that started a run may be typed
     again. The saved ``plugins`` are not imported: the user types those that are trusted.
     """
-    own = ("resume", "resume_override", "plugins")
+    own = ("resume", "resume_override", "branch", "plugins")
     typed = [one for one in read if one.key_or_group not in own and not one.is_hydra_override()]
     resumed = copy.deepcopy(saved)
     fresh = composing.plain(composing.rewrite([one for one in read if composing.is_group_choice(one)]))
@@ -77,13 +85,14 @@ def resumed(
         assign(resumed, key, fresh[key] if composing.is_group_choice(one) else value_of(one))
     plugins = [one.value() for one in read if one.key_or_group == "plugins"]
     resumed |= {"plugins": plugins[-1] if plugins else [], "resume": None, "resume_override": False}
+    resumed["branch"] = None
     try:
         unresolved = dump(Settings, parse(Settings, resumed, composing.suggestions))
         try:
             after = configure(resumed, composing.suggestions).plain()
         except CannotCombine:
             # Whether the settings can be combined does not matter if one of them cannot change.
-            if began and (problems := _problems(_changes(saved, unresolved, typed), typed, True)):
+            if began and (problems := _problems(_changes(saved, unresolved, typed), typed, True, branch)):
                 raise Refused(problems) from None
             raise
     except Refused as error:
@@ -91,7 +100,7 @@ def resumed(
         if saved.get("plugins"):
             problems.append(f"it was trained with plugins={saved['plugins']}: type them too if you trust them")
         raise Refused(problems) from None
-    return resumed, _allowed_changes(saved, after, typed, _override(read), began)
+    return resumed, _allowed_changes(saved, after, typed, _override(read), began, branch)
 
 
 def typed_again(
@@ -114,14 +123,19 @@ def _override(read: Sequence[Override]) -> bool:
 
 
 def _allowed_changes(
-    saved: dict[str, Any], after: dict[str, Any], typed: Sequence[Override], allowed: bool, began: bool
+    saved: dict[str, Any],
+    after: dict[str, Any],
+    typed: Sequence[Override],
+    allowed: bool,
+    began: bool,
+    branch: bool = False,
 ) -> list[Change]:
     """Returns the changes. Raises Refused if the state of a run that ``began`` does not allow one."""
     if not began:  # saved as it was typed, before ``auto`` was resolved
         with contextlib.suppress(Refused):
             saved = configure(saved).plain()
     changes = _changes(saved, after, typed)
-    if began and (problems := _problems(changes, typed, allowed)):
+    if began and (problems := _problems(changes, typed, allowed, branch)):
         raise Refused(problems)
     return changes
 
@@ -138,7 +152,7 @@ def _changes(saved: dict[str, Any], after: dict[str, Any], typed: Sequence[Overr
     configuration, of an earlier version, is included only if it was typed."""
     changes = []
     for group, now in after.items():
-        if group in ("plugins", "resume", "resume_override", "jobs"):
+        if group in ("plugins", "resume", "resume_override", "branch", "jobs"):
             continue
         for key in dict.fromkeys(key for tree in (saved.get(group), now) for key, _ in leaves(tree, group)):
             before, value = lookup(saved, key), lookup(after, key)
@@ -151,24 +165,24 @@ def _changes(saved: dict[str, Any], after: dict[str, Any], typed: Sequence[Overr
     return changes
 
 
-def _problems(changes: Sequence[Change], typed: Sequence[Override], allowed: bool) -> list[str]:
+def _problems(changes: Sequence[Change], typed: Sequence[Override], allowed: bool, branch: bool = False) -> list[str]:
     """Returns one line for each override whose changes are refused. ``allowed``: resume_override=true was typed."""
     problems: dict[str, str] = {}
     for change in sorted(changes, key=lambda change: _within(change.key, REASONS) not in REASONS):
         key = change.key
-        if _within(key, FREE):
+        if _within(key, FREE) or (branch and not _within(key, OF_A_BRANCH)):
             continue
         learning = _within(key, OVERRIDABLE) and key not in REASONS
-        if learning and allowed:
+        if learning and (allowed or branch):
             continue
         one = _typed_for(key, typed)
         what = (one.input_line if one else None) or f"{key}={_shown(change.now)}"
         why = f"the run has {key}={_shown(change.before)}"
-        if learning:
+        if learning and not branch:
             why += "; type resume_override=true too to train with it from here on"
         else:
             reason = REASONS[_within(key, REASONS) or "loss"]
-            why += f", and {reason}; leave it out, or begin a new run without resume"
+            why += f", and {reason}; leave it out, or begin a new run without {'branch' if branch else 'resume'}"
         problems.setdefault(what, f"{what}: {why}")
     return list(problems.values())
 

@@ -107,3 +107,26 @@ def keys(kind: type, prefix: str = "") -> Iterator[str]:
 def join(key: str, name: str) -> str:
     """Returns the full key of a setting below ``key``, which is empty for a setting of the run itself."""
     return f"{key}.{name}" if key else name
+
+
+def slot_tables(kind: type, prefix: str = "") -> Iterator[tuple[str, Table[Any]]]:
+    """Yields the full keys of settings that are a named component, each with the table of its components."""
+    for name, annotation in hints(kind).items():
+        full = f"{prefix}{name}"
+        table = table_of(annotation)
+        if table is not None and not is_mapping(annotation):
+            yield full, table
+            for component in table.values():
+                yield from slot_tables(component, f"{full}.")
+        elif is_dataclass(annotation):
+            yield from slot_tables(annotation, f"{full}.")  # type: ignore[arg-type]
+
+
+def mapping_slots(kind: type, prefix: str = "") -> Iterator[str]:
+    """Yields the full keys of settings that are several named components."""
+    for name, annotation in hints(kind).items():
+        full = f"{prefix}{name}"
+        if is_mapping(annotation) and table_of(annotation) is not None:
+            yield full
+        elif table_of(annotation) is None and is_dataclass(annotation):
+            yield from mapping_slots(annotation, f"{full}.")  # type: ignore[arg-type]

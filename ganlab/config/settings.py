@@ -128,4 +128,5 @@ class Settings:
     plugins: tuple[str, ...] = ()
     resume: Annotated[str | None, PATH] = None
     resume_override: bool = False
+    branch: Annotated[str | None, PATH] = None
     jobs: Literal["auto"] | PositiveInt = 1

@@ -83,20 +83,20 @@ class Arrays(Stored):
         layout = self._layout()
         array = self._array()
         notes = []
-        if layout.said:
-            notes.append(layout.said)
+        if layout.note:
+            notes.append(layout.note)
         if layout.has_bands:
             shown = "the first three as red, green and blue" if layout.channels > 3 else "them as red and green"
             notes.append(f"the images have {layout.channels} channels; pictures show {shown}")
-        bounds, said_of_range = self._bounds(array)
-        if said_of_range:
-            notes.append(said_of_range)
-        labels, names, said = self._labels()
+        bounds, note_on_range = self._bounds(array)
+        if note_on_range:
+            notes.append(note_on_range)
+        labels, names, more = self._labels()
         # Where nothing is fitted, a row is copied faster than other processes start; and what had to be unpacked is in
         # this process already.
         in_memory = not self._fits(layout) or not isinstance(array, np.memmap)
         items = [Row(number, bounds) for number in range(layout.images)]
-        return Listing(items, labels, names, (*notes, *said), in_memory=in_memory)
+        return Listing(items, labels, names, (*notes, *more), in_memory=in_memory)
 
     def pixels(self, item: Row) -> np.ndarray:
         array, layout, fitted = _ready(self, os.stat(self.root).st_mtime_ns)
@@ -136,7 +136,7 @@ class Arrays(Stored):
         if usual or len(pictures) == 1:
             return (usual or pictures)[0]
         called = [key for key in headers if len(headers) == 1 or key in IMAGES]
-        if called and not pictures:  # so that what is wrong with it is said
+        if called and not pictures:  # so that the message says what is wrong with it
             return called[0]
         which = "which of its arrays are the images?" if pictures else "none of its arrays has the shape of images:"
         raise UserError(f"data.root={self.root}: {which} {_shown(headers)}; type data.images=…")
@@ -204,14 +204,14 @@ class Row(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """The meaning of an array's dimensions, and a note (``said``) if they could mean something else."""
+    """The meaning of an array's dimensions, and a note (``note``) if they could mean something else."""
 
     images: int
     channels: int
     height: int
     width: int
     channels_first: bool
-    said: str = ""
+    note: str = ""
 
     @property
     def has_bands(self) -> bool:
@@ -258,13 +258,13 @@ def _layout(header: Header, where: str) -> Layout:
             "channels, or fewer than a side has pixels; images are (N, H, W, C) or (N, C, H, W)"
         )
     taken = min(possible, key=lambda layout: abs(np.log(layout.height / layout.width)))  # of two, the squarer; or last
-    said = ""
+    note = ""
     if len(possible) == 2:
         kind = "(N, C, H, W)" if taken.channels_first else "(N, H, W, C)"
-        said = (
+        note = (
             f"the array is {named}, which was read as {kind}: {taken.channels} channels of {taken.height}×{taken.width}"
         )
-    return taken._replace(said=said)
+    return taken._replace(note=note)
 
 
 # ------------------------------------------------------------------------------------------------------------ the files

@@ -21,5 +21,5 @@ def require_complete(root: str, kind: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # each reader fails in its own ways, struct's and the tokenizer's errors among them
-        told = in_one_line(error).split(". ")[0]
-        raise UserError(f"data.root={root}: not a whole {kind} ({told}); pack or save it again") from error
+        reason = in_one_line(error).split(". ")[0]
+        raise UserError(f"data.root={root}: not a whole {kind} ({reason}); pack or save it again") from error

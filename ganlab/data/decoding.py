@@ -56,9 +56,10 @@ def decode_into(
     count = len(chunks)
     decoded = Decoded()
     with progress(f"Decoding {len(items):,} images", len(items)) as advance, _map(workers) as run:
-        for part in run(_decode, [source] * count, chunks, rows_of, [file] * count, [offset] * count):
+        parts = run(_decode, [source] * count, chunks, rows_of, [file] * count, [offset] * count)
+        for chunk, part in zip(chunks, parts, strict=True):
             decoded.add(part)
-            advance(min(length, len(items)))
+            advance(len(chunk))
     return decoded
 
 

@@ -58,9 +58,9 @@ class Fonts(Stored):
         if not self.characters:
             raise UserError("data.characters: none are named; type data.characters=ABC for three classes")
         if twice := [character for character, count in Counter(self.characters).items() if count > 1]:
-            raise UserError(f"data.characters={self.characters}: {twice[0]} is there twice; name each once")
+            raise UserError(f"data.characters={self.characters}: {twice[0]} occurs twice; type each character once")
         if blank := [character for character in self.characters if character.isspace() or not character.isprintable()]:
-            raise UserError(f"data.characters={self.characters!r}: {blank[0]!r} leaves no ink; leave it out")
+            raise UserError(f"data.characters={self.characters!r}: {blank[0]!r} is invisible; leave it out")
         if self.root is not None and not os.path.exists(self.root):
             raise UserError(f"data.root={self.root}: there is no such file or folder; type null for the system's fonts")
 

@@ -301,7 +301,9 @@ def _part(dataset: str, config: str | None, split: str, revision: str | None, st
 def _builder(library: Any, dataset: str, config: str | None, revision: str | None) -> Any:
     """Returns the library's builder of a data set. Raises UserError if ``config`` is none of its configurations."""
     if "/" not in dataset and importlib.util.find_spec(f"datasets.packaged_modules.{dataset}"):
-        raise UserError(f"data.dataset={dataset}: a kind of files, and no data set; type the folder that they are in")
+        raise UserError(
+            f"data.dataset={dataset}: the name of a file format, and of no data set; type the folder with the files"
+        )
     try:
         return library.load_dataset_builder(dataset, config, revision=revision)
     except ValueError:
@@ -330,22 +332,22 @@ def _kind(library: Any, feature: Any) -> str:
 def _sentence(dataset: str, revision: str | None, error: Exception) -> str:
     """Returns the part of the library's error that helps a user."""
     text = " ".join(f"{error} {error.__cause__ or ''}".split())
-    told = error.__cause__ if "An error occurred" in text and error.__cause__ else error
-    reason = " ".join(str(told).split()).split(". ")[0].rstrip(".") or type(told).__name__
+    cause = error.__cause__ if "An error occurred" in text and error.__cause__ else error
+    reason = " ".join(str(cause).split()).split(". ")[0].rstrip(".") or type(cause).__name__
     found = f"data.dataset={dataset}: "
     if Path(dataset).is_dir():
         if "scripts are no longer" in text:
-            return f"{found}it is made by a program of its own, which is not run; type a folder with files of its data"
+            return f"{found}a program of its own makes it, which is not run; type a folder with files of its data"
         return f"{found}this folder cannot be read as a data set ({reason}); type data.dataset=… for another"
     if "gated" in text:
-        return f"{found}its owners let in whom they know; ask on its page at huggingface.co, then type hf auth login"
+        return f"{found}its owners restrict access; request it on its page at huggingface.co, then type hf auth login"
     if "Revision" in text:
         return f"data.revision={revision}: {dataset} has no such branch, tag or commit; type another, or null"
     if "doesn't exist" in text or "Not Found" in text:
         return f"{found}there is no such data set on the hub that you may read, and no such folder; type another name"
     if "scripts are no longer" in text:
         return (
-            f"{found}it is made by a program of its own, which is not run; type data.revision=refs/convert/parquet "
+            f"{found}a program of its own makes it, which is not run; type data.revision=refs/convert/parquet "
             "where the hub has made files of it, or another data set"
         )
     if isinstance(error, ConnectionError):

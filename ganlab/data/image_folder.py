@@ -153,13 +153,13 @@ class ImageFiles(Stored):
                 f"data.root={where}: no image file in it ({' '.join(sorted(pixels.SUFFIXES))} are looked for); "
                 "type data.root=… for another place"
             )
-        classes, labels, said = self._classes(found, other_files)
+        classes, labels, more = self._classes(found, other_files)
         notes = []
         if others:
             endings = Counter(PurePosixPath(name).suffix.lower() or "no ending" for name in others).most_common(3)
             kinds = printable(", ".join(f"{count:,} {ending}" for ending, count in endings))
             notes.append(f"skipped, as their names do not end like an image's: {kinds}")
-        notes += said
+        notes += more
         if classes and {name.lower() for name in classes} <= PARTS:
             notes.append(
                 f"the folders {' and '.join(classes)} look like parts of a data set, and all of them are trained on; "

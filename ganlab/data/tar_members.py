@@ -86,7 +86,7 @@ class TarWalk(tarfile.TarFile):
             if member.size < 0:  # from an extended header
                 raise tarfile.ReadError(f"a size of {member.size:,} bytes")
             if member.offset <= before:
-                raise tarfile.ReadError("it leads back to where it was before")
+                raise tarfile.ReadError("a member that is not behind the one before it")
             before = member.offset
             yield member
             self.members: list[tarfile.TarInfo] = []

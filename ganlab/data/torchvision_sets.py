@@ -170,14 +170,14 @@ class TorchvisionSet(Stored):
         for name in free:
             if known[name].default is inspect.Parameter.empty and name not in self.options:
                 raise UserError(f"data.options: {self.dataset} needs {name}; type data.options.{name}=…")
-        told: dict[str, Any] = dict(self.options)
+        arguments: dict[str, Any] = dict(self.options)
         if part is not None:
-            told[part] = self.split == part if part in ("train", "background") else self.split
+            arguments[part] = self.split == part if part in ("train", "background") else self.split
         if "download" in known:
-            told["download"] = download
+            arguments["download"] = download
         if "loader" in known:
-            told["loader"] = str  # returns the path of the file, which other processes decode without torchvision
-        return reader(os.path.expanduser(self.root), **told)
+            arguments["loader"] = str  # returns the path of the file, which other processes decode without torchvision
+        return reader(os.path.expanduser(self.root), **arguments)
 
     def _read_or_download(self) -> Any:
         self.check()
@@ -277,7 +277,7 @@ class TorchvisionSet(Stored):
                 labels = np.asarray(at_hand).astype(np.int64)
         except (TypeError, ValueError, RuntimeError) as error:  # None, or several numbers for an image
             raise UserError(
-                f"data.all_classes={self.all_classes}: {self.dataset} does not tell one class for each image of "
+                f"data.all_classes={self.all_classes}: {self.dataset} does not give one class for each image of "
                 f"data.split={self.split}; type data.all_classes=0"
             ) from error
         if labels.ndim == 2:

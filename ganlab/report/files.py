@@ -30,13 +30,18 @@ WRITERS: dict[str, Callable[[Report, Path], str]] = {
 """The files of a report, and what makes their text for the folder that they will be in."""
 
 
+def _encodable(text: str) -> str:
+    """Returns text with halves of characters, which a damaged file may hold, written out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def write(report: Report, folder: Path) -> list[Path]:
     """Writes all files of a report into ``folder``, which is made. Returns their paths. Raises UserError."""
     paths = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in WRITERS.items():
-            write_atomically(folder / name, text(report, folder))
+            write_atomically(folder / name, _encodable(text(report, folder)))
             paths.append(folder / name)
     except OSError as error:
         raise UserError(f"{folder}: the report cannot be written there ({error.strerror}); type out=FOLDER") from error

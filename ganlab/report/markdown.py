@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ganlab.report.markdown_effects import effects_text, explained_text, interaction_text, trends_text
 from ganlab.report.markdown_table import MOST_ROWS, Row, escaped, table
-from ganlab.report.model import Group, Report, Run, Share, Summary
+from ganlab.report.model import Group, Report, Share, Summary
 from ganlab.report.words import interval, number, percent, plural, score_name
 
 MOST_LISTED = 12
@@ -24,8 +24,7 @@ def as_markdown(report: Report) -> str:
         ("Trends", trends_text(report)),
         ("Together", "\n\n".join(interaction_text(one, report) for one in report.interactions)),
         ("Explained variance of ranks", explained_text(report)),
-        ("What rules would have refused", _lifted(report)),
-        ("Warnings", _warnings(report.runs)),
+        ("Trained against a rule", _lifted_rules(report)),
         ("Not comparable", "\n".join(f"- {one.sentence}" for one in report.incomparable)),
         ("Not readable", "\n".join(f"- `{one.path}`: {one.problem}" for one in report.damage[:MOST_ROWS])),
         ("Origin", _origin(report)),
@@ -157,27 +156,12 @@ def _median(one: Summary) -> str:
     return f"{number(one.median)} ({one.n})"
 
 
-def _lifted(report: Report) -> str:
-    rows = [
-        (
-            one.rule,
-            str(len(one.runs)),
-            f"{one.success.count} of {one.success.of}",
-            _some([str(run) for run in one.runs]),
-        )
+def _lifted_rules(report: Report) -> str:
+    return "\n".join(
+        f"- {one.rule.rstrip('.')}. *{one.success.count} of {plural(len(one.runs), 'run')} succeeded* "
+        f"(numbers {_some([str(run) for run in one.runs])})."
         for one in report.lifted_rules
-    ]
-    return table(("rule that rules=warn lifted", "runs", "succeeded", "numbers"), rows)
-
-
-def _warnings(runs: Sequence[Run]) -> str:
-    found: dict[str, list[str]] = {}
-    for run in runs:
-        for warning in run.warnings:
-            if warning in run.lifted_rules:
-                continue
-            found.setdefault(warning, []).append(str(run.number))
-    return "\n".join(f"- {warning} (runs {_some(numbers)})" for warning, numbers in found.items())
+    )
 
 
 def _origin(report: Report) -> str:

@@ -14,6 +14,7 @@ from ganlab.errors import UserError, nearest
 from ganlab.report.model import Better, Point, Score, Stated
 from ganlab.report.rows import ScoreRow
 from ganlab.report.runs import RunFiles
+from ganlab.report.words import score_name
 from ganlab.score_names import BETTER
 
 DEFAULT = "fid"
@@ -92,7 +93,7 @@ def comparable(runs: Sequence[RunFiles], measure: Measure) -> list[bool]:
 def _usual(runs: Sequence[RunFiles], names: set[str]) -> str:
     """Returns the score by which most runs keep their best checkpoint, ``fid`` if that is not known."""
     evaluations = [files.config.get("evaluation") for files in runs]
-    best = [str(one["best"]) for one in evaluations if isinstance(one, Mapping) and one.get("best") in names]
+    best = [str(one["best"]) for one in evaluations if isinstance(one, Mapping) and str(one.get("best")) in names]
     if best:
         return Counter(best).most_common(1)[0][0]
     return DEFAULT if DEFAULT in names else next((one for one in BETTER if one in names), DEFAULT)
@@ -112,15 +113,18 @@ def noise_of(measure: Measure, curves: Sequence[Sequence[Point]]) -> Stated | No
     untrained = [value for step, value in values if step == 0]
     if untrained:
         count = f"{len(untrained)} generators" if len(untrained) > 1 else "the generator"
-        return Stated(float(np.median(untrained)), f"the median {measure.name} of {count} before the first step")
+        return Stated(
+            float(np.median(untrained)), f"the median {score_name(measure.name)} of {count} before the first step"
+        )
     if measure.better == "higher" or measure.name in NATURAL:
         worst = NATURAL.get(measure.name, 0.0)
-        return Stated(worst, f"the worst {measure.name} that is possible")
+        return Stated(worst, f"the worst {score_name(measure.name)} that is possible")
     if not values:
         return None
     worst = max(value for _, value in values)
     value = WORSE * worst if worst > 0 else worst
-    return Stated(value, f"{WORSE:g} times the worst {measure.name} of any run at any step ({worst:.4g})")
+    name = score_name(measure.name)
+    return Stated(value, f"{WORSE:g} times the worst {name} of any run at any step ({worst:.4g})")
 
 
 def threshold_of(

@@ -90,11 +90,11 @@ class Point:
 class Run:
     """One run. ``folder`` is relative to ``Report.folder`` where it lies in it. ``status`` is that of status.json, or
     ``killed``, ``running``, ``missing`` (never begun) or ``unknown``; ``outcome`` is how it is counted, and ``cause``
-    a short name of why it failed (``collapsed``, ``fid above 20``, ``generator diverged``).
+    a short name of why it failed (``collapsed``, ``FID above 20``, ``generator diverged``).
 
     ``value`` is the score that counts, *with failures*: None where it is unfinished, refused, or not comparable.
     ``survivor`` is whether it ended with a finite score of its own. ``scores`` are all scores of its last row.
-    ``lifted_rules`` are the refusals that ``rules=warn`` lifted.
+    ``lifted_rules`` are the refusals in spite of which it was trained (``rules=warn``).
     """
 
     number: int
@@ -122,7 +122,6 @@ class Run:
     scores: Mapping[str, float | None] = field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
     real: str | None = None
-    warnings: tuple[str, ...] = ()
     lifted_rules: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     device: str | None = None
@@ -385,8 +384,8 @@ class Damage:
 
 @dataclass(frozen=True)
 class Holes:
-    """Runs without a result that can get one, by status, and the ``command`` that gives it; empty where there are
-    none."""
+    """Runs that have no result yet, and runs that failed and may succeed when they are repeated (a full disk), by
+    status, and the ``command`` that runs them; empty where there is nothing to run."""
 
     statuses: Mapping[str, int]
     runs: tuple[int, ...]

@@ -39,9 +39,9 @@ def origin_of(files: Sequence[RunFiles], command: Sequence[str]) -> Origin:
 
 
 def holes_of(jobs: Jobs, runs: Sequence[Run]) -> Holes:
-    """Returns the runs without a result that can get one, and the command that gives it: those that were stopped,
-    killed or never begun. A run that diverged, failed or was refused has one."""
-    open_runs = [run for run in runs if run.outcome == "unfinished" and run.comparable]
+    """Returns the runs that have no result yet and those that failed, and the command that runs them. A run that
+    diverged or was refused has a result, which a repetition would not change."""
+    open_runs = [run for run in runs if (run.outcome == "unfinished" or run.status == "failed") and run.comparable]
     statuses = Counter(NOT_SCORED if run.cause == NOT_SCORED else run.status for run in open_runs)
     fillable = [run for run in open_runs if run.cause != NOT_SCORED and run.status != "running"]
     command = ""

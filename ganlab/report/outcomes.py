@@ -12,6 +12,7 @@ from ganlab.report.measure import Measure
 from ganlab.report.model import Outcome, Stated
 from ganlab.report.rows import ScoreRow
 from ganlab.report.runs import RunFiles
+from ganlab.report.words import score_name
 
 LONGEST_CAUSE = 90
 NOT_SCORED, OTHER_MEASURE = "not scored", "scored by another measure"
@@ -54,7 +55,7 @@ def verdict(files: RunFiles, measure: Measure | None, threshold: Stated | None, 
         return Verdict("collapsed", collapse, survivor=True)
     if threshold is not None and measure.worse(value if best is None else best, threshold.value):
         beyond = "above" if measure.better == "lower" else "below"
-        return Verdict("poor", f"{measure.name} {beyond} {threshold.value:.4g}", survivor=True)
+        return Verdict("poor", f"{score_name(measure.name)} {beyond} {threshold.value:.4g}", survivor=True)
     return Verdict("success", survivor=True)
 
 

@@ -28,7 +28,9 @@ def d_updates(config: Mapping[str, Any], steps: int, images: int | None) -> int 
         of_burst = (
             tuple(burst.get(key) for key in ("first", "every", "updates")) if isinstance(burst, Mapping) else None
         )
-        if all(isinstance(one, int) for one in (every, pretraining, *(of_burst or ()))):
+        numbers = (every, pretraining, *(of_burst or (0, 1, 0)))
+        whole = all(isinstance(one, int) and 0 <= one < 10**9 for one in (n_critic, *numbers))
+        if whole and min(every, numbers[3]) > 0:
             return discriminator_updates(steps, n_critic, every, pretraining, of_burst)  # type: ignore[arg-type]
     batch = config.get("batch_size")
     return images // batch if images is not None and isinstance(batch, int) and batch > 0 else None
@@ -138,7 +140,6 @@ def record(
         scores=dict(last.values) if last else {},
         pictures=files.pictures,
         real=files.real,
-        warnings=_texts(newest.get("warnings") or status.get("warnings")),
         lifted_rules=_texts(status.get("lifted_rules")),
         overrides=job.overrides or (),
         device=newest.get("device"),

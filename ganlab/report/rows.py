@@ -16,6 +16,7 @@ from ganlab.report.model import Damage
 MOST_ROWS = 100
 """The most rows of metrics.jsonl that are read: evenly spaced ones, and the last."""
 IMAGES, SPEED = "progress/images", "progress/images_per_second"
+LARGEST_NUMBER, LARGEST_STEP = 1e300, 10**15
 TAGS = (
     "discriminator/loss", "discriminator/real", "discriminator/fake", "discriminator/gradient_norm",
     "discriminator/blocked", "discriminator/learning_rate",
@@ -55,7 +56,7 @@ def _rows(file: Path, ended: bool, damage: list[Damage], most: int | None = None
     for number in chosen:
         try:
             row = json.loads(lines[number])
-            if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+            if not isinstance(row, dict) or not _is_step(row.get("step")):
                 raise ValueError
         except (ValueError, RecursionError):
             if lines[number].strip() and (ended or number < len(lines) - 1):
@@ -96,11 +97,15 @@ def read_scores(
     return tuple(sorted(found.values(), key=lambda one: one.step)), fingerprints
 
 
+def _is_step(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST_STEP
+
+
 def _number(value: Any) -> float | None:
     """Returns a finite float, or None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    return float(value) if abs(value) <= LARGEST_NUMBER else None
 
 
 def read_metrics(file: Path, ended: bool, damage: list[Damage]) -> dict[str, np.ndarray]:

@@ -21,6 +21,21 @@ from ganlab.run_folder import InUse, RunFolder
 
 FILES = ("status.json", "config.yaml", "metrics.jsonl", "scores.jsonl", "provenance.yaml")
 """The files by which a folder is known as that of a run."""
+LARGEST = 10**15
+Kinds = Mapping[str, type | tuple[type, ...]]
+OF_STATUS: Kinds = {
+    "status": str,
+    "reason": str,
+    "steps": int,
+    "images": int,
+    "seconds": (int, float),
+    "lifted_rules": list,
+}
+OF_START: Kinds = {
+    "command": str, "overrides": list, "versions": dict, "machine": dict, "device": str, "seconds": (int, float),
+    "started": str, "ended": str,
+}  # fmt: skip
+"""The kinds of values in status.json, and in an entry of provenance.yaml."""
 PICTURE = re.compile(r"step-(\d{1,12})-(.+)\.png")
 
 
@@ -59,7 +74,7 @@ def read_run(path: Path) -> RunFiles:
     except UserError as error:
         if os.path.exists(path / "config.yaml") or status["status"] != "refused":
             damage.append(Damage(str(path / "config.yaml"), _without(str(error), path)))
-    starts = RunFolder(path).provenance()
+    starts = [_of_kinds(start, OF_START) for start in RunFolder(path).provenance()]
     if not starts and os.path.exists(path / "provenance.yaml"):
         damage.append(Damage(str(path / "provenance.yaml"), "it cannot be read"))
     ended = status["status"] not in ("running", "killed", "unknown")
@@ -88,7 +103,19 @@ def _status(path: Path, damage: list[Damage]) -> dict[str, Any]:
         return {"status": "unknown", "reason": "its status.json cannot be read"}
     if status["status"] == "running" and (_has_ended(status) or not _is_held(path)):
         status |= {"status": "killed", "reason": "its process ended without a word (killed, or the machine stopped)"}
-    return {**status, "reason": str(status.get("reason") or "")}
+    return {"reason": "", **_of_kinds(status, OF_STATUS)}
+
+
+def _of_kinds(found: Mapping[str, Any], kinds: Kinds) -> dict[str, Any]:
+    """Returns the entries of a record without those that have another kind of value than ganlab writes, and without
+    numbers that are not finite, negative, or too large for steps and seconds."""
+    return {
+        key: value
+        for key, value in found.items()
+        if isinstance(value, kinds.get(key, object))
+        and not isinstance(value, bool)
+        and (not isinstance(value, int | float) or 0 <= value < LARGEST)
+    }
 
 
 def _has_ended(status: Mapping[str, Any]) -> bool:

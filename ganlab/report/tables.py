@@ -39,7 +39,6 @@ def run_rows(report: Report) -> list[Row]:
             "score": report.score.name if report.score else None,
             "score_id": run.score_id,
             "comparable": run.comparable,
-            "warnings": "; ".join(run.warnings),
             "lifted_rules": "; ".join(run.lifted_rules),
             "reason": run.reason,
             "folder": run.folder,

@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from ganlab.report.model import Score
 
 NAMES = {
-    "fid": "FID", "kid": "KID", "inception_score": "inception score", "reverse_kl": "reverse KL",
-    "modes": "number of modes", "good_share": "share of good samples", "memorised": "share of memorised samples",
-}  # fmt: skip
+    "fid": "FID",
+    "kid": "KID",
+    "reverse_kl": "reverse KL",
+    "modes": "number of modes",
+    "good_share": "share of good samples",
+    "memorised": "share of memorised samples",
+}
 
 
 def score_name(name: str) -> str:

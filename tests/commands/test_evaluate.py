@@ -126,3 +126,10 @@ def test_a_recorded_score_is_refused_before_training_where_it_cannot_be_made(
     words = ["data=image_folder", f"data.root={tmp_path}", "evaluation=scores", "evaluation.features=classifier"]
     assert train.main([*TINY_OVERRIDES, *words, "data.limit=1", "batch_size=1"]) == 2
     assert "evaluation.features=classifier: these images have no classes" in capsys.readouterr().err
+
+
+def test_the_settings_of_the_data_may_have_changed(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([f"run={trained}", "n=20", "data.rot=x"]) == 2
+    assert "data.rot: digits has no such setting" in capsys.readouterr().err
+    assert main([f"run={trained}", "n=20", "features=pixels", "data.limit=32"]) == 0
+    assert rows(trained)[-1]["fingerprint"]["reals"] < 32

@@ -14,8 +14,8 @@ import yaml
 from PIL import Image
 
 from ganlab import tree_file
+from ganlab.commands.ready import open_data
 from ganlab.commands.train import main
-from ganlab.commands.training_run import open_data
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.config.compose import composer, config_folder

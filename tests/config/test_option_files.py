@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ganlab.config.compose import composer
-from ganlab.config.option_files import FileConfigSource, yaml_problem
+from ganlab.config.option_files import FileConfigSource
 from ganlab.errors import Refused
 
 HEAD = "# @package _global_\n"
@@ -27,10 +26,7 @@ def read(folder: Path, raw: bytes, group: str = "experiment") -> Any:
     """Returns the content of a file, read as Hydra reads it. Raises Refused."""
     (folder / group).mkdir(parents=True)
     (folder / group / "mine.yaml").write_bytes(raw)
-    try:
-        return FileConfigSource("test", str(folder)).load_config(f"{group}/mine").config
-    except yaml.YAMLError as error:
-        raise Refused([yaml_problem(error) or "?"]) from None
+    return FileConfigSource("test", str(folder)).load_config(f"{group}/mine").config
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
@@ -56,6 +52,8 @@ def test_a_marked_recipe_is_composed(tmp_path: Path) -> None:
         (f"{HEAD}steps: 3\nsteps: 4\n".encode(), "mine.yaml, line 3: the key steps is there twice; leave one out"),
         (f"{HEAD}generator:\n  width: 3\n  width: 4\n".encode(), "line 4: the key width is there twice"),
         (f"{HEAD}steps: 3\0\n".encode(), "mine.yaml: found the character #x0000, which YAML does not allow"),
+        (f"{HEAD}steps: [3\n".encode(), "mine.yaml, line 3: not YAML (expected ',' or ']'"),
+        (f"{HEAD}steps: !!bool x\n".encode(), "mine.yaml: it cannot be read as settings (KeyError: 'x')"),
         (f"{HEAD}- steps\n".encode(), "mine.yaml: found a list, need settings such as steps: 500"),
     ],
 )  # fmt: skip

@@ -357,9 +357,9 @@ def test_folders_that_are_none(library: Any, tmp_path: Path) -> None:
     program = tmp_path / "program" / "program.py"
     program.parent.mkdir()
     program.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    assert "a program of its own, which is not run" in refusal(dataset=str(program.parent))
+    assert "a program of its own makes it, which is not run" in refusal(dataset=str(program.parent))
     assert not (tmp_path / "ran").exists()
-    assert "a kind of files, and no data set" in refusal(dataset="imagefolder")
+    assert "the name of a file format, and of no data set" in refusal(dataset="imagefolder")
 
 
 @pytest.mark.parametrize(

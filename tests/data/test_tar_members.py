@@ -131,7 +131,7 @@ def test_an_archive_that_leads_back_has_an_end(tmp_path: Path, monkeypatch: pyte
         return member
 
     monkeypatch.setattr(tar_members.TarWalk, "next", back)
-    with pytest.raises(UserError, match=r"not a whole tar archive \(it leads back to where it was before\)"):
+    with pytest.raises(UserError, match=r"not a whole tar archive \(a member that is not behind the one before it\)"):
         Tar(root=root, size=8).open()
 
 

@@ -244,7 +244,7 @@ def test_celeba(celeba: list[Path], tmp_path: Path) -> None:
     assert (known.labels.tolist(), known.classes) == ([0, 1], ("7", "11"))
     with pytest.raises(UserError, match=r"data\.all_classes=12: CelebA has 13 .*; type data\.all_classes=13"):
         option("celeba", tmp_path, options={"target_type": "identity"}, all_classes=12).open()
-    with pytest.raises(UserError, match=r"does not tell one class for each image.*; type data\.all_classes=0"):
+    with pytest.raises(UserError, match=r"does not give one class for each image.*; type data\.all_classes=0"):
         option("celeba", tmp_path, all_classes=40).open()
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganlab.commands import train
+from ganlab.commands import single_run, train
 from ganlab.commands.sweep import prepare
 from ganlab.config.compose import config_folder
 from ganlab.config.schema import keys
@@ -80,7 +80,8 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]
     def planned(*arguments: object) -> int:
         raise Planned
 
-    monkeypatch.setattr(train, "hand_to_hydra", planned)
+    for module in (train, single_run):
+        monkeypatch.setattr(module, "hand_to_hydra", planned)
     monkeypatch.setattr(train, "run_sweep", planned)
     monkeypatch.setattr(prepare, "MOST_CHECKED", 4)
 

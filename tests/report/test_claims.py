@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from ganlab.report.model import Report
-from tests.report.synthetic import Made, in_memory, lognormal, report_on
+from ganlab.report.variance import explained
+from tests.report.synthetic import FACTORS, Made, in_memory, lognormal, report_on
 
 EFFECT = {"init=he": 0.3, "norm=spectral": -0.5}
 SMALL = {"init": ("normal", "he"), "norm": ("batch", "spectral")}
@@ -54,10 +55,14 @@ def test_at_most_5_percent_of_500_sweeps_without_an_effect_get_a_sentence(seeds:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seeds", "block"), [(2, 0.2), (3, 0.0), (3, 0.5), (10, 0.2)])
-def test_intervals_of_500_sweeps_cover_90_to_99_percent(seeds: int, block: float) -> None:
+@pytest.mark.parametrize(
+    ("seeds", "block", "factors"), [(2, 0.2, SMALL), (3, 0.0, SMALL), (3, 0.5, FACTORS), (10, 0.2, SMALL)]
+)
+def test_intervals_of_500_sweeps_cover_90_to_99_percent(
+    seeds: int, block: float, factors: dict[str, tuple[str, ...]]
+) -> None:
     found = [
-        covered(report_on(in_memory(lognormal(np.random.default_rng(seed), EFFECT, block=block), seeds=seeds)))
+        covered(report_on(in_memory(lognormal(np.random.default_rng(seed), EFFECT, block=block), factors, seeds)))
         for seed in range(500)
     ]
     assert 0.90 <= np.mean(found) <= 0.99
@@ -149,6 +154,9 @@ def test_failures_are_outcomes_and_never_dropped() -> None:
     assert any("succeeds more often than norm=batch" in text for text in claims(report))
     assert any("Among the 6 pairs of which both runs survived" in text for text in claims(report))
     assert report.profiles[0].share[-1] < 1  # a failure reaches no score
+    last = [run.value if run.survivor and run.value else 1e9 for run in report.runs]
+    by_factor = {name: [run.levels[name] for run in report.runs] for name in report.varied}
+    assert report.explained == explained(last, by_factor, [run.seed for run in report.runs])
 
 
 def test_refused_and_unfinished_runs_are_counted_and_have_no_score() -> None:
@@ -165,7 +173,7 @@ def test_refused_and_unfinished_runs_are_counted_and_have_no_score() -> None:
     assert {run.value for run in report.runs if run.outcome in ("refused", "unfinished")} == {None}
     assert report.success.of == 36 - 3
     assert report.holes.command == "python train.py resume=sweep"
-    assert report.holes.statuses == {"stopped": 3}
+    assert report.holes.statuses == {"stopped": 3}  # resume would not change what was refused
 
 
 def test_one_seed_and_one_run_get_no_interval_that_is_not_there() -> None:

@@ -68,8 +68,8 @@ def test_how_a_run_ended_is_its_outcome(status: str, reason: str, outcome: str, 
 def test_a_finished_run_is_judged_by_its_last_score() -> None:
     assert verdict(run(), FID, THRESHOLD).outcome == "success"
     poor = verdict(run(fid=20.5), FID, THRESHOLD)
-    assert (poor.outcome, poor.cause, poor.survivor) == ("poor", "fid above 20", True)
-    assert verdict(run(modes=3.0), MODES, Stated(5, "")).cause == "modes below 5"
+    assert (poor.outcome, poor.cause, poor.survivor) == ("poor", "FID above 20", True)
+    assert verdict(run(modes=3.0), MODES, Stated(5, "")).cause == "number of modes below 5"
 
 
 def test_a_finished_run_without_a_finite_score_at_its_end_failed() -> None:

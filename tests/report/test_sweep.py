@@ -10,6 +10,7 @@ import pytest
 
 from ganlab.errors import UserError
 from ganlab.report.build import report_of
+from ganlab.report.markdown import as_markdown
 from ganlab.report.model import FORMAT, Report, as_plain
 from ganlab.report.sweep import find_runs, find_sweep
 from ganlab.run_folder import RunFolder
@@ -171,6 +172,14 @@ def test_unequal_budgets_and_versions_are_named(tmp_path: Path) -> None:
     assert "500 to 1,000 steps" in whats["steps"]
 
 
+def test_rules_that_were_lifted_are_marked(tmp_path: Path) -> None:
+    write_run(tmp_path / "0", ["norm=batch"], lifted_rules=["norm=batch cannot go with a penalty."])
+    write_run(tmp_path / "1", ["norm=none"])
+    found = report(tmp_path)
+    assert [run.lifted_rules for run in found.runs] == [("norm=batch cannot go with a penalty.",), ()]
+    assert "- norm=batch cannot go with a penalty. *1 of 1 run succeeded* (numbers 0)." in as_markdown(found)
+
+
 def test_critic_steps_count_as_updates_of_d(tmp_path: Path) -> None:
     config = {"schedule": {"name": "alternating", "n_critic": 5, "pretrain_discriminator": 10}}
     write_run(tmp_path / "0", scores=[3.0], every=100, config=config)
@@ -190,7 +199,7 @@ def test_the_score_of_step_0_is_that_of_noise(tmp_path: Path) -> None:
 def test_the_threshold_may_be_typed_and_the_best_score_may_count(tmp_path: Path) -> None:
     write_run(tmp_path / "0", scores=[30.0, 5.0, 40.0])
     jobs = find_sweep(str(tmp_path))
-    assert report_of(jobs, threshold=39).runs[0].cause == "fid above 39"
+    assert report_of(jobs, threshold=39).runs[0].cause == "FID above 39"
     best = report_of(jobs, at="best").runs[0]
     assert (best.value, best.final, best.best, best.best_step) == (5, 40, 5, 1000)
     assert report_of(jobs, at="best", threshold=6).runs[0].outcome == "success"

@@ -100,5 +100,5 @@ def test_results_in_python_show_themselves(tmp_path: Path) -> None:
 
 
 def test_a_report_needs_no_torch(tmp_path: Path) -> None:
-    code = "import sys, ganlab; ganlab.report(sys.argv[1]); import ganlab.report.model; ganlab.report(sys.argv[1]); sys.exit('torch' in sys.modules)"
+    code = "import sys, ganlab, ganlab.commands.report; ganlab.report(sys.argv[1]); import ganlab.report.model; ganlab.report(sys.argv[1]); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code, str(sweep(tmp_path))], check=False).returncode == 0

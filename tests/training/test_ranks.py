@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from ganlab import tree_file
-from ganlab.commands.training_run import open_data, train
+from ganlab.commands.ready import open_data
+from ganlab.commands.training_run import train
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.errors import TrainingFailed, UserError

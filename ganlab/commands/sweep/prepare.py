@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from hydra.core.override_parser.types import Override
 
 from ganlab.commands.job import plain_configuration
+from ganlab.commands.ready import ready
 from ganlab.commands.sweep.plan import varied
 from ganlab.commands.sweeper import Sweeper
-from ganlab.commands.training_run import ready
 from ganlab.config import CannotCombine, Settings, configure
 from ganlab.config.compose import Composer
 from ganlab.config.programs import refuse_saved_programs

@@ -1,0 +1,124 @@
+"""One run, from what was typed: a new one, one to go on with, or a branch of another."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+
+from hydra.core.override_parser.types import Override
+
+from ganlab import run_folder
+from ganlab.commands.branch import Branch, branch_of
+from ganlab.commands.job import (
+    Command,
+    Ended,
+    Resume,
+    exit_code_of,
+    hand_to_hydra,
+    hydra_job,
+    plain_configuration,
+    resume_of,
+    run,
+)
+from ganlab.commands.new_folder import folder_in, folder_override, typed_folder
+from ganlab.commands.ready import AlreadyDone, ready
+from ganlab.commands.sweep.begin import Typed
+from ganlab.commands.sweep.prepare import typed
+from ganlab.config import Configuration, configure
+from ganlab.config.compose import Composer, composer
+from ganlab.config.paths import single_hint
+from ganlab.errors import Refused, UserError
+from ganlab.ranks import Ranks
+from ganlab.run_folder import RunFolder
+
+
+def single_run(
+    composing: Composer,
+    read: Sequence[Override],
+    args: argparse.Namespace,
+    flags: Sequence[str],
+    command: Typed,
+    ranks: Ranks,
+) -> Callable[[], int]:
+    """Checks one run, creates its folder, and returns the function that trains it, or shows its configuration."""
+    shows = bool(args.cfg or args.info)
+    overrides = composing.rewrite(read)
+    if (branch := branch_of(read)) is not None:
+        configuration = _check_branch(composing, read, overrides, branch, look_at_data=not args.cfg)
+    resume = resume_of(read, typed_folder(composing, read))
+    if resume is not None and ranks.first:
+        resume.folder.need_free()
+    try:
+        if branch is None:
+            configuration = _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
+    except AlreadyDone as done:
+        if resume is None or not resume.auto:
+            raise
+        print(str(done).partition(";")[0])  # a requeued job of a cluster ends without an error
+        return lambda: 0
+    if args.cfg == "job":
+        if ranks.first:
+            print(run_folder.as_yaml(configuration.plain()), end="")
+        return lambda: 0
+    if shows and not ranks.first:
+        return lambda: 0
+    if not shows and ranks.first:
+        overrides.append(folder_override(read if branch is None else branch.named(read), resume, multirun=False))
+        if branch is not None:
+            branch.copy(RunFolder(folder_in(overrides[-1])))
+
+    def train() -> int:
+        if not ranks.first:  # Hydra would create folders and logs for each rank
+            with composer(args.config_dir) as composing:
+                folder = ranks.gathered(None)[0]
+                begun = resume if branch is None else Resume(RunFolder(folder), branch=True)
+                return exit_code_of(run(lambda: composing, overrides, RunFolder(folder), begun)) if folder else 2
+        ended: list[Ended] = []
+        begun = resume if branch is None or shows else Resume(RunFolder(folder_in(overrides[-1])), branch=True)
+        origin = branch.facts if branch else {}
+        job = hydra_job(Command(command.command, tuple(args.overrides), origin=origin), begun, ended)
+        hand_to_hydra(command.program, [*flags, *overrides], job)
+        return 0 if shows else exit_code_of(ended[-1].outcome)
+
+    return train
+
+
+def _check_branch(
+    composing: Composer, read: Sequence[Override], overrides: Sequence[str], branch: Branch, look_at_data: bool
+) -> Configuration:
+    """Returns the configuration of a run that begins from a checkpoint of another one. Raises UserError."""
+    with branch.staged() as staged:
+        try:
+            return _check_job(composing, read, overrides, Resume(staged, branch=True), look_at_data)
+        except AlreadyDone:
+            raise Refused([
+                f"branch={branch.path}: it was saved at the last step, {branch.step:,}; type steps={2 * branch.step} "
+                "to train as many steps more, or name an earlier checkpoint"
+            ]) from None  # fmt: skip
+        except Refused:
+            raise
+        except UserError as error:
+            sentence = str(error).replace(str(staged.path), str(branch.path))
+            instead = "its weights do not fit these settings, such as the size or the channels of the images"
+            raise UserError(sentence.replace("its checkpoint does not fit its config.yaml", instead)) from None
+
+
+def _check_job(
+    composing: Composer,
+    read: Sequence[Override],
+    overrides: Sequence[str],
+    resume: Resume | None,
+    look_at_data: bool,
+) -> Configuration:
+    if (jobs := typed(read, "jobs")) is not None:
+        raise Refused([f"{jobs.input_line}: the jobs of a sweep run side by side, and this is one run; leave it out"])
+    several = [one.input_line for one in read if one.is_sweep_override()]
+    if several:
+        raise Refused(
+            [f"{text}: several values are a sweep, which needs -m; {single_hint(text or '')}" for text in several]
+        )
+    plain, _ = plain_configuration(composing, read, overrides, resume)
+    configuration = configure(plain, composing.suggestions)
+    if look_at_data:
+        ready(configuration.settings, resume.folder if resume else None)
+    return configuration

@@ -1,0 +1,102 @@
+"""A new run from a checkpoint of another one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from ganlab import tree_file
+from ganlab.commands.train import main
+from ganlab.run_folder import RunFolder
+from tests.conftest import TINY_OVERRIDES
+
+TYPED = [
+    *TINY_OVERRIDES,
+    "steps=6",
+    "logging.every=1",
+    "checkpoint.every=2",
+    "checkpoint.keep=9",
+    "tricks=[ema]",
+    "norm=layer",
+]
+
+
+@pytest.fixture(scope="module")
+def parents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the run ``parent`` of six steps."""
+    folder = tmp_path_factory.mktemp("parents")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main([*TYPED, "hydra.run.dir=parent"]) == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def folder(parents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(parents / "parent", tmp_path / "parent")
+    monkeypatch.chdir(tmp_path)
+
+
+def steps(run: Path) -> list[int]:
+    return [json.loads(row)["step"] for row in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_without_a_change_it_is_its_parent() -> None:
+    before = Path("parent/metrics.jsonl").read_bytes()
+    assert main(["branch=parent/checkpoints/step-0000002.safetensors", "hydra.run.dir=child"]) == 0
+    for network in ("generator", "discriminator"):
+        ends = [tree_file.read(Path(run, "checkpoints/final.safetensors"))[network] for run in ("parent", "child")]
+        for part in ("network", "average"):
+            for name, tensor in (ends[0].get(part) or {}).items():
+                assert torch.equal(tensor, ends[1][part][name])
+    assert steps(Path("child")) == [1, 2, 3, 4, 5, 6]
+    assert Path("parent/metrics.jsonl").read_bytes() == before
+    (start,) = RunFolder("child").provenance()
+    assert start["branch"] == {"run": "parent", "checkpoint": "step-0000002.safetensors", "step": 2}
+
+
+def test_what_a_resume_refuses_may_change(capsys: pytest.CaptureFixture[str]) -> None:
+    changes = [
+        "loss=hinge", "seed=3", "optimizer.discriminator.lr=5e-5", "batch_size=4", "regularizer=[r1]", "augment=[ada]",
+        "data.limit=48", "schedule.n_critic=2",
+    ]  # fmt: skip
+    assert main(["branch=parent", "steps=8", *changes]) == 0
+    (child,) = Path("outputs").glob("*/*")
+    assert "branch-step-6" in child.name
+    saved = yaml.safe_load((child / "config.yaml").read_text())
+    assert (saved["loss"]["name"], saved["seed"], saved["batch_size"], saved["branch"]) == ("hinge", 3, 4, None)
+    said = capsys.readouterr().out
+    assert "A branch of parent, from its step 6 (final.safetensors)" in said
+    assert "  loss.name " in said
+    assert main([f"resume={child}", "steps=9"]) == 0  # it is a run like any other
+    assert steps(child) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        (["branch=parent", "steps=9", "generator.width=8"], "the saved weights are of that network"),
+        (["branch=parent", "steps=9", "optimizer.generator=sgd"], "the saved moments are those of the other optimizer"),
+        (["branch=parent", "steps=9", "averaging=none"], "the saved average is of the other kind"),
+        (["branch=parent"], "it was saved at the last step, 6; type steps=12"),
+        (["branch=parent", "resume=parent"], "leave one of them out"),
+        (["branch=nowhere"], "nowhere: there is no such folder"),
+        (["branch=parent/config.yaml"], "is not a whole ganlab checkpoint"),
+        (
+            ["branch=parent", "steps=9", "data.size=20"],
+            "its weights do not fit these settings, such as the size or the channels of the images",
+        ),
+        (["branch=parent", "steps=9", "hydra.run.dir=parent"], "there is a run already"),
+    ],
+)
+def test_what_does_not_fit_is_refused(typed: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(typed) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "/tmp" not in said.replace(str(Path.cwd()), "")
+    assert not Path("outputs").exists()
