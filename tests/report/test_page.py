@@ -9,8 +9,10 @@ import subprocess
 import time
 from pathlib import Path
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
 from ganlab.report.build import report_of
 from ganlab.report.files import write
@@ -122,6 +124,19 @@ def test_figures_tell_their_numbers(page: Page, plain: dict) -> None:  # type: i
     one = next(one for one in plain["effects"] if one["factor"] == "norm")
     assert f"×{one['estimate']:.3g}" in forest
     assert f"{one['pairs']} pairs" in forest
+
+
+def test_figures_are_files_too(folder: Path) -> None:
+    markdown = (folder / "report" / "report.md").read_text(encoding="utf-8")
+    named = re.findall(r"!\[.*?\]\((.*?)\)", markdown)
+    assert {"figures/effects-norm.svg", "figures/together-init-norm-score.svg", "pictures.png"} < set(named)
+    for name in named[:-1]:
+        root = ElementTree.parse(folder / "report" / name).getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert root.attrib["viewBox"].split()[2:] == [root.attrib["width"], root.attrib["height"]]
+        assert "var(" not in (folder / "report" / name).read_text()
+    with Image.open(folder / "report" / named[-1]) as picture:
+        assert min(picture.size) > 250
 
 
 def test_lifted_rules_are_told_and_marked(page: Page, text: str, plain: dict) -> None:  # type: ignore[type-arg]

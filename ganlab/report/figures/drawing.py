@@ -12,7 +12,7 @@ from typing import Any
 
 WIDTH = 400.0
 """The width of most figures in units of the SVG, which are pixels unless the page is narrower."""
-LETTER = 6.2
+LETTER = 6.6
 """The mean width of a letter of the labels."""
 INK = "#010203"
 """Stands for the colour of the page's text."""
@@ -147,6 +147,16 @@ def as_svg(figure: Any, alt: str) -> str:
         text = text.replace(color, f"var(--level-{place}, {color})")
     text = re.sub(r"> <", "><", text).strip()
     return re.sub(r'<svg[^>]*?viewBox="([^"]*)"[^>]*>', lambda found: _opening(found[1], alt), text, count=1)
+
+
+def standalone(drawing: Drawing) -> str:
+    """Returns a figure as a file of its own, dark on white."""
+    width, height = drawing.svg.partition('viewBox="0 0 ')[2].partition('"')[0].split()
+    opening = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+    fonts = 'font-family="system-ui, Helvetica, Arial, sans-serif" '
+    body = re.sub(r"var\(--[\w-]+, (#\w+)\)", r"\1", drawing.svg).replace("currentColor", "#1b1d21")
+    body = body.replace("<svg ", opening + fonts, 1).replace("<text ", '<text fill="#1b1d21" ')
+    return body.replace(">", '><rect width="100%" height="100%" fill="#ffffff"/>', 1) + "\n"
 
 
 def _rounded(attribute: re.Match[str]) -> str:

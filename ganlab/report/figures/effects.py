@@ -99,9 +99,8 @@ def explained_bars(explained: Sequence[Explained]) -> Drawing | None:
         axis.tick_params(left=False)
         top = max(0.1, *(max(one.share, one.by_chance) for one in explained))
         axis.set_xlim(0, top)
-        ticks = [
-            tick for tick in (0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0) if tick <= top and (tick != 0.05 or top < 0.2)
-        ]
+        step = 0.05 if top <= 0.25 else 0.1 if top <= 0.5 else 0.2
+        ticks = [step * place for place in range(int(top / step) + 1)]
         axis.set_xticks(ticks, [percent(tick) for tick in ticks])
         axis.set_xlabel("share of the variance of ranks")
         caption = (

@@ -60,7 +60,7 @@ def _map(one: Interaction, matrix: Matrix, kind: str, what: str, score: Score | 
                 if place is not None:
                     r, g, b, _ = colormaps[MAP](1 - place if lower else place)
                     fill = (r, g, b)
-                    ink = "#000000" if 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.4 else "#ffffff"
+                    ink = _ink(r, g, b)
                 box = Rectangle((column, row), 1, 1, facecolor=fill, edgecolor="#808080", linewidth=0.5)
                 axis.add_patch(box)
                 told = text(value) if value is not None else "–"
@@ -82,6 +82,12 @@ def _map(one: Interaction, matrix: Matrix, kind: str, what: str, score: Score | 
             spine.set_visible(False)
         caption = f"{one.rows} (rows) × {one.columns} (columns): {what}. Yellow is better."
         return Drawing(name, as_svg(figure, alt), caption, alt, width)
+
+
+def _ink(red: float, green: float, blue: float) -> str:
+    """Returns black or white, whichever has more contrast with a colour (WCAG 2, relative luminance)."""
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in (red, green, blue)]
+    return "#000000" if 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.179 else "#ffffff"
 
 
 def _place(value: float | None, low: float, high: float, log: bool) -> float | None:

@@ -18,7 +18,13 @@ def finite(values: Iterable[float | None]) -> list[float]:
 
 
 def log_ticks(low: float, high: float, most: int = MOST_TICKS) -> list[float]:
-    """Returns round numbers from ``low`` to ``high``, about evenly spaced on the logarithmic scale."""
+    """Returns round numbers from ``low`` to ``high``, about evenly spaced on the logarithmic scale; within less than a
+    factor of 2, where both scales are nearly the same, on the plain one."""
+    if high < 2 * low:
+        from matplotlib.ticker import MaxNLocator
+
+        ticks = MaxNLocator(most - 1, steps=[1, 2, 5, 10]).tick_values(low, high)
+        return [float(tick) for tick in ticks if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps in ((1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
         found = [step * 10.0**decade for decade in decades for step in steps]

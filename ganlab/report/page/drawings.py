@@ -36,6 +36,11 @@ class Figures:
     health: list[tuple[str, list[Drawing]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def of_markdown(self) -> list[Drawing]:
+        """The figures that are written as files too: outcomes, effects, heat-maps, and explained variance."""
+        return [*self.outcomes, *self.effects, *self.together, *self.explained]
+
 
 def figures_of(report: Report, brief: bool = False) -> Figures:
     """Draws the figures of a report; of a ``brief`` one outcomes, effects and heat-maps alone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -24,13 +24,13 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: its ``name`` in addresses, its ``title``, a ``note``, and what it shows. ``folded`` are
-    figures by title that are shown when they are asked for."""
+    """A part of the page: its ``name`` in addresses, its ``title``, a ``note``, and what it shows: ``figures`` by
+    title, which may be empty, and ``folded`` ones, which are shown when they are asked for."""
 
     name: str
     title: str
     note: str = ""
-    figures: Sequence[Drawing] = ()
+    figures: Sequence[tuple[str, Sequence[Drawing]]] = ()
     tables: Sequence[Table] = ()
     folded: Sequence[tuple[str, Sequence[Drawing]]] = ()
     gallery: Gallery | None = None
@@ -38,16 +38,21 @@ class Section:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.figures or self.tables or self.folded or self.gallery or self.lines)
+        drawn = any(drawings for _, drawings in (*self.figures, *self.folded))
+        return not (drawn or self.tables or self.gallery or self.lines)
 
 
-def as_html(report: Report, folder: Path) -> str:
-    """Returns the page as one file, to be written into ``folder``, from which run folders are linked."""
+def linked(report: Report, folder: Path) -> Callable[[Run], str]:
+    """Returns what makes the address of the folder of a run, as seen from ``folder``."""
+    return lambda run: _link(Path(report.folder) / run.folder, folder)
 
-    def link(run: Run) -> str:
-        return _link(Path(report.folder) / run.folder, folder)
 
-    sections = [one for one in _sections(report, figures_of(report), gallery(report, link), link) if not one.is_empty]
+def as_html(report: Report, folder: Path, figures: Figures | None = None, pictures: Gallery | None = None) -> str:
+    """Returns the page as one file, to be written into ``folder``, from which run folders are linked. ``figures`` and
+    ``pictures`` are made unless they are given."""
+    link = linked(report, folder)
+    drawn, shown = figures or figures_of(report), pictures or gallery(report, link)
+    sections = [one for one in _sections(report, drawn, shown, link) if not one.is_empty]
     text: str = (
         _environment()
         .get_template("page.html")
@@ -156,7 +161,7 @@ def _sections(report: Report, figures: Figures, pictures: Gallery | None, link: 
             "outcomes",
             "Outcomes",
             "Every run is counted once. A failed run is an outcome, and counts in the share of success.",
-            figures.outcomes,
+            [("", figures.outcomes)],
             some(tables.outcome_table(report), tables.cause_table(report)),
         ),
         Section(
@@ -164,7 +169,7 @@ def _sections(report: Report, figures: Figures, pictures: Gallery | None, link: 
             "Scores",
             "With failures: a run that diverged or failed has the score of noise. Survivors: runs that ended with a "
             "finite score. IQM is the mean of the middle half.",
-            [*figures.scores, *figures.budgets],
+            [("", figures.scores), ("Scores over the time of training", figures.budgets)],
             some(tables.cell_table(report), tables.level_table(report), tables.budget_table(report)),
         ),
         Section(
@@ -172,7 +177,13 @@ def _sections(report: Report, figures: Figures, pictures: Gallery | None, link: 
             "Effects",
             "Pairs of runs that differ in this factor alone and have the same seed; intervals are bootstrapped over "
             "seeds, and p is adjusted for the number of comparisons.",
-            [*figures.effects, *figures.together, *figures.explained, *figures.profiles, *figures.trends],
+            [
+                ("", figures.effects),
+                ("Two factors together", figures.together),
+                ("Performance profiles", figures.profiles),
+                ("Explained variance", figures.explained),
+                ("Numbers with many levels", figures.trends),
+            ],
             some(
                 tables.effect_table(report),
                 tables.success_table(report),
@@ -180,7 +191,14 @@ def _sections(report: Report, figures: Figures, pictures: Gallery | None, link: 
                 tables.trend_table(report),
             ),
         ),
-        Section("pictures", "Pictures and curves", "", figures.curves, folded=figures.health, gallery=pictures),
+        Section(
+            "pictures",
+            "Pictures and curves",
+            "",
+            [("Scores over the images that D saw", figures.curves)],
+            folded=figures.health,
+            gallery=pictures,
+        ),
         Section(
             "lifted",
             "What rules would have refused",
