@@ -16,7 +16,7 @@ from ganlab.report.figures.scales import log_ticks, short
     [
         (1, 1000, [1, 3, 10, 30, 100, 300, 1000]),
         (0.1, 10, [0.1, 0.2, 0.5, 1, 2, 5, 10]),
-        (18, 30, [20, 22, 24, 26, 28, 30]),
+        (18, 30, [18, 20, 22, 24, 26, 28, 30]),
     ],
 )
 def test_ticks_of_ratios_are_round(low: float, high: float, ticks: list[float]) -> None:
