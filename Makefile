@@ -14,10 +14,10 @@ train: $(VENV)/.installed
 test test-all: export OMP_NUM_THREADS := 1
 
 test: $(VENV)/.installed-test check
-	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" $(ARGS)
 
 test-all: $(VENV)/.installed-test check
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -2,9 +2,9 @@
 
     python docs/studies/publish.py outputs/multirun/DATE/TIME
 
-makes or replaces the folder ``docs/studies/NAME`` (NAME as in ``study=NAME``): README.md with the question, the command,
-what was found and the tables; the figures of the report; and the picture grid. Every number comes from the runs. What
-a person has to say about them is in ``docs/studies/NAME/remarks.md``, without numbers, and is put behind the sentences.
+makes or replaces the folder ``docs/studies/NAME`` (NAME as in ``study=NAME``): README.md with the question, the
+command, what was found and the tables; the figures of the report; and the picture grid. Every number comes from the
+runs. Remarks of a person, without numbers, are in ``docs/studies/NAME/remarks.md``, and follow the sentences.
 """
 
 from __future__ import annotations
