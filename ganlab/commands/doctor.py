@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "ganlab doctor")
         print(f"{words[0]}: {program} has no settings; leave it out", file=sys.stderr)
         return 2
     problems: list[str] = []
+    lines: list[str] = []
     for title, section in (
         ("versions", versions),
         ("machine", machine),
@@ -49,13 +50,10 @@ def main(arguments: Sequence[str] | None = None, program: str = "ganlab doctor")
         ("cache", cache),
         (f"extras: pip install '{DISTRIBUTION}[NAME]'", extras),
     ):
-        print(title)
-        for line in _lines(section, problems):
-            print(f"  {line}")
+        lines += [title, *(f"  {line}" for line in _lines(section, problems))]
     problems += missing()
-    for problem in problems:
-        print(f"problem: {problem}")
-    print("nothing is missing" if not problems else f"problems: {len(problems)}")
+    lines += [f"problem: {problem}" for problem in problems]
+    print("\n".join([*lines, f"problems: {len(problems)}" if problems else "nothing is missing"]))
     return 1 if problems else 0
 
 
