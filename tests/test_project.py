@@ -68,12 +68,8 @@ def test_the_glossary_explains_the_curves_of_a_run() -> None:
     rows = (ROOT / "tests" / "fixtures" / "run_before" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     tags = {tag for row in rows for tag in json.loads(row) if tag != "step"}
     assert "discriminator/blocked" in tags
-    words = {tag.rpartition("/")[2] for tag in tags if "/sigma/" not in tag} | {
-        "sigma/LAYER",
-        "held_out",
-        "trained_on",
-        "learning_rate",
-    }
+    words = {tag.rpartition("/")[2] for tag in tags if "/sigma/" not in tag} - set(regularizers.REGULARIZERS)
+    words |= {"sigma/LAYER", "held_out", "trained_on", "learning_rate", "p", "r_t"}
     assert [word for word in sorted(words) if not re.search(rf"/{word}`", page)] == []
 
 

@@ -18,38 +18,7 @@ import yaml
 from ganlab.commands.output import write_out_odd_letters
 from ganlab.config_folder import config_folder
 
-BASH = r"""_ganlab_complete() {
-    local line="${COMP_LINE:0:$COMP_POINT}" found IFS=$'\n'
-    local word="${line##* }"
-    found=($(ganlab completion query "$line" 2>/dev/null))
-    # Readline begins a new word after `=`.
-    if [[ "$word" == *=* && "$COMP_WORDBREAKS" == *=* ]]; then
-        found=("${found[@]#"${word%%=*}="}")
-    fi
-    COMPREPLY=("${found[@]}")
-    if [[ ${#found[@]} == 1 && "${found[0]}" == *[=.] ]]; then
-        compopt -o nospace 2>/dev/null
-    fi
-}
-complete -o default -F _ganlab_complete ganlab
-"""
-ZSH = r"""_ganlab_complete() {
-    local -a found
-    found=("${(@f)$(ganlab completion query "$LBUFFER" 2>/dev/null)}")
-    if [[ -n "$found" ]]; then
-        compadd -Q -S '' -- ${(M)found:#*[=.]}
-        compadd -Q -- ${found:#*[=.]}
-    else
-        compset -P '*='
-        _files
-    fi
-}
-(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
-compdef _ganlab_complete ganlab
-"""
-FISH = "complete -c ganlab -a '(ganlab completion query (commandline -cp))'\n"
-SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
-
+SHELLS = ("bash", "zsh", "fish")
 USAGE = """the completion of commands, groups, options and settings
 
   eval "$(ganlab completion bash)"      in bash; for every shell, write this line into ~/.bashrc
@@ -71,11 +40,16 @@ def main(arguments: Sequence[str] | None = None, program: str = "ganlab completi
     if not words or {"-h", "--help"} & set(words):
         print(f"{program}: {USAGE}", end="")
         return 0
-    if len(words) > 1 or words[0] not in SCRIPTS:
-        print(f"{' '.join(words)}: no such shell; there are {', '.join(SCRIPTS)}", file=sys.stderr)
+    if len(words) > 1 or words[0] not in SHELLS:
+        print(f"{' '.join(words)}: no such shell; there are {', '.join(SHELLS)}", file=sys.stderr)
         return 2
-    print(SCRIPTS[words[0]], end="")
+    print(script(words[0]), end="")
     return 0
+
+
+def script(shell: str) -> str:
+    """Returns the commands that make a shell ask `ganlab completion query LINE` for the words that can follow."""
+    return (Path(__file__).parent / "completions" / f"ganlab.{shell}").read_text(encoding="utf-8")
 
 
 def candidates(line: str) -> list[str]:
@@ -88,7 +62,7 @@ def candidates(line: str) -> list[str]:
     if not before:
         known = [*COMMANDS, "--help", "--version"]
     elif before[0] == "completion":
-        known = list(SCRIPTS)
+        known = list(SHELLS)
     elif before[0] == "data":
         known = ["clear"]
     elif before[0] == "train":

@@ -51,7 +51,7 @@ def test_bash_takes_the_words(tmp_path: Path) -> None:
     program = tmp_path / "ganlab"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m ganlab "$@"\n')
     program.chmod(0o755)
-    asked = f'{completion.BASH}\nPATH={tmp_path}:$PATH; COMP_WORDBREAKS=" ="; COMP_LINE="ganlab train init=or"; COMP_POINT=${{#COMP_LINE}}; _ganlab_complete; echo "${{COMPREPLY[*]}}"'
+    asked = f'{completion.script("bash")}\nPATH={tmp_path}:$PATH; COMP_WORDBREAKS=" ="; COMP_LINE="ganlab train init=or"; COMP_POINT=${{#COMP_LINE}}; _ganlab_complete; echo "${{COMPREPLY[*]}}"'
     ran = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True)
     assert ran.stdout == "orthogonal\n"
 

@@ -93,7 +93,7 @@ def test_the_wheel_trains_outside_the_repository(archives: tuple[Path, Path], tm
     assert "ganlab/configs/train.yaml" in names
     assert "ganlab/data/digits.py" in names
     assert "ganlab/configs/data/digits.yaml" in names
-    assert "ganlab/py.typed" in names
+    assert {"ganlab/py.typed", "ganlab/commands/completions/ganlab.zsh"} <= set(names)
     assert {name.split("/")[0] for name in names} == {"ganlab", f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"}
     (tmp_path / "empty" / "configs" / "experiment").mkdir(parents=True)
     (tmp_path / "empty" / "configs" / "experiment" / "mine.yaml").write_text(RECIPE)
