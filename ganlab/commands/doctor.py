@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -50,20 +50,20 @@ def main(arguments: Sequence[str] | None = None, program: str = "ganlab doctor")
         ("cache", cache),
         (f"extras: pip install '{DISTRIBUTION}[NAME]'", extras),
     ):
-        lines += [title, *(f"  {line}" for line in _lines(section, problems))]
-    problems += missing()
+        lines += [title, *(f"  {line}" for line in _found(section, problems))]
+    problems += _found(missing, problems)
     lines += [f"problem: {problem}" for problem in problems]
     print("\n".join([*lines, f"problems: {len(problems)}" if problems else "nothing is missing"]))
     return 1 if problems else 0
 
 
-def _lines(section: Callable[[], Iterator[str]], problems: list[str]) -> Iterator[str]:
-    """Yields the lines of a section. If it fails, because a package is missing or broken, the reason is a problem."""
+def _found(section: Callable[[], Iterable[str]], problems: list[str]) -> list[str]:
+    """Returns the lines of a section. If it fails, because a package is missing or broken, the reason is a problem."""
     try:
-        yield from section()
+        return list(section())
     except Exception as error:  # whatever a broken installation raises
         problems.append(f"{section.__name__}: {type(error).__name__}: {in_one_line(error)}")
-        yield "not known, see below"
+        return []
 
 
 def versions() -> Iterator[str]:
@@ -155,9 +155,9 @@ def _named() -> list[str]:
     import tomllib
 
     file = Path(ganlab.__file__).resolve().parent.parent / "pyproject.toml"
-    if not file.is_file():
+    project = tomllib.loads(file.read_text(encoding="utf-8")).get("project", {}) if file.is_file() else {}
+    if project.get("name") != DISTRIBUTION:
         return metadata.requires(DISTRIBUTION) or []
-    project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
     of_extras = project["optional-dependencies"].items()
     return [*project["dependencies"], *(f"{one}; extra == '{extra}'" for extra, every in of_extras for one in every)]
 

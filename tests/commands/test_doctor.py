@@ -29,6 +29,26 @@ def test_requirements_are_those_of_the_project() -> None:
     assert ("onnx", ">=1.17", "onnx") in doctor.requirements(extras=True)
 
 
+def test_requirements_of_the_installed_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where ganlab is no checkout, also inside the folder of another project."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "other"\ndependencies = ["nothing"]')
+    monkeypatch.setattr(ganlab, "__file__", str(tmp_path / "ganlab" / "__init__.py"))
+    asked = {"ganlab-train": ["torch>=2.6", "lmdb>=1.4; extra == 'lsun'", "pytest; extra == 'test'"]}
+    monkeypatch.setattr(metadata, "requires", asked.__getitem__)
+    assert doctor.requirements() == [("torch", ">=2.6", "")]
+    assert doctor.requirements(extras=True) == [("lmdb", ">=1.4", "lsun")]
+
+
+def test_a_package_that_is_not_installed_at_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(ganlab, "__file__", str(tmp_path / "ganlab" / "__init__.py"))
+    monkeypatch.setattr(doctor, "DISTRIBUTION", "no-such-distribution")
+    monkeypatch.setattr(doctor, "devices", lambda: iter(["cpu"]))
+    assert doctor.main([]) == 1
+    assert "problem: missing: PackageNotFoundError" in capsys.readouterr().out
+
+
 def test_what_is_there(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GANLAB_CACHE", str(tmp_path))
     assert doctor.main([]) == 0
