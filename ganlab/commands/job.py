@@ -24,12 +24,13 @@ from ganlab.commands.provenance import Provenance
 from ganlab.commands.ready import AlreadyDone
 from ganlab.commands.training_run import Outcome, train
 from ganlab.config import configure
-from ganlab.config.compose import Composer, config_folder
+from ganlab.config.compose import Composer
 from ganlab.config.explain import CONFIG_NAME
 from ganlab.config.paths import to_type, value_of
 from ganlab.config.plugins import import_plugins, plugins_in
 from ganlab.config.programs import refuse_saved_programs
 from ganlab.config.resume import AUTO, Change, resumed, table, typed_again
+from ganlab.config_folder import config_folder
 from ganlab.errors import Diverged, Refused, TrainingFailed, UserError, in_one_line
 from ganlab.monitor.hparams import write_hparams
 from ganlab.ranks import RankLost, here, is_loss_of_a_rank

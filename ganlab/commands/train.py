@@ -25,7 +25,7 @@ from ganlab.commands.sweep.plan import load_plan
 from ganlab.commands.sweep.prepare import check_jobs, expanded, typed
 from ganlab.commands.sweep.run import Ready, print_summary, run_sweep
 from ganlab.commands.sweeper import sweeper_of
-from ganlab.commands.words import refuse_flags, refuse_what_is_no_text
+from ganlab.commands.words import hydra_help, refuse_flags, refuse_what_is_no_text
 from ganlab.config.compose import Composer, composer
 from ganlab.config.paths import expand_flags, literal
 from ganlab.errors import Refused, TrainingFailed, UserError
@@ -79,7 +79,12 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
     if unknown:
         raise Refused([f"{flag}: there is no such flag; type {without_dashes(flag, arguments)}" for flag in unknown])
     flags = [argument for argument in arguments if argument not in args.overrides]
-    if args.help or args.hydra_help:
+    if args.hydra_help:
+        with composer(args.config_dir) as composing:
+            if ranks.first:
+                print(hydra_help(composing.hydra_options()), end="")
+        return 0
+    if args.help:
         if ranks.first:
             hand_to_hydra(program, flags, _no_job)
         return 0
