@@ -96,7 +96,10 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
         read, multirun = asked_for(composing, composing.read(args.overrides), args.multirun)
         if multirun and ranks.count > 1:
             raise Refused([f"-m on {ranks.count} ranks: they train one run together; start the sweep without torchrun"])
-        if (folder := sweep_to_resume(read)) is not None:
+        folder = sweep_to_resume(read)
+        if multirun and folder is None:
+            _refuse_one_run(read)
+        if folder is not None:
             with RunFolder(folder).held():
                 sweep = resume_sweep(composing, read, folder, command)
         elif multirun and runs_here(composing, read) and not shows:
@@ -114,6 +117,14 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
         overrides.append(folder_override(read, None, multirun=True))
     hand_to_hydra(program, [*flags, *overrides], hydra_job(Command(command.command, ()), None, []))
     return 0 if shows else print_summary(load_plan(folder_in(overrides[-1])))
+
+
+def _refuse_one_run(read: Sequence[Override]) -> None:
+    """Raises Refused for settings of a sweep that name one run."""
+    reasons = {"resume": "resume=… goes on with one run", "branch": "branch=… begins one run"}
+    named = {key: one for key in reasons if (one := typed(read, key)) is not None}
+    if named:
+        raise Refused([f"{one.input_line}: {reasons[key]}; leave -m out" for key, one in named.items()])
 
 
 def _new_sweep(composing: Composer, read: Sequence[Override], command: Typed) -> Ready:
