@@ -24,12 +24,13 @@ from ganlab.commands.provenance import Provenance
 from ganlab.commands.ready import AlreadyDone
 from ganlab.commands.training_run import Outcome, train
 from ganlab.config import configure
-from ganlab.config.compose import Composer, config_folder
+from ganlab.config.compose import Composer
 from ganlab.config.explain import CONFIG_NAME
 from ganlab.config.paths import to_type, value_of
 from ganlab.config.plugins import import_plugins, plugins_in
 from ganlab.config.programs import refuse_saved_programs
 from ganlab.config.resume import AUTO, Change, resumed, table, typed_again
+from ganlab.config_folder import config_folder
 from ganlab.errors import Diverged, Refused, TrainingFailed, UserError, in_one_line
 from ganlab.monitor.hparams import write_hparams
 from ganlab.ranks import RankLost, here, is_loss_of_a_rank
@@ -126,7 +127,7 @@ def hydra_job(command: Command, resume: Resume | None, ended: list[Ended]) -> Ca
         typed = [one.lstrip("+") for one in overrides] if several else command.overrides
         outcome = _in_folder(folder, several, lambda: run(Composer, overrides, folder, resume, command, typed))
         ended.append(Ended(folder, outcome))
-        _tell_tensorboard(folder, typed, command.varied, outcome)
+        _add_hparams(folder, typed, command.varied, outcome)
         if outcome.status == "stopped" and several:
             raise KeyboardInterrupt(outcome.facts["exit_code"])
         return score_of(outcome)
@@ -134,7 +135,7 @@ def hydra_job(command: Command, resume: Resume | None, ended: list[Ended]) -> Ca
     return run_job
 
 
-def _tell_tensorboard(folder: RunFolder, typed: Sequence[str], varied: Mapping[str, str], outcome: Outcome) -> None:
+def _add_hparams(folder: RunFolder, typed: Sequence[str], varied: Mapping[str, str], outcome: Outcome) -> None:
     """Adds the run to TensorBoard's table of hyper-parameters, if it has written for TensorBoard."""
     if outcome.status not in ("finished", "diverged") or not any(folder.path.glob("events.out.tfevents.*")):
         return

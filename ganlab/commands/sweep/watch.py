@@ -17,6 +17,8 @@ from tqdm import tqdm
 from ganlab.progress import duration
 
 FILE = "sweep.log"
+INTERVAL = 300.0
+"""Seconds between two lines where no job ends and there is no terminal for the bar."""
 TAIL = 65536
 """Bytes at the end of metrics.jsonl in which its last row is looked for."""
 
@@ -35,6 +37,7 @@ class Watch:
         self.total = self.counts.total() + len(pending)
         self.started, self.began = time.monotonic(), {name: self._done(name) for name in pending}
         self.ended: set[str] = set()
+        self.written = self.started
         self.bar = tqdm(total=self.total, initial=self.counts.total(), unit=" jobs", disable=None if bar else True)
 
     def job_ended(self, name: str, status: str, reason: str, facts: Mapping[str, Any], running: Iterable[str]) -> None:
@@ -50,9 +53,11 @@ class Watch:
         self.refresh(running)
 
     def refresh(self, running: Iterable[str]) -> None:
-        """Updates the bar."""
+        """Updates the bar; without one, writes a line if the last one is five minutes old."""
         if not self.bar.disable:
             self.bar.set_postfix_str(self.line(running), refresh=True)
+        elif time.monotonic() - self.written > INTERVAL:
+            self._write(self.line(running))
 
     def line(self, running: Iterable[str]) -> str:
         """Returns the state of the sweep: ``12 of 36 ended (11 finished, 1 diverged), 2 running, about 9 min left``."""
@@ -81,6 +86,7 @@ class Watch:
         return min(step / steps, 1.0) if steps else 0.0
 
     def _write(self, line: str) -> None:
+        self.written = time.monotonic()
         if self.bar.disable:
             print(line, file=sys.stderr, flush=True)
         else:
