@@ -65,7 +65,7 @@ def candidates(line: str) -> list[str]:
         known = list(SHELLS)
     elif before[0] == "data":
         known = ["clear"]
-    elif before[0] == "train":
+    elif before[0] in ("train", "inspect-init"):
         return _of_training(word, [config_folder(), *_own_folders(before)])
     else:
         known = ["--help"]
