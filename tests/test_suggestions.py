@@ -39,6 +39,7 @@ TRAINS = {("commands/evaluate.py", "data.held_out"), ("trained.py", "output"), (
 """Keys of another command: a run must be trained with it, an argument in Python, and a message of torchvision's."""
 EXPORTS = {("commands/sample.py", "format"), ("commands/doctor.py", "format"), ("loading.py", "format")}
 OTHER = ("commands/__init__.py", "commands/model_card.py")  # lines of a shell, and of Python
+MARKUP = ("report/figures/", "report/page/")  # attributes of SVG and HTML
 OF_HYDRA = (
     "hydra.run.dir",
     "hydra/sweeper",
@@ -122,7 +123,11 @@ def suggestions_in(file: str, source: str) -> Iterator[Suggestion]:
 def suggestions() -> list[Suggestion]:
     files = sorted(PACKAGE.rglob("*.py"))
     every = [one for file in files for one in suggestions_in(str(file.relative_to(PACKAGE)), file.read_text())]
-    return [one for one in every if not one.key.startswith(COMPUTED) and one.file not in OTHER]
+    return [
+        one
+        for one in every
+        if not one.key.startswith(COMPUTED) and one.file not in OTHER and not one.file.startswith(MARKUP)
+    ]
 
 
 def is_example(value: str) -> bool:
