@@ -17,6 +17,13 @@ class Refused(UserError):
         self.problems = list(dict.fromkeys(problems))
         super().__init__("This configuration cannot run:\n" + "\n".join(f"  {problem}" for problem in self.problems))
 
+    @classmethod
+    def because(cls, error: UserError) -> Refused:
+        """Returns a refusal with the message of another error: of a file that is missing, for example."""
+        refused = Refused([str(error)])
+        refused.args = error.args
+        return refused
+
 
 class TrainingFailed(UserError):
     """Training began and could not continue; everything saved before is intact."""

@@ -25,6 +25,8 @@ FLOORS = [
     {"trained"},
     {"loading"},
     {"commands", "testing"},
+    {"run"},
+    {"api"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 CONFIGURATION_LIBRARIES = {"hydra", "omegaconf", "yaml"}

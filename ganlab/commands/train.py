@@ -12,9 +12,10 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from ganlab.commands.arguments import without_dashes
-from ganlab.commands.job import Command, command_text, hand_to_hydra, hydra_job
+from ganlab.commands.job import Command, hand_to_hydra, hydra_job
 from ganlab.commands.new_folder import folder_in, folder_override
 from ganlab.commands.output import write_out_odd_letters
+from ganlab.commands.program import command_text
 from ganlab.commands.signals import stopped_by_sigterm
 from ganlab.commands.single_run import single_run
 from ganlab.commands.sweep.asked import asked_for, runs_here, sweep_to_resume

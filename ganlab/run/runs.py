@@ -1,0 +1,83 @@
+"""A list of runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from ganlab.errors import UserError
+from ganlab.report.runs import is_run, read_run
+from ganlab.report.tables import as_frame
+from ganlab.run.rows import scores_rows
+from ganlab.run.run import Run
+from ganlab.run_folder import OUTPUTS
+from ganlab.score_names import BETTER
+
+
+class Runs(Sequence[Run]):
+    """Runs, the oldest first. A notebook shows their samples, and the settings that differ from the default ones."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._runs = tuple(runs)
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    @overload
+    def __getitem__(self, place: int) -> Run: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Runs: ...
+
+    def __getitem__(self, place: int | slice) -> Run | Runs:
+        return Runs(self._runs[place]) if isinstance(place, slice) else self._runs[place]
+
+    @property
+    def table(self) -> Any:
+        """A row for each run: its folder, how it ended, steps, seconds, the last scores, and the settings that differ
+        from the default ones. A pandas DataFrame where pandas is installed, otherwise a list of dicts."""
+        return as_frame([_row(run) for run in self])
+
+    def __repr__(self) -> str:
+        return "\n".join([f"{len(self)} runs", *map(repr, self)])
+
+    def _repr_html_(self) -> str:
+        from ganlab.run.html import runs_html
+
+        return runs_html(self)
+
+
+def _row(run: Run) -> dict[str, Any]:
+    found = read_run(run.folder)
+    scores = scores_rows(run.folder)
+    try:
+        changed = run.changed
+    except UserError:
+        changed = {}
+    return {
+        "folder": str(run.folder),
+        "status": found.status["status"],
+        "steps_done": found.status.get("steps"),
+        "seconds": found.status.get("seconds"),
+        **({name: scores[-1][name] for name in BETTER if name in scores[-1]} if scores else {}),
+        **changed,
+    }
+
+
+def find_runs(root: str | os.PathLike[str] = OUTPUTS) -> Runs:
+    """Returns the runs in a folder and in the folders below it, by their paths, which begin with date and time. Raises
+    UserError if there is no such folder."""
+    top = Path(os.path.expanduser(root))
+    if not os.path.isdir(top):
+        raise UserError(f"{top}: there is no such folder; name one that holds run folders, such as {OUTPUTS}")
+    return Runs([Run(path) for path in sorted(_folders(top))])
+
+
+def _folders(top: Path) -> Iterator[Path]:
+    for name, inner, _ in os.walk(top):
+        if is_run(Path(name)):
+            inner.clear()  # no run lies in another
+            yield Path(name)
+        inner[:] = [one for one in inner if not one.startswith(".")]
