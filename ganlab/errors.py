@@ -9,6 +9,10 @@ from collections.abc import Iterable
 class UserError(Exception):
     """A mistake or a circumstance that the user can change. Its message is a sentence with the remedy to type."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Returns the lines that a notebook shows instead of a traceback through ganlab's own code."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class Refused(UserError):
     """A configuration that cannot run. Its message lists all problems, one per line."""

@@ -41,7 +41,7 @@ def _config_dir(command: str) -> list[str]:
         words = shlex.split(command)
     except ValueError:
         return []
-    for word, after in zip(words, [*words[1:], ""], strict=True):
+    for word, after in zip(words, [*words[1:], ""], strict=False):
         flag, equals, folder = word.partition("=")
         if flag in ("--config-dir", "-cd"):
             return ["--config-dir", folder if equals else after]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from ganlab.run.rows import Row, metrics_rows, scores_rows
+from ganlab.run.rows import LOSSES, Row, is_number, metrics_rows, scores_rows
 from ganlab.score_names import BETTER
 
-LOSSES = {"discriminator/loss": "D", "generator/loss": "G"}
 OUTPUTS = {"discriminator/real": "real", "discriminator/fake": "generated"}
 
 
@@ -45,15 +43,11 @@ def _draw(panel: Any, title: str, rows: Sequence[Row], names: Mapping[str, str],
     panel.set_xlabel("step")
     panel.grid(alpha=0.3)
     for tag, label in names.items():
-        points = [(row["step"], row[tag]) for row in rows if _is_number(row.get(tag))]
+        points = [(row["step"], row[tag]) for row in rows if is_number(row.get(tag))]
         if points:
             panel.plot(*zip(*points, strict=True), label=label, linewidth=1.2, **style)
     if panel.get_lines():
         panel.legend(fontsize="small", frameon=False)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def as_png(figure: Figure, dpi: int = 80) -> bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganlab.config.as_typed import as_text
 from ganlab.errors import UserError
+from ganlab.run.rows import LOSSES, is_number, metrics_rows
 
 if TYPE_CHECKING:
     from ganlab.run.run import Run
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 SIDE, SMALL = 480, 96  # the most pixels of a side of a picture, alone and in a list
 LARGEST = 64_000_000  # pixels of a picture that is opened
 SHOWN = 24  # runs of a list
+WIDTH, HEIGHT, POINTS = 140, 48, 100  # of a small drawing of losses, and the points of a curve in it
 COLOURS = {"finished": "#1a7f37", "running": "#0969da", "stopped": "#9a6700"}
 OTHERWISE = "#cf222e"
 
@@ -42,17 +44,20 @@ def run_html(run: Run) -> str:
 
 
 def runs_html(runs: Sequence[Run]) -> str:
-    """Returns a table with a row for each run, the last ones first: samples, status, last scores, settings."""
+    """Returns a table with a row for each run, the last ones first: samples, status, last scores, losses, settings."""
     if not len(runs):
         return "<div>no runs</div>"
     rows = "".join(
         f"<tr>{_cell(_picture(run.samples[-1], SMALL, SMALL) if run.samples else '')}"
         f"{_cell(f'{escape(run.name)}<br>{_status(run)} · {escape(run.progress)}')}"
+        f"{_cell(_losses(run))}"
         f"{_cell(' '.join(f'<code>{escape(text)}</code>' for text in _settings(run)))}</tr>"
         for run in list(runs)[::-1][:SHOWN]
     )
     more = f"<div>… and {len(runs) - SHOWN} more</div>" if len(runs) > SHOWN else ""
-    head = "".join(_cell(text, "th") for text in ("samples", "run", "differs from the default settings in"))
+    head = "".join(
+        _cell(text, "th") for text in ("samples", "run", "losses: D, G", "differs from the default settings in")
+    )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
 
 
@@ -71,6 +76,24 @@ def _settings(run: Run) -> list[str]:
 def _status(run: Run) -> str:
     colour = COLOURS.get(run.status, OTHERWISE)
     return f'<b style="color:{colour}">{escape(run.status)}</b>'
+
+
+def _losses(run: Run) -> str:
+    """Returns the losses over the training as a small drawing, D's in blue and G's in orange, on one scale."""
+    rows = metrics_rows(run.folder)
+    rows = rows[:: max(1, len(rows) // POINTS)]
+    curves = [[(row["step"], row[tag]) for row in rows if is_number(row.get(tag))] for tag in LOSSES]
+    if (points := [point for curve in curves for point in curve]) and len(rows) > 1:
+        (left, right), (low, high) = ((min(axis), max(axis)) for axis in zip(*points, strict=True))
+        across, up = WIDTH / ((right - left) or 1), HEIGHT / ((high - low) or 1)
+        lines = "".join(
+            f'<polyline fill="none" stroke="{colour}" points="'
+            + " ".join(f"{(x - left) * across:.1f},{(high - y) * up:.1f}" for x, y in curve)
+            + '"/>'
+            for curve, colour in zip(curves, ("#1f77b4", "#ff7f0e"), strict=True)
+        )
+        return f'<svg width="{WIDTH}" height="{HEIGHT}" role="img" aria-label="losses">{lines}</svg>'
+    return ""
 
 
 def _picture(file: Path, side: int, height: int) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 Row = dict[str, Any]
+LOSSES = {"discriminator/loss": "D", "generator/loss": "G"}
+"""The tags of the losses, with whose they are."""
 
 
 def metrics_rows(folder: Path) -> list[Row]:
@@ -24,6 +27,11 @@ def scores_rows(folder: Path) -> list[Row]:
             weights = fingerprint.get("weights") if isinstance(fingerprint, dict) else None
             rows.append({"step": row["step"], **scores, "id": row.get("id"), "weights": weights})
     return rows
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of a row can be drawn: a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _rows(file: Path) -> list[Row]:

@@ -17,7 +17,8 @@ from ganlab.score_names import BETTER
 
 
 class Runs(Sequence[Run]):
-    """Runs, the oldest first. A notebook shows their samples, and the settings that differ from the default ones."""
+    """Runs, in the order of their paths, which hold date and time. A notebook shows their samples, their losses, and
+    the settings that differ from the default ones."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self._runs = tuple(runs)
@@ -67,8 +68,8 @@ def _row(run: Run) -> dict[str, Any]:
 
 
 def find_runs(root: str | os.PathLike[str] = OUTPUTS) -> Runs:
-    """Returns the runs in a folder and in the folders below it, by their paths, which begin with date and time. Raises
-    UserError if there is no such folder."""
+    """Returns the runs in a folder and in the folders below it, in the order of their paths. Raises UserError if there
+    is no such folder."""
     top = Path(os.path.expanduser(root))
     if not os.path.isdir(top):
         raise UserError(f"{top}: there is no such folder; name one that holds run folders, such as {OUTPUTS}")
