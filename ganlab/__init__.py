@@ -1,8 +1,8 @@
 """ganlab: find out which choices make a GAN train.
 
-``ganlab.train("init=orthogonal", steps=500)`` trains; ``ganlab.open(RUN)`` and ``ganlab.runs("outputs")`` are runs that
-were trained; ``ganlab.load(RUN or file)`` is a trained generator to sample from; ``ganlab.report(SWEEP)`` are the
-results of a sweep.
+``ganlab.train("init=orthogonal", steps=500)`` trains; ``ganlab.sweep("init=normal,he", "seed=0,1,2")`` runs a sweep;
+``ganlab.open(RUN)`` and ``ganlab.runs("outputs")`` are runs that were trained; ``ganlab.load(RUN or file)`` is a
+trained generator to sample from; ``ganlab.report(SWEEP)`` are the results of a sweep.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ganlab.api import train
+    from ganlab.api import sweep, train
     from ganlab.errors import Refused, TrainingFailed, UserError
     from ganlab.loading import load
     from ganlab.run import Run, Runs
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from ganlab.trained import TrainedGenerator
 
 __version__ = "0.1.0"
-__all__ = ["Refused", "Run", "Runs", "TrainedGenerator", "TrainingFailed", "UserError", "load", "runs", "train"]
+__all__ = [
+    "Refused", "Run", "Runs", "TrainedGenerator", "TrainingFailed", "UserError", "load", "runs", "sweep", "train",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -27,10 +29,10 @@ def __getattr__(name: str) -> Any:
         import ganlab.report  # a package that can be called
 
         return ganlab.report
-    if name == "train":
+    if name in ("sweep", "train"):
         from ganlab import api
 
-        return api.train
+        return getattr(api, name)
     if name in ("Refused", "TrainingFailed", "UserError"):
         from ganlab import errors
 

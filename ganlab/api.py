@@ -1,17 +1,19 @@
-"""Training from Python, as on the command line."""
+"""Training and sweeps from Python, as on the command line."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ganlab.commands.in_process import train_here
+from ganlab.commands.sweep.here import sweep_here
 from ganlab.config.as_typed import as_typed
 from ganlab.config.differences import words_for
 from ganlab.config.programs import refuse_saved_code
 from ganlab.errors import Refused, TrainingFailed, UserError
-from ganlab.run import Run, SavedSettings
+from ganlab.run import Run, Runs, SavedSettings, find_runs
 
 Setting = str | Mapping[str, Any]
 
@@ -28,18 +30,42 @@ def train(*settings: Setting, config_dir: str | os.PathLike[str] | None = None, 
     before anything is written, TrainingFailed where training could not go on, and KeyboardInterrupt where it was
     stopped before its first step.
     """
-    folder_of_configs = None if config_dir is None else os.path.expanduser(os.fspath(config_dir))
-    try:
-        folder, outcome = train_here(_overrides(settings, more), folder_of_configs)
-    except (Refused, TrainingFailed):
-        raise
-    except UserError as error:
-        raise Refused.because(error) from None
+    with _as_refusals():
+        folder, outcome = train_here(_overrides(settings, more), _path(config_dir))
     if outcome.status == "failed":
         raise TrainingFailed(f"{folder.path}: {outcome.reason}")
     if outcome.status == "refused":
         raise Refused.because(UserError(outcome.reason))
     return Run(folder.path)
+
+
+def sweep(*settings: Setting, config_dir: str | os.PathLike[str] | None = None, **more: Any) -> Runs:
+    """Runs a sweep, as ``python train.py -m`` does, and returns its runs; ``ganlab.report(runs.folder)`` says what they
+    found.
+
+    ``settings``, keywords and ``config_dir`` are as in ``train``; several values are typed as text,
+    ``"init=normal,he"``, ``"seed=0,1,2"``. ``study="init_by_norm"`` is a ready sweep, ``resume=SWEEP`` runs what is
+    missing in one, and ``jobs="auto"`` runs jobs side by side. Each job has a process of its own. Ctrl-C stops and
+    saves all of them. Raises Refused with all problems before anything is written.
+    """
+    with _as_refusals():
+        return find_runs(sweep_here(_overrides(settings, more), _path(config_dir)))
+
+
+def _path(folder: str | os.PathLike[str] | None) -> str | None:
+    return None if folder is None else os.path.expanduser(os.fspath(folder))
+
+
+@contextmanager
+def _as_refusals() -> Iterator[None]:
+    """Returns a context in which an error of the user is Refused, with its own message, also where it is about a file
+    rather than about settings."""
+    try:
+        yield
+    except (Refused, TrainingFailed):
+        raise
+    except UserError as error:
+        raise Refused.because(error) from None
 
 
 def _overrides(settings: Sequence[Setting], more: Mapping[str, Any]) -> list[str]:

@@ -30,8 +30,8 @@ def in_notebook() -> bool:
 def open_bar(**settings: Any) -> Any:
     """Returns tqdm's bar: that of notebooks in a notebook (a line of text there if ipywidgets is not installed), and
     one on stderr if that is a terminal; otherwise one that shows nothing."""
-    if not in_notebook():
-        return tqdm(disable=None, dynamic_ncols=True, **settings)
+    if not in_notebook() or settings.get("disable"):
+        return tqdm(**{"disable": None, "dynamic_ncols": True, **settings})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that ipywidgets is missing
         from tqdm.auto import tqdm as bar_of_notebooks

@@ -120,8 +120,8 @@ def test_mistakes_get_the_sentences_of_the_command_line(
 @pytest.mark.parametrize(
     ("typed", "found"),
     [
-        (["init=normal,he", "seed=1"], "init=normal,he: several values are a sweep, .*type ganlab train -m init=normal,he seed=1 in"),
-        (["study=init_by_norm"], "study=init_by_norm: several values are a sweep, .* type ganlab train study=init_by_norm in"),
+        (["init=normal,he", "seed=1"], "init=normal,he: several values are a sweep, .*call ganlab.sweep with the same, or type ganlab train -m init=normal,he seed=1"),
+        (["study=init_by_norm"], "study=init_by_norm: several values are a sweep, .* type ganlab train study=init_by_norm"),
         (["-m", "seed=0,1"], "-m: flags are for the command line; leave it out"),
         (["--config-dir=mine"], "give config_dir=FOLDER"),
         (["hydra.verbose=true"], "hydra.verbose=true: Hydra's own settings"),
@@ -228,3 +228,42 @@ def test_the_default_settings_are_those_of_the_command(run: ganlab.Run) -> None:
         "optimizer.generator.lr": 0.01, "averaging": "ema", "logging.samples": 4,
     }  # fmt: skip
     assert differences.differences(differences.default_settings()) == {}
+
+
+@pytest.mark.slow
+def test_a_sweep_runs_beside_this_process_and_can_be_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    handlers, argv = logging.getLogger().handlers[:], list(sys.argv)
+    words = [word for word in TINY_OVERRIDES if word != "steps=2"]
+    found = ganlab.sweep(
+        *words, "seed=0,1", "loss=bce,wgan_gp", {"norm": {"discriminator": {"layer": "batch"}}}, steps=1
+    )
+    assert [run.status for run in found] == ["finished", "refused"] * 2
+    assert (logging.getLogger().handlers, sys.argv) == (handlers, argv)
+    assert len(ganlab.report(found.folder).data.runs) == 4
+    more = ganlab.sweep("seed=2", resume=found.folder)
+    assert len(more) == 6
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        (["init=normal,hee"], "init=hee: no such option; did you mean init=he"),
+        (["study=none_such"], "study=none_such: no such option"),
+        (["seed=0,1", "hydra/sweeper=none_such"], "none_such"),
+        (["-m"], "-m: flags are for the command line"),
+    ],
+)
+def test_mistakes_in_a_sweep_are_refused(typed: list[str], found: str, folder: Path) -> None:
+    with pytest.raises(ganlab.Refused, match=found):
+        ganlab.sweep(*typed)
+    assert not (folder / "outputs" / "multirun").exists()
+
+
+def test_the_mistakes_in_the_docs_have_these_sentences() -> None:
+    page = (Path(__file__).resolve().parent.parent / "docs" / "python.md").read_text(encoding="utf-8")
+    typed, said = page.split("    >>> ")[1].split("\n\n")[0].split("\n", 1)
+    assert typed == 'ganlab.train(norm="spectrl", steps="abc")'
+    with pytest.raises(ganlab.Refused) as refused:
+        ganlab.train(norm="spectrl", steps="abc")
+    assert "\n".join(refused.value._render_traceback_()) == "\n".join(line[4:] for line in said.splitlines())

@@ -38,7 +38,7 @@ def train_here(overrides: Sequence[str], config_dir: str | None = None) -> tuple
     """Checks and trains the run that is typed as ``overrides``, and returns its folder and how it ended. Raises
     UserError before the folder is created, and KeyboardInterrupt where it was stopped before its first step."""
     refuse_what_is_no_text(overrides)
-    _refuse_flags_and_ranks(overrides)
+    refuse_flags_and_ranks(overrides, "ganlab.train")
     with composer(config_dir) as composing:
         read, multirun = asked_for(composing, composing.read(overrides), False)
         _refuse_sweep(read, overrides, multirun)
@@ -70,7 +70,8 @@ def _train(
         return folder, run_and_record(lambda: composing, task, folder, resume, command, typed)
 
 
-def _refuse_flags_and_ranks(overrides: Sequence[str]) -> None:
+def refuse_flags_and_ranks(overrides: Sequence[str], function: str) -> None:
+    """Raises Refused for flags, and where torchrun has started several processes. ``function`` is what was called."""
     problems = [
         f"{one}: flags are for the command line; "
         + ("give config_dir=FOLDER" if one.startswith(("--config-dir", "-cd")) else "leave it out")
@@ -79,7 +80,7 @@ def _refuse_flags_and_ranks(overrides: Sequence[str]) -> None:
     ]
     if os.environ.get("WORLD_SIZE", "1") != "1":
         problems.append(
-            f"WORLD_SIZE={os.environ['WORLD_SIZE']}: ganlab.train trains in one process; type torchrun "
+            f"WORLD_SIZE={os.environ['WORLD_SIZE']}: {function} trains in one process; type torchrun "
             "--nproc-per-node=… train.py … for several, or take WORLD_SIZE out of the environment"
         )
     if problems:
@@ -97,8 +98,8 @@ def _refuse_sweep(read: Sequence[Override], overrides: Sequence[str], multirun: 
     flag = [] if multirun or begun is not None else ["-m"]
     hint = f"{single_hint(typed[0])}; " if typed else ""
     raise Refused([
-        f"{what}: several values are a sweep, and ganlab.train trains one run; {hint}for the sweep type "
-        f"{command_text(training_program(), [*flag, *overrides])} in a terminal, and ganlab.report('latest') here"
+        f"{what}: several values are a sweep, and ganlab.train trains one run; {hint}for the sweep call ganlab.sweep "
+        f"with the same, or type {command_text(training_program(), [*flag, *overrides])}"
     ])  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
             with RunFolder(folder).held():
                 sweep = resume_sweep(composing, read, folder, command)
         elif multirun and runs_here(composing, read) and not shows:
-            sweep = _new_sweep(composing, read, command)
+            sweep = new_sweep(composing, read, command)
         elif multirun:
             overrides = _hydras_sweep(composing, read)
         else:
@@ -112,7 +112,7 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
     return 0 if shows else print_summary(load_plan(folder_in(overrides[-1])))
 
 
-def _new_sweep(composing: Composer, read: Sequence[Override], command: Typed) -> Ready:
+def new_sweep(composing: Composer, read: Sequence[Override], command: Typed) -> Ready:
     """Checks a sweep, creates its folder, and returns it. Raises Refused."""
     jobs = expanded(composing, read)
     checked = check_jobs(composing, jobs, sweeper_of(composing, read))

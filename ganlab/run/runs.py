@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -15,13 +16,23 @@ from ganlab.run.run import Run
 from ganlab.run_folder import OUTPUTS
 from ganlab.score_names import BETTER
 
+NUMBER = re.compile("([0-9]+)")
+"""In a name: 10 is after 9."""
+
 
 class Runs(Sequence[Run]):
     """Runs, in the order of their paths, which hold date and time. A notebook shows their samples, their losses, and
     the settings that differ from the default ones."""
 
-    def __init__(self, runs: Sequence[Run]) -> None:
-        self._runs = tuple(runs)
+    def __init__(self, runs: Sequence[Run], folder: Path | None = None) -> None:
+        self._runs, self._folder = tuple(runs), folder
+
+    @property
+    def folder(self) -> Path:
+        """The folder in which they were found, such as that of a sweep. Raises UserError for a part of a list."""
+        if self._folder is None:
+            raise UserError("these runs are a part of a list, which has no folder; take that of each run")
+        return self._folder
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -73,7 +84,10 @@ def find_runs(root: str | os.PathLike[str] = OUTPUTS) -> Runs:
     top = Path(os.path.expanduser(root))
     if not os.path.isdir(top):
         raise UserError(f"{top}: there is no such folder; name one that holds run folders, such as {OUTPUTS}")
-    return Runs([Run(path) for path in sorted(_folders(top))])
+    paths = sorted(
+        _folders(top), key=lambda path: [int(one) if one.isdigit() else one for one in NUMBER.split(str(path))]
+    )
+    return Runs([Run(path) for path in paths], top.absolute())
 
 
 def _folders(top: Path) -> Iterator[Path]:
