@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, fields
 from functools import lru_cache
 from typing import Any
 
 from ganlab.config.as_typed import NOT_OF_ONE_RUN, as_typed
+from ganlab.config.choices import LISTS
 from ganlab.config.compose import composer
 from ganlab.config.configuration import configure
 from ganlab.config.dump import dump
@@ -29,8 +31,7 @@ def default_settings() -> Mapping[str, Any]:
 def differences(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the settings of a plain configuration that differ from the default ones, by full key. A component that
     is another one has its name as the value, and those of its settings that are not its own defaults follow."""
-    ours = {key: value for key, value in settings.items() if key not in NOT_OF_ONE_RUN}
-    return dict(_differences(ours, default_settings(), ""))
+    return dict(_differences(_of_run(settings), default_settings(), ""))
 
 
 def words_for(settings: Mapping[str, Any]) -> list[str]:
@@ -39,14 +40,28 @@ def words_for(settings: Mapping[str, Any]) -> list[str]:
     every = as_typed(settings)
     if plugins_in(settings) or names_program(settings):
         return every
+    short = as_typed(differences(settings))
     try:
-        short = as_typed(differences(settings))
-        with composer() as composing:
-            plains = [composing.plain(composing.rewrite(composing.read(words))) for words in (short, every)]
-        found, wanted = (configure(plain).plain() for plain in plains)
+        wanted = _of_run(configure(settings).plain())
     except Refused:
         return every
-    return short if found == wanted and set(settings) - set(NOT_OF_ONE_RUN) <= set(found) else every
+    with composer() as composing:
+        for words in (short, _without_lists(short), every, _without_lists(every)):
+            with suppress(Refused):
+                found = configure(composing.plain(composing.rewrite(composing.read(words)))).plain()
+                if _of_run(found) == wanted:
+                    return words
+    return every
+
+
+def _of_run(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key not in NOT_OF_ONE_RUN}
+
+
+def _without_lists(words: Sequence[str]) -> list[str]:
+    """Returns the words without the names of regularizers: another option may bring them along, such as
+    ``condition=auxiliary``, and they may not be named beside it."""
+    return [word for word in words if word.partition("=")[0] not in LISTS]
 
 
 def _differences(found: Any, default: Any, key: str) -> Iterator[tuple[str, Any]]:

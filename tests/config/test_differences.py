@@ -37,14 +37,16 @@ def test_what_lies_in_another_component_is_compared_with_its_own_defaults() -> N
     assert found == {"averaging": "ema", "averaging.decay": 0.5, "loss": "of_a_plugin", "loss.margin": 1}
 
 
-@pytest.mark.parametrize("typed", [(), ("loss=wgan_gp", "regularizer=[]", "constraint=weight_clipping")])
+@pytest.mark.parametrize(
+    "typed", [(), ("loss=wgan_gp", "regularizer=[]", "constraint=weight_clipping"), ("condition=auxiliary",)]
+)
 def test_the_words_give_the_configuration_again(typed: tuple[str, ...]) -> None:
-    """Also where a loss brings a penalty along that was taken away."""
+    """Also where a loss brings a penalty along that was taken away, and where a condition brings one that may not be
+    named beside it. ``()``: a run of an earlier version."""
     settings = plain(*typed) if typed else RunFolder(BEFORE).load_config()
     words = words_for(settings)
     assert len(words) < 60
-    again = plain(*words)
-    assert configure(settings).plain() == {**again, "resume": None, "branch": None}
+    assert configure(settings).plain() == {**plain(*words), "resume": None, "branch": None}
 
 
 def test_words_for_what_cannot_be_composed_are_all_of_them() -> None:
