@@ -252,6 +252,7 @@ def test_a_sweep_runs_beside_this_process_and_can_be_reported(tmp_path: Path, mo
         (["study=none_such"], "study=none_such: no such option"),
         (["seed=0,1", "hydra/sweeper=none_such"], "none_such"),
         (["-m"], "-m: flags are for the command line"),
+        (["resume=latest", "seed=0,1"], "resume=latest: resume=… goes on with one run; call ganlab.train"),
     ],
 )
 def test_mistakes_in_a_sweep_are_refused(typed: list[str], found: str, folder: Path) -> None:

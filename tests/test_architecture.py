@@ -12,7 +12,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Who may know whom. A room knows the floors below it and itself; rooms of one floor do not know each other.
 FLOORS = [
-    {"deprecated", "scalars"},
+    {"deprecated", "scalars", "config_folder"},
     {"errors", "table", "random_streams", "input_gradient", "points", "atomic_write", "progress"},
     {"update_counts", "score_names"},
     {"types", "layer", "random_numbers", "ranks", "tree_file", "python_arguments"},
@@ -27,6 +27,7 @@ FLOORS = [
     {"commands", "testing"},
     {"run"},
     {"api"},
+    {"__main__"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 CONFIGURATION_LIBRARIES = {"hydra", "omegaconf", "yaml"}

@@ -131,7 +131,7 @@ def test_a_parametrizations_tensors_of_another_size(trained_run: Callable[..., P
     settings = tiny(init={"generator": {"name": "pretrained", "path": str(file)}}).settings
     from ganlab.config.build import build_generator, initialize_network
 
-    with pytest.raises(UserError, match="cannot be told from what is in the file") as told:
+    with pytest.raises(UserError, match="cannot be computed from the tensors in the file") as told:
         initialize_network(build_generator(settings), "generator", settings)
     assert "\n" not in str(told.value)
 

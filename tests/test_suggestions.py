@@ -37,9 +37,16 @@ COMPUTED = ("{key", "{group}", "{name}", "{prefix_and_key}", "{PLACE}", "{missin
 """Beginnings of keys that are computed from what was typed or from the settings themselves."""
 TRAINS = {("commands/evaluate.py", "data.held_out"), ("trained.py", "output"), ("data/torchvision_sets.py", "download")}
 """Keys of another command: a run must be trained with it, an argument in Python, and a message of torchvision's."""
-EXPORTS = {("commands/sample.py", "format"), ("loading.py", "format")}
+EXPORTS = {("commands/sample.py", "format"), ("commands/doctor.py", "format"), ("loading.py", "format")}
 OTHER = ("commands/__init__.py", "commands/model_card.py")  # lines of a shell, and of Python
-OF_HYDRA = ("hydra.run.dir", "hydra/sweeper", "hydra.sweeper.direction", "hydra/launcher", "hydra.launcher.n_jobs")
+OF_HYDRA = (
+    "hydra.run.dir",
+    "hydra/sweeper",
+    "hydra.sweeper.direction",
+    "hydra/launcher",
+    "hydra.launcher.n_jobs",
+    "hydra/job_logging",
+)
 KINDS: dict[str, list[type]] = {
     "commands/sample.py": [Sample],
     "commands/evaluate.py": [Evaluate],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+import ganlab
 from ganlab.commands.output import reported_when_slow, write_out_odd_letters
 from ganlab.errors import nearest
 
@@ -53,6 +54,18 @@ def _report(arguments: list[str]) -> int:
     return report.main(arguments, "ganlab report")
 
 
+def _doctor(arguments: list[str]) -> int:
+    from ganlab.commands import doctor
+
+    return doctor.main(arguments)
+
+
+def _completion(arguments: list[str]) -> int:
+    from ganlab.commands import completion
+
+    return completion.main(arguments)
+
+
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "train": ("train a GAN: ganlab train init=orthogonal norm=spectral", _train),
     "data": ("the cache of decoded images: ganlab data, ganlab data clear", _data),
@@ -60,6 +73,8 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "evaluate": ("how good a run's samples are: ganlab evaluate run=latest", _evaluate),
     "sample": ("pictures from a trained generator: ganlab sample run=latest mode=walk", _sample),
     "export": ("a trained generator as files for other programs: ganlab export run=latest format=onnx", _export),
+    "doctor": ("versions, devices, cache and extras, and what is missing: ganlab doctor", _doctor),
+    "completion": ('the completion of a shell: eval "$(ganlab completion bash)"', _completion),
 }
 
 
@@ -69,7 +84,11 @@ def main() -> None:
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
         print("ganlab: find out which choices make a GAN train.\n")
-        print("\n".join(f"  ganlab {command:10}{text}" for command, (text, _) in COMMANDS.items()))
+        print("\n".join(f"  ganlab {command:12}{text}" for command, (text, _) in COMMANDS.items()))
+        print(f"\n  ganlab {'--version':12}the version of ganlab")
+        sys.exit(0)
+    if name == "--version":
+        print(f"ganlab {ganlab.__version__}")
         sys.exit(0)
     if name not in COMMANDS:
         guess = nearest(name, COMMANDS)

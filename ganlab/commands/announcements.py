@@ -41,8 +41,9 @@ def announce_end(trainer: Trainer, folder: RunFolder, steps: int, seconds: float
     """Logs the scores, the time, and where the samples are."""
     if not trainer.ranks.first:
         return
+    settings = trainer.scorer.settings
     if trainer.scorer.best:
-        log.info("%s", best_and_last(trainer.scorer.best, trainer.step))
+        log.info("%s", best_and_last(trainer.scorer.best, trainer.step, settings.best if settings else None))
     log.info("%s steps in %.0f s.", f"{steps:,}", seconds)
     samples = folder.path / "samples"
     if samples.exists():  # the average's picture before that of G itself; the folder if the disk took no picture
@@ -53,10 +54,11 @@ def announce_end(trainer: Trainer, folder: RunFolder, steps: int, seconds: float
         log.info("Look at it: tensorboard --logdir %s", shlex.quote(str(logs)))
 
 
-def best_and_last(best: Mapping[str, Any], step: int) -> str:
-    """Returns a sentence on the best and the last score of a training that has done ``step`` steps."""
+def best_and_last(best: Mapping[str, Any], step: int, score: str | None) -> str:
+    """Returns a sentence on the best and the last score, such as ``fid``, of a training that has done ``step`` steps;
+    None is a run that was scored earlier and is not scored any more."""
     left = f"; it was worse by more than the set factor from step {best['left']:,} on" if best.get("left") else ""
     return (
-        f"scored while training ({best['id']}): best {best['score']:.4g} at step {best['step']:,} "
-        f"(checkpoints/best.safetensors), last {best['last']:.4g} at step {step:,}{left}"
+        f"scored while training ({best['id']}): best {score.upper() if score else 'score'} {best['score']:.4g} "
+        f"at step {best['step']:,} (checkpoints/best.safetensors), last {best['last']:.4g} at step {step:,}{left}"
     )

@@ -255,7 +255,9 @@ def best_while_training(rows: Sequence[Mapping[str, Any]]) -> str | None:
     """Returns a sentence on the best and the last score during training, from the newest row that has them."""
     for row in reversed(rows):
         with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError):  # a row of another program
-            return best_and_last(row["best"], row["step"])
+            last, scores = row["best"]["last"], row["scores"]
+            name = next((name for name in ("fid", "kid") if scores.get(name) == last), None)
+            return best_and_last(row["best"], row["step"], name)
     return None
 
 

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "export.py") -> 
 def export(settings: Export) -> None:
     """Writes the files, and prints their paths. Raises UserError."""
     if settings.format == "onnx" and (missing := [one for one in ("onnx", "onnxscript") if find_spec(one) is None]):
-        raise UserError(f"format=onnx: it needs {' and '.join(missing)}; type pip install 'ganlab[onnx]'")
+        raise UserError(f"format=onnx: it needs {' and '.join(missing)}; type pip install 'ganlab-train[onnx]'")
     generator = load(settings.run, settings.weights, "cpu", settings.plugins, settings.checkpoint)
     path, run = place(settings, generator)
     described = description(generator)

@@ -23,12 +23,13 @@ from ganlab.commands.provenance import Provenance
 from ganlab.commands.ready import AlreadyDone
 from ganlab.commands.training_run import Outcome, train
 from ganlab.config import configure
-from ganlab.config.compose import Composer, config_folder
+from ganlab.config.compose import Composer
 from ganlab.config.explain import CONFIG_NAME
 from ganlab.config.paths import to_type, value_of
 from ganlab.config.plugins import import_plugins, plugins_in
 from ganlab.config.programs import refuse_saved_programs
 from ganlab.config.resume import AUTO, Change, resumed, table, typed_again
+from ganlab.config_folder import config_folder
 from ganlab.errors import Diverged, Refused, TrainingFailed, UserError, in_one_line
 from ganlab.monitor.hparams import write_hparams
 from ganlab.ranks import RankLost, here, is_loss_of_a_rank
@@ -138,11 +139,11 @@ def run_and_record(
     """Trains as ``run`` does, with the folder locked, and saves how it ended: in status.json, and for TensorBoard.
     ``several``: it is a job of a sweep."""
     outcome = _in_folder(folder, several, lambda: run(composed, overrides, folder, resume, command, typed))
-    _tell_tensorboard(folder, typed, command.varied, outcome)
+    _add_hparams(folder, typed, command.varied, outcome)
     return outcome
 
 
-def _tell_tensorboard(folder: RunFolder, typed: Sequence[str], varied: Mapping[str, str], outcome: Outcome) -> None:
+def _add_hparams(folder: RunFolder, typed: Sequence[str], varied: Mapping[str, str], outcome: Outcome) -> None:
     """Adds the run to TensorBoard's table of hyper-parameters, if it has written for TensorBoard."""
     if outcome.status not in ("finished", "diverged") or not any(folder.path.glob("events.out.tfevents.*")):
         return

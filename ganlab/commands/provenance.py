@@ -15,8 +15,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import ganlab
 from ganlab.run_folder import RunFolder
 
@@ -59,6 +57,8 @@ class Provenance:
 @lru_cache(maxsize=1)
 def versions() -> Mapping[str, str]:
     """Returns the versions of ganlab, Python, PyTorch and others, and ganlab's commit where it runs from a checkout."""
+    import torch  # not above: ganlab doctor works where PyTorch does not
+
     found = {"ganlab": ganlab.__version__, "python": platform.python_version(), "torch": str(torch.__version__)}
     for package in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -92,12 +92,13 @@ def machine() -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
     }
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Returns the name of the processor."""
     if sys.platform.startswith("linux"):
         with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
             for line in lines:

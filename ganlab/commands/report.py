@@ -26,7 +26,8 @@ SUMMARY = """which choices train, how sure that is, and what failed
   {program} sweep=SWEEP threshold=30             a run succeeds if its score is 30 or better
   {program} sweep=SWEEP score=modes at=best      another score; the best one of each run
 
-Writes report.md, runs.csv, effects.json and tables.tex, and prints what was found."""
+Writes report.html, report.md with figures and pictures, runs.csv, effects.json and tables.tex, and prints what was
+found."""
 
 
 @dataclass(frozen=True)

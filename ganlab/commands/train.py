@@ -26,7 +26,7 @@ from ganlab.commands.sweep.plan import load_plan
 from ganlab.commands.sweep.prepare import check_jobs, expanded, typed
 from ganlab.commands.sweep.run import Ready, print_summary, run_sweep
 from ganlab.commands.sweeper import sweeper_of
-from ganlab.commands.words import refuse_flags, refuse_what_is_no_text
+from ganlab.commands.words import hydra_help, refuse_flags, refuse_what_is_no_text
 from ganlab.config.compose import Composer, composer
 from ganlab.config.paths import expand_flags, literal
 from ganlab.errors import Refused, TrainingFailed, UserError
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> i
         with stopped_by_sigterm():
             ranks = join()
             if not ranks.first:
-                _speak_of_errors_alone(ranks)
+                _print_errors_only(ranks)
             code = _main(list(sys.argv[1:] if arguments is None else arguments), program, ranks)
             leave(wait=code not in (1, 2))
             return code
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "train.py") -> i
         return 1
 
 
-def _speak_of_errors_alone(ranks: Ranks) -> None:
+def _print_errors_only(ranks: Ranks) -> None:
     handler = logging.StreamHandler()
     handler.setLevel(logging.ERROR)
     handler.setFormatter(logging.Formatter(f"rank {ranks.rank}: %(message)s"))
@@ -80,7 +80,12 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
     if unknown:
         raise Refused([f"{flag}: there is no such flag; type {without_dashes(flag, arguments)}" for flag in unknown])
     flags = [argument for argument in arguments if argument not in args.overrides]
-    if args.help or args.hydra_help:
+    if args.hydra_help:
+        with composer(args.config_dir) as composing:
+            if ranks.first:
+                print(hydra_help(composing.hydra_options()), end="")
+        return 0
+    if args.help:
         if ranks.first:
             hand_to_hydra(program, flags, _no_job)
         return 0
@@ -92,7 +97,10 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
         read, multirun = asked_for(composing, composing.read(args.overrides), args.multirun)
         if multirun and ranks.count > 1:
             raise Refused([f"-m on {ranks.count} ranks: they train one run together; start the sweep without torchrun"])
-        if (folder := sweep_to_resume(read)) is not None:
+        folder = sweep_to_resume(read)
+        if multirun and folder is None:
+            refuse_one_run(read)
+        if folder is not None:
             with RunFolder(folder).held():
                 sweep = resume_sweep(composing, read, folder, command)
         elif multirun and runs_here(composing, read) and not shows:
@@ -110,6 +118,14 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
         overrides.append(folder_override(read, None, multirun=True))
     hand_to_hydra(program, [*flags, *overrides], hydra_job(Command(command.command, ()), None, []))
     return 0 if shows else print_summary(load_plan(folder_in(overrides[-1])))
+
+
+def refuse_one_run(read: Sequence[Override], instead: str = "leave -m out") -> None:
+    """Raises Refused for settings of a sweep that name one run, with what to do ``instead``."""
+    reasons = {"resume": "resume=… goes on with one run", "branch": "branch=… begins one run"}
+    named = {key: one for key in reasons if (one := typed(read, key)) is not None}
+    if named:
+        raise Refused([f"{one.input_line}: {reasons[key]}; {instead}" for key, one in named.items()])
 
 
 def new_sweep(composing: Composer, read: Sequence[Override], command: Typed) -> Ready:

@@ -5,10 +5,34 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import metadata
 
 from ganlab.errors import Refused
 
+HYDRA_HELP = """Hydra ({version})
+See https://hydra.cc for more info.
+
+== Flags ==
+--help,-h : ganlab's help
+--hydra-help : this help
+--version : the version of Hydra
+--cfg,-c : show the configuration instead of running it [job|hydra|all]
+--resolve : with --cfg, resolve ${{…}} before printing
+--package,-p : with --cfg, the part of the configuration to show
+--multirun,-m : run a sweep
+--config-dir,-cd : a folder of your own options and recipes
+--info,-i : print information about Hydra [all|config|defaults|defaults-tree|plugins|searchpath]
+
+Completion of the shell, for the installed command ganlab: eval "$(ganlab completion bash)", or zsh, or fish
+
+== Groups of Hydra ==
+Choose one by GROUP=OPTION, such as hydra/job_logging=disabled:
+
+{groups}
+
+--cfg hydra shows Hydra's own configuration.
+"""
 HALF_A_LETTER = re.compile("[\ud800-\udfff]")
 
 
@@ -33,6 +57,13 @@ def _written_out(half: re.Match[str]) -> str:
     return f"\\x{number - 0xDC00:02x}" if 0xDC80 <= number <= 0xDCFF else f"\\u{number:04x}"
 
 
+def hydra_help(options: Mapping[str, Sequence[str]]) -> str:
+    """Returns the help on Hydra's own flags, without those that ``refuse_flags`` refuses, and on the ``options`` of its
+    groups. Hydra's help recommends its completion, which does not complete ganlab's commands."""
+    groups = "\n".join(f"{group}: {', '.join(names)}" for group, names in sorted(options.items()))
+    return HYDRA_HELP.format(version=metadata.version("hydra-core"), groups=groups)
+
+
 def refuse_flags(args: argparse.Namespace) -> None:
     """Raises Refused for Hydra's flags that ganlab does not support, before Hydra fails on them."""
     problems = [
@@ -45,7 +76,7 @@ def refuse_flags(args: argparse.Namespace) -> None:
             ),
             (args.config_path, "--config-path", "ganlab brings its configs; your own beside them: --config-dir FOLDER"),
             (args.experimental_rerun, "--experimental-rerun", "it would unpickle a file; type resume=RUN"),
-            (args.shell_completion, "--shell-completion", "it is called by the shell; see --hydra-help"),
+            (args.shell_completion, "--shell-completion", 'ganlab has its own; type eval "$(ganlab completion bash)"'),
             (args.run and args.multirun, "--run", "it cannot go with --multirun"),
             (args.resolve and not args.cfg, "--resolve", "it goes with --cfg only"),
             (args.cfg and args.multirun, "--cfg", "it shows one job; leave --multirun out"),

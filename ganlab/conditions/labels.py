@@ -74,13 +74,13 @@ class _HeadInD(Labelled):
         return self.generator == "norm"
 
     def _wired(self, discriminator: Literal["projection", "class"]) -> Wiring:
-        told: dict[str, Literal["none", "one_hot", "embedding"]] = {
+        forms: dict[str, Literal["none", "one_hot", "embedding"]] = {
             "auto": "none",
             "norm": "none",
             "concat": "one_hot",
             "embedding": "embedding",
         }
-        return Wiring(told[self.generator], discriminator, self.dim)
+        return Wiring(forms[self.generator], discriminator, self.dim)
 
 
 @dataclass(frozen=True)

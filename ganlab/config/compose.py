@@ -28,7 +28,7 @@ from ganlab.config.composition import Composition
 from ganlab.config.explain import CONFIG_NAME, explained
 from ganlab.config.parse import parse
 from ganlab.config.paths import read_path
-from ganlab.config.plugins import import_plugins, plugins_in
+from ganlab.config.plugins import import_plugins, offer_for_both_networks, plugins_in
 from ganlab.config.recipes import (
     keep_settings_of_tricks,
     refuse_contradicting_tricks,
@@ -38,18 +38,12 @@ from ganlab.config.recipes import (
     without_settings_of_default,
 )
 from ganlab.config.settings import Settings
+from ganlab.config_folder import config_folder
 from ganlab.errors import Refused, UserError
 
 T = TypeVar("T")
 
 LONGEST_KEY = 200  # bytes; a file has a name of at most 255 on most systems
-
-
-def config_folder() -> Path:
-    """Returns the folder of the configs: inside the installed package, or beside the package in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "configs"
-    return installed if installed.is_dir() else package.parent / "configs"
 
 
 @contextmanager
@@ -85,7 +79,16 @@ class Composer(Composition):
                 raise UserError(f"--config-dir {own_folder}: there is no such folder")
             loader.config_search_path.prepend("command-line", f"file://{folder}")  # type: ignore[attr-defined]
             loader.repository.initialize_sources(loader.config_search_path)  # type: ignore[attr-defined]
-        self.options = {group: loader.get_group_options(group) for group in loader.list_groups("") if group != "hydra"}
+        self.options = self._options()
+
+    def _options(self) -> dict[str, list[str]]:
+        loader = self.loader
+        return {group: loader.get_group_options(group) for group in loader.list_groups("") if group != "hydra"}
+
+    def hydra_options(self) -> dict[str, list[str]]:
+        """Returns the options of Hydra's own groups, such as ``hydra/sweeper``."""
+        groups = [f"hydra/{name}" for name in self.loader.list_groups("hydra")]
+        return {group: self.loader.get_group_options(group) for group in groups}
 
     def read(self, overrides: Sequence[str]) -> list[Override]:
         """Parses each override, checks that the options which it names exist, and imports typed plugins. Raises
@@ -103,6 +106,8 @@ class Composer(Composition):
                 problems.append(self.unreadable(text, error))
         plugins = [one.value() for one in read if one.key_or_group == "plugins" and not one.is_sweep_override()]
         import_plugins(plugins_in({"plugins": plugins[-1]}) if plugins else [])
+        offer_for_both_networks()
+        self.options = self._options()
         wrong = {one.key_or_group: found for one in read if (found := self.choice_problems(one))}
         if problems or wrong:
             problems += [problem for found in wrong.values() for problem in found]

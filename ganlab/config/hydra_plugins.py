@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 PACKAGES = {
-    ("hydra/sweeper", "optuna"): "'ganlab[optuna]'",
+    ("hydra/sweeper", "optuna"): "'ganlab-train[optuna]'",
     ("hydra/sweeper", "ax"): "hydra-ax-sweeper",
     ("hydra/sweeper", "nevergrad"): "hydra-nevergrad-sweeper",
-    ("hydra/launcher", "joblib"): "'ganlab[joblib]'",
-    ("hydra/launcher", "submitit_local"): "'ganlab[slurm]'",
-    ("hydra/launcher", "submitit_slurm"): "'ganlab[slurm]'",
+    ("hydra/launcher", "joblib"): "'ganlab-train[joblib]'",
+    ("hydra/launcher", "submitit_local"): "'ganlab-train[slurm]'",
+    ("hydra/launcher", "submitit_slurm"): "'ganlab-train[slurm]'",
     ("hydra/launcher", "ray"): "hydra-ray-launcher",
     ("hydra/launcher", "ray_aws"): "hydra-ray-launcher",
     ("hydra/launcher", "rq"): "hydra-rq-launcher",

@@ -5,10 +5,18 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.core.config_store import ConfigStore
+
+from ganlab.config.schema import hints, is_mapping, table_of
+from ganlab.config.settings import Settings
+from ganlab.config_folder import config_folder
 from ganlab.errors import Refused
+
+NETWORKS = ("generator", "discriminator")
 
 
 def import_plugins(modules: Sequence[str]) -> None:
@@ -24,6 +32,30 @@ def import_plugins(modules: Sequence[str]) -> None:
             raise Refused([f"plugins=[{module}]: {found} neither in the current folder nor installed"]) from None
         except Exception as error:
             raise Refused([f"plugins=[{module}]: importing it fails ({type(error).__name__}: {error})"]) from error
+
+
+def offer_for_both_networks() -> None:
+    """Makes each component without an option file an option of its group if it is one that each network has:
+    ``init=tiny`` chooses it for both, as ``init=he`` does. Hydra reads these options like files, also in a sweep."""
+    store = ConfigStore.instance()
+    for group, annotation in hints(Settings).items():
+        if not is_dataclass(annotation) or set(NETWORKS) - set(hints(annotation)):  # type: ignore[arg-type]
+            continue
+        for name, content in _components(hints(annotation)["generator"]).items():  # type: ignore[arg-type]
+            if not (config_folder() / group / f"{name}.yaml").is_file():
+                store.store(name=name, node=dict.fromkeys(NETWORKS, content), group=group)
+
+
+def _components(annotation: Any) -> dict[str, dict[str, Any]]:
+    """Returns the plain values that choose each component that a network may have: ``{"name": "he"}`` for an
+    initializer or an optimizer, ``{"layer": {"name": "batch"}}`` for a norm. The first of two with one name counts."""
+    table = table_of(annotation)
+    if table is not None and not is_mapping(annotation):
+        return {name: {"name": name} for name in table}
+    found: dict[str, dict[str, Any]] = {}
+    for field, inner in hints(annotation).items() if is_dataclass(annotation) else ():  # type: ignore[arg-type]
+        found = {name: {field: content} for name, content in _components(inner).items()} | found
+    return found
 
 
 def plugins_in(plain: Mapping[str, Any]) -> list[str]:

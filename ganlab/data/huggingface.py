@@ -243,12 +243,12 @@ def _library() -> Any:
         import datasets  # an optional package, whose import takes most of a second
     except ImportError as error:
         raise UserError(
-            "data=huggingface: the package datasets is not installed; type pip install 'ganlab[huggingface]'"
+            "data=huggingface: the package datasets is not installed; type pip install 'ganlab-train[huggingface]'"
         ) from error
     if int(datasets.__version__.split(".")[0]) < OLDEST:
         raise UserError(
             f"data=huggingface: datasets {datasets.__version__} could run a program that comes with a data set; type "
-            "pip install --upgrade 'ganlab[huggingface]'"
+            "pip install --upgrade 'ganlab-train[huggingface]'"
         )
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()

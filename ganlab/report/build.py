@@ -11,6 +11,7 @@ from ganlab.report import budgets, comparability, curves, effects, facts, groups
 from ganlab.report.factors import Choices, choices_of, with_baselines
 from ganlab.report.groups import MOST_LEVELS
 from ganlab.report.interactions import interactions_of
+from ganlab.report.lifted import lifted_rules_of
 from ganlab.report.model import Damage, Explained, Factor, Report, Run, Score, Stated
 from ganlab.report.pairs import pairs_of
 from ganlab.report.profiles import profiles_of
@@ -78,6 +79,7 @@ def report_of(
         curves=curves.curves_of(runs, files, factors, described),
         trends=trends_of(runs, factors, described) if described else (),
         budgets=budgets.at_budgets(runs, factors, described) if described else (),
+        lifted_rules=lifted_rules_of(runs),
         incomparable=comparability.incomparable_of(runs, files, chosen),
         damage=(*jobs.damage, *(one for job in jobs.jobs for one in _inside(job, jobs.folder))),
         holes=origin.holes_of(jobs, runs),

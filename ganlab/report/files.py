@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ganlab.atomic_write import write_atomically
+from ganlab.atomic_write import replacing, write_atomically
 from ganlab.errors import UserError
+from ganlab.report.figures.drawing import Drawing, standalone
 from ganlab.report.latex import as_latex
 from ganlab.report.markdown import as_markdown
 from ganlab.report.model import Report, as_plain
+from ganlab.report.page.drawings import figures_of
+from ganlab.report.page.gallery import Gallery, gallery
+from ganlab.report.page.page import as_html, linked
+from ganlab.report.page.sheet import sheet
 from ganlab.report.tables import as_csv, run_rows
+
+FIGURES, PICTURES = "figures", "pictures.png"
 
 
 def as_json(report: Report) -> str:
@@ -20,12 +28,11 @@ def as_json(report: Report) -> str:
 
 
 WRITERS: dict[str, Callable[[Report], str]] = {
-    "report.md": as_markdown,
     "runs.csv": lambda report: as_csv(run_rows(report)),
     "effects.json": as_json,
     "tables.tex": as_latex,
 }
-"""The files of a report, and what makes their text."""
+"""The files of a report that have numbers alone, and what makes their text."""
 
 
 def _encodable(text: str) -> str:
@@ -33,14 +40,38 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def file_of(drawing: Drawing) -> str:
+    """Returns the file of a figure, in the folder of the report."""
+    return f"{FIGURES}/{re.sub(r'[^0-9A-Za-z_.-]+', '-', drawing.name)}.svg"
+
+
+def _figures(shown: Mapping[str, Drawing], pictures: Gallery | None) -> str:
+    """Returns the figures and the pictures as Markdown."""
+    lines = [f"![{one.caption.replace(']', ')').replace('[', '(')}]({name})" for name, one in shown.items()]
+    if pictures is not None:
+        lines.append(f"![Samples of the same latents, {pictures.rows} × {pictures.columns}]({PICTURES})")
+    return "\n## Figures\n\n" + "\n\n".join(lines) + "\n" if lines else ""
+
+
 def write(report: Report, folder: Path) -> list[Path]:
     """Writes all files of a report into ``folder``, which is made. Returns their paths. Raises UserError."""
-    paths = []
+    figures, pictures = figures_of(report), gallery(report, linked(report, folder))
+    shown = {file_of(one): one for one in figures.of_markdown}
+    texts = {
+        "report.html": as_html(report, folder, figures, pictures),
+        "report.md": as_markdown(report) + _figures(shown, pictures),
+        **{name: make(report) for name, make in WRITERS.items()},
+        **{name: standalone(one) for name, one in shown.items()},
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in WRITERS.items():
-            write_atomically(folder / name, _encodable(text(report)))
-            paths.append(folder / name)
+        if shown:
+            (folder / FIGURES).mkdir(exist_ok=True)
+        for name, text in texts.items():
+            write_atomically(folder / name, _encodable(text))
+        if pictures is not None:
+            with replacing(folder / PICTURES) as partial:
+                partial.write_bytes(sheet(pictures))
     except OSError as error:
         raise UserError(f"{folder}: the report cannot be written there ({error.strerror}); type out=FOLDER") from error
-    return paths
+    return [folder / name for name in (*texts, *([PICTURES] if pictures else [])) if name not in shown]

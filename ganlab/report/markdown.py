@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ganlab.report.markdown_effects import effects_text, explained_text, interaction_text, trends_text
 from ganlab.report.markdown_table import MOST_ROWS, Row, escaped, table
-from ganlab.report.model import Group, Report, Run, Share, Summary
+from ganlab.report.model import Group, Report, Share, Summary
 from ganlab.report.words import interval, number, percent, plural, score_name
 
 MOST_LISTED = 12
@@ -24,7 +24,7 @@ def as_markdown(report: Report) -> str:
         ("Trends", trends_text(report)),
         ("Together", "\n\n".join(interaction_text(one, report) for one in report.interactions)),
         ("Explained variance of ranks", explained_text(report)),
-        ("Trained against a rule", _lifted_rules(report.runs)),
+        ("Trained against a rule", _lifted_rules(report)),
         ("Not comparable", "\n".join(f"- {one.sentence}" for one in report.incomparable)),
         ("Not readable", "\n".join(f"- `{one.path}`: {one.problem}" for one in report.damage[:MOST_ROWS])),
         ("Origin", _origin(report)),
@@ -156,15 +156,11 @@ def _median(one: Summary) -> str:
     return f"{number(one.median)} ({one.n})"
 
 
-def _lifted_rules(runs: Sequence[Run]) -> str:
-    found: dict[str, list[Run]] = {}
-    for run in runs:
-        for rule in run.lifted_rules:
-            found.setdefault(rule, []).append(run)
+def _lifted_rules(report: Report) -> str:
     return "\n".join(
-        f"- {rule.rstrip('.')}. *{sum(run.outcome == 'success' for run in some)} of {plural(len(some), 'run')} "
-        f"succeeded* (numbers {_some([str(run.number) for run in some])})."
-        for rule, some in found.items()
+        f"- {one.rule.rstrip('.')}. *{one.success.count} of {plural(len(one.runs), 'run')} succeeded* "
+        f"(numbers {_some([str(run) for run in one.runs])})."
+        for one in report.lifted_rules
     )
 
 

@@ -364,6 +364,17 @@ class Incomparable:
 
 
 @dataclass(frozen=True)
+class LiftedRule:
+    """A refusal that ``rules=warn`` lifted, and what became of the runs that it would have refused: how many had each
+    of the ``outcomes``, and the share of ``success`` of those that ended."""
+
+    rule: str
+    runs: tuple[int, ...]
+    outcomes: Mapping[str, int]
+    success: Share
+
+
+@dataclass(frozen=True)
 class Damage:
     """A file or folder that cannot be read, or a part of it, and why."""
 
@@ -424,6 +435,7 @@ class Report:
     curves: tuple[Curve, ...] = ()
     budgets: tuple[AtBudget, ...] = ()
     trends: tuple[Trend, ...] = ()
+    lifted_rules: tuple[LiftedRule, ...] = ()
     incomparable: tuple[Incomparable, ...] = ()
     damage: tuple[Damage, ...] = ()
     holes: Holes = field(default_factory=lambda: Holes({}, ()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +11,9 @@ from ganlab.report.build import report_of
 from ganlab.report.files import write
 from ganlab.report.markdown import as_markdown
 from ganlab.report.model import Report
+from ganlab.report.page import as_fragment
 from ganlab.report.sweep import find_runs, find_sweep
 from ganlab.report.tables import as_frame, effect_rows, group_rows, run_rows
-
-SHOWN = 20  # rows in a notebook
 
 
 class Results:
@@ -61,25 +59,8 @@ class Results:
         return "\n".join([f"Results of {len(self.data.runs)} runs in {self.data.folder}", *self.sentences])
 
     def _repr_html_(self) -> str:
-        """Returns what a notebook shows: the sentences, and the best combinations."""
-        items = "".join(f"<li>{html.escape(text)}</li>" for text in self.sentences)
-        names = self.data.varied
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in (*names, "succeeded", "IQM", "low", "high"))
-        rows = "".join(
-            f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>"
-            for one in self.data.cells[:SHOWN]
-            for cells in [
-                [
-                    *(one.levels[name] for name in names),
-                    f"{one.success.count} of {one.success.of}",
-                    *(
-                        "–" if value is None else f"{value:.4g}"
-                        for value in (one.with_failures.iqm, one.with_failures.low, one.with_failures.high)
-                    ),
-                ]
-            ]
-        )
-        return f"<ul>{items}</ul><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        """Returns what a notebook shows: sentences, outcomes, effects, the best combinations, and samples."""
+        return as_fragment(self.data)
 
 
 def report(

@@ -102,7 +102,7 @@ def _status(path: Path, damage: list[Damage]) -> dict[str, Any]:
         damage.append(Damage(str(file), in_one_line(error)))
         return {"status": "unknown", "reason": "its status.json cannot be read"}
     if status["status"] == "running" and (_has_ended(status) or not _is_held(path)):
-        status |= {"status": "killed", "reason": "its process ended without a word (killed, or the machine stopped)"}
+        status |= {"status": "killed", "reason": "its process ended without a message (killed, or the machine stopped)"}
     return {"reason": "", **_of_kinds(status, OF_STATUS)}
 
 

@@ -29,11 +29,12 @@ def rows(run: Path) -> list[dict[str, Any]]:
 
 
 def test_scores_are_printed_with_what_they_mean_and_kept(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = len(rows(trained))
+    before, before_best = len(rows(trained)), min(row["scores"]["fid"] for row in rows(trained))
     assert main([f"run={trained}", "n=40", "features=pixels"]) == 0
     said = capsys.readouterr().out
     assert "40 samples against 50 train images; features: pixels" in said
     assert "scored while training (pixels-" in said
+    assert f"): best FID {before_best:.4g} at step " in said
     assert "best.safetensors" in said
     row = rows(trained)[-1]
     assert len(rows(trained)) == before + 1

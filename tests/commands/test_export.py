@@ -329,7 +329,9 @@ def test_without_the_packages_it_says_what_to_type(
 ) -> None:
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     assert main([f"run={trained_run()}", "format=onnx", "out=new/a.onnx"]) == 2
-    assert capsys.readouterr().err == "format=onnx: it needs onnx and onnxscript; type pip install 'ganlab[onnx]'\n"
+    assert (
+        capsys.readouterr().err == "format=onnx: it needs onnx and onnxscript; type pip install 'ganlab-train[onnx]'\n"
+    )
     assert not Path("new").exists()
 
 

@@ -13,7 +13,7 @@ import torch
 import ganlab
 from ganlab import tree_file
 from ganlab.commands import provenance
-from ganlab.commands.job import Command
+from ganlab.commands.job import command_text
 from ganlab.commands.train import main
 from ganlab.run_folder import RunFolder
 from tests.conftest import TINY_OVERRIDES
@@ -57,7 +57,7 @@ def test_the_jobs_of_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_command_is_text_for_a_shell() -> None:
-    assert str(Command("train.py", ("a b", "c='d'"), ())) == """python train.py 'a b' 'c='"'"'d'"'"''"""
+    assert command_text("train.py", ["a b", "c='d'"]) == """python train.py 'a b' 'c='"'"'d'"'"''"""
 
 
 def test_the_commit_of_a_checkout(tmp_path: Path) -> None:

@@ -310,7 +310,8 @@ def small(plain: dict[str, Any]) -> list[str]:
         return [*size, "data=digits", "data.size=28", "data.limit=64"]
     if kind in ("cifar10", "stl10"):
         return [*size, "data=image_folder", "data.root=pictures", f"data.size={plain['data']['size']}"]
-    return [*size, "data.root=pictures" if kind == "image_folder" else "data.limit=64"]
+    all_of_them = ["data.held_out=0"] if plain["data"].get("held_out") else []
+    return [*size, *all_of_them, "data.root=pictures" if kind == "image_folder" else "data.limit=64"]
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_the_best_score_is_returned_and_infinity_for_a_run_that_diverged(searchi
         ([*SCORED, "hydra.sweeper.direction=maximize"], "lower is better"),
         (
             ["hydra/launcher=joblib"],
-            "hydra/launcher=joblib: it is not installed; type pip install 'ganlab[joblib]'",
+            "hydra/launcher=joblib: it is not installed; type pip install 'ganlab-train[joblib]'",
         ),
         (["hydra/sweeper=ax"], "hydra/sweeper=ax: it is not installed; type pip install hydra-ax-sweeper"),
     ],

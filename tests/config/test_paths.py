@@ -47,7 +47,7 @@ def values_of(key: str, texts: Sequence[str]) -> list[object]:
 def test_these_settings_are_paths() -> None:
     found = {key for key in keys(Settings) if is_path_key(key)}
     assert found == {
-        "data.root", "data.labels", "data.dataset", "runtime.cache", "resume", "init.generator.path",
+        "data.root", "data.labels", "data.dataset", "runtime.cache", "resume", "branch", "init.generator.path",
         "init.discriminator.path", "evaluation.features.path", "evaluation.features.weights",
     }  # fmt: skip
     assert is_path_key("hydra.run.dir")

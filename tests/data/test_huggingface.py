@@ -32,7 +32,7 @@ def test_without_the_package_it_is_one_sentence(tmp_path: Path, monkeypatch: pyt
         HuggingFace(dataset=str(tmp_path)).open,
         lambda: HuggingFace(dataset="ylecun/mnist").class_count,
     ):
-        with pytest.raises(UserError, match=r"not installed; type pip install 'ganlab\[huggingface\]'$"):
+        with pytest.raises(UserError, match=r"not installed; type pip install 'ganlab-train\[huggingface\]'$"):
             attempt()
 
 

@@ -180,7 +180,7 @@ def test_inception_without_its_package_or_file(monkeypatch: pytest.MonkeyPatch, 
         Inception().open(many, CPU, tmp_path)
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"pip install 'ganlab\[inception\]'"):
+    with pytest.raises(UserError, match=r"pip install 'ganlab-train\[inception\]'"):
         Inception().check(labelled=False)
 
 

@@ -59,7 +59,7 @@ def damage(file: Path, rng: random.Random) -> None:
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("seed", [*range(12), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(12, 200))])
+@pytest.mark.parametrize("seed", [*range(5), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(5, 200))])
 def test_a_damaged_sweep_never_ends_in_a_traceback(seed: int, tmp_path: Path) -> None:
     rng, root = random.Random(seed), sweep(tmp_path / "sweep")
     for config in root.glob("*/config.yaml"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -86,4 +87,4 @@ def sweep_to_resume(read: Sequence[Override]) -> Path | None:
     if not isinstance(name, str) or name in (AUTO, "latest"):
         return None
     folder = Path(name)
-    return folder if folder.is_dir() and is_sweep(folder) else None
+    return folder if os.path.isdir(folder) and is_sweep(folder) else None  # False for a name that is too long

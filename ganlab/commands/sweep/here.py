@@ -11,7 +11,7 @@ from ganlab.commands.program import command_text, training_program
 from ganlab.commands.sweep.asked import asked_for, runs_here, sweep_to_resume
 from ganlab.commands.sweep.begin import Typed, resume
 from ganlab.commands.sweep.run import run_sweep
-from ganlab.commands.train import new_sweep
+from ganlab.commands.train import new_sweep, refuse_one_run
 from ganlab.commands.words import refuse_what_is_no_text
 from ganlab.config.compose import composer
 from ganlab.errors import Refused
@@ -27,7 +27,9 @@ def sweep_here(overrides: Sequence[str], config_dir: str | None = None) -> Path:
     with composer(config_dir) as composing:
         read, _ = asked_for(composing, composing.read(overrides), True)
         begun = sweep_to_resume(read)
-        flags += ["-m"] if begun is None else []
+        if begun is None:
+            refuse_one_run(read, "call ganlab.train")
+            flags.append("-m")
         text = command_text(training_program(), [*flags, *overrides])
         command = Typed(training_program(), text, config_dir)
         if begun is not None:

@@ -96,7 +96,7 @@ def status_of(folder: RunFolder) -> tuple[str, str]:
         folder.need_free()
     except InUse:
         return "running", ""
-    return "killed", "its process ended without a word"
+    return "killed", "its process ended without a message"
 
 
 def print_summary(plan: Plan) -> int:

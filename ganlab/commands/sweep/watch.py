@@ -15,6 +15,8 @@ from typing import Any
 from ganlab.progress import duration, open_bar
 
 FILE = "sweep.log"
+INTERVAL = 300.0
+"""Seconds between two lines where no job ends and there is no terminal for the bar."""
 TAIL = 65536
 """Bytes at the end of metrics.jsonl in which its last row is looked for."""
 
@@ -33,6 +35,7 @@ class Watch:
         self.total = self.counts.total() + len(pending)
         self.started, self.began = time.monotonic(), {name: self._done(name) for name in pending}
         self.ended: set[str] = set()
+        self.written = self.started
         settings = {"total": self.total, "initial": self.counts.total(), "unit": " jobs"}
         self.bar = open_bar(**settings) if bar else open_bar(**settings, disable=True)
 
@@ -49,9 +52,11 @@ class Watch:
         self.refresh(running)
 
     def refresh(self, running: Iterable[str]) -> None:
-        """Updates the bar."""
+        """Updates the bar; without one, writes a line if the last one is five minutes old."""
         if not self.bar.disable:
             self.bar.set_postfix_str(self.line(running), refresh=True)
+        elif time.monotonic() - self.written > INTERVAL:
+            self._write(self.line(running))
 
     def line(self, running: Iterable[str]) -> str:
         """Returns the state of the sweep: ``12 of 36 ended (11 finished, 1 diverged), 2 running, about 9 min left``."""
@@ -80,6 +85,7 @@ class Watch:
         return min(step / steps, 1.0) if steps else 0.0
 
     def _write(self, line: str) -> None:
+        self.written = time.monotonic()
         if self.bar.disable:
             print(line, file=sys.stderr, flush=True)
         else:

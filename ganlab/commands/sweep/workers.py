@@ -90,7 +90,7 @@ def _outcome_of_death(folder: RunFolder, code: int, log: Path) -> Outcome:
         hint = ", which a lack of memory causes too" if name == "SIGKILL" else ""
         reason = f"its process was ended by {name}{hint}"
     else:
-        reason = f"its process ended with exit code {code}; its last words are in {log}"
+        reason = f"its process ended with exit code {code}; its last output is in {log}"
     with contextlib.suppress(OSError):
         folder.save_status("killed", reason)
     return Outcome("killed", reason)

@@ -15,7 +15,7 @@ from ganlab.errors import UserError, in_one_line
 from ganlab.evaluation.features.base import Extracted, Features, Opened, Reals
 from ganlab.table import PATH
 
-NEEDED = "features=inception needs torch-fidelity; type pip install 'ganlab[inception]', or features=pixels"
+NEEDED = "features=inception needs torch-fidelity; type pip install 'ganlab-train[inception]', or features=pixels"
 PUBLISHED = "6726825d"  # the first digits of the file's SHA-256, which are in its published name
 
 

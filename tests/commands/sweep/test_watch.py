@@ -31,6 +31,18 @@ def test_the_time_left_follows_from_the_steps(tmp_path: Path, monkeypatch: pytes
     assert watch.line(["b"]) == "2 of 4 ended (2 finished), 1 running, about 80 s left"
 
 
+def test_a_long_job_is_a_line_every_five_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    watch = Watch(tmp_path, [], {"a": 10}, bar=False)
+    for second in range(0, 1000, 10):
+        now = float(second)
+        watch.refresh(["a"])
+    assert capsys.readouterr().err.splitlines() == ["0 of 1 ended, 1 running"] * 3
+
+
 def test_each_end_is_a_line_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     watch = Watch(tmp_path, [], {"a": 10, "b": None}, bar=False)
     watch.job_ended("a", "finished", "", {"seconds": 20.0, "best": {"id": "fid", "score": 12.345}}, ["b"])

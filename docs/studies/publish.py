@@ -1,0 +1,78 @@
+"""Writes the page of a study from the runs of its sweep.
+
+    python docs/studies/publish.py outputs/multirun/DATE/TIME
+
+makes or replaces the folder ``docs/studies/NAME`` (NAME as in ``study=NAME``): README.md with the question, the
+command, what was found and the tables; the figures of the report; and the picture grid. Every number comes from the
+runs. Remarks of a person, without numbers, are in ``docs/studies/NAME/remarks.md``, and follow the sentences.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))
+
+from ganlab.report.build import report_of  # noqa: E402
+from ganlab.report.files import write  # noqa: E402
+from ganlab.report.markdown import as_markdown  # noqa: E402
+from ganlab.report.sweep import find_sweep  # noqa: E402
+
+FIGURES = ("together-", "effects-", "outcomes-")
+"""The beginnings of the names of the figures that a page shows, in this order."""
+
+
+def question_of(name: str) -> str:
+    """Returns the question of a study: the comment at the head of its file."""
+    lines = (HERE.parents[1] / "configs" / "study" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    comment = [line.removeprefix("#").strip() for line in lines if line.startswith("#") and "@package" not in line]
+    words = [line for line in comment if not line.startswith("python ")]
+    return " ".join(words).strip()
+
+
+def publish(sweep: str) -> Path:
+    """Writes the page of the study that ``sweep`` ran, and returns its path."""
+    report = report_of(find_sweep(sweep))
+    named = [found[1] for command in report.origin.commands if (found := re.search(r"study=(\w+)", command))]
+    if not named:
+        sys.exit(f"{sweep}: it was not started by study=NAME; start the study with python train.py study=NAME")
+    folder = HERE / named[0]
+    folder.mkdir(exist_ok=True)
+    shown = replace(report, title=f"{named[0]}: {report.title}", folder="SWEEP")
+    head, rest = as_markdown(shown).replace(str(report.folder), "SWEEP").split("\n## Outcomes", 1)
+    remarks = folder / "remarks.md"
+    with tempfile.TemporaryDirectory() as name:
+        made = Path(name)
+        write(report, made)
+        for old in folder.glob("*.svg"):
+            old.unlink()
+        figures = [
+            file for start in FIGURES for file in sorted((made / "figures").glob(f"{start}*.svg"))
+            if "success" not in file.name
+        ]  # fmt: skip
+        for file in figures:
+            shutil.copyfile(file, folder / file.name)
+        if (made / "pictures.png").exists():
+            shutil.copyfile(made / "pictures.png", folder / "pictures.png")
+    parts = [
+        head.replace("\n\n", f"\n\n{question_of(named[0])}\n\n", 1),
+        remarks.read_text(encoding="utf-8").strip() if remarks.exists() else "",
+        "\n\n".join(f"![{file.stem.replace('-', ' ')}]({file.name})" for file in figures),
+        "![Samples of the same latents](pictures.png)" if (folder / "pictures.png").exists() else "",
+        f"## Outcomes{rest}",
+    ]
+    page = folder / "README.md"
+    page.write_text("\n\n".join(part.strip() for part in parts if part) + "\n", encoding="utf-8")
+    return page
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    print(publish(sys.argv[1]))

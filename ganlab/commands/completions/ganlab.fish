@@ -1,0 +1,1 @@
+complete -c ganlab -a '(ganlab completion query (commandline -cp))'

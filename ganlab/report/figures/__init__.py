@@ -1,0 +1,1 @@
+"""The figures of a report, as SVG that fits a light and a dark page."""
