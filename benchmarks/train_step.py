@@ -398,8 +398,14 @@ def overheads(root: Path, device: str) -> None:
     for _ in range(5):
         parts.setdefault("samples, per grid", []).append(timed(trainer._report_samples))
         parts.setdefault("checkpoint, each", []).append(timed(trainer.save))
+        parts.setdefault("inspection of the initialization, per run", []).append(timed(trainer._report_inspection))
     step = statistics.median(parts["step"])
-    every = {"per report": trainer.logging.every, "per grid": trainer.logging.samples_every, "each": 500}
+    every = {
+        "per report": trainer.logging.every,
+        "per grid": trainer.logging.samples_every,
+        "each": 500,
+        "per run": 2000,
+    }
     rows = []
     for name, seconds in parts.items():
         steps = next((count for ending, count in every.items() if name.endswith(ending)), 1)

@@ -2,7 +2,8 @@
 
 ``ganlab.train("init=orthogonal", steps=500)`` trains; ``ganlab.sweep("init=normal,he", "seed=0,1,2")`` runs a sweep;
 ``ganlab.open(RUN)`` and ``ganlab.runs("outputs")`` are runs that were trained; ``ganlab.load(RUN or file)`` is a
-trained generator to sample from; ``ganlab.report(SWEEP)`` are the results of a sweep.
+trained generator to sample from; ``ganlab.report(SWEEP)`` are the results of a sweep;
+``ganlab.inspect_init("init=he,orthogonal")`` is what an initialization does to signals and gradients.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ganlab.api import sweep, train
+    from ganlab.commands.inspect_init import inspect_init
     from ganlab.errors import Refused, TrainingFailed, UserError
     from ganlab.loading import load
     from ganlab.run import Run, Runs
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "Refused", "Run", "Runs", "TrainedGenerator", "TrainingFailed", "UserError", "load", "runs", "sweep", "train",
+    "Refused", "Run", "Runs", "TrainedGenerator", "TrainingFailed", "UserError", "inspect_init", "load", "runs",
+    "sweep", "train",
 ]  # fmt: skip
 
 
@@ -29,6 +32,10 @@ def __getattr__(name: str) -> Any:
         import ganlab.report  # a package that can be called
 
         return ganlab.report
+    if name == "inspect_init":
+        from ganlab.commands import inspect_init
+
+        return inspect_init.inspect_init
     if name in ("sweep", "train"):
         from ganlab import api
 

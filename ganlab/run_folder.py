@@ -2,6 +2,7 @@
 
 config.yaml        the resolved configuration
 samples/           real.png, step-0000250-generator.png, …
+inspection.…       figure, table and numbers of the initialized networks
 metrics.jsonl      one row of numbers per log point
 events…            the same for TensorBoard
 checkpoints/       step-0000500.safetensors, …, final.safetensors

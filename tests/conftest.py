@@ -45,13 +45,13 @@ TINY: dict[str, Any] = {
     "generator": {"name": "dcgan", "width": 4},
     "discriminator": {"name": "dcgan", "width": 4},
     "latent": {"name": "normal", "dim": 6},
-    "logging": {"samples": 4, "samples_every": 1000, "progress": False},
+    "logging": {"samples": 4, "samples_every": 1000, "progress": False, "inspection": False},
 }
 """A plain configuration that takes milliseconds a step."""
 
 TINY_OVERRIDES = [
     "batch_size=8", "data.size=16", "data.limit=64", "generator.width=4", "discriminator.width=4", "latent.dim=6",
-    "logging.samples=4", "steps=2",
+    "logging.samples=4", "logging.inspection=false", "steps=2",
 ]  # fmt: skip
 """The same as it is typed."""
 

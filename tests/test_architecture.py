@@ -20,6 +20,7 @@ FLOORS = [
     {"draws", "streams", "derivatives"},  # the previous version's names of modules
     {"training"},
     {"monitor"},
+    {"diagnosis"},
     {"config", "run_folder"},
     {"report"},
     {"trained"},

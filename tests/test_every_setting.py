@@ -15,7 +15,7 @@ from ganlab.config.schema import hints, is_mapping, table_of
 from ganlab.config.settings import Settings
 from ganlab.errors import UserError
 from ganlab.monitor.settings import ProgressSetting
-from ganlab.training.observer import Observer, Samples
+from ganlab.training.observer import Inspected, Observer, Samples
 from tests.conftest import TINY, merged
 
 CLASSIFIER = {"regularizer": {"auxiliary_classifier": {}}}
@@ -317,6 +317,7 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "logging.every", 1),
     ({}, "logging.samples_every", 1),
     ({}, "logging.samples", 5),
+    ({}, "logging.inspection", True),
     ({}, "checkpoint.every", 1),
     ({"checkpoint": {"every": 1}, "steps": 4}, "checkpoint.keep", 1),
 ]  # fmt: skip
@@ -391,6 +392,9 @@ class Recorder(Observer):
     def sampled(self, step: int, samples: Samples) -> None:
         images = {name: batch.tolist() for name, batch in samples.images.items()}
         self.events.append(("sampled", step, images, samples.columns))
+
+    def inspected(self, step: int, inspection: Inspected) -> None:
+        self.events.append(("inspected", step))
 
 
 def observe(plain: dict[str, Any], folder: Path) -> Any:

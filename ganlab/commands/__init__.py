@@ -54,6 +54,13 @@ def _report(arguments: list[str]) -> int:
     return report.main(arguments, "ganlab report")
 
 
+def _inspect_init(arguments: list[str]) -> int:
+    with reported_when_slow(LOADING):
+        from ganlab.commands import inspect_init
+
+    return inspect_init.main(arguments, "ganlab inspect-init")
+
+
 def _doctor(arguments: list[str]) -> int:
     from ganlab.commands import doctor
 
@@ -70,6 +77,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "train": ("train a GAN: ganlab train init=orthogonal norm=spectral", _train),
     "data": ("the cache of decoded images: ganlab data, ganlab data clear", _data),
     "report": ("which choices of a sweep train, and how sure that is: ganlab report sweep=latest", _report),
+    "inspect-init": ("signals and gradients before training: ganlab inspect-init init=he", _inspect_init),
     "evaluate": ("how good a run's samples are: ganlab evaluate run=latest", _evaluate),
     "sample": ("pictures from a trained generator: ganlab sample run=latest mode=walk", _sample),
     "export": ("a trained generator as files for other programs: ganlab export run=latest format=onnx", _export),
@@ -84,8 +92,8 @@ def main() -> None:
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
         print("ganlab: find out which choices make a GAN train.\n")
-        print("\n".join(f"  ganlab {command:12}{text}" for command, (text, _) in COMMANDS.items()))
-        print(f"\n  ganlab {'--version':12}the version of ganlab")
+        print("\n".join(f"  ganlab {command:14}{text}" for command, (text, _) in COMMANDS.items()))
+        print(f"\n  ganlab {'--version':14}the version of ganlab")
         sys.exit(0)
     if name == "--version":
         print(f"ganlab {ganlab.__version__}")

@@ -15,6 +15,7 @@ from ganlab.config.model import shapes_of
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
 from ganlab.data.feed import Feed
+from ganlab.diagnosis.inspection import Inspector
 from ganlab.evaluation import Scoring
 from ganlab.networks import (
     DiscriminatorModule,
@@ -155,6 +156,7 @@ def build_trainer(
         header=header,
         notes=[*notes, *scorer_notes],
         scorer=scorer,
+        inspect=Inspector(settings.seed) if settings.logging.inspection else None,
     )
 
 

@@ -10,20 +10,21 @@ from ganlab.monitor.filmstrip import filmstrips
 from ganlab.monitor.pictures import pictures
 from ganlab.monitor.rows import Rows
 from ganlab.monitor.scores_file import ScoresFile
-from ganlab.training.observer import Observer, Samples, Scores
+from ganlab.training.observer import Inspected, Observer, Samples, Scores
 
 
 class Files(Observer):
     """Writes one JSON object ``{"step": …, tag: mean, …}`` per log point to ``metrics.jsonl``, one per scoring to
     ``scores.jsonl``, and one PNG per picture of samples to ``samples/``.
 
-    When training ends or stops, ``samples/filmstrip-NETWORK.png`` shows the samples of some fixed latents over the
-    steps, those of resumed processes included. ``class_names`` name the rows of pictures.
+    Before the first step it writes ``inspection.json``, ``inspection.txt`` and ``inspection.png``. When training ends
+    or stops, ``samples/filmstrip-NETWORK.png`` shows the samples of some fixed latents over the steps, those of resumed
+    processes included. ``class_names`` name the rows of pictures.
     """
 
     def __init__(self, folder: Path, class_names: Sequence[str] = ()) -> None:
         self.metrics, self.scores = Rows(folder / "metrics.jsonl"), ScoresFile(folder)
-        self.samples, self.class_names = folder / "samples", tuple(class_names)
+        self.folder, self.samples, self.class_names = folder, folder / "samples", tuple(class_names)
 
     def started(self, step: int, steps: int) -> None:
         self.samples.mkdir(parents=True, exist_ok=True)
@@ -40,6 +41,9 @@ class Files(Observer):
 
     def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
         self.scores.add_scores(step, scores, best=dict(best))
+
+    def inspected(self, step: int, inspection: Inspected) -> None:
+        inspection.save(self.folder)
 
     def rolled_back(self, step: int) -> None:
         for picture in self.samples.glob("step-*-*.png"):

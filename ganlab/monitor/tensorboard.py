@@ -14,7 +14,7 @@ from ganlab.monitor.filmstrip import filmstrips
 from ganlab.monitor.grid import shrink
 from ganlab.monitor.named_grid import Picture
 from ganlab.monitor.pictures import pictures
-from ganlab.training.observer import Observer, Samples, Scores
+from ganlab.training.observer import Inspected, Observer, Samples, Scores
 
 LARGEST = 2048  # pixels of the longer side of a picture: TensorBoard loads all pictures of a page at once
 
@@ -59,6 +59,14 @@ class TensorBoard(Observer):
     def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
         # Scores with different ids do not compare, so that each id has its own curve.
         self._scalars(step, {f"scores/{name}-{scores.id}": value for name, value in scores.values.items()})
+
+    def inspected(self, step: int, inspection: Inspected) -> None:
+        from torch.utils.tensorboard.summary import text
+
+        assert self.file is not None
+        self._image(step, "inspection/figure", Picture(inspection.picture))
+        self._add(step, summary=text("inspection", inspection.markdown()))
+        self.file.flush()
 
     def rolled_back(self, step: int) -> None:
         assert self.file is not None

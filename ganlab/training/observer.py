@@ -14,6 +14,8 @@ from torch import Tensor
 from ganlab import deprecated
 from ganlab.errors import UserError, in_one_line
 from ganlab.points import POINT
+from ganlab.training.feed import Feed
+from ganlab.training.gan import GAN
 
 log = logging.getLogger("ganlab")
 
@@ -50,6 +52,24 @@ class Scores(Protocol):
         """Returns scores and meaning as plain values, one row of a file."""
 
 
+class Inspected(Protocol):
+    """What an inspection of the initialized networks has found, before the first step."""
+
+    @property
+    def picture(self) -> Tensor:
+        """The figure, (3, height, width) uint8."""
+
+    def markdown(self) -> str:
+        """Returns sentences and tables in Markdown."""
+
+    def save(self, folder: Path) -> list[Path]:
+        """Writes its files into ``folder``, and returns their paths. Raises OSError."""
+
+
+Inspect = Callable[[GAN, Feed], Inspected]
+"""Inspects the networks of a GAN with images of the feed, and changes nothing."""
+
+
 class Observer:
     """An observer of a training run. Subclasses override the methods that they use; the trainer calls them between
     steps, on rank 0 alone. An observer reads; it changes nothing of the training.
@@ -83,6 +103,10 @@ class Observer:
     def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
         """Called with the scores of the present samples. ``best`` holds the best ``score``, its ``step``, and ``left``,
         the step at which the score had become worse by more than a set factor, or None."""
+
+    def inspected(self, step: int, inspection: Inspected) -> None:
+        """Called once before the first step, after the first ``sampled``, with what was found in the initialized
+        networks; not at all with ``logging.inspection=false``."""
 
     def rolled_back(self, step: int) -> None:
         """Called when training has gone back to ``step`` (``divergence=rollback``).

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from ganlab.errors import Diverged, TrainingFailed, UserError
+from ganlab.errors import Diverged, TrainingFailed, UserError, in_one_line
 from ganlab.ranks import RankLost, is_loss_of_a_rank, reason_of_loss
 from ganlab.table import PositiveInt, Range
 from ganlab.training.checkpoint import Checkpoints
@@ -19,7 +19,7 @@ from ganlab.training.divergence_monitor import DivergenceMonitor
 from ganlab.training.gan import GAN
 from ganlab.training.learner import need_same_weights
 from ganlab.training.meter import Meter
-from ganlab.training.observer import Observer, Observers
+from ganlab.training.observer import Inspect, Observer, Observers
 from ganlab.training.sampling import Sampler
 from ganlab.training.scoring import Scorer
 from ganlab.training.step import Stepper
@@ -37,6 +37,7 @@ class Logging:
     samples_every: PositiveInt = 250  # steps between sample grids
     samples: Literal["auto"] | Annotated[int, Range(least=1, most=4096)] = "auto"  # 64 images, or 2,048 points
     progress: bool = True  # a bar, where the output is a terminal
+    inspection: bool = True  # whether the networks are inspected before the first step
 
 
 class Trainer:
@@ -57,10 +58,11 @@ class Trainer:
         notes: Sequence[str] = (),
         scorer: Scorer | None = None,
         divergence: Divergence | None = None,
+        inspect: Inspect | None = None,
     ) -> None:
         self.stepper, self.steps, self.ranks, self.machine = stepper, stepper.steps, stepper.ranks, stepper.machine
         self.generator, self.discriminator, self.feed = stepper.generator, stepper.discriminator, stepper.feed
-        self.logging, self.scorer = logging, scorer or Scorer()
+        self.logging, self.scorer, self.inspect = logging, scorer or Scorer(), inspect
         assert logging.samples != "auto", "resolved by the configuration"
         self.sampler = Sampler(
             self.gan, self.generator, self.discriminator, self.feed, self.machine.device, stepper.seed, logging.samples
@@ -116,6 +118,7 @@ class Trainer:
     def _loop(self) -> None:
         if self.step == 0:
             self._report_samples(with_real=True)
+            self._report_inspection()
             if self.divergence_monitor.policy.rolls_back:
                 self.save()
         began, images, request = time.perf_counter(), self.feed.drawn, GO_ON
@@ -213,6 +216,21 @@ class Trainer:
             return
         samples = self.sampler.samples(with_real)
         self.observers.notify(lambda observer: observer.sampled(self.step, samples))
+
+    def _report_inspection(self) -> None:
+        """Reports what the inspection of the initialized networks finds. Training goes on if it fails."""
+        if not self.ranks.first or self.inspect is None or not any(True for _ in self.observers):
+            return
+        try:
+            inspection = self.inspect(self.gan, self.feed)
+        except Exception as error:  # a network of a plugin that it cannot differentiate, or too little memory
+            log.warning(
+                "note: the initialization could not be inspected (%s: %s); training goes on",
+                type(error).__name__,
+                in_one_line(error),
+            )
+            return
+        self.observers.notify(lambda observer: observer.inspected(self.step, inspection))
 
     def _score(self) -> None:
         """Computes the scores of the present samples, and saves the checkpoint if its score is the best."""
