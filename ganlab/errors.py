@@ -9,6 +9,10 @@ from collections.abc import Iterable
 class UserError(Exception):
     """A mistake or a circumstance that the user can change. Its message is a sentence with the remedy to type."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Returns the lines that a notebook shows instead of a traceback through ganlab's own code."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class Refused(UserError):
     """A configuration that cannot run. Its message lists all problems, one per line."""
@@ -16,6 +20,13 @@ class Refused(UserError):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(dict.fromkeys(problems))
         super().__init__("This configuration cannot run:\n" + "\n".join(f"  {problem}" for problem in self.problems))
+
+    @classmethod
+    def because(cls, error: UserError) -> Refused:
+        """Returns a refusal with the message of another error: of a file that is missing, for example."""
+        refused = Refused([str(error)])
+        refused.args = error.args
+        return refused
 
 
 class TrainingFailed(UserError):

@@ -1,12 +1,15 @@
-"""Reports of work that takes longer than a few seconds: a bar on a terminal, lines on stderr elsewhere."""
+"""Reports of work that takes longer than a few seconds: a bar on a terminal or in a notebook, lines on stderr
+elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from tqdm import tqdm
 
@@ -19,16 +22,32 @@ Report = Callable[[str, int | None], AbstractContextManager[Advance]]
 """``progress``, or ``silent``."""
 
 
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    return "ipykernel.zmqshell" in sys.modules
+
+
+def open_bar(**settings: Any) -> Any:
+    """Returns tqdm's bar: that of notebooks in a notebook (a line of text there if ipywidgets is not installed), and
+    one on stderr if that is a terminal; otherwise one that shows nothing."""
+    if not in_notebook() or settings.get("disable"):
+        return tqdm(**{"disable": None, "dynamic_ncols": True, **settings})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that ipywidgets is missing
+        from tqdm.auto import tqdm as bar_of_notebooks
+    return bar_of_notebooks(**settings)
+
+
 @contextmanager
 def progress(work: str, total: int | None = None) -> Iterator[Advance]:
     """Reports ``work`` of ``total`` units (None: unknown) on stderr while the body of the ``with`` statement runs.
 
-    On a terminal that is a bar, which disappears at the end. Elsewhere a line names the work after 3 seconds and tells
-    how long it will take; more lines follow after twice the time each, at most a minute apart. Work that ends before
-    that is not reported. The lines come from a thread, so that a single long call is reported too.
+    On a terminal or in a notebook that is a bar, which disappears at the end. Elsewhere a line names the work after 3
+    seconds and tells how long it will take; more lines follow after twice the time each, at most a minute apart. Work
+    that ends before that is not reported. The lines come from a thread, so that a single long call is reported too.
     """
-    if sys.stderr.isatty():
-        with tqdm(total=total, desc=work, unit="", unit_scale=True, leave=False, dynamic_ncols=True) as bar:
+    if sys.stderr.isatty() or in_notebook():
+        with open_bar(total=total, desc=work, unit="", unit_scale=True, leave=False) as bar:
 
             def update(units: int) -> None:
                 bar.update(units)

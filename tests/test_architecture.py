@@ -26,6 +26,8 @@ FLOORS = [
     {"trained"},
     {"loading"},
     {"commands", "testing"},
+    {"run"},
+    {"api"},
     {"__main__"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -53,3 +53,17 @@ def test_an_error_ends_the_report(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         raise KeyboardInterrupt
     time.sleep(0.1)
     assert capsys.readouterr().err == ""
+
+
+def test_in_a_notebook_the_bar_is_shown_though_stderr_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress.open_bar(total=2) as hidden:
+        assert hidden.disable
+        hidden.update()
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(progress, "in_notebook", lambda: True)
+    with progress.open_bar(total=2) as shown:
+        assert not shown.disable
+        shown.update()
+    assert "1/2" in capsys.readouterr().err

@@ -35,10 +35,15 @@ EXAMPLES = {  # of what a message fills in
 }  # fmt: skip
 COMPUTED = ("{key", "{group}", "{name}", "{prefix_and_key}", "{PLACE}", "{missing[0]}", "{one.", "{text.")
 """Beginnings of keys that are computed from what was typed or from the settings themselves."""
-TRAINS = {("commands/evaluate.py", "data.held_out"), ("trained.py", "output"), ("data/torchvision_sets.py", "download")}
-"""Keys of another command: a run must be trained with it, an argument in Python, and a message of torchvision's."""
+TRAINS = {
+    ("commands/evaluate.py", "data.held_out"), ("trained.py", "output"), ("data/torchvision_sets.py", "download"),
+    ("commands/in_process.py", "config_dir"), ("commands/inspect_init.py", "out"),
+}  # fmt: skip
+"""Keys of another command: a run must be trained with it, arguments in Python, a message of torchvision's, and a key
+that is read before the settings."""
 EXPORTS = {("commands/sample.py", "format"), ("commands/doctor.py", "format"), ("loading.py", "format")}
 OTHER = ("commands/__init__.py", "commands/model_card.py")  # lines of a shell, and of Python
+MARKUP = ("report/figures/", "report/page/", "run/html.py")  # attributes of SVG and HTML
 OF_HYDRA = (
     "hydra.run.dir",
     "hydra/sweeper",
@@ -122,7 +127,11 @@ def suggestions_in(file: str, source: str) -> Iterator[Suggestion]:
 def suggestions() -> list[Suggestion]:
     files = sorted(PACKAGE.rglob("*.py"))
     every = [one for file in files for one in suggestions_in(str(file.relative_to(PACKAGE)), file.read_text())]
-    return [one for one in every if not one.key.startswith(COMPUTED) and one.file not in OTHER]
+    return [
+        one
+        for one in every
+        if not one.key.startswith(COMPUTED) and one.file not in OTHER and not one.file.startswith(MARKUP)
+    ]
 
 
 def is_example(value: str) -> bool:

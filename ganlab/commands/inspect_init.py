@@ -38,7 +38,7 @@ combination, and writes inspection.json, inspection.txt and inspection.png to ou
 """
 MOST_WITH_LAYERS = 3
 """The most combinations whose layers are printed; those of more are in inspection.txt."""
-NOT_TAKEN = ("resume", "resume_override")
+NOT_TAKEN = ("resume", "resume_override", "branch")
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "inspect_init.py") -> int:

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import math
 import os
-import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -55,12 +54,6 @@ class Command:
     overrides: tuple[str, ...]
     varied: Mapping[str, str] = field(default_factory=dict)
     origin: Mapping[str, Any] = field(default_factory=dict)
-
-
-def command_text(program: str, arguments: Sequence[str]) -> str:
-    """Returns a command as it can be typed in a shell."""
-    start = ["python", program] if program.endswith(".py") else program.split()
-    return shlex.join([*start, *arguments])
 
 
 @dataclass(frozen=True)
@@ -125,14 +118,29 @@ def hydra_job(command: Command, resume: Resume | None, ended: list[Ended]) -> Ca
         several = own.mode == RunMode.MULTIRUN
         overrides = list(own.overrides.task)
         typed = [one.lstrip("+") for one in overrides] if several else command.overrides
-        outcome = _in_folder(folder, several, lambda: run(Composer, overrides, folder, resume, command, typed))
+        outcome = run_and_record(Composer, overrides, folder, resume, command, typed, several)
         ended.append(Ended(folder, outcome))
-        _add_hparams(folder, typed, command.varied, outcome)
         if outcome.status == "stopped" and several:
             raise KeyboardInterrupt(outcome.facts["exit_code"])
         return score_of(outcome)
 
     return run_job
+
+
+def run_and_record(
+    composed: Callable[[], Composer],
+    overrides: Sequence[str],
+    folder: RunFolder,
+    resume: Resume | None,
+    command: Command,
+    typed: Sequence[str],
+    several: bool = False,
+) -> Outcome:
+    """Trains as ``run`` does, with the folder locked, and saves how it ended: in status.json, and for TensorBoard.
+    ``several``: it is a job of a sweep."""
+    outcome = _in_folder(folder, several, lambda: run(composed, overrides, folder, resume, command, typed))
+    _add_hparams(folder, typed, command.varied, outcome)
+    return outcome
 
 
 def _add_hparams(folder: RunFolder, typed: Sequence[str], varied: Mapping[str, str], outcome: Outcome) -> None:

@@ -43,14 +43,9 @@ def single_run(
     """Checks one run, creates its folder, and returns the function that trains it, or shows its configuration."""
     shows = bool(args.cfg or args.info)
     overrides = composing.rewrite(read)
-    if (branch := branch_of(read)) is not None:
-        configuration = _check_branch(composing, read, overrides, branch, look_at_data=not args.cfg)
-    resume = resume_of(read, typed_folder(composing, read))
-    if resume is not None and ranks.first:
-        resume.folder.need_free()
+    branch, resume = branch_of(read), resume_of(read, typed_folder(composing, read))
     try:
-        if branch is None:
-            configuration = _check_job(composing, read, overrides, resume, look_at_data=not args.cfg)
+        configuration = checked(composing, read, overrides, branch, resume, ranks, look_at_data=not args.cfg)
     except AlreadyDone as done:
         if resume is None or not resume.auto:
             raise
@@ -81,6 +76,23 @@ def single_run(
         return 0 if shows else exit_code_of(ended[-1].outcome)
 
     return train
+
+
+def checked(
+    composing: Composer,
+    read: Sequence[Override],
+    overrides: Sequence[str],
+    branch: Branch | None,
+    resume: Resume | None,
+    ranks: Ranks,
+    look_at_data: bool = True,
+) -> Configuration:
+    """Returns the configuration of a run that can begin, or go on. Raises UserError, and AlreadyDone."""
+    if branch is not None:
+        return _check_branch(composing, read, overrides, branch, look_at_data)
+    if resume is not None and ranks.first:
+        resume.folder.need_free()
+    return _check_job(composing, read, overrides, resume, look_at_data)
 
 
 def _check_branch(

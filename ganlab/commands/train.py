@@ -12,9 +12,10 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from ganlab.commands.arguments import without_dashes
-from ganlab.commands.job import Command, command_text, hand_to_hydra, hydra_job
+from ganlab.commands.job import Command, hand_to_hydra, hydra_job
 from ganlab.commands.new_folder import folder_in, folder_override
 from ganlab.commands.output import write_out_odd_letters
+from ganlab.commands.program import command_text
 from ganlab.commands.signals import stopped_by_sigterm
 from ganlab.commands.single_run import single_run
 from ganlab.commands.sweep.asked import asked_for, runs_here, sweep_to_resume
@@ -98,12 +99,12 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
             raise Refused([f"-m on {ranks.count} ranks: they train one run together; start the sweep without torchrun"])
         folder = sweep_to_resume(read)
         if multirun and folder is None:
-            _refuse_one_run(read)
+            refuse_one_run(read)
         if folder is not None:
             with RunFolder(folder).held():
                 sweep = resume_sweep(composing, read, folder, command)
         elif multirun and runs_here(composing, read) and not shows:
-            sweep = _new_sweep(composing, read, command)
+            sweep = new_sweep(composing, read, command)
         elif multirun:
             overrides = _hydras_sweep(composing, read)
         else:
@@ -119,15 +120,15 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
     return 0 if shows else print_summary(load_plan(folder_in(overrides[-1])))
 
 
-def _refuse_one_run(read: Sequence[Override]) -> None:
-    """Raises Refused for settings of a sweep that name one run."""
+def refuse_one_run(read: Sequence[Override], instead: str = "leave -m out") -> None:
+    """Raises Refused for settings of a sweep that name one run, with what to do ``instead``."""
     reasons = {"resume": "resume=… goes on with one run", "branch": "branch=… begins one run"}
     named = {key: one for key in reasons if (one := typed(read, key)) is not None}
     if named:
-        raise Refused([f"{one.input_line}: {reasons[key]}; leave -m out" for key, one in named.items()])
+        raise Refused([f"{one.input_line}: {reasons[key]}; {instead}" for key, one in named.items()])
 
 
-def _new_sweep(composing: Composer, read: Sequence[Override], command: Typed) -> Ready:
+def new_sweep(composing: Composer, read: Sequence[Override], command: Typed) -> Ready:
     """Checks a sweep, creates its folder, and returns it. Raises Refused."""
     jobs = expanded(composing, read)
     checked = check_jobs(composing, jobs, sweeper_of(composing, read))

@@ -17,7 +17,9 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.core.singleton import Singleton
 from hydra.errors import HydraException
+from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -48,9 +50,22 @@ LONGEST_KEY = 200  # bytes; a file has a name of at most 255 on most systems
 def composer(own_folder: str | None = None) -> Iterator[Composer]:
     """Returns a context with a ``Composer`` for ganlab's configs; the configs in ``own_folder`` (Hydra's
     ``--config-dir``) take precedence over them."""
-    with initialize_config_dir(str(config_folder()), version_base="1.3", job_name="train"):
+    with _hydra_set_aside(), initialize_config_dir(str(config_folder()), version_base="1.3", job_name="train"):
         yield Composer(own_folder)
-    GlobalHydra.instance().clear()
+
+
+@contextmanager
+def _hydra_set_aside() -> Iterator[None]:
+    """Returns a context without the Hydra of the caller, which is there again at the end: a script or a notebook may
+    use Hydra for its own configs."""
+    instances: dict[Any, Any] = Singleton._instances
+    before = {kind: instances.pop(kind) for kind in (GlobalHydra, VersionBase) if kind in instances}
+    try:
+        yield
+    finally:
+        for kind in (GlobalHydra, VersionBase):
+            instances.pop(kind, None)
+        instances.update(before)
 
 
 class Composer(Composition):

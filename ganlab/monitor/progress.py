@@ -1,23 +1,23 @@
-"""A progress bar in the terminal."""
+"""A progress bar in the terminal, or in a notebook."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from tqdm import tqdm
-
+from ganlab.progress import open_bar
 from ganlab.training.observer import Observer
 
 
 class Progress(Observer):
-    """Shows a bar with losses, images per second and the remaining time. Shows nothing if the output is no terminal."""
+    """Shows a bar with losses, images per second and the remaining time. Shows nothing if the output is neither a
+    terminal nor a notebook."""
 
     bar: Any = None
 
     def started(self, step: int, steps: int) -> None:
         # smoothing=0: the remaining time follows from the mean over the whole run, since steps with samples take longer
-        self.bar = tqdm(total=steps, initial=step, unit=" steps", disable=None, dynamic_ncols=True, smoothing=0)
+        self.bar = open_bar(total=steps, initial=step, unit=" steps", smoothing=0)
 
     def stepped(self, step: int) -> None:
         self.bar.update()

@@ -28,7 +28,7 @@ class TensorBoardSetting(ObserverSetting):
 
 @dataclass(frozen=True)
 class ProgressSetting(ObserverSetting):
-    """A progress bar, where the output is a terminal."""
+    """A progress bar, where the output is a terminal or a notebook."""
 
     def build(self, run: ObservedRun) -> Observer:
         return Progress()

@@ -110,7 +110,7 @@ def test_learning_rates_go_on_with_the_override(run: Path, capsys: pytest.Captur
         ("discriminator.dropout=0.5", "discriminator.dropout=0.0", "the saved weights are of that network"),
         ("norm=layer", "norm.discriminator.layer.name=batch", "its layers"),
         ("init=he", "init.generator.name=normal", "initialized when it began"),
-        ("latent.dim=7", "latent.dim=6", "learned from those latents"),
+        ("latent.dim=7", "latent.dim=6", "trained on those latents"),
         ("condition=projection", "condition.name=none", "built for those labels"),
         ("loss=hinge", "loss.name=bce", "was trained with that loss"),
         ("data=ring", "data.name=digits", "is counted in those images"),

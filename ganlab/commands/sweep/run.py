@@ -33,24 +33,31 @@ class Ready:
     steps: Mapping[str, int | None]
 
 
-def run_sweep(ready: Ready) -> int:
-    """Runs the tasks of a sweep, prints its summary, and returns the exit code. Raises KeyboardInterrupt."""
+def run_sweep(ready: Ready, apart: bool = False) -> int:
+    """Runs the tasks of a sweep, prints its summary, and returns the exit code. Raises KeyboardInterrupt. ``apart``: no
+    task runs in this process, also if they run one after another."""
     try:
         with RunFolder(ready.plan.folder).held():
-            run_tasks(ready.plan, ready.tasks, ready.shares, ready.steps)
+            run_tasks(ready.plan, ready.tasks, ready.shares, ready.steps, apart)
     except KeyboardInterrupt:
         print_summary(ready.plan)
         raise
     return print_summary(ready.plan)
 
 
-def run_tasks(plan: Plan, tasks: Sequence[Task], shares: Sequence[Share], steps: Mapping[str, int | None]) -> None:
-    """Runs the tasks: in this process if there is one share, otherwise in a process for each. ``steps`` is the
-    length of each job, by the name of its folder. Raises KeyboardInterrupt after a signal, when all jobs have saved.
-    """
+def run_tasks(
+    plan: Plan,
+    tasks: Sequence[Task],
+    shares: Sequence[Share],
+    steps: Mapping[str, int | None],
+    apart: bool = False,
+) -> None:
+    """Runs the tasks: in this process if there is one share and they need not run ``apart``, otherwise in a process
+    for each share. ``steps`` is the length of each job, by the name of its folder. Raises KeyboardInterrupt after a
+    signal, when all jobs have saved."""
     names = {task.number: Path(task.folder).name for task in tasks}
     known = [status for name, (status, _) in statuses(plan).items() if name not in names.values()]
-    pool = Pool(shares, plan.folder / LOGS) if len(shares) > 1 else None
+    pool = Pool(shares, plan.folder / LOGS) if apart or len(shares) > 1 else None
     watch = Watch(plan.folder, known, {name: steps.get(name) for name in names.values()}, bar=pool is not None)
     with closing(watch):
         for ended in pool.run(tasks) if pool else _one_after_another(tasks):

@@ -12,9 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from ganlab.progress import duration
+from ganlab.progress import duration, open_bar
 
 FILE = "sweep.log"
 INTERVAL = 300.0
@@ -38,7 +36,8 @@ class Watch:
         self.started, self.began = time.monotonic(), {name: self._done(name) for name in pending}
         self.ended: set[str] = set()
         self.written = self.started
-        self.bar = tqdm(total=self.total, initial=self.counts.total(), unit=" jobs", disable=None if bar else True)
+        settings = {"total": self.total, "initial": self.counts.total(), "unit": " jobs"}
+        self.bar = open_bar(**settings) if bar else open_bar(**settings, disable=True)
 
     def job_ended(self, name: str, status: str, reason: str, facts: Mapping[str, Any], running: Iterable[str]) -> None:
         """Reports the end of a job."""

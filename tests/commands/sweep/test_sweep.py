@@ -53,7 +53,6 @@ def test_more_seeds_run_the_new_cells_alone_and_more_steps_go_on(capsys: pytest.
     for name in statuses("sweep"):
         rows = Path("sweep", name, "metrics.jsonl").read_text().splitlines()
         assert [json.loads(row)["step"] for row in rows] == [1, 2, 3]
-    assert main(["resume=sweep", "loss=hinge"]) == 1 or "loss=hinge" in capsys.readouterr().out
 
 
 def test_what_was_refused_failed_or_never_begun(capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,12 +109,9 @@ def test_a_recipe_may_be_a_sweep() -> None:
         "# @package _global_\nsteps: 1\nhydra: {mode: MULTIRUN, sweeper: {params: {seed: '3,4', norm: batch}}}\n"
     )
     tiny = [one for one in TINY_OVERRIDES if not one.startswith("steps")]
-    assert main(["--config-dir", "own", "experiment=mine", "norm=layer,none", "hydra.sweep.dir=sweep", *tiny]) == 0
-    assert set(statuses("sweep")) == {
-        "0-norm-layer+seed-3", "1-norm-none+seed-3", "2-norm-layer+seed-4", "3-norm-none+seed-4",
-    } or set(statuses("sweep")) == {
-        "0-norm-layer+seed-3", "1-norm-layer+seed-4", "2-norm-none+seed-3", "3-norm-none+seed-4",
-    }  # fmt: skip
+    assert main(["--config-dir", "own", "experiment=mine", "norm=layer", "hydra.sweep.dir=sweep", *tiny]) == 0
+    assert set(statuses("sweep")) == {"0-seed-3", "1-seed-4"}
+    assert "name: layer" in Path("sweep/0-seed-3/config.yaml").read_text()  # what is typed comes before the recipe's
     assert not Path("outputs").exists()
 
 

@@ -1,0 +1,48 @@
+"""The text of a command, as it can be typed in a shell."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+
+
+def command_text(program: str, arguments: Sequence[str]) -> str:
+    """Returns a command as it can be typed in a shell."""
+    start = ["python", program] if program.endswith(".py") else program.split()
+    return shlex.join([*start, *arguments])
+
+
+def training_program() -> str:
+    """Returns the command that trains: ``train.py`` where the current folder has it, otherwise ``ganlab train``."""
+    return "train.py" if os.path.isfile("train.py") else "ganlab train"
+
+
+def first_command(starts: Sequence[dict[str, object]]) -> list[str] | None:
+    """Returns the words that train a run again from the start, of its provenance: what was typed when it began, with
+    what was typed when it went on in its place. None where the provenance has no such entry."""
+    typed: dict[str, str] = {}
+    for start in starts:
+        overrides = start.get("overrides")
+        if not isinstance(overrides, list):
+            return None
+        for one in map(str, overrides):
+            key = one.partition("=")[0].lstrip("+")
+            if key not in ("resume", "resume_override") and not key.startswith(("hydra.run.", "hydra.sweep.")):
+                typed[key] = one
+    if not starts:
+        return None
+    return [*_config_dir(str(starts[0].get("command", ""))), *typed.values()]
+
+
+def _config_dir(command: str) -> list[str]:
+    """Returns ``--config-dir FOLDER``, where a command has it."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return []
+    for word, after in zip(words, [*words[1:], ""], strict=False):
+        flag, equals, folder = word.partition("=")
+        if flag in ("--config-dir", "-cd"):
+            return ["--config-dir", folder if equals else after]
+    return []

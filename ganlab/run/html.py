@@ -1,0 +1,121 @@
+"""What a notebook shows of a run, and of several."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganlab.config.as_typed import as_text
+from ganlab.errors import UserError
+from ganlab.run.rows import LOSSES, is_number, metrics_rows
+
+if TYPE_CHECKING:
+    from ganlab.run.run import Run
+
+SIDE, SMALL = 480, 96  # the most pixels of a side of a picture, alone and in a list
+LARGEST = 64_000_000  # pixels of a picture that is opened
+SHOWN = 24  # runs of a list
+WIDTH, HEIGHT, POINTS = 140, 48, 100  # of a small drawing of losses, and the points of a curve in it
+COLOURS = {"finished": "#1a7f37", "running": "#0969da", "stopped": "#9a6700"}
+OTHERWISE = "#cf222e"
+
+
+def run_html(run: Run) -> str:
+    """Returns the status, the samples, the curves, the settings that differ from the default ones, and the command."""
+    from ganlab.run.curves import as_png
+
+    summary = f"{_status(run)} · {escape(run.progress)}"
+    reason = f"<div>{escape(run.reason)}</div>" if run.reason else ""
+    columns = []
+    if run.samples:
+        columns.append(f"<div>{_picture(run.samples[-1], SIDE, 240)}<br><small>{run.samples[-1].name}</small></div>")
+    columns.append(f"<div>{_image(as_png(run.plot()), 'curves', 'max-height:240px')}</div>")
+    settings = "".join(f"<code>{escape(text)}</code> " for text in _settings(run))
+    return (
+        f'<div class="ganlab-run"><div><b>{escape(run.name)}</b></div><div>{summary}</div>{reason}'
+        f'<div style="display:flex;flex-wrap:wrap;gap:1em;align-items:flex-start">{"".join(columns)}</div>'
+        f"<div>Differs from the default settings in: {settings or 'nothing'}</div>"
+        f"<div><small>{escape(str(run.folder))}</small></div></div>"
+    )
+
+
+def runs_html(runs: Sequence[Run]) -> str:
+    """Returns a table with a row for each run, the last ones first: samples, status, last scores, losses, settings."""
+    if not len(runs):
+        return "<div>no runs</div>"
+    rows = "".join(
+        f"<tr>{_cell(_picture(run.samples[-1], SMALL, SMALL) if run.samples else '')}"
+        f"{_cell(f'{escape(run.name)}<br>{_status(run)} · {escape(run.progress)}')}"
+        f"{_cell(_losses(run))}"
+        f"{_cell(' '.join(f'<code>{escape(text)}</code>' for text in _settings(run)))}</tr>"
+        for run in list(runs)[::-1][:SHOWN]
+    )
+    more = f"<div>… and {len(runs) - SHOWN} more</div>" if len(runs) > SHOWN else ""
+    head = "".join(
+        _cell(text, "th") for text in ("samples", "run", "losses: D, G", "differs from the default settings in")
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
+
+
+def _cell(inside: str, tag: str = "td") -> str:
+    return f'<{tag} style="text-align:left;vertical-align:top">{inside}</{tag}>'
+
+
+def _settings(run: Run) -> list[str]:
+    try:
+        changed: Mapping[str, Any] = run.changed
+    except UserError as error:  # a run that was refused has no settings
+        return [str(error)]
+    return [f"{key}={as_text(value)}" for key, value in changed.items()]
+
+
+def _status(run: Run) -> str:
+    colour = COLOURS.get(run.status, OTHERWISE)
+    return f'<b style="color:{colour}">{escape(run.status)}</b>'
+
+
+def _losses(run: Run) -> str:
+    """Returns the losses over the training as a small drawing, D's in blue and G's in orange, on one scale."""
+    rows = metrics_rows(run.folder)
+    rows = rows[:: max(1, len(rows) // POINTS)]
+    curves = [[(row["step"], row[tag]) for row in rows if is_number(row.get(tag))] for tag in LOSSES]
+    if (points := [point for curve in curves for point in curve]) and len(rows) > 1:
+        (left, right), (low, high) = ((min(axis), max(axis)) for axis in zip(*points, strict=True))
+        across, up = WIDTH / ((right - left) or 1), HEIGHT / ((high - low) or 1)
+        lines = "".join(
+            f'<polyline fill="none" stroke="{colour}" points="'
+            + " ".join(f"{(x - left) * across:.1f},{(high - y) * up:.1f}" for x, y in curve)
+            + '"/>'
+            for curve, colour in zip(curves, ("#1f77b4", "#ff7f0e"), strict=True)
+        )
+        return f'<svg width="{WIDTH}" height="{HEIGHT}" role="img" aria-label="losses">{lines}</svg>'
+    return ""
+
+
+def _picture(file: Path, side: int, height: int) -> str:
+    """Returns an image of a file, with at most ``side`` pixels a side; nothing for one that cannot be read."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as opened:
+            if opened.width * opened.height > LARGEST:
+                return ""
+            if max(opened.size) <= side:
+                content = file.read_bytes()
+            else:
+                opened.thumbnail((side, side))
+                smaller = io.BytesIO()
+                opened.convert("RGB").save(smaller, format="PNG")
+                content = smaller.getvalue()
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return ""
+    return _image(content, "samples", f"max-height:{height}px;image-rendering:pixelated")
+
+
+def _image(content: bytes, alt: str, style: str) -> str:
+    address = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    return f'<img src="{address}" alt="{alt}" style="max-width:100%;{style}">'
