@@ -225,7 +225,7 @@ def test_the_default_settings_are_those_of_the_command(run: ganlab.Run) -> None:
     assert run.changed == {
         "steps": 2, "batch_size": 8, "seed": 5, "data.size": 16, "data.limit": 64, "generator.width": 4,
         "discriminator.width": 4, "latent.dim": 6, "init.generator": "orthogonal", "init.discriminator": "orthogonal",
-        "optimizer.generator.lr": 0.01, "averaging": "ema", "logging.samples": 4,
+        "optimizer.generator.lr": 0.01, "averaging": "ema", "logging.samples": 4, "logging.inspection": False,
     }  # fmt: skip
     assert differences.differences(differences.default_settings()) == {}
 

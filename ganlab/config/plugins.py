@@ -9,8 +9,6 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-
 from ganlab.config.schema import hints, is_mapping, table_of
 from ganlab.config.settings import Settings
 from ganlab.config_folder import config_folder
@@ -37,6 +35,8 @@ def import_plugins(modules: Sequence[str]) -> None:
 def offer_for_both_networks() -> None:
     """Makes each component without an option file an option of its group if it is one that each network has:
     ``init=tiny`` chooses it for both, as ``init=he`` does. Hydra reads these options like files, also in a sweep."""
+    from hydra.core.config_store import ConfigStore  # a trained generator is loaded without Hydra
+
     store = ConfigStore.instance()
     for group, annotation in hints(Settings).items():
         if not is_dataclass(annotation) or set(NETWORKS) - set(hints(annotation)):  # type: ignore[arg-type]

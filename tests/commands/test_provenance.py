@@ -13,7 +13,7 @@ import torch
 import ganlab
 from ganlab import tree_file
 from ganlab.commands import provenance
-from ganlab.commands.job import command_text
+from ganlab.commands.program import command_text
 from ganlab.commands.train import main
 from ganlab.run_folder import RunFolder
 from tests.conftest import TINY_OVERRIDES

@@ -323,7 +323,9 @@ def test_only_safe_formats_are_decoded(library: Any, tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------------- what is refused
 
 
-def test_names_that_can_be_none(tmp_path: Path) -> None:
+def test_names_that_can_be_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")  # names relative to another folder may be there
     (tmp_path / "x.parquet").write_bytes(b"")
     for name in (str(tmp_path / "nowhere"), "./nowhere", "a/b/c", "../x", "no such", ""):
         assert "there is no such folder, and names on the hub are like ylecun/mnist" in refusal(dataset=name)
