@@ -69,7 +69,23 @@ def publish(sweep: str) -> Path:
     ]
     page = folder / "README.md"
     page.write_text("\n\n".join(part.strip() for part in parts if part) + "\n", encoding="utf-8")
+    _show_in_readme(named[0], [one.text for one in report.sentences if one.kind != "unknown"])
     return page
+
+
+def _show_in_readme(name: str, sentences: list[str]) -> None:
+    """Replaces what the README of the project shows of a study, between two comments with its name."""
+    readme = HERE.parents[1] / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    start, end = f"<!-- study {name} -->", f"<!-- end of study {name} -->"
+    if start not in text or end not in text:
+        return
+    maps = sorted((HERE / name).glob("together-*-score.svg"))
+    shown = next((one for one in maps if "init-norm" in one.name), maps[0] if maps else None)
+    picture = f"![Scores of pairs of choices](docs/studies/{name}/{shown.name})" if shown else ""
+    lines = "\n".join(f"- {one}" for one in sentences[:3])
+    before, after = text.split(start)[0], text.split(end)[1]
+    readme.write_text(f"{before}{start}\n{lines}\n\n{picture}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
