@@ -22,6 +22,8 @@ sys.path.insert(0, str(HERE.parents[1]))
 from ganlab.report.build import report_of  # noqa: E402
 from ganlab.report.files import write  # noqa: E402
 from ganlab.report.markdown import as_markdown  # noqa: E402
+from ganlab.report.model import Report  # noqa: E402
+from ganlab.report.page.gallery import gallery  # noqa: E402
 from ganlab.report.sweep import find_sweep  # noqa: E402
 
 FIGURES = ("together-", "effects-", "outcomes-")
@@ -65,12 +67,22 @@ def publish(sweep: str) -> Path:
         remarks.read_text(encoding="utf-8").strip() if remarks.exists() else "",
         "\n\n".join(f"![{file.stem.replace('-', ' ')}]({file.name})" for file in figures),
         "![Samples of the same latents](pictures.png)" if (folder / "pictures.png").exists() else "",
+        _caption(report),
         f"## Outcomes{rest}",
     ]
     page = folder / "README.md"
     page.write_text("\n\n".join(part.strip() for part in parts if part) + "\n", encoding="utf-8")
     _show_in_readme(named[0], [one.text for one in report.sentences if one.kind != "unknown"])
     return page
+
+
+def _caption(report: Report) -> str:
+    """Returns a sentence on the runs in the picture grid."""
+    made = gallery(report, lambda run: run.folder)
+    if made is None:
+        return ""
+    fixed = "".join(f", {key}={level}" for key, level in made.fixed.items())
+    return f"Samples of the same latents at step {made.step}: {made.rows} × {made.columns}{fixed}."
 
 
 def _show_in_readme(name: str, sentences: list[str]) -> None:

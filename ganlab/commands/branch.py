@@ -23,7 +23,7 @@ from ganlab.training import checkpoint
 
 NO_TENSORS = "/none/"  # a part of a checkpoint that has no tensors: only its numbers and texts are read
 HISTORY = ("metrics.jsonl", "metrics.csv", "scores.jsonl", "samples")
-"""What a branch takes over from its parent: rows and pictures of later steps are removed when it begins."""
+"""The files that a branch copies from its parent. Rows and pictures of later steps are removed when it begins."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Branch:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the provenance of the new run says of its origin."""
+        """The entry of the new run's provenance that names its origin."""
         return {"run": str(self.parent.path), "checkpoint": self.path.name, "step": self.step}
 
     def settings(self) -> dict[str, Any]:

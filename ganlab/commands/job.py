@@ -46,7 +46,7 @@ WORST = math.inf
 
 @dataclass(frozen=True)
 class Command:
-    """What was typed, for the provenance of a run: the ``text`` of the whole command, and the run's ``overrides``.
+    """The typed command, for the provenance of a run: the ``text`` of the whole command, and the run's ``overrides``.
     ``varied`` are its values of the keys that vary in its sweep, ``origin`` the run and
     the checkpoint from which it begins."""
 

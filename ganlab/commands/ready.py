@@ -1,4 +1,4 @@
-"""What a run needs before it starts: its images, and the checkpoint that it goes on from."""
+"""Checks, before a run starts, its images and the checkpoint that it goes on from."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from ganlab.config.settings import Settings
 from ganlab.errors import Refused
 
 NOT_OF_ONE_RUN = {"resume": None, "branch": None, "jobs": 1, "resume_override": False}
-"""What config.yaml says of each run that was begun alone. Typed, it would be refused beside other settings."""
+"""Settings that the config.yaml of every single run has, and that are refused when they are typed beside others."""
 
 
 def as_typed(settings: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What takes precedence over a recipe, and over the component that a trick changes, where Hydra merges both."""
+"""The precedence of typed options over a recipe and over a component that a trick changes, where Hydra merges both."""
 
 from __future__ import annotations
 

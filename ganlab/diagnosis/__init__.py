@@ -1,1 +1,1 @@
-"""What is right and wrong with a training: the inspection of an initialization before the first step."""
+"""The diagnosis of a training: the inspection of an initialization before the first step."""

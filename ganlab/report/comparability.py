@@ -1,4 +1,4 @@
-"""What differs between runs that is no factor, so that some of their numbers do not compare."""
+"""Differences between runs that are no factor, and that make some of their numbers incomparable."""
 
 from __future__ import annotations
 

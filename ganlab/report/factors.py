@@ -1,4 +1,4 @@
-"""What varies between the runs of a sweep: factors and their levels. The seed is no factor."""
+"""The factors of a sweep, which are the settings that vary between its runs, and their levels. The seed is none."""
 
 from __future__ import annotations
 

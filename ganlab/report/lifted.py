@@ -1,4 +1,4 @@
-"""What became of the runs that rules about combinations would have refused, had ``rules=warn`` not lifted them."""
+"""The outcomes of runs that rules about combinations would have refused, had ``rules=warn`` not lifted them."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def d_updates(config: Mapping[str, Any], steps: int, images: int | None) -> int 
 
 
 class Budget:
-    """What a run had spent after each of its steps: images that D saw, updates of D, and seconds of training."""
+    """The budget of a run after each of its steps: images that D saw, updates of D, and seconds of training."""
 
     def __init__(self, files: RunFiles) -> None:
         self.config = files.config

@@ -45,7 +45,7 @@ class Results:
 
     @property
     def sentences(self) -> list[str]:
-        """What the data supports, and what it cannot tell."""
+        """The sentences that the data supports, and those on what it cannot tell."""
         return [one.text for one in self.data.sentences]
 
     def save(self, folder: str | Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What a notebook shows of a run, and of several."""
+"""The display of a run, and of several, in a notebook."""
 
 from __future__ import annotations
 

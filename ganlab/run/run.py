@@ -99,7 +99,7 @@ class Run:
 
     @property
     def command(self) -> str:
-        """What to type in a shell to train the same again, from the start. Raises UserError."""
+        """The command, for a shell, that trains the same again from the start. Raises UserError."""
         words = first_command(RunFolder(self.folder).provenance())
         if words is None:  # of a version that saved no provenance
             from ganlab.config.differences import words_for

@@ -53,7 +53,7 @@ class Scores(Protocol):
 
 
 class Inspected(Protocol):
-    """What an inspection of the initialized networks has found, before the first step."""
+    """The result of the inspection of the initialized networks, before the first step."""
 
     @property
     def picture(self) -> Tensor:

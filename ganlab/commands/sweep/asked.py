@@ -1,4 +1,4 @@
-"""What kind of sweep is asked for: typed with -m, a study, a recipe that sweeps, or an earlier sweep to go on with."""
+"""Finds out whether a command is a sweep: one typed with -m, a study, a recipe that sweeps, or one to go on with."""
 
 from __future__ import annotations
 

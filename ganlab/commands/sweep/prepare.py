@@ -27,7 +27,7 @@ SWEEP_ALONE = ("jobs", "study", "resume", "resume_override")
 
 @dataclass
 class Checked:
-    """What the check of the jobs has found: the ``settings`` of each one that can run, and why others will be
+    """The result of the check of the jobs: the ``settings`` of each one that can run, and why others will be
     ``refused``, by their numbers."""
 
     settings: dict[int, Settings] = field(default_factory=dict)

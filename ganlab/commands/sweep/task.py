@@ -21,9 +21,10 @@ PATIENCE = 120.0
 
 @dataclass(frozen=True)
 class Task:
-    """What a process needs to run a job: its ``number``, its ``folder``, its ``overrides`` as typed for a new run, and
-    the ``changes`` for a run that is in the folder already; the folder of the user's own configs, the ``program``
-    (``train.py``), the ``command`` of the whole sweep, and the job's values of the keys that are ``varied`` in it."""
+    """The data with which a process runs a job: its ``number``, its ``folder``, its ``overrides`` as typed for a new
+    run, and the ``changes`` for a run that is in the folder already; the folder of the user's own configs, the
+    ``program`` (``train.py``), the ``command`` of the whole sweep, and the job's values of the keys that are ``varied``
+    in it."""
 
     number: int
     folder: str

@@ -51,7 +51,7 @@ class Moments:
 
 @dataclass
 class LayerRecord:
-    """What passed through one weight layer: its ``inputs``, which are points of the autograd graph, the moments of
+    """The signals of one weight layer: its ``inputs``, which are points of the autograd graph, the moments of
     input and output, and for each activation behind it which of its units were 0 for all samples so far."""
 
     name: str

@@ -25,14 +25,14 @@ FILES = ("inspection.json", "inspection.txt", "inspection.png")
 
 @dataclass(frozen=True, eq=False)
 class Inspections:
-    """What was found in each combination. ``refused`` holds why others cannot run, by their names."""
+    """The inspections of all combinations. ``refused`` holds why others cannot run, by their names."""
 
     combinations: Sequence[Combination]
     refused: Mapping[str, str]
 
     @property
     def by_name(self) -> dict[str, Inspection]:
-        """What was found, by the name of the combination."""
+        """The inspections, by the name of the combination."""
         return {one.name: one.inspection for one in self.combinations}
 
     @cached_property
