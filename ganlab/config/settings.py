@@ -11,6 +11,7 @@ from ganlab.conditions import CONDITIONS
 from ganlab.conditions.unconditional import Unconditional
 from ganlab.data import SOURCES, Source
 from ganlab.data.digits import Digits
+from ganlab.diagnosis.settings import DIAGNOSES, DiagnosisSetting, SignalSettings
 from ganlab.evaluation import EVALUATIONS, Evaluation, NoEvaluation
 from ganlab.initializers import INITIALIZERS
 from ganlab.latents import LATENTS, NormalLatent
@@ -123,6 +124,7 @@ class Settings:
     logging: LoggingSettings = field(default_factory=LoggingSettings)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     divergence: Annotated[Divergence, DIVERGENCES] = field(default_factory=Stop)
+    diagnosis: Annotated[DiagnosisSetting, DIAGNOSES] = field(default_factory=SignalSettings)
     evaluation: Annotated[Evaluation, EVALUATIONS] = field(default_factory=NoEvaluation)
     rules: Literal["refuse", "warn"] = "refuse"
     plugins: tuple[str, ...] = ()

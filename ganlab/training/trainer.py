@@ -14,6 +14,7 @@ from ganlab.ranks import RankLost, is_loss_of_a_rank, reason_of_loss
 from ganlab.table import PositiveInt, Range
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import without_deterministic_kernel
+from ganlab.training.diagnosis import Diagnosis, LogPoint
 from ganlab.training.divergence import Divergence, Stop
 from ganlab.training.divergence_monitor import DivergenceMonitor
 from ganlab.training.gan import GAN
@@ -59,6 +60,7 @@ class Trainer:
         scorer: Scorer | None = None,
         divergence: Divergence | None = None,
         inspect: Inspect | None = None,
+        diagnosis: Diagnosis | None = None,
     ) -> None:
         self.stepper, self.steps, self.ranks, self.machine = stepper, stepper.steps, stepper.ranks, stepper.machine
         self.generator, self.discriminator, self.feed = stepper.generator, stepper.discriminator, stepper.feed
@@ -70,6 +72,7 @@ class Trainer:
         self.checkpoints, self.header = checkpoints, dict(header or {})
         self.observers = Observers(observers)
         self.divergence_monitor = DivergenceMonitor(divergence or Stop())
+        self.diagnosis = diagnosis or Diagnosis()
         self.step = self.reported = 0
         self.meter = Meter()
         self.stop_requested = False
@@ -123,11 +126,13 @@ class Trainer:
                 self.save()
         began, images, request = time.perf_counter(), self.feed.drawn, GO_ON
         while self.step < self.steps and (request := self._request()) != STOP:
+            if self._due(self.logging.every, self.step + 1):
+                self.diagnosis.before_step()
             self.train_step()
             self.observers.notify(lambda observer: observer.stepped(self.step))
             done = self.step == self.steps
             report, sample, save = (
-                done or self.step % every == 0
+                self._due(every, self.step)
                 for every in (self.logging.every, self.logging.samples_every, self.checkpoints.settings.every)
             )
             if report:
@@ -148,6 +153,9 @@ class Trainer:
         if request == STOP and self.saved_step != self.step:
             self.save(last=True)
 
+    def _due(self, every: int, step: int) -> bool:
+        return step == self.steps or step % every == 0
+
     def _request(self) -> int:
         """Returns STOP if a stop was requested on some rank, SAVE if a checkpoint is due by rank 0's clock, otherwise
         GO_ON. All ranks call it before the same step, and get the same result."""
@@ -157,7 +165,14 @@ class Trainer:
     def _report_values(self, values: dict[str, float], images_per_second: float) -> None:
         values |= self.stepper.report(self.step, values)
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
+        values |= self.diagnosis.signals(self._log_point(values))
         self.observers.notify(lambda observer: observer.logged(self.step, values))
+
+    def _log_point(self, values: Mapping[str, float]) -> LogPoint:
+        updates = self.divergence_monitor.updates_since((self.generator, self.discriminator))
+        before, samples_every = (self.step - 1) // self.logging.every * self.logging.every, self.logging.samples_every
+        sampled = self.step // samples_every > before // samples_every
+        return LogPoint(self.step, self.step / self.steps, values, updates, sampled)
 
     def _rolled_back(self, values: Mapping[str, float]) -> bool:
         """Whether training has gone back because updates were not finite. Raises TrainingFailed if it must end."""
@@ -278,6 +293,7 @@ class Trainer:
             "meter": self.meter.state(self.ranks),
             "reported": self.reported,
             "watch": self.divergence_monitor.state(),
+            "diagnosis": self.diagnosis.state(),
             "components": self.gan.states.state(),
             "generator": self.generator.state(),
             "discriminator": self.discriminator.state(),
@@ -293,6 +309,7 @@ class Trainer:
         if "watch" in state:  # earlier versions kept none
             updates = {name: state[name]["updates"] for name in ("generator", "discriminator")}
             self.divergence_monitor.restore(state["watch"], updates)
+        self.diagnosis.restore(state.get("diagnosis", {}))
         for note in self.gan.states.restore(state.get("components", {})):
             log.warning("note: %s", note)
         self.meter.restore(state["meter"], self.machine.device)
