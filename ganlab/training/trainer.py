@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from ganlab.errors import Diverged, TrainingFailed, UserError, in_one_line
+from ganlab.errors import Diagnosed, Diverged, TrainingFailed, UserError, in_one_line
 from ganlab.ranks import RankLost, is_loss_of_a_rank, reason_of_loss
 from ganlab.table import PositiveInt, Range
 from ganlab.training.checkpoint import Checkpoints
@@ -24,6 +24,7 @@ from ganlab.training.observer import Inspect, Observer, Observers
 from ganlab.training.sampling import Sampler
 from ganlab.training.scoring import Scorer
 from ganlab.training.step import Stepper
+from ganlab.training.verdicts import Verdicts, sentence
 
 log = logging.getLogger("ganlab")
 
@@ -61,6 +62,7 @@ class Trainer:
         divergence: Divergence | None = None,
         inspect: Inspect | None = None,
         diagnosis: Diagnosis | None = None,
+        verdicts: Verdicts | None = None,
     ) -> None:
         self.stepper, self.steps, self.ranks, self.machine = stepper, stepper.steps, stepper.ranks, stepper.machine
         self.generator, self.discriminator, self.feed = stepper.generator, stepper.discriminator, stepper.feed
@@ -73,10 +75,12 @@ class Trainer:
         self.observers = Observers(observers)
         self.divergence_monitor = DivergenceMonitor(divergence or Stop())
         self.diagnosis = diagnosis or Diagnosis()
+        self.verdicts = verdicts or Verdicts()
         self.step = self.reported = 0
         self.meter = Meter()
         self.stop_requested = False
         self.saved_step: int | None = None
+        self.scored_step: int | None = None
         self.notes = [*notes, *stepper.obstacles]
 
     @property
@@ -144,8 +148,11 @@ class Trainer:
                     continue
             if sample:
                 self._report_samples()
-            if self.scorer.due(self.step, done):
+            if scored := self.scorer.due(self.step, done):
                 self._score()
+            if (report or scored) and self._followed_verdict():
+                began, images = time.perf_counter(), self.feed.drawn
+                continue
             if save or request == SAVE:
                 self.save()
             if report:  # the time for samples and checkpoints is not counted as training
@@ -166,7 +173,32 @@ class Trainer:
         values |= self.stepper.report(self.step, values)
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
         values |= self.diagnosis.signals(self._log_point(values))
+        if self.ranks.first:
+            values |= self.verdicts.row(self.step, values)
         self.observers.notify(lambda observer: observer.logged(self.step, values))
+        self._tell_verdicts()
+
+    def _tell_verdicts(self) -> None:
+        """Tells observers where a verdict has begun or ended, and keeps the checkpoint from before the first one."""
+        if self.verdicts.changed:
+            self.checkpoints.before = self.verdicts.first_step
+            self.observers.notify(lambda observer: observer.diagnosed(self.step, self.verdicts.lasting))
+
+    def _followed_verdict(self) -> bool:
+        """Whether training has gone back because of a verdict that began at this step (``diagnosis.on_verdict``).
+        Raises Diagnosed if it must end. All ranks call it together, and follow rank 0."""
+        if self.verdicts.on_verdict == "tell" or not self.ranks.most(int(bool(self.verdicts.began))):
+            return False
+        began = self.verdicts.began
+        reason = f"At step {self.step:,}: {sentence(began[0])}." if began else ""
+        policy, rollbacks = self.divergence_monitor.policy, self.divergence_monitor.rollbacks
+        if self.verdicts.on_verdict == "rollback" and policy.action(policy.patience, rollbacks) == "go back":
+            self._roll_back(reason, before=min(one.since for one in began))
+            return True
+        self._score_once()
+        self.save(last=True)
+        back = f" Training had gone back {rollbacks} times." if rollbacks else ""
+        raise Diagnosed(f"{reason}{back} Its weights were saved.", self.step)
 
     def _log_point(self, values: Mapping[str, float]) -> LogPoint:
         updates = self.divergence_monitor.updates_since((self.generator, self.discriminator))
@@ -185,6 +217,7 @@ class Trainer:
             return False
         if problem.action == "stop":
             self.divergence_monitor.reset_patience()  # for a run that is resumed from here
+            self._score_once()
             try:
                 self.save(last=True)
             except TrainingFailed as error:
@@ -197,12 +230,12 @@ class Trainer:
         """Returns the reason why a training that has done all its steps diverged, or None."""
         return self.divergence_monitor.diverged((self.generator, self.discriminator), self.step)
 
-    def _roll_back(self, reason: str) -> None:
-        """Restores the last checkpoint before which all updates were finite, with lower learning rates. After a kill
-        at any point of it the newest checkpoint is from before the rollback, which is then repeated, or from after
-        it."""
+    def _roll_back(self, reason: str, before: int | None = None) -> None:
+        """Restores the last checkpoint before which all updates were finite, and which is from ``before`` a step if
+        there is one, with lower learning rates. After a kill at any point of it the newest checkpoint is from before
+        the rollback, which is then repeated, or from after it."""
         try:
-            state = self.checkpoints.last_finite(self.divergence_monitor.rollback_step)
+            state = self.checkpoints.last_finite(self.divergence_monitor.rollback_step, before)
         except UserError as error:
             raise TrainingFailed(f"{reason} Training cannot go back: {error}") from error
         rate_factor, rollbacks = (
@@ -247,9 +280,14 @@ class Trainer:
             return
         self.observers.notify(lambda observer: observer.inspected(self.step, inspection))
 
+    def _score_once(self) -> None:
+        """Scores the last samples of a training that ends early, unless they are scored already."""
+        if self.scorer.due(self.step, done=True) and self.scored_step != self.step:
+            self._score()
+
     def _score(self) -> None:
         """Computes the scores of the present samples, and saves the checkpoint if its score is the best."""
-        state = self.state()
+        state, self.scored_step = self.state(), self.step
         if not self.ranks.first:
             return
         scores = self.scorer.score(self.step, self.sampler.fakes, self.sampler.weights)
@@ -259,6 +297,10 @@ class Trainer:
         if best["step"] == self.step:
             self.checkpoints.save_best({**state, "best": best})
         self.observers.notify(lambda observer: observer.scored(self.step, scores, best))
+        began = self.verdicts.began
+        self.verdicts.score_row(self.step, scores.row())
+        self._tell_verdicts()
+        self.verdicts.began = (*began, *self.verdicts.began)  # those of this step's log point are not followed yet
 
     # ---------------------------------------------------------------------------------------------------- checkpoints
 
@@ -294,6 +336,7 @@ class Trainer:
             "reported": self.reported,
             "watch": self.divergence_monitor.state(),
             "diagnosis": self.diagnosis.state(),
+            "verdicts": self.verdicts.state(),
             "components": self.gan.states.state(),
             "generator": self.generator.state(),
             "discriminator": self.discriminator.state(),
@@ -310,6 +353,8 @@ class Trainer:
             updates = {name: state[name]["updates"] for name in ("generator", "discriminator")}
             self.divergence_monitor.restore(state["watch"], updates)
         self.diagnosis.restore(state.get("diagnosis", {}))
+        self.verdicts.restore(state.get("verdicts", {}))
+        self.checkpoints.before = self.verdicts.first_step
         for note in self.gan.states.restore(state.get("components", {})):
             log.warning("note: %s", note)
         self.meter.restore(state["meter"], self.machine.device)

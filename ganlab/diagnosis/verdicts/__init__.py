@@ -2,7 +2,8 @@
 
 from ganlab.diagnosis.verdicts.judge import Changes, Judge
 from ganlab.diagnosis.verdicts.records import HEALTHY, NAMES, TITLES, Advice, Evidence, Verdict
-from ganlab.diagnosis.verdicts.replay import judged, replay, scores_in, thresholds_of
+from ganlab.diagnosis.verdicts.replay import judged, replay, thresholds_of
+from ganlab.diagnosis.verdicts.scores import scores_in
 from ganlab.diagnosis.verdicts.settings import VerdictSettings
 
 __all__ = [

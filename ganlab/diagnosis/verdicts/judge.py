@@ -10,6 +10,7 @@ from ganlab.diagnosis.verdicts.detector import RARE, Detector
 from ganlab.diagnosis.verdicts.facts import Facts
 from ganlab.diagnosis.verdicts.history import History
 from ganlab.diagnosis.verdicts.records import Evidence, Verdict
+from ganlab.diagnosis.verdicts.scores import scores_in
 from ganlab.diagnosis.verdicts.settings import VerdictSettings
 
 
@@ -86,6 +87,10 @@ class Judge:
         data, where it is known."""
         self.history.add_scores(step, scores)
         return self._judged()
+
+    def score_row(self, row: Mapping[str, Any]) -> Changes:
+        """Judges a row of scores.jsonl, or one with the scores at its top level."""
+        return self.scores(int(row["step"]), scores_in(row))
 
     def _judged(self) -> Changes:
         began: list[Verdict] = []

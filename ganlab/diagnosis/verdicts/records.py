@@ -119,6 +119,15 @@ class Verdict:
         advice = tuple(Advice(**{**one, "overrides": tuple(one["overrides"])}) for one in plain["advice"])
         return cls(**{**plain, "evidence": evidence, "advice": advice})
 
+    def markdown(self) -> str:
+        """Returns it as Markdown: title and duration, explanation, evidence, and advice."""
+        until = "and lasts" if self.lasting else f"until step {self.until:,}"
+        images = f", over {self.images:,} images" if self.images is not None else ""
+        lines = [f"**{self.title}** since step {self.since:,}, {until}{images}. {self.explanation}", ""]
+        lines += [f"- {one}" for one in self.evidence]
+        lines += [f"- try `{one}`: {one.reason}" for one in self.advice]
+        return "\n".join(lines)
+
     def ended(self) -> Verdict:
         """Returns the verdict as one that does not last any more."""
         return replace(self, lasting=False)
