@@ -26,6 +26,9 @@ class Samples:
     """Sample images (N, C, H, W) in [-1, 1] on the CPU, by name: ``real`` (once), ``generator``, and ``average`` if G's
     weights are averaged. ``columns`` is the number of columns of their grid if they are ordered by class.
 
+    With image conditions each image of ``comparison`` shows those of the condition, the sample and the real image
+    beside each other, and so does ``comparison-PART`` for each part of the data; ``compared`` names what they show.
+
     If the images are points of the plane (2, 1, 1), ``real`` is there every time, and ``levels`` holds D's logits on a
     square lattice over [-1.5, 1.5]², rows from bottom to top; it is None if D's logit depends on a label.
     """
@@ -33,6 +36,7 @@ class Samples:
     images: Mapping[str, Tensor]
     columns: int | None = None
     levels: Tensor | None = None
+    compared: tuple[str, ...] = ()
 
     @property
     def are_points(self) -> bool:

@@ -202,6 +202,7 @@ def _forward(
         real=microbatch.real,
         fake=fake,
         latent=microbatch.latent,
+        generated=generated,
         augmented_real=augmented_real,
         augmented_fake=augmented_fake,
         real_output=outputs[0] if use_real else None,
