@@ -84,7 +84,8 @@ def _default_observers() -> Mapping[str, ObserverSetting]:
 
 @dataclass(frozen=True)
 class LoggingSettings(Logging):
-    """The intervals of reports, and the observers that receive them. ``progress: none`` removes the observer of that name."""
+    """The intervals of reports, and the observers that receive them. ``progress: none`` removes the observer
+    of that name."""
 
     observers: Annotated[Mapping[str, ObserverSetting], OBSERVERS] = field(default_factory=_default_observers)
 
