@@ -98,6 +98,9 @@ class Observer:
     def stepped(self, step: int) -> None:
         """Called after each step. Reading from the device here would slow down every step."""
 
+    def first_step(self, step: int, values: Mapping[str, float]) -> None:
+        """Called after the first step of this process, if that is no log point, with the means since the last one."""
+
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         """Called every ``logging.every`` steps with means over the updates since the last call, by TensorBoard tag. A
         network that had no update in this interval has no values: its tags are absent, not 0."""

@@ -38,7 +38,7 @@ class Logging:
     every: PositiveInt = 50  # steps between rows of numbers
     samples_every: PositiveInt = 250  # steps between sample grids
     samples: Literal["auto"] | Annotated[int, Range(least=1, most=4096)] = "auto"  # 64 images, or 2,048 points
-    progress: bool = True  # a bar, where the output is a terminal
+    progress: Literal["auto", "bar", "lines", "none"] | bool = "auto"  # true is auto, false is none
     inspection: bool = True  # whether the networks are inspected before the first step
 
 
@@ -128,7 +128,7 @@ class Trainer:
             self._report_inspection()
             if self.divergence_monitor.policy.rolls_back:
                 self.save()
-        began, images, request = time.perf_counter(), self.feed.drawn, GO_ON
+        began, images, request, first = time.perf_counter(), self.feed.drawn, GO_ON, self.step + 1
         while self.step < self.steps and (request := self._request()) != STOP:
             if self._due(self.logging.every, self.step + 1):
                 self.diagnosis.before_step()
@@ -139,6 +139,8 @@ class Trainer:
                 self._due(every, self.step)
                 for every in (self.logging.every, self.logging.samples_every, self.checkpoints.settings.every)
             )
+            if self.step == first and not report:
+                self._report_first_step(began, images)
             if report:
                 values = self.meter.read(self.ranks)  # waits for the device, so the clock is read after it
                 speed = (self.feed.drawn - images) / max(time.perf_counter() - began, 1e-9)
@@ -205,6 +207,11 @@ class Trainer:
         before, samples_every = (self.step - 1) // self.logging.every * self.logging.every, self.logging.samples_every
         sampled = self.step // samples_every > before // samples_every
         return LogPoint(self.step, self.step / self.steps, values, updates, sampled)
+
+    def _report_first_step(self, began: float, images: int) -> None:
+        values = self.meter.peek(self.ranks)
+        values["progress/images_per_second"] = (self.feed.drawn - images) / max(time.perf_counter() - began, 1e-9)
+        self.observers.notify(lambda observer: observer.first_step(self.step, values))
 
     def _rolled_back(self, values: Mapping[str, float]) -> bool:
         """Whether training has gone back because updates were not finite. Raises TrainingFailed if it must end."""
