@@ -239,7 +239,6 @@ def _diagnosis(settings: Settings, stepper: Stepper, scorer: Scorer) -> Diagnosi
     """Builds what computes signals at log points."""
     if not isinstance(settings.diagnosis, SignalSettings):
         return Diagnosis()
-    microbatch = settings.batch_size // settings.schedule.microbatches // stepper.ranks.count
     subject = Subject(
         stepper.gan,
         stepper.generator,
@@ -247,7 +246,7 @@ def _diagnosis(settings: Settings, stepper: Stepper, scorer: Scorer) -> Diagnosi
         stepper.feed,
         settings.diagnosis,
         settings.seed,
-        max(microbatch, 1),
+        settings.batch_size // settings.schedule.microbatches,
     )
     return Signals(subject, stepper.ranks, _classifier(scorer))
 

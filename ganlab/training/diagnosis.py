@@ -26,12 +26,15 @@ class LogitSignals(Protocol):
 class LogPoint:
     """The facts of a log point: the ``step`` after which it is, the share of training that is done (``progress``), the
     ``values`` that are logged besides the signals, by tag, and the number of ``updates`` since the log point before, by
-    network. ``sampled`` is whether a sample grid was due since then."""
+    network. ``regular`` is whether its step is a multiple of ``logging.every``: the last step of a run may be another
+    one, and a run that is resumed with more steps has had a log point there that an uninterrupted one has not.
+    ``sampled`` is whether it is regular and a sample grid was due since the log point before."""
 
     step: int
     progress: float
     values: Mapping[str, float]
     updates: Mapping[str, int]
+    regular: bool
     sampled: bool
 
 

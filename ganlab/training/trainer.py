@@ -204,9 +204,10 @@ class Trainer:
 
     def _log_point(self, values: Mapping[str, float]) -> LogPoint:
         updates = self.divergence_monitor.updates_since((self.generator, self.discriminator))
-        before, samples_every = (self.step - 1) // self.logging.every * self.logging.every, self.logging.samples_every
-        sampled = self.step // samples_every > before // samples_every
-        return LogPoint(self.step, self.step / self.steps, values, updates, sampled)
+        every, samples_every = self.logging.every, self.logging.samples_every
+        regular = self.step % every == 0
+        sampled = regular and self.step // samples_every > (self.step - every) // samples_every
+        return LogPoint(self.step, self.step / self.steps, values, updates, regular, sampled)
 
     def _report_first_step(self, began: float, images: int) -> None:
         values = self.meter.peek(self.ranks)

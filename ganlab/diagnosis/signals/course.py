@@ -1,9 +1,8 @@
-"""Signals of the course of training over the last log points."""
+"""Signals of the course of training: how it swings, and what was left out."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -16,42 +15,40 @@ LEAST = 5  # of them, before a swing is told from noise
 
 
 class Oscillation(Family):
-    """``oscillation``: how far D's mean logits on reals and on fakes swing from log point to log point: their standard
-    deviation around a straight line over the last 10 log points, the larger of the two, over the mean standard
-    deviation of the logits within a batch (``logit_spread``). Below 0.3 in a steady run; above 1 the level of the logits
-    changes more from time to time than from image to image. (Oscillations instead of convergence: Mescheder et al.
-    2018, section 3.)"""
+    """``oscillation``: how far D's mean logits on the reals and on the fakes of the measuring pass swing from log point
+    to log point: their standard deviation around a straight line over the last 10 log points, the larger of the two,
+    over the mean standard deviation of the logits of one pass. With n samples it is about 1 / √n in a steady run (0.18
+    for 32); above 1 the level of the logits differs more from time to time than from image to image. (Oscillations
+    instead of convergence: Mescheder et al. 2018, section 3.)"""
 
     def __init__(self) -> None:
-        self._rows: list[list[float]] = []
+        self._rows: Tensor | None = None  # (log points, 3): means on reals and on fakes, standard deviation
 
     def compute(self, moment: Moment) -> Mapping[str, Tensor | float]:
-        tags = ("discriminator/real", "discriminator/fake", "diagnosis/logit_spread")
-        row = [moment.point.values.get(tag, math.nan) for tag in tags]
-        if not all(map(math.isfinite, row)):
+        # Values of this moment, not means since the log point before, which depend on when a run was resumed.
+        measured = moment.measured
+        row = torch.stack([measured.real_logits.mean(), measured.fake_logits.mean(), measured.logit_spread])[None]
+        if moment.point.regular:
+            self._rows = row if self._rows is None else torch.cat([self._rows, row])[-WINDOW:]
+        if self._rows is None or len(self._rows) < LEAST:
             return {}
-        self._rows = [*self._rows, row][-WINDOW:]
-        if len(self._rows) < LEAST:
-            return {}
-        real, fake, spread = zip(*self._rows, strict=True)
-        typical = sum(spread) / len(spread)
-        return {"oscillation": max(around_a_line(real), around_a_line(fake)) / typical} if typical > 0 else {}
+        return {"oscillation": around_lines(self._rows[:, :2]).max() / self._rows[:, 2].mean()}
 
     def state(self) -> dict[str, Any]:
-        return {"rows": [list(row) for row in self._rows]}
+        return {} if self._rows is None else {"rows": self._rows}
 
     def restore(self, state: Mapping[str, Any], device: torch.device) -> None:
-        self._rows = [list(row) for row in state.get("rows", [])]
+        self._rows = state["rows"].to(device, copy=True) if "rows" in state else None
 
 
-def around_a_line(values: Sequence[float]) -> float:
-    """Returns the root mean square of the distances of equally spaced ``values`` from their least-squares line."""
-    count = len(values)
-    middle, mean = (count - 1) / 2, sum(values) / count
-    places = [place - middle for place in range(count)]
-    slope = sum(place * value for place, value in zip(places, values, strict=True)) / sum(one**2 for one in places)
-    rest = (value - mean - slope * place for place, value in zip(places, values, strict=True))
-    return math.sqrt(sum(one**2 for one in rest) / count)
+def around_lines(values: Tensor) -> Tensor:
+    """Returns for each column of ``values`` (k, m), at k equally spaced times, the root mean square (m,) of the
+    distances from its least-squares line."""
+    times = torch.arange(len(values), dtype=values.dtype, device=values.device)
+    times = (times - times.mean())[:, None]
+    centred = values - values.mean(dim=0)
+    slopes = (times * centred).sum(dim=0) / times.square().sum()
+    return (centred - times * slopes).square().mean(dim=0).sqrt()
 
 
 class NotFinite(Family):

@@ -26,7 +26,8 @@ AT_ONCE = 64  # pictures that are generated in one forward pass, at most
 @dataclass(frozen=True, eq=False)
 class Subject:
     """The training that signals are computed of: its GAN, its learners, its data, and the random numbers that follow
-    from its ``seed``. ``microbatch`` is the number of images that an update takes at once, which its memory fits."""
+    from its ``seed``. ``microbatch`` is the number of images of all ranks that an update takes at once: a batch of
+    another size would have other batch statistics."""
 
     gan: GAN
     generator: Learner
@@ -83,8 +84,11 @@ class Moment:
         while missing:
             count = min(missing, largest)
             real = subject.feed.trained_on(count, self.point.step + len(parts)).condition
-            stream = f"pictures/{len(parts)}"
-            parts.append(generate(subject.gan, count, real, lambda name, stream=stream: self.rng(f"{stream}/{name}"))[0])
+
+            def rngs(name: str, part: int = len(parts)) -> torch.Generator:
+                return self.rng(f"pictures/{part}/{name}")
+
+            parts.append(generate(subject.gan, count, real, rngs)[0])
             missing -= count
         return torch.cat(parts)
 

@@ -16,9 +16,9 @@ class WeightGradients(Family):
     """Norms of the gradients by the weights of each layer before clipping, means over the updates since the last log
     point. The bias and norm parameters are not counted.
 
-    - ``<network>_gradient_first``, ``_last``: of the layer at the network's input, and of its output layer. If the first
-      is far smaller than the last, gradients vanish on the way; if it is far larger, they explode (Glorot & Bengio 2010,
-      section 4.2.2).
+    - ``<network>_gradient_first``, ``_last``: of the layer at the network's input, and of its output layer. If the
+      first is far smaller than the last, gradients vanish on the way; if it is far larger, they explode (Glorot &
+      Bengio 2010, section 4.2.2).
     - ``<network>_gradient_ratio``: the smallest over the largest root mean square gradient of a layer, in [0, 1].
     """
 

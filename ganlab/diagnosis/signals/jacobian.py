@@ -11,6 +11,8 @@ from torch import Tensor
 from ganlab.diagnosis.inspection.spectra import BELOW_ROUNDING, jacobian_spectra
 from ganlab.diagnosis.signals.family import Family, Moment, module
 
+TOGETHER = 32  # rows of the Jacobian in one forward pass: more are not faster, and take more memory
+
 
 class Condition(Family):
     """``condition``: log10 of the condition number of J = ∂G(z)/∂z, the largest over the smallest singular value, mean
@@ -30,7 +32,7 @@ class Condition(Family):
         real = subject.feed.trained_on(count, moment.point.step).condition
         condition = gan.condition.fake_condition(count, gan.classes, real, moment.rng("jacobian/condition"))
         # A row takes the graph of a first and of a second derivative.
-        together = max(subject.microbatch // 2, 1)
+        together = max(min(subject.microbatch // 2, TOGETHER), 1)
         with torch.enable_grad():
             spectra = jacobian_spectra(module(gan.generator), latent, condition, latents, together)
         logs = [

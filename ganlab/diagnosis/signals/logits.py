@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ganlab.diagnosis.signals.family import Family, Moment
+from ganlab.ranks import mean_over_batch
 from ganlab.types import Values
 
 
@@ -24,12 +25,11 @@ class UpdateLogits:
 
     def of_update(self, real: Tensor, fake: Tensor) -> Values:
         """Returns ``sign_real`` and ``sign_fake``, the mean signs of the logits (n,) relative to the boundary, in [-1,
-        1], and ``logit_spread``, the standard deviation of the logits around the mean of their kind."""
-        logits = torch.stack([real, fake])
-        variances, means = torch.var_mean(logits, dim=1, correction=0)
-        middle = means.mean() if self.boundary is None else self.boundary
-        signs = (logits - middle).sign().mean(dim=1)
-        return {"sign_real": signs[0], "sign_fake": signs[1], "logit_spread": variances.mean().sqrt()}
+        1]."""
+        logits = torch.stack([real, fake], dim=1)
+        middle = mean_over_batch(logits).mean() if self.boundary is None else self.boundary
+        signs = (logits - middle).sign().mean(dim=0)
+        return {"sign_real": signs[0], "sign_fake": signs[1]}
 
     def of_held_out(self, held_out: Tensor, trained_on: Tensor, middle: float) -> Values:
         """Returns the mean signs of logits (n,) on held-out and on training images."""
@@ -47,8 +47,9 @@ class LogitFamily(Family):
     - ``accuracy_real``, ``accuracy_fake``, ``accuracy_held_out``: the share of images on the right side of the
       boundary, in [0, 1]; a logit on it counts as half. 0.5 is chance.
     - ``logit_gap``: mean D(real) - mean D(fake), in logits.
-    - ``logit_effect``: the gap over the standard deviation of logits of one kind (Cohen's d, Cohen 1988); below 1 the
-      two distributions overlap widely.
+    - ``logit_spread``: the standard deviation of the logits around the mean of their kind, in the measuring pass.
+    - ``logit_effect``: the gap over this standard deviation (Cohen's d, Cohen 1988); below 1 the two distributions
+      overlap widely.
     """
 
     def compute(self, moment: Moment) -> Mapping[str, Tensor | float]:
@@ -60,7 +61,5 @@ class LogitFamily(Family):
         real, fake = (values.get(f"discriminator/{name}") for name in ("real", "fake"))
         if real is None or fake is None:
             return found
-        found["logit_gap"] = real - fake
-        if spread := values.get("diagnosis/logit_spread"):
-            found["logit_effect"] = (real - fake) / spread
-        return found
+        spread = moment.measured.logit_spread
+        return found | {"logit_gap": real - fake, "logit_spread": spread, "logit_effect": (real - fake) / spread}

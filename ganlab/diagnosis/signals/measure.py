@@ -21,19 +21,27 @@ from ganlab.types import Batch, Condition, RandomStreams
 class Measured:
     """The result of a pass of N reals and N fakes, which D takes as n samples.
 
-    ``real`` and ``fake`` are the images (N, C, H, W) before augmentation, ``*_features`` D's last features (n, …), None
-    if it has none, ``input_gradients`` (n,) the norms of the gradients of D's logit on reals, ``output_gradients`` (n,)
-    those of G's loss by each sample of fakes. ``generator`` and ``discriminator`` are the activity of their units.
+    ``real`` and ``fake`` are the images (N, C, H, W) before augmentation, ``*_logits`` D's logits (n,), ``*_features``
+    its last features (n, …), None if it has none, ``input_gradients`` (n,) the norms of the gradients of D's logit on
+    reals, ``output_gradients`` (n,) those of G's loss by each sample of fakes. ``generator`` and ``discriminator`` are
+    the activity of their units.
     """
 
     real: Tensor
     fake: Tensor
+    real_logits: Tensor
+    fake_logits: Tensor
     real_features: Tensor | None
     fake_features: Tensor | None
     input_gradients: Tensor
     output_gradients: Tensor
     generator: Activity
     discriminator: Activity
+
+    @property
+    def logit_spread(self) -> Tensor:
+        """The standard deviation of the logits around the mean of their kind, a scalar."""
+        return torch.stack([self.real_logits, self.fake_logits]).var(dim=1, correction=0).mean().sqrt()
 
 
 def measure(gan: GAN, discriminator: Learner, real: Batch, rngs: RandomStreams, progress: float) -> Measured:
@@ -64,6 +72,7 @@ def measure(gan: GAN, discriminator: Learner, real: Batch, rngs: RandomStreams, 
     return Measured(
         real.images,
         fake.detach(),
+        *(output.sample_logits.detach() for output in (on_real, on_fake)),
         *(output.features[-1].detach().float() if output.features else None for output in (on_real, on_fake)),
         by_real.float().reshape(samples, -1).norm(dim=1),
         by_fake.float().reshape(samples, -1).norm(dim=1),
