@@ -84,7 +84,9 @@ class Moment:
             count = min(missing, largest)
             real = subject.feed.trained_on(count, self.point.step + len(parts)).condition
             stream = f"pictures/{len(parts)}"
-            parts.append(generate(subject.gan, count, real, lambda name, stream=stream: self.rng(f"{stream}/{name}"))[0])
+            parts.append(
+                generate(subject.gan, count, real, lambda name, stream=stream: self.rng(f"{stream}/{name}"))[0]
+            )
             missing -= count
         return torch.cat(parts)
 
