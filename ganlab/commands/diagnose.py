@@ -118,9 +118,8 @@ def sweep_lines(folder: Path) -> Iterator[str]:
             yield f"{name}: not judged: {' '.join(str(error).split()).removeprefix(f'{shown(job.files.path)}: ')}"
             continue
         texts = [f"{one.title} since step {one.since:,}" for one in found.verdicts if one.lasting]
-        texts += [
-            f"{one.title} (over; steps {one.since:,} to {one.until:,})" for one in found.verdicts if not one.lasting
-        ]
+        over = [one for one in found.verdicts if not one.lasting]
+        texts += [f"{one.title} (over; steps {one.since:,} to {one.until:,})" for one in over]
         yield f"{name}: {found.status}: {'; '.join(texts) or 'healthy'}"
 
 

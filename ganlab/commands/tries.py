@@ -116,7 +116,7 @@ def try_advice(
             continue
         first = step_of(path) if path else 0
         end = first + steps if steps else planned if planned > first else 2 * first
-        start = _typed(found, path, plugins) + [*also, f"steps={end}"]
+        start = [*_typed(found, path, plugins), *also, f"steps={end}"]
         changes = {NO_CHANGE: ((), ""), **{str(one): (one.overrides, one.reason) for one in advices}}
         here = [Arm(name, reason, first) for name, (_, reason) in changes.items()]
         with progress(f"Training {len(here) * seeds} branches", len(here) * seeds) as advance:

@@ -50,9 +50,8 @@ def figure(rows: Sequence[Row], scores: Sequence[Row], verdicts: Sequence[Verdic
         _draw(panel, name, curves)
         panel.set_xlim(0, last)
         for one in verdicts:
-            panel.axvspan(
-                one.since, max(one.until, one.since + last / 200), color=_colour(one), alpha=0.14, linewidth=0
-            )
+            until = max(one.until, one.since + last / 200)
+            panel.axvspan(one.since, until, color=_colour(one), alpha=0.14, linewidth=0)
     return drawn
 
 
