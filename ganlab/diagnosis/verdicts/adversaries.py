@@ -47,8 +47,8 @@ class DiscriminatorOverpowers(Detector):
     accuracy: Fraction = 0.97
     # Without accuracies: mean logits two scales from the boundary, probabilities of 0.88 and 0.12 with bce.
     margin: Positive = 2.0
-    # The gradient that G receives has fallen to a twentieth of what it was at first.
-    fallen: Fraction = 0.05
+    # The gradient that G receives has fallen to a tenth of what it was.
+    fallen: Fraction = 0.1
     # A mean loss of 5 of G with bce: D takes its images for real with a probability of 0.7 %.
     loss: Positive = 5.0
 
@@ -68,9 +68,9 @@ class DiscriminatorOverpowers(Detector):
             ("diagnosis/output_gradient", "the norm of the gradient at G's images"),
             ("generator/gradient_norm", "the norm of G's gradient"),
         ):
-            start, now = seen.start(tag), seen.level(tag)
-            if start and now is not None:
-                found += below(tag, now, self.fallen * start, f"{meaning}, at first {start:.3g},")
+            highest, now = seen.high(tag), seen.level(tag)
+            if highest and now is not None:
+                found += below(tag, now, self.fallen * highest, f"{meaning}, {highest:.3g} at its largest,")
         loss, limit = seen.level("generator/adversarial"), {"hinge": 2.0}.get(facts.loss, 1.0) * self.loss
         if loss is not None and facts.loss in ("bce", "relativistic", "hinge"):
             found += above("generator/adversarial", loss, limit, "G's mean loss")
@@ -96,15 +96,18 @@ class DiscriminatorOverpowers(Detector):
 
 @dataclass(frozen=True)
 class DiscriminatorAtChance(Detector):
-    """D does not tell reals from fakes, and that is not because they are alike: it has never told them apart, or the
-    images differ from the data by simple measures. D at chance beside good images is where training should end."""
+    """D tells reals from fakes no better than by chance, or takes one for the other, and that is not because they are
+    alike: it has never told them apart, or the images differ from the data by simple measures. D at chance beside good
+    images is where training should end."""
 
     name: ClassVar[str] = "discriminator_at_chance"
     points: PositiveInt = 5
     # The gap of D's mean logits in standard deviations of them: below 0.2 it is right on at most 54 % of both kinds.
     effect: Positive = 0.2
-    # Without it: the gap in scales of the loss.
-    gap: Positive = 0.1
+    # Without it: the gap in scales of the loss, which was never larger than ``once``. D with spectral norm has small
+    # logits, and tells reals from fakes by a few tenths.
+    gap: Positive = 0.02
+    once: Positive = 0.2
     # D that told them apart by a whole standard deviation before has learned something.
     learned: Positive = 1.0
     # Samples that differ from the data by more than these have not been made by a run that went well.
@@ -128,13 +131,14 @@ class DiscriminatorAtChance(Detector):
         tag = "diagnosis/logit_effect"
         if (effect := seen.level(tag, 5)) is not None:
             meaning = "the gap of D's logits of reals and of fakes, in standard deviations,"
-            return below(tag, abs(effect), self.effect, meaning), seen.high(tag) or 0.0
+            return below(tag, effect, self.effect, meaning), seen.high(tag) or 0.0
         real, fake, scale = seen.level(REAL, 5), seen.level(FAKE, 5), SCALES.get(facts.loss)
         if real is None or fake is None or scale is None:
             return None
-        gaps = [abs(a - b) / scale for a, b in zip(seen.recent(REAL), seen.recent(FAKE), strict=False)]
+        gaps = [(a - b) / scale for a, b in zip(seen.recent(REAL), seen.recent(FAKE), strict=False)]
         meaning = "the gap of D's mean logits of reals and of fakes"
-        return below(REAL, abs(real - fake) / scale, self.gap, meaning), max(gaps)
+        learned = 0.0 if max(gaps) < self.once else self.learned
+        return below(REAL, (real - fake) / scale, self.gap, meaning), learned
 
     def _unlike(self, seen: History) -> tuple[Evidence, ...]:
         """Returns the evidence that the samples differ from the data by simple measures."""

@@ -161,18 +161,20 @@ class NoLearning(Detector):
     name: ClassVar[str] = "no_learning"
     networks: ClassVar[tuple[str | None, ...]] = NETWORKS
     points: PositiveInt = 4
-    # An update of 3e-5 of the weights: after 10,000 of them the weights would have changed by a third at most. With
-    # Adam and usual rates it is 1e-3 to 1e-2.
-    update: Positive = 3e-5
+    # An update of 1e-4 of the weights: a thousand of them change the weights by a tenth at most. With Adam and usual
+    # rates it is 1e-3 to 1e-2.
+    update: Positive = 1e-4
+    # And never above three times that: a rate that has decayed at the end of training is no fault.
+    most: Positive = 3.0
     # Without that number: a learning rate of Adam below 1e-6.
     rate: Positive = 1e-6
 
     def look(self, seen: History, facts: Facts, network: str | None) -> Sight:
         tag, rate = f"diagnosis/{network}_update", f"{network}/learning_rate"
         if (update := seen.level(tag)) is not None:
-            most = max(seen.high(tag) or 0.0, update)  # a rate that has decayed is no fault
+            most = max(seen.high(tag) or 0.0, update)
             meaning = f"the size of an update of the {network} over that of its weights, at most {most:.2g} so far,"
-            return {"update": below(tag, update, self.update, meaning) if most < 3 * self.update else ()}
+            return {"update": below(tag, update, self.update, meaning) if most < self.most * self.update else ()}
         adaptive = facts.name(f"optimizer.{network}") in ("adam", "adamw", "rmsprop")
         if adaptive and seen.now(rate) is not None and (largest := seen.high(rate)) is not None:
             return {"rate": below(rate, largest, self.rate, "its largest learning rate so far")}
