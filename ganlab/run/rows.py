@@ -12,12 +12,12 @@ LOSSES = {"discriminator/loss": "D", "generator/loss": "G"}
 """The tags of the losses, with whose they are."""
 
 
-def metricsrows_of(folder: Path) -> list[Row]:
+def metrics_rows(folder: Path) -> list[Row]:
     """Returns a row for each log point: ``step``, and the means since the last one by tag."""
     return rows_of(folder / "metrics.jsonl")
 
 
-def scoresrows_of(folder: Path) -> list[Row]:
+def scores_rows(folder: Path) -> list[Row]:
     """Returns a row for each scoring: ``step``, the scores by name, the ``id`` of what they depend on (only rows with
     equal ids compare), and whose ``weights`` were scored."""
     rows = []

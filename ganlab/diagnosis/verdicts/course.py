@@ -30,8 +30,9 @@ class Divergence(Detector):
     left_out: Fraction = 0.5
     # A loss of a hundred, and a hundred times what it was at first. Losses of the usual kinds are below 10.
     loss: Positive = 100.0
-    # Weights ten times as large as at first: in healthy runs they grow by less than half.
+    # Weights ten times as large as they were, and of size 1: in networks that train well they stay below 0.5.
     weights: Positive = 10.0
+    size: Positive = 1.0
     # A score (FID or KID, lower is better) three times its best one.
     score: Positive = 3.0
 
@@ -50,7 +51,7 @@ class Divergence(Detector):
             tag = f"diagnosis/{name}_weight"
             if (weight := seen.level(tag)) is not None and (first := seen.low(tag)):
                 meaning = f"the size of the {name}'s weights, {first:.3g} at its smallest,"
-                found[f"{name} weights"] = above(tag, weight, self.weights * first, meaning)
+                found[f"{name} weights"] = above(tag, weight, max(self.weights * first, self.size), meaning)
         for tag in ("scores/fid", "scores/kid"):
             if (score := seen.now(tag)) is not None and (best := seen.low(tag)) is not None and best > 0:
                 meaning = f"the score, {best:.3g} at its best,"

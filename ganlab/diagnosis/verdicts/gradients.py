@@ -125,8 +125,8 @@ class DeadLayers(Detector):
     name: ClassVar[str] = "dead_layers"
     networks: ClassVar[tuple[str | None, ...]] = NETWORKS
     points: PositiveInt = 3
-    # 30 % of all units of the network: a whole layer of three, or of four. In networks that train well hardly any is.
-    dead: Fraction = 0.3
+    # 60 % of all units of the network. Half of the units of a small ReLU network may be idle while it trains.
+    dead: Fraction = 0.6
 
     def look(self, seen: History, facts: Facts, network: str | None) -> Sight:
         tag = f"diagnosis/{network}_dead"

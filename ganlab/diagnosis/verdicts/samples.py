@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import ClassVar
 
 from ganlab.diagnosis.verdicts.detector import Detector, Sight, above, below
@@ -17,6 +18,12 @@ DUPLICATES, CLASSES = "diagnosis/duplicates", "diagnosis/classes"
 CONTRAST = "diagnosis/contrast"
 FLAT = 0.01
 """The contrast from which an output is called an image: 1 % of the data's is a level or two of grey."""
+PALE = 0.4
+"""The share of the data's contrast from which on copies and missing modes count: grey images are copies of each other,
+and of no class, before G has begun."""
+AGO, GROWING = 8, 1.25
+"""The distance between samples grows if it is more than a quarter larger than it was 8 rows ago. In runs that train it
+doubles in that time at first."""
 GROWS = 1.05
 """The factor from one score to the next from which the number of modes is called growing."""
 DISTANCE_MEANING = "the mean distance between two samples, over that between two real images,"
@@ -29,10 +36,13 @@ def alike(seen: History, distance: float, share: float) -> tuple[Evidence, ...] 
     than ``share`` of what their contrast would allow; None if the row does not say.
 
     Before G makes images its outputs are grey, and near to each other for that reason: their distance is then as small
-    as their contrast, and no smaller.
+    as their contrast, and no smaller. While it grows, G is still on its way.
     """
     if (found := seen.level(DISTANCE)) is None:
         return None
+    before = seen.recent(DISTANCE, AGO + 3)
+    if len(before) <= 3 or found > GROWING * median(before[: max(len(before) - AGO, 1)]):
+        return ()
     limit, contrast = distance, seen.level(CONTRAST)
     if contrast is not None and contrast > FLAT:
         limit = min(limit, share * contrast)
@@ -41,9 +51,9 @@ def alike(seen: History, distance: float, share: float) -> tuple[Evidence, ...] 
 
 def missing(seen: History, tag: str, value: float | None, limit: float, meaning: str) -> tuple[Evidence, ...]:
     """Returns the evidence that a value of a rare row is below ``limit``, and has not grown since the one before: a G
-    that still finds modes is no collapsed one."""
-    before = seen.recent(tag, 2)
-    if value is None or (len(before) == 2 and before[1] > before[0] * GROWS):
+    that still finds modes is no collapsed one, and neither is one whose images are grey."""
+    before, contrast = seen.recent(tag, 2), seen.last(CONTRAST)
+    if value is None or len(before) < 2 or before[1] > before[0] * GROWS or (contrast is not None and contrast < PALE):
         return ()
     return below(tag, value, limit, meaning)
 
@@ -101,8 +111,6 @@ class ModeCollapse(Detector):
     share: Fraction = 0.5
     # Half of the samples have a copy among 127 others: at most about a hundred different images are made.
     duplicates: Fraction = 0.5
-    # Copies count from half of the data's contrast on: grey images are copies of each other before G has begun.
-    contrast: Fraction = 0.5
 
     def look(self, seen: History, facts: Facts, network: str | None) -> Sight:
         found: dict[str, tuple[Evidence, ...]] = {}
@@ -110,7 +118,8 @@ class ModeCollapse(Detector):
             found["distance"] = evidence
         if (copies := seen.now(DUPLICATES)) is not None and not facts.are_points:
             near = above(DUPLICATES, copies, self.duplicates, COPIES_MEANING)
-            found["rare duplicates"] = near if (seen.last(CONTRAST) or 0.0) > self.contrast else ()
+            contrast = seen.last(CONTRAST)
+            found["rare duplicates"] = near if contrast is None or contrast > PALE else ()
         return found
 
     def explain(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> str:
@@ -156,6 +165,10 @@ class PartialCollapse(Detector):
             good = above("scores/precision", precision, self.precision, "the share of samples near a real image")
             found["rare recall"] = (*missed, *good) if missed and good else ()
         return found
+
+    def needed(self, clause: str) -> int:
+        # Missing modes and classes are told from two measurements already.
+        return 1 if clause in ("rare classes", "rare modes") else super().needed(clause)
 
     def explain(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> str:
         return "G's images vary, but parts of the data are missing among them."
