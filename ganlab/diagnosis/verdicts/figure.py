@@ -107,6 +107,7 @@ def _timeline(panel: Any, verdicts: Sequence[Verdict], last: int) -> None:
     panel.set_ylim(len(verdicts) - 0.4 if verdicts else 0.6, -0.6)
     panel.set_yticks([])
     panel.tick_params(labelsize="x-small")
+    panel.set_xlabel("step", fontsize="x-small", loc="right", labelpad=1)
     for side in ("top", "right", "left"):
         panel.spines[side].set_visible(False)
     if not verdicts:
