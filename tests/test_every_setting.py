@@ -17,6 +17,7 @@ from ganlab.errors import UserError
 from ganlab.monitor.settings import ProgressSetting
 from ganlab.training.observer import Inspected, Observer, Samples
 from tests.conftest import TINY, merged
+from tests.diagnosis.verdicts.rows import THRESHOLDS
 
 CLASSIFIER = {"regularizer": {"auxiliary_classifier": {}}}
 PATCH = {"name": "patch", "width": 4, "layers": 1}
@@ -353,6 +354,8 @@ ELSEWHERE = {
     },
     **{f"divergence.rollback.{field}": "test_divergence" for field in ("patience", "rate", "times")},
     "divergence.stop.patience": "test_divergence",
+    "diagnosis.default.on_verdict": "diagnosis.verdicts.test_training",
+    **{f"diagnosis.default.verdicts.{key}": "diagnosis.verdicts.test_thresholds" for key in THRESHOLDS},
     "runtime.cache": "test_cache.test_where_the_cache_is",
     "runtime.resident": "test_feed.test_images_stay_where_they_fit",
     **{f"evaluation.scores.{field}": "test_scoring" for field in ("every", "images", "reals", "best", "diverged")},

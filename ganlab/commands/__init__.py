@@ -61,6 +61,12 @@ def _inspect_init(arguments: list[str]) -> int:
     return inspect_init.main(arguments, "ganlab inspect-init")
 
 
+def _diagnose(arguments: list[str]) -> int:
+    from ganlab.commands import diagnose  # verdicts need no PyTorch, unless try=true trains
+
+    return diagnose.main(arguments, "ganlab diagnose")
+
+
 def _doctor(arguments: list[str]) -> int:
     from ganlab.commands import doctor
 
@@ -78,6 +84,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "data": ("the cache of decoded images: ganlab data, ganlab data clear", _data),
     "report": ("which choices of a sweep train, and how sure that is: ganlab report sweep=latest", _report),
     "inspect-init": ("signals and gradients before training: ganlab inspect-init init=he", _inspect_init),
+    "diagnose": ("what is wrong with a run, and what to try: ganlab diagnose run=latest", _diagnose),
     "evaluate": ("how good a run's samples are: ganlab evaluate run=latest", _evaluate),
     "sample": ("pictures from a trained generator: ganlab sample run=latest mode=walk", _sample),
     "export": ("a trained generator as files for other programs: ganlab export run=latest format=onnx", _export),

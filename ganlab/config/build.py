@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 
 from ganlab import random_streams
-from ganlab.config.dump import schedules
+from ganlab.config.dump import dump, schedules
 from ganlab.config.evaluators import build_evaluator, naming_train_keys, rows_of
 from ganlab.config.model import shapes_of
 from ganlab.config.settings import Settings
@@ -18,6 +18,7 @@ from ganlab.data.feed import Feed
 from ganlab.diagnosis.inspection import Inspector
 from ganlab.diagnosis.settings import SignalSettings
 from ganlab.diagnosis.signals import Classify, Signals, Subject, UpdateLogits
+from ganlab.diagnosis.verdicts import Judge
 from ganlab.evaluation import Scoring
 from ganlab.evaluation.scores import Evaluator
 from ganlab.networks import (
@@ -44,6 +45,7 @@ from ganlab.training.observer import Observer
 from ganlab.training.scoring import Scorer
 from ganlab.training.step import Stepper
 from ganlab.training.trainer import Trainer
+from ganlab.training.verdicts import Verdicts
 from ganlab.types import Batch, Shapes
 
 
@@ -162,6 +164,7 @@ def build_trainer(
         scorer=scorer,
         inspect=Inspector(settings.seed) if settings.logging.inspection else None,
         diagnosis=_diagnosis(settings, stepper, scorer),
+        verdicts=_verdicts(settings, ranks),
     )
 
 
@@ -249,6 +252,14 @@ def _diagnosis(settings: Settings, stepper: Stepper, scorer: Scorer) -> Diagnosi
         settings.batch_size // settings.schedule.microbatches,
     )
     return Signals(subject, stepper.ranks, _classifier(scorer))
+
+
+def _verdicts(settings: Settings, ranks: Ranks) -> Verdicts:
+    """Builds what asks for verdicts; rank 0 alone has a judge."""
+    if not isinstance(settings.diagnosis, SignalSettings):
+        return Verdicts()
+    judge = Judge(settings.diagnosis.verdicts, dump(Settings, settings)) if ranks.first else None
+    return Verdicts(judge, settings.diagnosis.on_verdict)
 
 
 def _classifier(scorer: Scorer) -> Classify | None:

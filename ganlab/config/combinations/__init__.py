@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ganlab.config.combinations.augmentations import augmentations_fit
 from ganlab.config.combinations.batches import batches_can_be_cut, ranks_train_together
 from ganlab.config.combinations.conditions import conditions_have_inputs, heads_are_trained, labels_reach_the_generator
+from ganlab.config.combinations.diagnosis import verdicts_can_be_followed
 from ganlab.config.combinations.findings import Findings
 from ganlab.config.combinations.losses import logits_have_no_sigmoid, targets_need_probabilities
 from ganlab.config.combinations.parametrizations import parametrizations_and_initializers_agree
@@ -34,6 +35,7 @@ RULES: tuple[Callable[[Settings, DiscriminatorModule | None, Findings], None], .
     critics_need_a_constraint,
     ranks_train_together,
     augmentations_fit,
+    verdicts_can_be_followed,
 )
 
 __all__ = ["RULES", "Findings"]

@@ -13,7 +13,7 @@ from ganlab.diagnosis.verdicts.records import Advice, Evidence
 from ganlab.diagnosis.verdicts.samples import DISTANCE, DISTANCE_MEANING
 from ganlab.table import Fraction, Positive, PositiveInt
 
-REAL, FAKE = "discriminator/real", "discriminator/fake"
+REAL, FAKE, LOSS = "discriminator/real", "discriminator/fake", "discriminator/adversarial"
 RIGHT_ON = {
     "diagnosis/accuracy_real": "the share of reals that D classifies rightly",
     "diagnosis/accuracy_fake": "the share of fakes that D classifies rightly",
@@ -47,8 +47,8 @@ class DiscriminatorOverpowers(Detector):
     accuracy: Fraction = 0.97
     # Without accuracies: mean logits two scales from the boundary, probabilities of 0.88 and 0.12 with bce.
     margin: Positive = 2.0
-    # The gradient that G receives has fallen to a twentieth of what it was at first.
-    fallen: Fraction = 0.05
+    # The gradient that G receives has fallen to a tenth of what it was.
+    fallen: Fraction = 0.1
     # A mean loss of 5 of G with bce: D takes its images for real with a probability of 0.7 %.
     loss: Positive = 5.0
 
@@ -68,9 +68,9 @@ class DiscriminatorOverpowers(Detector):
             ("diagnosis/output_gradient", "the norm of the gradient at G's images"),
             ("generator/gradient_norm", "the norm of G's gradient"),
         ):
-            start, now = seen.start(tag), seen.level(tag)
-            if start and now is not None:
-                found += below(tag, now, self.fallen * start, f"{meaning}, at first {start:.3g},")
+            highest, now = seen.high(tag), seen.level(tag)
+            if highest and now is not None:
+                found += below(tag, now, self.fallen * highest, f"{meaning}, {highest:.3g} at its largest,")
         loss, limit = seen.level("generator/adversarial"), {"hinge": 2.0}.get(facts.loss, 1.0) * self.loss
         if loss is not None and facts.loss in ("bce", "relativistic", "hinge"):
             found += above("generator/adversarial", loss, limit, "G's mean loss")
@@ -96,45 +96,36 @@ class DiscriminatorOverpowers(Detector):
 
 @dataclass(frozen=True)
 class DiscriminatorAtChance(Detector):
-    """D does not tell reals from fakes, and that is not because they are alike: it has never told them apart, or the
-    images differ from the data by simple measures. D at chance beside good images is where training should end."""
+    """D tells reals from fakes no better than by chance, or takes one for the other, and that is not because they are
+    alike: it has never told them apart, or the images differ from the data by simple measures. D at chance beside good
+    images is where training should end: its loss is log 4 with bce then (Goodfellow et al. 2014, Theorem 1)."""
 
     name: ClassVar[str] = "discriminator_at_chance"
     points: PositiveInt = 5
-    # The gap of D's mean logits in standard deviations of them: below 0.2 it is right on at most 54 % of both kinds.
-    effect: Positive = 0.2
-    # Without it: the gap in scales of the loss.
-    gap: Positive = 0.1
-    # D that told them apart by a whole standard deviation before has learned something.
-    learned: Positive = 1.0
+    # D's loss, in that of a D which always answers with the boundary: 97 % leaves it right on 60 % of both kinds.
+    loss: Positive = 0.97
+    # The gap of D's mean logits in standard deviations of them: from 1 on it does tell them apart.
+    effect: Positive = 1.0
+    # D that never brought its loss below 90 % of that has not learned anything.
+    learned: Positive = 0.9
     # Samples that differ from the data by more than these have not been made by a run that went well.
     distance: Fraction = 0.6
     contrast: Fraction = 0.6
     pixel_gap: Positive = 0.6
 
     def look(self, seen: History, facts: Facts, network: str | None) -> Sight:
-        if facts.is_critic:
-            return {}  # whose outputs have no unit
-        found = self._indifferent(seen, facts)
-        if found is None:
-            return {}
-        indifferent, largest = found
-        unlike = self._unlike(seen)
-        return {"indifferent": (*indifferent, *unlike) if indifferent and (unlike or largest < self.learned) else ()}
-
-    def _indifferent(self, seen: History, facts: Facts) -> tuple[tuple[Evidence, ...], float] | None:
-        """Returns the evidence that D's outputs are the same on both kinds, and the largest gap so far; None where the
-        row does not say."""
+        chance, loss = facts.chance, seen.level(LOSS, 5)
+        if chance is None or loss is None:
+            return {}  # a critic, whose outputs have no unit
+        meaning = f"D's mean loss, {chance:.3g} of a D that guesses,"
+        found = above(LOSS, loss, self.loss * chance, meaning)
         tag = "diagnosis/logit_effect"
-        if (effect := seen.level(tag, 5)) is not None:
-            meaning = "the gap of D's logits of reals and of fakes, in standard deviations,"
-            return below(tag, abs(effect), self.effect, meaning), seen.high(tag) or 0.0
-        real, fake, scale = seen.level(REAL, 5), seen.level(FAKE, 5), SCALES.get(facts.loss)
-        if real is None or fake is None or scale is None:
-            return None
-        gaps = [abs(a - b) / scale for a, b in zip(seen.recent(REAL), seen.recent(FAKE), strict=False)]
-        meaning = "the gap of D's mean logits of reals and of fakes"
-        return below(REAL, abs(real - fake) / scale, self.gap, meaning), max(gaps)
+        if found and (effect := seen.level(tag, 5)) is not None:
+            gap = "the gap of D's logits of reals and of fakes, in standard deviations,"
+            found = (*found, *apart) if (apart := below(tag, effect, self.effect, gap)) else ()
+        unlike = self._unlike(seen)
+        never = (seen.low(LOSS) or 0.0) > self.learned * chance
+        return {"indifferent": (*found, *unlike) if found and (unlike or never) else ()}
 
     def _unlike(self, seen: History) -> tuple[Evidence, ...]:
         """Returns the evidence that the samples differ from the data by simple measures."""
@@ -151,7 +142,8 @@ class DiscriminatorAtChance(Detector):
         return tuple(found)
 
     def explain(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> str:
-        reason = "although they differ" if len(evidence) > 1 else "and always has"
+        differ = any(one.tag in (DISTANCE, "diagnosis/contrast", "diagnosis/pixel_gap") for one in evidence)
+        reason = "although they differ" if differ else "and always has"
         return f"D gives real and generated images the same outputs, {reason}, so that G learns nothing from it."
 
     def advise(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> tuple[Advice, ...]:

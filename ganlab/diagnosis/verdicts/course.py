@@ -30,8 +30,9 @@ class Divergence(Detector):
     left_out: Fraction = 0.5
     # A loss of a hundred, and a hundred times what it was at first. Losses of the usual kinds are below 10.
     loss: Positive = 100.0
-    # Weights ten times as large as at first: in healthy runs they grow by less than half.
+    # Weights ten times as large as they were, and of size 1: in networks that train well they stay below 0.5.
     weights: Positive = 10.0
+    size: Positive = 1.0
     # A score (FID or KID, lower is better) three times its best one.
     score: Positive = 3.0
 
@@ -50,7 +51,7 @@ class Divergence(Detector):
             tag = f"diagnosis/{name}_weight"
             if (weight := seen.level(tag)) is not None and (first := seen.low(tag)):
                 meaning = f"the size of the {name}'s weights, {first:.3g} at its smallest,"
-                found[f"{name} weights"] = above(tag, weight, self.weights * first, meaning)
+                found[f"{name} weights"] = above(tag, weight, max(self.weights * first, self.size), meaning)
         for tag in ("scores/fid", "scores/kid"):
             if (score := seen.now(tag)) is not None and (best := seen.low(tag)) is not None and best > 0:
                 meaning = f"the score, {best:.3g} at its best,"
@@ -161,18 +162,20 @@ class NoLearning(Detector):
     name: ClassVar[str] = "no_learning"
     networks: ClassVar[tuple[str | None, ...]] = NETWORKS
     points: PositiveInt = 4
-    # An update of 3e-5 of the weights: after 10,000 of them the weights would have changed by a third at most. With
-    # Adam and usual rates it is 1e-3 to 1e-2.
-    update: Positive = 3e-5
+    # An update of 1e-4 of the weights: a thousand of them change the weights by a tenth at most. With Adam and usual
+    # rates it is 1e-3 to 1e-2.
+    update: Positive = 1e-4
+    # And never above three times that: a rate that has decayed at the end of training is no fault.
+    most: Positive = 3.0
     # Without that number: a learning rate of Adam below 1e-6.
     rate: Positive = 1e-6
 
     def look(self, seen: History, facts: Facts, network: str | None) -> Sight:
         tag, rate = f"diagnosis/{network}_update", f"{network}/learning_rate"
         if (update := seen.level(tag)) is not None:
-            most = max(seen.high(tag) or 0.0, update)  # a rate that has decayed is no fault
+            most = max(seen.high(tag) or 0.0, update)
             meaning = f"the size of an update of the {network} over that of its weights, at most {most:.2g} so far,"
-            return {"update": below(tag, update, self.update, meaning) if most < 3 * self.update else ()}
+            return {"update": below(tag, update, self.update, meaning) if most < self.most * self.update else ()}
         adaptive = facts.name(f"optimizer.{network}") in ("adam", "adamw", "rmsprop")
         if adaptive and seen.now(rate) is not None and (largest := seen.high(rate)) is not None:
             return {"rate": below(rate, largest, self.rate, "its largest learning rate so far")}

@@ -17,6 +17,10 @@ SCALES = {"bce": 1.0, "minimax": 1.0, "hinge": 1.0, "lsgan": 0.5, "relativistic"
 """The distance of a logit from the boundary at which a sample counts as clearly on one side, by loss."""
 
 
+CHANCE = {"bce": math.log(4), "minimax": math.log(4), "hinge": 2.0, "lsgan": 0.25}
+"""D's loss if it gives every image the logit of the boundary, by loss."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """The plain configuration of a run, as in config.yaml; what it does not say is None."""
@@ -58,6 +62,13 @@ class Facts:
     def boundary(self) -> float | None:
         """The logit between reals and fakes, None for a loss that has none."""
         return BOUNDARIES.get(self.loss)
+
+    @property
+    def chance(self) -> float | None:
+        """D's loss if it guesses, None for a critic."""
+        if self.loss == "relativistic":
+            return math.log(2) if self.get("loss.form") != "average" else math.log(4)
+        return CHANCE.get(self.loss)
 
     @property
     def are_points(self) -> bool:
@@ -128,8 +139,9 @@ class Facts:
 
     def is_slow(self, network: str) -> bool:
         """Whether the rate of a network is less than a fifth of the usual one."""
-        rate = self.rate(network)
-        return rate is not None and rate < self._usual(network) / 5
+        rate, usual = self.rate(network), self.usual_rate
+        usual *= 50 if self.name(f"optimizer.{network}") == "sgd" else 1
+        return rate is not None and rate < usual / 5
 
     def saturating(self) -> Advice | None:
         """Returns advice against the saturating loss of G (Goodfellow et al. 2014, section 3)."""

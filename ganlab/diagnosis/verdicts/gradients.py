@@ -125,7 +125,7 @@ class DeadLayers(Detector):
     name: ClassVar[str] = "dead_layers"
     networks: ClassVar[tuple[str | None, ...]] = NETWORKS
     points: PositiveInt = 3
-    # 60 % of the units: ReLU networks that train well have up to a third.
+    # 60 % of all units of the network. Half of the units of a small ReLU network may be idle while it trains.
     dead: Fraction = 0.6
 
     def look(self, seen: History, facts: Facts, network: str | None) -> Sight:
@@ -136,7 +136,7 @@ class DeadLayers(Detector):
 
     def explain(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> str:
         return (
-            f"Most units of a layer of the {network} give the same output for every sample. No gradient passes through "
+            f"Many units of the {network} give the same output for every sample. No gradient passes through "
             "them, so that they do not recover."
         )
 

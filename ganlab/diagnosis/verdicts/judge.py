@@ -9,7 +9,7 @@ from typing import Any
 from ganlab.diagnosis.verdicts.detector import RARE, Detector
 from ganlab.diagnosis.verdicts.facts import Facts
 from ganlab.diagnosis.verdicts.history import History
-from ganlab.diagnosis.verdicts.records import Evidence, Verdict
+from ganlab.diagnosis.verdicts.records import CONTAINED, Evidence, Verdict
 from ganlab.diagnosis.verdicts.scores import scores_in
 from ganlab.diagnosis.verdicts.settings import VerdictSettings
 
@@ -101,11 +101,17 @@ class Judge:
             for network in detector.networks:
                 watch = self._watches[detector.name, network]
                 sight = detector.look(self.history, self.facts, network)
+                if self._lasts(CONTAINED.get(detector.name), network):
+                    sight = dict.fromkeys(sight, ())
                 for clause, evidence in sight.items():
                     self._count(watch.streaks.setdefault(clause, Streak()), clause, evidence, detector)
                 if sight:
                     self._update(watch, detector, network, began, ended)
         return Changes(tuple(began), tuple(ended))
+
+    def _lasts(self, name: str | None, network: str | None) -> bool:
+        watch = self._watches.get((name or "", network))
+        return watch is not None and watch.verdict is not None
 
     def _count(self, streak: Streak, clause: str, evidence: tuple[Evidence, ...], detector: Detector) -> None:
         """Counts a row in which a clause holds, with its ``evidence``, or does not hold."""

@@ -22,6 +22,8 @@ NAMES = (
 )
 """The names of the verdicts, causes before what follows from them: of two that hold at once the first one is the more
 likely reason."""
+CONTAINED = {"partial_collapse": "mode_collapse"}
+"""Verdicts that are not given while a more serious one lasts, which contains them."""
 HEALTHY = "healthy"
 TITLES: Mapping[str, str] = {
     "divergence": "divergence",
@@ -53,8 +55,8 @@ class Evidence:
     meaning: str = ""
 
     def __str__(self) -> str:
-        what = f"{self.meaning} ({self.tag})" if self.meaning else self.tag
-        return f"{what} is {self.value:.3g}, {self.relation} {self.threshold:.3g}"
+        comparison = f"is {self.value:.3g}, {self.relation} {self.threshold:.3g}"
+        return f"{self.meaning} {comparison} ({self.tag})" if self.meaning else f"{self.tag} {comparison}"
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
+
+from ganlab.diagnosis.verdicts import VerdictSettings
 
 Value = float | None | Callable[[int], float | None]
 
@@ -67,10 +71,20 @@ def rows(changes: Mapping[str, Value] | None = None, count: int = 50, every: int
     return found
 
 
+def thresholds(settings: Any, prefix: str = "") -> dict[str, Any]:
+    """The thresholds of all verdicts by key, such as ``mode_collapse.distance``."""
+    found: dict[str, Any] = {}
+    for one in fields(settings):
+        value = getattr(settings, one.name)
+        found |= thresholds(value, f"{prefix}{one.name}.") if is_dataclass(value) else {f"{prefix}{one.name}": value}
+    return found
+
+
+THRESHOLDS = thresholds(VerdictSettings())
+
+
 def changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """The settings with others laid over them, by full key."""
-    import copy
-
     found = copy.deepcopy(dict(settings))
     for key, value in changes.items():
         node = found

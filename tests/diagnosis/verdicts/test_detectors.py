@@ -14,6 +14,8 @@ CRITIC = {"loss.name": "wasserstein"}
 ALONE = {tag: None for tag in rows()[0] if tag.startswith("diagnosis/")}
 """Takes every signal away: the rows of a run of an earlier version."""
 
+GUESSES: dict[str, Value] = {"discriminator/adversarial": 1.386, "diagnosis/logit_effect": 0.1}
+
 CASES: list[tuple[str, dict[str, Any], dict[str, Value]]] = [
     ("divergence", {}, {"generator/blocked": 1.0}),
     ("divergence", {}, {"discriminator/adversarial": lambda i: 2.0**i}),
@@ -37,10 +39,17 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Value]]] = [
     ("discriminator_overpowers", {}, {**ALONE, "discriminator/real": 5.0, "discriminator/fake": -6.0, "generator/adversarial": 6.0}),
     ("discriminator_overfits", {}, {"diagnosis/accuracy_real": 0.95, "diagnosis/accuracy_held_out": 0.4}),
     ("discriminator_overfits", {}, {**ALONE, "discriminator/trained_on": 2.0, "discriminator/held_out": -1.0}),
-    ("discriminator_at_chance", {}, {"diagnosis/logit_effect": 0.01}),
-    ("discriminator_at_chance", {}, {"diagnosis/logit_effect": lambda i: 2.0 if i < 9 else 0.1, "diagnosis/pixel_gap": 0.9}),
-    ("discriminator_at_chance", {}, {**ALONE, "discriminator/real": 0.01, "discriminator/fake": 0.0}),
+    ("discriminator_at_chance", {}, {**GUESSES, "diagnosis/logit_effect": 0.01}),
+    (
+        "discriminator_at_chance",
+        {},
+        {**GUESSES, "discriminator/adversarial": lambda i: 0.7 if i < 9 else 1.39, "diagnosis/pixel_gap": 0.9},
+    ),
+    ("discriminator_at_chance", {}, {**ALONE, **GUESSES}),
+    ("discriminator_at_chance", {"loss.name": "hinge"}, {"discriminator/adversarial": 2.1, "diagnosis/logit_effect": -5.0}),
     ("mode_collapse", {}, {"diagnosis/distance": 0.1}),
+    ("discriminator_at_chance", {}, {"diagnosis/logit_effect": -5.0}),
+    ("mode_collapse", {}, {"diagnosis/distance": 0.2, "diagnosis/contrast": None}),
     ("mode_collapse", {}, {"diagnosis/duplicates": lambda i: 0.8 if i % 5 == 0 else None}),
     ("partial_collapse", {}, {"diagnosis/distance": 0.5}),
     ("partial_collapse", {}, {"diagnosis/classes": 0.6}),
@@ -66,6 +75,27 @@ def test_a_verdict_is_named(name: str, settings: dict[str, Any], changes: dict[s
     assert verdict.explanation
     assert all((one.value > one.threshold) == (one.relation == "above") for one in verdict.evidence)
     assert 1 <= len(verdict.advice) <= 2
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("mode_collapse", {"diagnosis/distance": 0.2, "diagnosis/contrast": 0.22}),  # G is still grey
+        ("discriminator_overpowers", {"diagnosis/accuracy_real": 1.0, "diagnosis/accuracy_fake": 1.0}),  # alone: normal
+        (
+            "discriminator_at_chance",
+            {**GUESSES, "discriminator/adversarial": lambda i: 1.0 if i < 9 else 1.386},
+        ),  # done
+        ("discriminator_at_chance", {**GUESSES, "diagnosis/logit_effect": 3.0}),  # it does tell them apart
+        ("divergence", {"diagnosis/generator_weight": lambda i: 1e-4 * (1 + i)}),  # weights that were tiny
+        ("no_learning", {"diagnosis/generator_update": lambda i: 1e-3 * 0.8**i}),  # a rate that decays
+        ("oscillation", {"discriminator/real": lambda i: 0.6 + 0.3 * (-1) ** i}),  # noise
+        ("not_lipschitz", {"diagnosis/input_gradient": 40.0}),  # not a critic
+        ("discriminator_overfits", {"diagnosis/accuracy_real": 0.9, "diagnosis/accuracy_held_out": 0.7}),
+    ],
+)
+def test_what_looks_like_it_and_is_not(name: str, changes: dict[str, Value]) -> None:
+    assert name not in [one.name for one in replay(rows(changes), [], SETTINGS)]
 
 
 def test_every_verdict_is_tried() -> None:
