@@ -35,7 +35,7 @@ def pictures(step: int, samples: Samples, class_names: tuple[str, ...] = ()) -> 
         }
     shown = {}
     for name, images in samples.images.items():
-        names = _row_names(len(images), samples.columns, class_names)
+        names = row_names(len(images), samples.columns, class_names)
         shown[name] = named_grid(images, samples.columns, row_names=names, caption=_caption(name, samples))
         if step == 0 and name == "generator" and (range_ := low_contrast_range(images)):
             low, high = range_
@@ -58,7 +58,7 @@ def low_contrast_range(images: Tensor) -> tuple[float, float] | None:
     return (low, high) if 1e-7 < high - low < LOW_CONTRAST else None
 
 
-def _row_names(count: int, columns: int | None, class_names: Sequence[str]) -> Sequence[str]:
+def row_names(count: int, columns: int | None, class_names: Sequence[str]) -> Sequence[str]:
     """Returns the names of the classes if ``count`` images are in rows by class, and otherwise none."""
     if columns is None:
         return ()
