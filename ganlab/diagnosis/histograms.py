@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ class Histograms:
 
     def __call__(self, gan: GAN, feed: Feed, progress: float) -> dict[str, Histogram]:
         """Returns histograms by ``KIND/NETWORK/LAYER``. The gradients are those of the loss of an update by the stored
-        weights, the activations the outputs of the layers on generated images, the weights those that are applied.
+        weights, the activations the outputs of the layers in G's update, the weights those that are applied.
         Nothing of the training changes. What has values that are not finite is left out."""
         count = min(SAMPLES, feed.batch_size)
         real = feed.first(max(count - count % gan.pack, gan.pack))
@@ -41,12 +42,14 @@ class Histograms:
             contexts = {name: self._context(gan, name, progress) for name in ("generator", "discriminator")}
             assert isinstance(copied.generator, NetworkModule)
             assert isinstance(copied.discriminator, NetworkModule)
+            # Before the losses, which advance the vectors of spectral normalization in the copies.
+            applied = {name: _applied(getattr(copied, name)) for name in contexts}
             weights = list(copied.discriminator.parameters())
             with Outputs(copied.generator) as of_g, Outputs(copied.discriminator) as of_d:
                 loss = generator_loss(copied, real, contexts["generator"], weights)
-            found = _of(copied.generator, "generator", loss, of_g)
+            found = _of(copied.generator, "generator", loss, of_g, applied["generator"])
             loss = discriminator_loss(copied, real, contexts["discriminator"])
-            return {**found, **_of(copied.discriminator, "discriminator", loss, of_d)}
+            return found | _of(copied.discriminator, "discriminator", loss, of_d, applied["discriminator"])
 
     def _context(self, gan: GAN, network: str, progress: float) -> UpdateContext:
         device = next(_module(gan.generator).parameters()).device
@@ -101,13 +104,20 @@ def histogram(values: Tensor) -> Histogram | None:
     return Histogram(tuple(edges), tuple(counts))
 
 
-def _of(network: nn.Module, name: str, loss: Tensor, outputs: Outputs) -> dict[str, Histogram]:
+@torch.no_grad()
+def _applied(network: nn.Module) -> dict[str, Tensor]:
+    return {name: layer.applied_weight() for name, layer in layers_of(network).items()}
+
+
+def _of(
+    network: nn.Module, name: str, loss: Tensor, outputs: Outputs, applied: Mapping[str, Tensor]
+) -> dict[str, Histogram]:
     layers = layers_of(network)
     order = [*outputs.found, *(one for one in layers if one not in outputs.found)]
     stored = [layers[one].weight for one in order]
     gradients = torch.autograd.grad(loss, stored, allow_unused=True)
     kinds: dict[str, dict[str, Tensor | None]] = {
-        "weights": {one: layers[one].applied_weight() for one in order},
+        "weights": {one: applied[one] for one in order},
         "gradients": dict(zip(order, gradients, strict=True)),
         "activations": {one: outputs.found.get(one) for one in order},
     }

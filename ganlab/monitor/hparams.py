@@ -58,11 +58,13 @@ def start_summaries(chosen: Mapping[str, str], settings: Mapping[str, Any]) -> l
     values = {key: _value(text) for key, text in shown.items()}
     infos = [api_pb2.HParamInfo(name=key, type=_kind(value), differs=key in chosen) for key, value in values.items()]
     names = [api_pb2.MetricName(tag=f"{GROUP}/{name}") for name in METRICS]
-    columns = [api_pb2.MetricInfo(name=name, display_name=name.tag.partition("/")[2].replace("_", " ")) for name in names]
+    columns = [
+        api_pb2.MetricInfo(name=name, display_name=name.tag.partition("/")[2].replace("_", " ")) for name in names
+    ]
     now = time.time()
     start = plugin_data_pb2.SessionStartInfo(start_time_secs=now)
-    for key, value in values.items():
-        start.hparams[key].CopyFrom(_protobuf(value))
+    for key, typed in values.items():
+        start.hparams[key].CopyFrom(_protobuf(typed))
     experiment = api_pb2.Experiment(time_created_secs=now, hparam_infos=infos, metric_infos=columns)
     return [
         _summary(metadata.EXPERIMENT_TAG, experiment=experiment),

@@ -27,8 +27,8 @@ from ganlab.training.verdicts import Verdict
 INSPECTION = Chart(
     HEALTH,
     "initialization",
-    "The size of signals and of gradients over the depth of both networks, before the first step (the text `inspection` "
-    "has all numbers).",
+    "The size of signals and of gradients over the depth of both networks, before the first step (numbers: text "
+    "`inspection`).",
     good="level curves: signals and gradients neither vanish nor explode",
 )
 

@@ -23,9 +23,9 @@ log = logging.getLogger("ganlab")
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Sample images (N, C, H, W) in [-1, 1] on the CPU, by name: ``real`` (in the first samples of a process, always the
-    same images), ``generator``, and ``average`` if G's weights are averaged. ``columns`` is the number of columns of
-    their grid if they are ordered by class.
+    """Sample images (N, C, H, W) in [-1, 1] on the CPU, by name: ``real`` (in the first samples of a process, the same
+    images in each), ``generator``, and ``average`` if G's weights are averaged. ``columns`` is the number of columns
+    of their grid if they are ordered by class.
 
     With image conditions each image of ``comparison`` shows those of the condition, the sample and the real image
     beside each other, and so does ``comparison-PART`` for each part of the data; ``compared`` names what they show.

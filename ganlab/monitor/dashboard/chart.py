@@ -62,5 +62,11 @@ class Chart:
         def filled(text: str) -> str:
             return text.replace("{network}", network).replace("{N}", letter)
 
-        texts = {key: filled(getattr(self, key)) for key in ("name", "what", "unit", "good", "repeats")}
-        return replace(self, **texts)
+        return replace(
+            self,
+            name=filled(self.name),
+            what=filled(self.what),
+            unit=filled(self.unit),
+            good=filled(self.good),
+            repeats=filled(self.repeats),
+        )

@@ -25,7 +25,9 @@ def guide() -> str:
     for group in GROUPS:
         rows = [f"| {one.name} | {one.what} | {one.unit} | {one.good} |" for one in known() if one.group == group]
         if rows:
-            parts.append("\n".join([f"## {group}\n", "| chart | what it shows | unit | good |", "|---|---|---|---|", *rows]))
+            parts.append(
+                "\n".join([f"## {group}\n", "| chart | what it shows | unit | good |", "|---|---|---|---|", *rows])
+            )
     return "\n\n".join(parts)
 
 

@@ -72,7 +72,11 @@ SINGLE: Mapping[str, Chart] = {
             good,
         )
         for kind, images, good in (
-            ("real", "real", "between 0.6 and 0.95. Near 1 is normal for a strong D as long as G's gradient does not vanish"),
+            (
+                "real",
+                "real",
+                "between 0.6 and 0.95. Near 1 is normal for a strong D as long as G's gradient does not vanish",
+            ),
             ("fake", "generated", "between 0.6 and 0.95; at 1 for long, look at the norm of G's output gradient"),
             ("held_out", "held-out", "equal to that on real images; far below, D overfits"),
         )

@@ -21,6 +21,7 @@ from ganlab.training.observer import Samples
 VALUES = 400_000  # numbers (channels × pixels) in a picture at most: 16 MB for 40 pictures, as noise compresses badly
 LEAST = 16  # images of each kind at least, where there are as many
 GAP = 4  # pixels between panels, before enlargement
+ASPECT = 1.7  # width over height of the picture: the page is wide, and limits the height of pictures
 SIDE = 600  # pixels of the longer side at least
 TITLE = 1 / 32  # size of the letters, as a share of the picture's longer side: pages show pictures small
 
@@ -90,7 +91,7 @@ def side_by_side(panels: Mapping[str, Tensor], columns: int | None, class_names:
         names = row_names(count, columns, class_names)
     else:
         shown = min(count, most)
-        kept = max(1, min(shown, round(math.sqrt(shown * height / width / len(panels)))))
+        kept = max(1, min(shown, round(math.sqrt(ASPECT * shown * height / width / len(panels)))))
         images, names = [one[:shown] for one in images], ()
     grids = [grid(one, columns=kept) for one in images]
     tallest = max(one.shape[1] for one in grids)
@@ -98,7 +99,7 @@ def side_by_side(panels: Mapping[str, Tensor], columns: int | None, class_names:
     gap = torch.full((3, tallest, GAP), 255, dtype=torch.uint8)
     parts = [part for one in grids for part in (gap, one)][1:]
     picture = torch.cat(parts, dim=2)
-    factor = enlargement(*picture.shape[1:], SIDE)
+    factor = enlargement(picture.shape[1], picture.shape[2], SIDE)
     starts = [factor * sum(part.shape[2] for part in parts[: 2 * number]) for number in range(len(grids))]
     picture, wide = enlarge(picture, factor), factor * grids[0].shape[2]
     centers = [start + wide / 2 for start in starts]

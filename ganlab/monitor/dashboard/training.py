@@ -143,8 +143,13 @@ SCORES: Mapping[str, tuple[str, str, str]] = {
         "Whether images look like one class each and like all classes together (Salimans et al. 2016).",
         "higher, up to the number of classes",
     ),
+    "inception_score_std": ("inception score error", "The standard deviation of the inception score over splits.", ""),
     "modes": ("modes", "The number of modes of the data that are among the samples.", "all of them"),
-    "good_share": ("share of good samples", "The share of samples that lie near a mode of the data.", "higher, up to 1"),
+    "good_share": (
+        "share of good samples",
+        "The share of samples that lie near a mode of the data.",
+        "higher, up to 1",
+    ),
     "class_entropy": (
         "class entropy",
         "How evenly the samples' classes are spread.",
@@ -154,7 +159,7 @@ SCORES: Mapping[str, tuple[str, str, str]] = {
     "memorised": ("memorised", "The share of samples that copy a training image.", "lower"),
     "closer": (
         "closer to the training data",
-        "The share of samples that are suspiciously near to a training image, by a measure that is 0.05 for real images.",
+        "The share of samples that are closer to a training image than 95 % of real images are.",
         "about 0.05",
     ),
 }
