@@ -36,7 +36,7 @@ def pictures(step: int, samples: Samples, class_names: tuple[str, ...] = ()) -> 
     shown = {}
     for name, images in samples.images.items():
         names = row_names(len(images), samples.columns, class_names)
-        shown[name] = named_grid(images, samples.columns, row_names=names, caption=_caption(name, samples))
+        shown[name] = named_grid(images, samples.columns, row_names=names, caption=caption(name, samples))
         if step == 0 and name == "generator" and (range_ := low_contrast_range(images)):
             low, high = range_
             shown[f"{name}-contrast"] = named_grid(
@@ -66,7 +66,7 @@ def row_names(count: int, columns: int | None, class_names: Sequence[str]) -> Se
     return display_names(class_names if len(class_names) == rows else [f"class {number}" for number in range(rows)])
 
 
-def _caption(name: str, samples: Samples) -> str:
+def caption(name: str, samples: Samples) -> str:
     """Returns the sentence under a comparison; the last word of its name is the part of the data that it shows."""
     kind, _, part = name.partition("-")
     if kind != "comparison":

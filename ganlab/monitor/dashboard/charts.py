@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -70,6 +69,8 @@ def histogram_chart(kind: str, network: str, layer: str, place: int) -> Chart:
 
 def _of_the_diagnosis(name: str) -> Chart:
     network, _, rest = name.partition("_")
+    if name.startswith("verdict/"):
+        return health.verdict(name.removeprefix("verdict/"))
     if chart := health.SINGLE.get(name):
         return chart
     if network in NETWORKS and (chart := health.OF_EACH.get(rest)):
@@ -83,9 +84,9 @@ def _of_a_term(network: str, name: str) -> Chart:
     return Chart(DETAILS, f"{network} {_words(name)}", f"{what} {_docstring(REGULARIZERS, name)}".strip())
 
 
-def _docstring(table: Mapping[str, Any], name: str) -> str:
+def _docstring(table: Any, name: str) -> str:
     """Returns the first paragraph of a component's docstring, "" if there is no such component or docstring."""
-    component = table[name] if name in table else None
+    component: Any = table[name] if name in table else None  # noqa: SIM401 (a Table has no get)
     text = (component.__doc__ or "").strip() if component else ""
     if text.startswith(f"{getattr(component, '__name__', '')}("):  # a dataclass without a docstring of its own
         return ""

@@ -13,9 +13,9 @@ The groups of charts, in the order of the page:
 
 {groups}
 
-G is the generator, D the discriminator. A logit is D's output: high for what it takes for real. The pictures use latents
-that are fixed for the whole run. The tabs Scalars, Images and Histograms show these descriptions at each chart (the
-symbol *i*); Custom Scalars shows what belongs together in one chart."""
+G is the generator, D the discriminator. A logit is D's output: high for what it takes for real. The pictures use
+latents that are fixed for the whole run. The tabs Scalars, Images and Histograms show these descriptions at each chart
+(the symbol *i*); Custom Scalars shows what belongs together in one chart."""
 
 
 def guide() -> str:

@@ -189,6 +189,20 @@ SINGLE: Mapping[str, Chart] = {
 """By the name after ``diagnosis/``."""
 
 
+def verdict(key: str) -> Chart:
+    """Returns the chart of the verdict ``key``, such as ``mode_collapse`` or ``dead_layers/generator``. Its name begins
+    with a capital letter, so that TensorBoard puts it before the signals."""
+    name, _, network = key.replace("_", " ").partition("/")
+    return _health(
+        f"Verdict: {name}{f' of the {network}' if network else ''}",
+        "1 while this verdict lasts, and 0 before and after. It is drawn from its beginning on; the text `verdicts` "
+        "has evidence, explanation and advice.",
+        "0 or 1",
+        "0",
+        quiet=True,
+    )
+
+
 def unknown(name: str) -> Chart:
     """Returns the chart of a signal that the tables do not have."""
     return _health(name.replace("_", " "), f"The signal `diagnosis/{name}`.")

@@ -15,7 +15,7 @@ from ganlab.monitor import captions
 from ganlab.monitor.dashboard.chart import SAMPLES, Chart
 from ganlab.monitor.grid import PADDING, enlarge, enlargement, grid
 from ganlab.monitor.named_grid import Layout, Picture, named_grid
-from ganlab.monitor.pictures import pictures, row_names
+from ganlab.monitor.pictures import caption, pictures, row_names
 from ganlab.training.observer import Samples
 
 VALUES = 400_000  # numbers (channels × pixels) in a picture at most: 16 MB for 40 pictures, as noise compresses badly
@@ -34,9 +34,6 @@ BESIDE = Chart(
     good="as varied as the real ones, and no two alike; equal pictures mean mode collapse",
 )
 POINTS = Chart(SAMPLES, "generated beside real", f"Generated points over real ones, with D's level lines. {FIXED}")
-COMPARISON = Chart(
-    SAMPLES, "source, generated and real", "In each cell, from left to right: condition, sample, real image."
-)
 CONTRAST = Chart(
     SAMPLES,
     "untrained generator, contrast stretched",
@@ -60,20 +57,30 @@ class Shown:
 
 
 def shown(step: int, samples: Samples, real: Tensor | None, class_names: tuple[str, ...] = ()) -> list[Shown]:
-    """Returns the pictures of ``samples`` after ``step`` steps. ``real`` are the real images of the run's first samples,
-    which the later ones do not have."""
+    """Returns the pictures of ``samples`` after ``step`` steps. ``real`` are the real images of the first
+    samples, which later ones do not have."""
     if samples.are_points:
         parts = [picture.pixels for picture in pictures(step, samples, class_names).values()]
         return [Shown(POINTS, Picture(torch.cat(parts, dim=2)))]
     kinds = {name: images for name, images in {"real": real, **samples.images}.items() if images is not None}
     panels = {name: kinds[name] for name in TITLES if name in kinds}
     found = [Shown(BESIDE, side_by_side(panels, samples.columns, class_names))] if panels else []
-    if "comparison" in samples.images:
-        images = samples.images["comparison"]
-        found.append(Shown(COMPARISON, named_grid(images[: max(LEAST, VALUES // images[0].numel())])))
-    if step == 0 and (picture := pictures(step, samples, class_names).get("generator-contrast")):
-        found.append(Shown(CONTRAST, picture))
+    for name, images in samples.images.items():
+        if name.partition("-")[0] == "comparison":
+            picture = named_grid(images[: max(LEAST, VALUES // images[0].numel())], caption=caption(name, samples))
+            found.append(Shown(_comparison(name), picture))
+    if step == 0 and (stretched := pictures(step, samples, class_names).get("generator-contrast")):
+        found.append(Shown(CONTRAST, stretched))
     return found
+
+
+def _comparison(name: str) -> Chart:
+    """Returns the chart of a comparison, ``comparison`` or ``comparison-PART``."""
+    part = name.partition("-")[2].replace("_", " ")
+    what = "In each cell the images of the condition, the sample, and the real image that belongs to them."
+    return Chart(
+        SAMPLES, f"source, generated and real{f', {part}' if part else ''}", what, good="equal to the real ones"
+    )
 
 
 def side_by_side(panels: Mapping[str, Tensor], columns: int | None, class_names: Sequence[str] = ()) -> Picture:

@@ -50,7 +50,8 @@ OF_EACH: Mapping[str, Chart] = {
 SIGMA = Chart(
     DETAILS,
     "{network} sigma",
-    "The largest singular value of the layer's weight, by which spectral normalization divides it (Miyato et al. 2018).",
+    "The largest singular value of the layer's weight, by which spectral normalization divides it (Miyato et al. "
+    "2018).",
     good="growth that ends; an explosion comes before a collapse (Brock et al. 2019, §4)",
 )
 

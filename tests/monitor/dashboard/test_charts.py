@@ -90,6 +90,7 @@ def test_a_plugins_regularizer_and_an_unknown_tag(monkeypatch: pytest.MonkeyPatc
     assert "Silent(" not in chart_of("generator/silent").what
     assert chart_of("mine/b").tag == "4 details/mine b"
     assert chart_of("loose").tag == "4 details/loose"
+    assert chart_of("diagnosis/verdict/dead_layers/generator").tag == "3 health/Verdict: dead layers of the generator"
     assert chart_of("diagnosis/new_signal").tag == "3 health/new signal"
     chart_of.cache_clear()
 

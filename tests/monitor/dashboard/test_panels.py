@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 
 from ganlab.monitor import TensorBoard
-from ganlab.monitor.dashboard.panels import BESIDE, COMPARISON, CONTRAST, LEAST, VALUES, shown, side_by_side
+from ganlab.monitor.dashboard.panels import BESIDE, CONTRAST, LEAST, VALUES, shown, side_by_side
 from ganlab.monitor.dashboard.summaries import HEAVIEST, LARGEST, image
 from ganlab.monitor.grid import pixels
 from ganlab.monitor.named_grid import Picture
@@ -94,8 +94,14 @@ def test_reals_are_kept_for_later_samples(tmp_path: Path) -> None:
 
 def test_which_pictures_there_are() -> None:
     grey = noise(4) * 0.01
-    charts = [one.chart for one in shown(0, Samples({"generator": grey, "comparison": noise(4, 1, 5, 15)}), None)]
-    assert charts == [BESIDE, COMPARISON, CONTRAST]
+    compared = {"comparison": noise(4, 1, 5, 15), "comparison-held_out": noise(4, 1, 5, 15)}
+    found = shown(0, Samples({"generator": grey, **compared}, compared=("source", "generated", "real")), None)
+    assert [one.chart.name for one in found] == [
+        BESIDE.name,
+        "source, generated and real",
+        "source, generated and real, held out",
+        CONTRAST.name,
+    ]
     charts = [one.chart for one in shown(1, Samples({"generator": grey}), None)]
     assert charts == [BESIDE]
 
