@@ -16,6 +16,10 @@ from ganlab.training.verdicts import Verdict
 
 log = logging.getLogger("ganlab")
 
+ALL_PICTURES = (
+    "--samples_per_plugin images=1000"  # without it TensorBoard shows ten pictures of each kind, drawn at random
+)
+
 
 def announce(configuration: Configuration, trainer: Trainer, image_set: ImageSet) -> None:
     """Logs what is trained, on which images and which device, and all notes."""
@@ -56,7 +60,7 @@ def announce_end(trainer: Trainer, folder: RunFolder, steps: int, seconds: float
         log.info("Samples: %s", pictures[0] if pictures else samples)
     if any(folder.path.glob("events.out.tfevents.*")):
         logs = OUTPUTS if folder.path.is_relative_to(OUTPUTS) else folder.path
-        log.info("Look at it: tensorboard --logdir %s", shlex.quote(str(logs)))
+        log.info("Look at it: tensorboard --logdir %s %s", shlex.quote(str(logs)), ALL_PICTURES)
 
 
 def spoken(one: Verdict) -> str:

@@ -31,12 +31,15 @@ from ganlab.config.programs import refuse_saved_programs
 from ganlab.config.resume import AUTO, Change, resumed, table, typed_again
 from ganlab.config_folder import config_folder
 from ganlab.errors import Diagnosed, Diverged, Refused, TrainingFailed, UserError, in_one_line
-from ganlab.monitor.hparams import write_hparams
+from ganlab.monitor.hparams import write_result
 from ganlab.ranks import RankLost, here, is_loss_of_a_rank
 from ganlab.run_folder import InUse, RunFolder
 from ganlab.training import checkpoint
 
 log = logging.getLogger("ganlab")
+
+# Groups and keys that change nothing of what is trained, and so tell no run from another.
+SILENT = ("hydra", "resume", "branch", "logging", "checkpoint", "plugins", "jobs", "runtime", "rules", "data.root")
 
 OmegaConf.register_new_resolver("ganlab_job_name", run_folder.job_name, replace=True)
 
@@ -139,24 +142,28 @@ def run_and_record(
     """Trains as ``run`` does, with the folder locked, and saves how it ended: in status.json, and for TensorBoard.
     ``several``: it is a job of a sweep."""
     outcome = _in_folder(folder, several, lambda: run(composed, overrides, folder, resume, command, typed))
-    _add_hparams(folder, typed, command.varied, outcome)
+    _add_result(folder, outcome)
     return outcome
 
 
-def _add_hparams(folder: RunFolder, typed: Sequence[str], varied: Mapping[str, str], outcome: Outcome) -> None:
-    """Adds the run to TensorBoard's table of hyper-parameters, if it has written for TensorBoard."""
+def _typed_settings(typed: Sequence[str]) -> dict[str, str]:
+    """Returns the typed values of settings that change what is trained, by key."""
+    pairs = [one.lstrip("+~").partition("=") for one in typed]
+    return {key: value for key, _, value in pairs if not key.startswith(SILENT)}
+
+
+def _add_result(folder: RunFolder, outcome: Outcome) -> None:
+    """Adds how a run ended to TensorBoard's table of hyper-parameters, if it has written for TensorBoard."""
     trained = outcome.status in ("finished", "diverged", "diagnosed")
     if not trained or not any(folder.path.glob("events.out.tfevents.*")):
         return
-    pairs = [one.lstrip("+~").partition("=") for one in typed]
-    settings = varied or {key: value for key, _, value in pairs if not key.startswith(("hydra", "resume"))}
     best = outcome.facts.get("best") or {}
     found = {"best_score": best.get("score"), "last_score": best.get("last")}
     found |= {name: outcome.facts.get(name) for name in ("images", "seconds")}
     found["verdicts"] = len(outcome.facts.get("verdicts", ()))
     metrics = {name: float(value) for name, value in found.items() if value is not None}
-    with contextlib.suppress(OSError):  # a full disk: the table is all that lacks
-        write_hparams(folder.path, settings, metrics, outcome.status == "finished")
+    with contextlib.suppress(OSError):  # a full disk: the result is all that lacks
+        write_result(folder.path, metrics, outcome.status == "finished")
 
 
 def score_of(outcome: Outcome) -> float:
@@ -216,7 +223,8 @@ def run(
         if changes:
             log.info("Changed on resume:\n%s", table(changes))
         lifted = {"lifted_rules": list(configuration.lifted)} if configuration.lifted else {}
-        outcome = train(configuration, folder, resume.folder if resume else None, provenance)
+        chosen = (command.varied if command else {}) or _typed_settings(typed)
+        outcome = train(configuration, folder, resume.folder if resume else None, provenance, chosen)
     except KeyboardInterrupt as stop:
         code = int(stop.args[0]) if stop.args else 130
         _stopped_at_once(folder, provenance, code)

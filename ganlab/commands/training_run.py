@@ -45,9 +45,11 @@ def train(
     folder: RunFolder,
     resume: RunFolder | None = None,
     provenance: Provenance | None = None,
+    chosen: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Trains in ``folder``, from the start or from the last checkpoint of ``resume``. Raises UserError, TrainingFailed,
-    and KeyboardInterrupt with the exit code where it is stopped before the first step. With several ranks all call it,
+    and KeyboardInterrupt with the exit code where it is stopped before the first step. ``chosen`` are the settings that
+    tell the run from others, for its observers. With several ranks all call it,
     and rank 0 writes the files."""
     settings, ranks = configuration.settings, here()
     with stopping(ranks) as signals:
@@ -57,7 +59,7 @@ def train(
         log.info("Run folder: %s%s", folder.path, going_on)
         if ranks.first:
             save_running(folder)
-        trainer, image_set = _build(configuration, folder, state, ranks)
+        trainer, image_set = _build(configuration, folder, state, ranks, chosen or {})
         if ranks.first:
             folder.save_config(configuration.plain())
         if provenance is not None:
@@ -96,7 +98,11 @@ def train(
 
 
 def _build(
-    configuration: Configuration, folder: RunFolder, state: dict[str, Any] | None, ranks: Ranks
+    configuration: Configuration,
+    folder: RunFolder,
+    state: dict[str, Any] | None,
+    ranks: Ranks,
+    chosen: Mapping[str, str],
 ) -> tuple[Trainer, ImageSet]:
     """Builds the trainer, and restores ``state`` if there is one. Raises UserError."""
     settings, plain = configuration.settings, configuration.plain()
@@ -104,7 +110,7 @@ def _build(
     machine.prepare()
     image_set = open_data(settings.data, settings.runtime.cache)
     _need_the_same_images(image_set, ranks)
-    observed = ObservedRun(folder.path, plain, image_set.classes, as_yaml(plain))
+    observed = ObservedRun(folder.path, plain, image_set.classes, as_yaml(plain), chosen)
     trainer = build_trainer(
         settings,
         machine,

@@ -15,6 +15,7 @@ from ganlab.config.model import shapes_of
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
 from ganlab.data.feed import Feed
+from ganlab.diagnosis.histograms import Histograms
 from ganlab.diagnosis.inspection import Inspector
 from ganlab.diagnosis.settings import SignalSettings
 from ganlab.diagnosis.signals import Classify, Signals, Subject, UpdateLogits
@@ -165,6 +166,7 @@ def build_trainer(
         inspect=Inspector(settings.seed) if settings.logging.inspection else None,
         diagnosis=_diagnosis(settings, stepper, scorer),
         verdicts=_verdicts(settings, ranks),
+        measure=Histograms(settings.seed),
     )
 
 

@@ -9,6 +9,7 @@ from ganlab.monitor.progress import Progress
 from ganlab.monitor.progress_lines import ProgressLines
 from ganlab.monitor.tensorboard import TensorBoard
 from ganlab.progress import shows_bars
+from ganlab.table import PositiveInt
 from ganlab.training.observer import ObservedRun, Observer, ObserverSetting
 
 
@@ -22,10 +23,13 @@ class FilesSetting(ObserverSetting):
 
 @dataclass(frozen=True)
 class TensorBoardSetting(ObserverSetting):
-    """An event file of TensorBoard in the run folder."""
+    """An event file of TensorBoard in the run folder. Histograms of weights, gradients and activations are added every
+    ``histograms`` steps (null: never); they cost about as much as a step."""
+
+    histograms: PositiveInt | None = 500
 
     def build(self, run: ObservedRun) -> Observer:
-        return TensorBoard(run.folder, run.text, run.class_names)
+        return TensorBoard(run.folder, run.text, run.class_names, run.chosen, run.settings, self.histograms)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from ganlab.training.divergence_monitor import DivergenceMonitor
 from ganlab.training.gan import GAN
 from ganlab.training.learner import need_same_weights
 from ganlab.training.meter import Meter
-from ganlab.training.observer import Inspect, Observer, Observers
+from ganlab.training.observer import Inspect, Measure, Observer, Observers
 from ganlab.training.sampling import Sampler
 from ganlab.training.scoring import Scorer
 from ganlab.training.step import Stepper
@@ -63,10 +63,11 @@ class Trainer:
         inspect: Inspect | None = None,
         diagnosis: Diagnosis | None = None,
         verdicts: Verdicts | None = None,
+        measure: Measure | None = None,
     ) -> None:
         self.stepper, self.steps, self.ranks, self.machine = stepper, stepper.steps, stepper.ranks, stepper.machine
         self.generator, self.discriminator, self.feed = stepper.generator, stepper.discriminator, stepper.feed
-        self.logging, self.scorer, self.inspect = logging, scorer or Scorer(), inspect
+        self.logging, self.scorer, self.inspect, self.measure = logging, scorer or Scorer(), inspect, measure
         assert logging.samples != "auto", "resolved by the configuration"
         self.sampler = Sampler(
             self.gan, self.generator, self.discriminator, self.feed, self.machine.device, stepper.seed, logging.samples
@@ -81,6 +82,7 @@ class Trainer:
         self.stop_requested = False
         self.saved_step: int | None = None
         self.scored_step: int | None = None
+        self._real_shown = False
         self.notes = [*notes, *stepper.obstacles]
 
     @property
@@ -124,8 +126,9 @@ class Trainer:
 
     def _loop(self) -> None:
         if self.step == 0:
-            self._report_samples(with_real=True)
+            self._report_samples()
             self._report_inspection()
+            self._report_histograms()
             if self.divergence_monitor.policy.rolls_back:
                 self.save()
         began, images, request, first = time.perf_counter(), self.feed.drawn, GO_ON, self.step + 1
@@ -150,6 +153,7 @@ class Trainer:
                     continue
             if sample:
                 self._report_samples()
+            self._report_histograms()
             if scored := self.scorer.due(self.step, done):
                 self._score()
             if (report or scored) and self._followed_verdict():
@@ -267,10 +271,10 @@ class Trainer:
             self.checkpoints.drop_after(self.step)
         self.observers.notify(lambda observer: observer.rolled_back(self.step))
 
-    def _report_samples(self, with_real: bool = False) -> None:
+    def _report_samples(self) -> None:
         if not self.ranks.first:
             return
-        samples = self.sampler.samples(with_real)
+        samples, self._real_shown = self.sampler.samples(with_real=not self._real_shown), True
         self.observers.notify(lambda observer: observer.sampled(self.step, samples))
 
     def _report_inspection(self) -> None:
@@ -292,6 +296,19 @@ class Trainer:
         """Scores the last samples of a training that ends early, unless they are scored already."""
         if self.scorer.due(self.step, done=True) and self.scored_step != self.step:
             self._score()
+
+    def _report_histograms(self) -> None:
+        """Reports histograms to the observers that take them now. Training goes on if they cannot be computed."""
+        if not self.ranks.first or self.measure is None or not (due := self.observers.due_for_histograms(self.step)):
+            return
+        try:
+            histograms = self.measure(self.gan, self.feed, self.step / self.steps)
+        except Exception as error:  # as above
+            self.measure = None
+            reason = f"{type(error).__name__}: {in_one_line(error)}"
+            log.warning("note: histograms could not be computed (%s) and are left out; training goes on", reason)
+            return
+        self.observers.notify(lambda observer: observer.measured(self.step, histograms), due)
 
     def _score(self) -> None:
         """Computes the scores of the present samples, and saves the checkpoint if its score is the best."""

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganlab.commands.announcements import ALL_PICTURES
 from ganlab.commands.sweep.plan import Plan
 from ganlab.commands.sweep.shares import Share
 from ganlab.commands.sweep.task import Task, run_task
@@ -113,7 +114,7 @@ def print_summary(plan: Plan) -> int:
     if missing or any(counts[word] for word in ("stopped", "killed", "failed")):
         print(f"Run what is missing: {resume_command(plan.folder)}")
     print(f"What was found: python scripts/report.py {to_type('sweep', str(plan.folder))}")
-    print(f"Look at them side by side: tensorboard --logdir {shlex.quote(str(plan.folder))}")
+    print(f"Look at them side by side: tensorboard --logdir {shlex.quote(str(plan.folder))} {ALL_PICTURES}")
     return 1 if counts["failed"] or counts["diverged"] or counts["diagnosed"] else 0 if counts["finished"] else 2
 
 
