@@ -20,15 +20,15 @@ _PIXELS = ("evaluation.features=pixels",)  # too few images for a classifier
 
 PLANTED: tuple[Kind, ...] = (
     # The balance of the two networks
-    Kind("d_rate_times_100", "digits", rates(1e-3, 1e-1),
+    Kind("d_rate_times_100", "digits", rates(2e-3, 2e-1),
          ("discriminator_overpowers", "divergence", "exploding_gradients", "oscillation"),
-         "D's weights move by 0.1 an update: D runs ahead of G, or is thrown about.", "thresholds"),
-    Kind("g_rate_times_0.001", "digits", rates(1e-6, 1e-3), ("no_learning", *_OVERPOWERED),
+         "D's weights move by 0.2 an update: D runs ahead of G, or is thrown about.", "thresholds"),
+    Kind("g_rate_times_0.001", "digits", rates(2e-6, 2e-3), ("no_learning", *_OVERPOWERED),
          "G hardly moves, and D tells its images from real ones without effort.", "judging"),
-    Kind("g_rate_times_100", "digits", rates(1e-1, 1e-3),
+    Kind("g_rate_times_100", "digits", rates(2e-1, 2e-3),
          ("divergence", "oscillation", "exploding_gradients", "mode_collapse", "vanishing_gradients"),
-         "G's weights move by 0.1 an update: its images jump, and saturate at black and white.", "judging"),
-    Kind("d_rate_times_0.001", "digits", rates(1e-3, 1e-6), ("discriminator_at_chance", "no_learning", "mode_collapse"),
+         "G's weights move by 0.2 an update: its images jump, and saturate at black and white.", "judging"),
+    Kind("d_rate_times_0.001", "digits", rates(2e-3, 2e-6), ("discriminator_at_chance", "no_learning", "mode_collapse"),
          "D stays as it was initialized: it tells nothing apart, and all images become what it happens to prefer.",
          "thresholds"),
     Kind("d_every_50th_step", "digits", ("schedule.discriminator_every=50",),
@@ -39,8 +39,8 @@ PLANTED: tuple[Kind, ...] = (
     Kind("pretrained_d_minimax", "digits", ("loss=minimax", "norm=none", "schedule.pretrain_discriminator=100",
          *rates(2e-4, 2e-3)), _OVERPOWERED,
          "D has 100 updates before G's first, and the saturating loss has no gradient for G then.", "judging"),
-    Kind("many_d_updates", "digits", ("schedule.n_critic=10", "norm=none", "loss=minimax", *rates(2e-4, 1e-3)),
-         _OVERPOWERED, "Ten updates of D, which nothing restrains, for each of G.", "thresholds", 120),
+    Kind("many_d_updates", "digits", ("schedule.n_critic=5", "norm=none", "loss=minimax", *rates(2e-4, 2e-3)),
+         _OVERPOWERED, "Five updates of D, which nothing restrains, for each of G.", "thresholds", 120),
     # Rates and optimizers
     Kind("both_rates_tiny", "digits", rates(1e-7), ("no_learning",), "No weight moves visibly.", "thresholds"),
     Kind("gradients_clipped_away", "digits", ("optimizer=sgd", "optimizer.generator.clip_norm=1e-6",
