@@ -19,17 +19,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import torch  # noqa: E402
+import torch
 
-from benchmarks.diagnosis_collection import tables  # noqa: E402
-from benchmarks.diagnosis_collection.advice import trials, try_all  # noqa: E402
-from benchmarks.diagnosis_collection.export import export  # noqa: E402
-from benchmarks.diagnosis_collection.judging import Judged, judge  # noqa: E402
-from benchmarks.diagnosis_collection.outcomes import outcome, references  # noqa: E402
-from benchmarks.diagnosis_collection.pictures import draw  # noqa: E402
-from benchmarks.diagnosis_collection.publish import PAGE, publish  # noqa: E402
-from benchmarks.diagnosis_collection.runs import KINDS, Member, members, train_all, use_cache  # noqa: E402
-from ganlab.commands.provenance import machine  # noqa: E402
+from benchmarks.diagnosis_collection import tables
+from benchmarks.diagnosis_collection.advice import trials, try_all
+from benchmarks.diagnosis_collection.export import export
+from benchmarks.diagnosis_collection.judging import Judged, judge
+from benchmarks.diagnosis_collection.outcomes import outcome, references
+from benchmarks.diagnosis_collection.pictures import draw
+from benchmarks.diagnosis_collection.publish import PAGE, publish
+from benchmarks.diagnosis_collection.runs import KINDS, Member, members, train_all, use_cache
+from ganlab.commands.provenance import machine
 
 FIGURE = PAGE.parent / "diagnosis.png"
 
@@ -73,6 +73,7 @@ def main() -> None:
     parser.add_argument("--export", type=Path, metavar="FILE", help="write signals and labels as CSV")
     arguments = parser.parse_args()
     names = arguments.kinds.split(",") if arguments.kinds else [kind.name for kind in KINDS]
+    all_names = ", ".join(kind.name for kind in KINDS)
     unknown = sorted(set(names) - {kind.name for kind in KINDS})
     if unknown:
         parser.error(

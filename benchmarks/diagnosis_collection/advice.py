@@ -65,7 +65,7 @@ def try_all(found: Sequence[Judged], folder: Path) -> Iterator[str]:
     """Tries the first advice on each planted failure that has one, unless it has been tried, and yields a line for
     each. A run goes on bit for bit as its unchanged branch would, so that it is its own twin."""
     for one in found:
-        if one.member.kind.healthy or (chosen := advised(one)) is None or fid(one.member) is None and _unscored(one):
+        if one.member.kind.healthy or (chosen := advised(one)) is None or (fid(one.member) is None and _unscored(one)):
             continue
         verdict, advice = chosen
         place = folder / "tries" / one.member.kind.name / f"seed-{one.member.seed}"
