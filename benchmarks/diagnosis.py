@@ -72,13 +72,11 @@ def main() -> None:
     parser.add_argument("--publish", action="store_true", help="write the tables and the picture of docs/diagnosis.md")
     parser.add_argument("--export", type=Path, metavar="FILE", help="write signals and labels as CSV")
     arguments = parser.parse_args()
-    names = arguments.kinds.split(",") if arguments.kinds else [kind.name for kind in KINDS]
     all_names = ", ".join(kind.name for kind in KINDS)
+    names = arguments.kinds.split(",") if arguments.kinds else [kind.name for kind in KINDS]
     unknown = sorted(set(names) - {kind.name for kind in KINDS})
     if unknown:
-        parser.error(
-            f"--kinds: there is no kind {', '.join(unknown)}; the kinds are {', '.join(k.name for k in KINDS)}"
-        )
+        parser.error(f"--kinds: there is no kind {', '.join(unknown)}; choose among {all_names}")
     use_cache(arguments.folder)
     chosen = members(arguments.folder, [kind for kind in KINDS if kind.name in names])
     if arguments.check:
