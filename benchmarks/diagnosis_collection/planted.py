@@ -8,6 +8,8 @@ from __future__ import annotations
 from benchmarks.diagnosis_collection.kinds import Kind, rates
 
 _NO_NORM = ("norm=none", "init=normal")
+_PLAIN_D = ("norm=batch", "norm.discriminator.layer=none")  # with spectral norm D stands a rate of 0.2
+_PLAIN_G = ("norm.generator.layer=none", "init.generator=he")  # and so does G with batch norm
 _DEEP = (
     "generator=mlp", "discriminator=mlp", "generator.hidden=[64,64,64,64,64,64,64,64]",
     "discriminator.hidden=[64,64,64,64,64,64,64,64]", "discriminator.dropout=0", "norm=none",
@@ -20,12 +22,12 @@ _PIXELS = ("evaluation.features=pixels",)  # too few images for a classifier
 
 PLANTED: tuple[Kind, ...] = (
     # The balance of the two networks
-    Kind("d_rate_times_100", "digits", rates(2e-3, 2e-1),
+    Kind("d_rate_times_100", "digits", (*_PLAIN_D, *rates(2e-3, 2e-1)),
          ("discriminator_overpowers", "divergence", "exploding_gradients", "oscillation"),
          "D's weights move by 0.2 an update: D runs ahead of G, or is thrown about.", "thresholds"),
     Kind("g_rate_times_0.001", "digits", rates(2e-6, 2e-3), ("no_learning", *_OVERPOWERED),
          "G hardly moves, and D tells its images from real ones without effort.", "judging"),
-    Kind("g_rate_times_100", "digits", rates(2e-1, 2e-3),
+    Kind("g_rate_times_100", "digits", (*_PLAIN_G, *rates(2e-1, 2e-3)),
          ("divergence", "oscillation", "exploding_gradients", "mode_collapse", "vanishing_gradients"),
          "G's weights move by 0.2 an update: its images jump, and saturate at black and white.", "judging"),
     Kind("d_rate_times_0.001", "digits", rates(2e-3, 2e-6), ("discriminator_at_chance", "no_learning", "mode_collapse"),
@@ -54,7 +56,7 @@ PLANTED: tuple[Kind, ...] = (
          "optimizer.discriminator.momentum=0.99", *rates(3e-2)),
          ("oscillation", "divergence", "exploding_gradients", *_COLLAPSE),
          "Momentum turns the game around its equilibrium into a spiral outwards.", "thresholds"),
-    Kind("rate_of_g_1e6", "digits", ("optimizer.generator.lr=1e6",),
+    Kind("rate_of_g_1e6", "digits", (*_PLAIN_G, "optimizer.generator.lr=1e6"),
          ("divergence", "exploding_gradients", "mode_collapse", "vanishing_gradients"),
          "One update destroys G, whose images are black and white from then on.", "thresholds"),
     Kind("rate_of_d_1e6_lsgan", "digits", ("loss=lsgan", "norm=none", "optimizer.discriminator.lr=1e6"),
@@ -65,7 +67,7 @@ PLANTED: tuple[Kind, ...] = (
     Kind("g_all_zero", "digits", ("init.generator={name: constant, value: 0}",),
          ("dead_layers", "vanishing_gradients", "no_learning", "mode_collapse"),
          "Every weight of G is 0: all images are equal, and no gradient reaches a weight below the last.", "judging"),
-    Kind("weights_times_30", "digits", (*_NO_NORM, "init.generator.std=0.6", "init.discriminator.std=0.6"),
+    Kind("weights_times_100", "digits", (*_NO_NORM, "init.generator.std=2", "init.discriminator.std=2"),
          ("exploding_gradients", "vanishing_gradients", "divergence", "discriminator_overpowers"),
          "Logits in the thousands, and images that saturate G's tanh, behind which no gradient is left.", "judging"),
     Kind("weights_times_0.01", "digits16", (*_NO_NORM, "init.generator.std=0.0002", "init.discriminator.std=0.0002"),
