@@ -19,6 +19,9 @@ HEALTHY: tuple[Kind, ...] = (
     _healthy("hinge", "digits", "judging", "loss=hinge"),
     _healthy("lsgan", "digits", "thresholds", "loss=lsgan", "norm=batch"),
     _healthy("wgan_gp", "digits", "judging", "loss=wgan_gp", "norm=layer", "schedule.n_critic=2", *rates(1e-3)),
+    # Planted as a failure at first (Gulrajani et al. 2017, section 4), and as good as the others by its score:
+    _healthy("batch_norm_in_penalised_critic", "digits", "thresholds", "loss=wgan_gp", "norm=batch",
+             "schedule.n_critic=2"),
     _healthy("relativistic_r1_r2", "digits", "thresholds", "loss=relativistic", "norm=layer", "regularizer=[r1,r2]",
              "regularizer.r1.weight=1", "regularizer.r2.weight=1"),
     _healthy("r1", "digits", "judging", "regularizer=[r1]", "regularizer.r1.weight=1", "norm=layer"),
