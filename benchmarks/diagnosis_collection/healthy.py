@@ -37,7 +37,6 @@ HEALTHY: tuple[Kind, ...] = (
              "discriminator.hidden=[64,64]", "norm=auto"),
     _healthy("stacked", "stacked", "thresholds"),
     _healthy("stacked_batch_norm", "stacked", "judging", "norm=batch"),
-    _healthy("ring_r1", "ring", "thresholds", "regularizer=[r1]", "regularizer.r1.weight=0.1"),
     _healthy("ring_relativistic", "ring", "judging", "loss=relativistic", "regularizer=[r1,r2]",
              "regularizer.r1.weight=0.1", "regularizer.r2.weight=0.1"),
     _healthy("grid_relativistic", "grid", "thresholds", "loss=relativistic", "regularizer=[r1,r2]",

@@ -1,6 +1,11 @@
 """The planted failures: kinds of runs with one change that is known to make a GAN fail.
 
 The two halves are drawn up so that causes that resemble each other are on either side.
+
+Planted at first, and no failures by their scores (FID within 1.1 of the healthy runs' median): D's rate times 100 with
+spectral norm, and times 100 and 1,000 without a norm (Adam makes G's step independent of the size of D's slope, and the
+loss does not saturate); dropout of 95 % in D. G's rate times 100 with batch norm, and weights times 30 without a norm,
+were made harder. Batch norm in a penalised critic is a healthy kind now.
 """
 
 from __future__ import annotations
@@ -8,8 +13,7 @@ from __future__ import annotations
 from benchmarks.diagnosis_collection.kinds import Kind, rates
 
 _NO_NORM = ("norm=none", "init=normal")
-_PLAIN_D = ("norm=batch", "norm.discriminator.layer=none")  # with spectral norm D stands a rate of 0.2
-_PLAIN_G = ("norm.generator.layer=none", "init.generator=he")  # and so does G with batch norm
+_PLAIN_G = ("norm.generator.layer=none", "init.generator=he")  # with batch norm G stands a rate of 0.2
 _DEEP = (
     "generator=mlp", "discriminator=mlp", "generator.hidden=[64,64,64,64,64,64,64,64]",
     "discriminator.hidden=[64,64,64,64,64,64,64,64]", "discriminator.dropout=0", "norm=none",
@@ -22,9 +26,6 @@ _PIXELS = ("evaluation.features=pixels",)  # too few images for a classifier
 
 PLANTED: tuple[Kind, ...] = (
     # The balance of the two networks
-    Kind("d_rate_times_1000", "digits", (*_PLAIN_D, *rates(2e-3, 2.0)),
-         ("discriminator_overpowers", "divergence", "exploding_gradients", "oscillation"),
-         "D's weights move by 2 an update: D runs ahead of G, or is thrown about.", "thresholds"),
     Kind("g_rate_times_0.001", "digits", rates(2e-6, 2e-3), ("no_learning", *_OVERPOWERED),
          "G hardly moves, and D tells its images from real ones without effort.", "judging"),
     Kind("g_rate_times_100", "digits", (*_PLAIN_G, *rates(2e-1, 2e-3)),
