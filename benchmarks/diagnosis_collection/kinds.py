@@ -19,7 +19,7 @@ SEEDS: Mapping[Half, tuple[int, ...]] = {"thresholds": (0, 1), "judging": (10, 1
 """The seeds of each half: no seed of one half is used in the other."""
 
 COMMON = (
-    "logging.observers=[files]", "logging.every=10", "logging.inspection=false", "logging.progress=false",
+    "logging.observers=[files]", "logging.every=5", "logging.inspection=false", "logging.progress=false",
     "runtime.device=cpu", "runtime.precision=fp32", "runtime.threads=1", "rules=warn",
     "evaluation=scores", "evaluation.images=500", "evaluation.reals=500",
 )  # fmt: skip
@@ -47,13 +47,13 @@ def _networks(name: str, size: str) -> tuple[str, ...]:
 _EMA = ("averaging=ema", "averaging.decay=0.95")
 _POINTS = (
     *_networks("mlp", "hidden=[64,64]"), "discriminator.dropout=0", "latent.dim=2", "norm=none", "init=he_uniform",
-    "data.limit=5000", "data.std=0.05", *rates(3e-3),
+    "data.limit=5000", "data.std=0.045", *rates(3e-3),
 )  # fmt: skip
 
 BASES: Mapping[str, Base] = {
     "digits": Base(
         ("data=digits", "data.size=8", "data.held_out=200", *_networks("dcgan", "width=16"), "batch_size=32",
-         "latent.dim=16", "norm=spectral", *_EMA, *rates(1e-3)), 240,
+         "latent.dim=16", "norm=spectral", *_EMA, *rates(2e-3)), 200,
     ),
     "digits16": Base(
         ("data=digits", "data.size=16", "data.held_out=200", *_networks("dcgan", "width=8"), "batch_size=32",
@@ -61,10 +61,10 @@ BASES: Mapping[str, Base] = {
     ),
     "stacked": Base(
         ("data=stacked_digits", "data.size=8", "data.limit=4000", "data.held_out=200", *_networks("dcgan", "width=16"),
-         "batch_size=32", "latent.dim=16", "norm=spectral", *_EMA, *rates(1e-3)), 240,
+         "batch_size=32", "latent.dim=16", "norm=spectral", *_EMA, *rates(2e-3)), 200,
     ),
-    "ring": Base(("data=ring", "batch_size=64", *_POINTS), 500),
-    "grid": Base(("data=grid", "batch_size=64", *_POINTS), 500),
+    "ring": Base(("data=ring", "data.radius=0.7", "batch_size=64", *_POINTS), 300),
+    "grid": Base(("data=grid", "data.extent=0.7", "batch_size=64", *_POINTS), 300),
 }  # fmt: skip
 """The small trainings that the kinds change: digits at 8×8 and 16×16, three digits stacked, and points of a plane."""
 

@@ -1,6 +1,11 @@
 """The planted failures: kinds of runs with one change that is known to make a GAN fail.
 
 The two halves are drawn up so that causes that resemble each other are on either side.
+
+Planted at first, and no failures by their scores (FID within 1.1 of the healthy runs' median): D's rate times 100 with
+spectral norm, and times 100 and 1,000 without a norm (Adam makes G's step independent of the size of D's slope, and the
+loss does not saturate); dropout of 95 % in D. G's rate times 100 with batch norm, and weights times 30 without a norm,
+were made harder. Batch norm in a penalised critic is a healthy kind now.
 """
 
 from __future__ import annotations
@@ -8,6 +13,7 @@ from __future__ import annotations
 from benchmarks.diagnosis_collection.kinds import Kind, rates
 
 _NO_NORM = ("norm=none", "init=normal")
+_PLAIN_G = ("norm.generator.layer=none", "init.generator=he")  # with batch norm G stands a rate of 0.2
 _DEEP = (
     "generator=mlp", "discriminator=mlp", "generator.hidden=[64,64,64,64,64,64,64,64]",
     "discriminator.hidden=[64,64,64,64,64,64,64,64]", "discriminator.dropout=0", "norm=none",
@@ -20,15 +26,12 @@ _PIXELS = ("evaluation.features=pixels",)  # too few images for a classifier
 
 PLANTED: tuple[Kind, ...] = (
     # The balance of the two networks
-    Kind("d_rate_times_100", "digits", rates(1e-3, 1e-1),
-         ("discriminator_overpowers", "divergence", "exploding_gradients", "oscillation"),
-         "D's weights move by 0.1 an update: D runs ahead of G, or is thrown about.", "thresholds"),
-    Kind("g_rate_times_0.001", "digits", rates(1e-6, 1e-3), ("no_learning", *_OVERPOWERED),
+    Kind("g_rate_times_0.001", "digits", rates(2e-6, 2e-3), ("no_learning", *_OVERPOWERED),
          "G hardly moves, and D tells its images from real ones without effort.", "judging"),
-    Kind("g_rate_times_100", "digits", rates(1e-1, 1e-3),
+    Kind("g_rate_times_100", "digits", (*_PLAIN_G, *rates(2e-1, 2e-3)),
          ("divergence", "oscillation", "exploding_gradients", "mode_collapse", "vanishing_gradients"),
-         "G's weights move by 0.1 an update: its images jump, and saturate at black and white.", "judging"),
-    Kind("d_rate_times_0.001", "digits", rates(1e-3, 1e-6), ("discriminator_at_chance", "no_learning", "mode_collapse"),
+         "G's weights move by 0.2 an update: its images jump, and saturate at black and white.", "judging"),
+    Kind("d_rate_times_0.001", "digits", rates(2e-3, 2e-6), ("discriminator_at_chance", "no_learning", "mode_collapse"),
          "D stays as it was initialized: it tells nothing apart, and all images become what it happens to prefer.",
          "thresholds"),
     Kind("d_every_50th_step", "digits", ("schedule.discriminator_every=50",),
@@ -39,21 +42,22 @@ PLANTED: tuple[Kind, ...] = (
     Kind("pretrained_d_minimax", "digits", ("loss=minimax", "norm=none", "schedule.pretrain_discriminator=100",
          *rates(2e-4, 2e-3)), _OVERPOWERED,
          "D has 100 updates before G's first, and the saturating loss has no gradient for G then.", "judging"),
-    Kind("many_d_updates", "digits", ("schedule.n_critic=10", "norm=none", "loss=minimax", *rates(2e-4, 1e-3)),
-         _OVERPOWERED, "Ten updates of D, which nothing restrains, for each of G.", "thresholds", 120),
+    Kind("many_d_updates", "digits", ("schedule.n_critic=5", "norm=none", "loss=minimax", *rates(2e-4, 2e-3)),
+         _OVERPOWERED, "Five updates of D, which nothing restrains, for each of G.", "thresholds", 120),
     # Rates and optimizers
     Kind("both_rates_tiny", "digits", rates(1e-7), ("no_learning",), "No weight moves visibly.", "thresholds"),
     Kind("gradients_clipped_away", "digits", ("optimizer=sgd", "optimizer.generator.clip_norm=1e-6",
          "optimizer.discriminator.clip_norm=1e-6", *rates(1e-2)), ("no_learning",),
          "SGD with gradients clipped to a norm of 1e-6: no weight moves visibly.", "judging"),
-    Kind("momentum_0.99", "ring", ("optimizer.generator.betas=[0.99,0.999]", "optimizer.discriminator.betas=[0.99,0.999]"),
+    Kind("momentum_0.99", "ring",
+         ("optimizer.generator.betas=[0.99,0.999]", "optimizer.discriminator.betas=[0.99,0.999]"),
          ("oscillation", "divergence", *_COLLAPSE),
          "The updates of each network answer what the other did 100 updates ago.", "judging"),
     Kind("sgd_momentum_0.99", "ring", ("optimizer=sgd", "optimizer.generator.momentum=0.99",
          "optimizer.discriminator.momentum=0.99", *rates(3e-2)),
          ("oscillation", "divergence", "exploding_gradients", *_COLLAPSE),
          "Momentum turns the game around its equilibrium into a spiral outwards.", "thresholds"),
-    Kind("rate_of_g_1e6", "digits", ("optimizer.generator.lr=1e6",),
+    Kind("rate_of_g_1e6", "digits", (*_PLAIN_G, "optimizer.generator.lr=1e6"),
          ("divergence", "exploding_gradients", "mode_collapse", "vanishing_gradients"),
          "One update destroys G, whose images are black and white from then on.", "thresholds"),
     Kind("rate_of_d_1e6_lsgan", "digits", ("loss=lsgan", "norm=none", "optimizer.discriminator.lr=1e6"),
@@ -64,7 +68,7 @@ PLANTED: tuple[Kind, ...] = (
     Kind("g_all_zero", "digits", ("init.generator={name: constant, value: 0}",),
          ("dead_layers", "vanishing_gradients", "no_learning", "mode_collapse"),
          "Every weight of G is 0: all images are equal, and no gradient reaches a weight below the last.", "judging"),
-    Kind("weights_times_30", "digits", (*_NO_NORM, "init.generator.std=0.6", "init.discriminator.std=0.6"),
+    Kind("weights_times_100", "digits", (*_NO_NORM, "init.generator.std=2", "init.discriminator.std=2"),
          ("exploding_gradients", "vanishing_gradients", "divergence", "discriminator_overpowers"),
          "Logits in the thousands, and images that saturate G's tanh, behind which no gradient is left.", "judging"),
     Kind("weights_times_0.01", "digits16", (*_NO_NORM, "init.generator.std=0.0002", "init.discriminator.std=0.0002"),
@@ -115,8 +119,6 @@ PLANTED: tuple[Kind, ...] = (
          "Real and generated images have the same target.", "judging"),
     Kind("noise_of_10", "digits", ("augment=[instance_noise]", "augment.instance_noise.std=10"), _CHANCE,
          "Noise twenty times as large as the images hides them from D.", "judging"),
-    Kind("dropout_0.95", "digits", ("discriminator.dropout=0.95",), ("discriminator_at_chance", "no_learning"),
-         "95 % of D's units are dropped after each block, so that it sees next to nothing.", "thresholds"),
     Kind("r1_of_1e5", "ring", ("regularizer=[r1]", "regularizer.r1.weight=1e5"),
          ("discriminator_at_chance", "vanishing_gradients"),
          "The penalty on D's slope outweighs the loss: D is constant.", "thresholds"),
@@ -128,8 +130,4 @@ PLANTED: tuple[Kind, ...] = (
          *rates(1e-3, 1e-2)), _SLOPE, "The bound is never reached: nothing limits the critic's slope.", "thresholds"),
     Kind("wgan_unconstrained", "digits", ("loss=wgan_gp", "regularizer=[]", "norm=none", "schedule.n_critic=2"),
          _SLOPE, "Nothing limits the critic's slope, and its loss falls without end.", "judging"),
-    Kind("batch_norm_in_penalised_critic", "digits", ("loss=wgan_gp", "norm=batch", "schedule.n_critic=2"),
-         ("not_lipschitz", "divergence", "oscillation", *_COLLAPSE),
-         "The penalty is about single images, and batch norm mixes them (Gulrajani et al. 2017, section 4).",
-         "thresholds"),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.diagnosis_collection.healthy import HEALTHY
-from benchmarks.diagnosis_collection.kinds import Kind
+from benchmarks.diagnosis_collection.kinds import Kind, without_replaced
 from benchmarks.diagnosis_collection.planted import PLANTED
 from ganlab.commands.job import plain_configuration
 from ganlab.commands.training_run import Outcome
@@ -74,16 +74,16 @@ def members(folder: Path, kinds: Iterable[Kind] = KINDS) -> list[Member]:
 
 
 @cache
-def _composed(kind: Kind) -> dict[str, Any]:
+def _composed(kind: Kind, changes: tuple[str, ...]) -> dict[str, Any]:
     """Returns the plain configuration of a kind's runs; their seed alone differs."""
     with composer(None) as composing:
-        read = composing.read(kind.overrides(0))
+        read = composing.read(without_replaced((*kind.overrides(0), *changes)))
         return plain_configuration(composing, read, composing.rewrite(read), None)[0]
 
 
-def settings_of(kind: Kind, seed: int) -> Configuration:
-    """Returns the configuration of a run. Raises UserError."""
-    return configure({**_composed(kind), "seed": seed})
+def settings_of(kind: Kind, seed: int, changes: tuple[str, ...] = ()) -> Configuration:
+    """Returns the configuration of a run, with ``changes``. Raises UserError."""
+    return configure({**_composed(kind, changes), "seed": seed})
 
 
 def train(configured: Callable[[], Configuration], path: Path, parent: RunFolder | None = None) -> str:
