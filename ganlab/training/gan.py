@@ -15,6 +15,7 @@ from ganlab.types import (
     Batch,
     Conditioning,
     Discriminator,
+    FeatureMaps,
     Generator,
     Latent,
     Loss,
@@ -48,6 +49,8 @@ class GAN:
     autocast: Callable[[], AbstractContextManager[None]]
     pack: int = 1
     states: ComponentStates = field(default_factory=ComponentStates)
+    feature_maps: Mapping[str, FeatureMaps] = field(default_factory=dict)
+    """Those of the regularizers' feature networks, by the regularizer's name."""
 
 
 @dataclass(frozen=True)
