@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ganlab.config.build import build_discriminator, build_generator, build_trai
 from ganlab.config.schema import hints, is_mapping, table_of
 from ganlab.config.settings import Settings
 from ganlab.errors import UserError
+from ganlab.evaluation import feature_maps
 from ganlab.losses import LOSSES
 from ganlab.monitor.settings import ProgressSetting
 from ganlab.training.observer import Inspected, Observer, Samples
@@ -415,7 +417,8 @@ ELSEWHERE = {
             "arrays": (*IMAGES, *COLOURS, "root", "images", "labels"),
             "fonts": ("root", "size", "classes", "limit", "held_out", "characters", "ink", "margin"),
             "glyph_pairs": (
-                "root", "fonts", "content", "characters", "size", "ink", "margin", "per_family", "unseen_fonts", "unseen_characters",
+                "root", "fonts", "content", "characters", "size", "ink", "margin", "per_family", "limit",
+                "unseen_fonts", "unseen_characters",
             ),
             "image_pairs": (
                 "root", "folders", "direction", "size", "color", "crop", "background", "limit", "held_out", "flip",
@@ -487,6 +490,12 @@ def _marks(beside: dict[str, Any]) -> list[pytest.MarkDecorator]:
     discriminator = beside.get("discriminator")
     name = discriminator.get("name") if isinstance(discriminator, dict) else discriminator
     return [pytest.mark.slow] if name == "torchvision" else []
+
+
+@pytest.fixture(autouse=True)
+def _quickly_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The classifier of the perceptual loss is trained for two steps."""
+    monkeypatch.setattr(feature_maps, "Classifier", partial(feature_maps.Classifier, steps=2))
 
 
 @pytest.mark.parametrize(

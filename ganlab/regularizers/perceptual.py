@@ -21,8 +21,8 @@ LAYERS = {
 @dataclass(frozen=True)
 class Perceptual(Regularizer):
     """The distance of features in G's update, Σ_j w_j E (φ_j(x) - φ_j(G(s, z)))², between the real image of a source
-    and the generated one, with the mean over the values of layer j. Johnson et al. 2016, Eq. 2 (feature reconstruction);
-    Jiang et al. 2018: weight 75 (the authors' script of July 2018 has 80).
+    and the generated one, with the mean over the values of layer j. Johnson et al. 2016, Eq. 2 (feature
+    reconstruction); Jiang et al. 2018: weight 75 (the authors' script of July 2018 has 80).
 
     φ is ``classifier``, ganlab's own network, trained once to tell the classes of the same data (it is the one of
     ``evaluation.features=classifier``), or torchvision's ``vgg16`` or ``vgg19`` with its weights for ImageNet, from the

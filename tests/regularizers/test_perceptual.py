@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from ganlab.config import CannotCombine
 from ganlab.errors import UserError
+from ganlab.evaluation import feature_maps
 from ganlab.evaluation.feature_maps import VGG_LAYERS, open_feature_maps
 from ganlab.evaluation.features import Reals
 from ganlab.evaluation.features.classifier import Classifier, SmallNet
@@ -111,7 +113,10 @@ def test_a_vgg_from_a_file(tmp_path: Path) -> None:
         open_feature_maps(FeatureNetwork("vgg16", ("relu1_2",), "/nowhere.pth"), Reals(torch.zeros(1, 8, 8, 1).numpy()), torch.device("cpu"), tmp_path)  # fmt: skip
 
 
-def test_training_with_it_resumes_exactly(make_trainer: Callable[..., Trainer], tmp_path: Path) -> None:
+def test_training_with_it_resumes_exactly(
+    make_trainer: Callable[..., Trainer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feature_maps, "Classifier", partial(Classifier, steps=2))
     changes = {**PAIRS, "regularizer": {"perceptual": {}}, "runtime": {"cache": str(tmp_path / "cache")}}
     whole = make_trainer(**changes, steps=4, folder=tmp_path / "a")
     whole.run()
