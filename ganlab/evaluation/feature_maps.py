@@ -33,7 +33,9 @@ def open_feature_maps(setting: FeatureNetwork, real: Reals, device: torch.device
         network = _OfClassifier(Classifier().network(real, device, cache)[0], setting.layers)
     else:
         network = _OfVGG(setting)
-    network.to(device).eval().requires_grad_(False)
+    # One that was trained just now has another memory format than one from the cache, and so other roundings.
+    network.to(device, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    network.eval().requires_grad_(False)
     return network
 
 
