@@ -189,6 +189,8 @@ class Listing:
     details: tuple[str, ...] = ()
     """Lines for the file ``left-out.txt``: each file that was left out, and the reason."""
     in_memory: bool = False
+    label_sets: Mapping[str, LabelSet] = field(default_factory=dict)
+    """Further labels of the items, by name."""
 
 
 class Decodable(Protocol):
@@ -265,6 +267,7 @@ def chosen(listing: Listing, classes: Sequence[str | int] | None = None, limit: 
         items=[listing.items[row] for row in rows.tolist()],
         labels=labels[rows].astype(np.int64) if labels is not None else None,
         classes=names,
+        label_sets={name: LabelSet(one.labels[rows], one.names) for name, one in listing.label_sets.items()},
     )
 
 
