@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from hydra._internal.utils import get_args_parser
-from omegaconf import DictConfig
 
 from ganlab.commands.arguments import without_dashes
-from ganlab.commands.hydra_main import hand_to_hydra
 from ganlab.commands.output import LOADING, reported_when_slow, write_out_odd_letters
 from ganlab.commands.program import command_text
 from ganlab.commands.signals import stopped_by_sigterm
@@ -102,7 +99,9 @@ def _main(arguments: list[str], program: str, ranks: Ranks | None) -> int:
     flags = [argument for argument in arguments if argument not in args.overrides]
     if args.help or args.hydra_help:
         if ranks is None or ranks.first:
-            _print_help(program, args, flags)
+            with composer(args.config_dir) as composing:
+                shown = hydra_help(composing.hydra_options()).rstrip("\n") if args.hydra_help else composing.help()
+            print(shown)
         return 0
     refuse_flags(args)
     with composer(args.config_dir) as composing, ranks.together() if ranks else nullcontext():
@@ -112,15 +111,3 @@ def _main(arguments: list[str], program: str, ranks: Ranks | None) -> int:
             from ganlab.commands import launch
         run = launch.checked(composing, read, args, flags, program, command_text(program, arguments))
     return run()
-
-
-def _print_help(program: str, args: Namespace, flags: Sequence[str]) -> None:
-    if args.hydra_help:
-        with composer(args.config_dir) as composing:
-            print(hydra_help(composing.hydra_options()), end="")
-    else:
-        hand_to_hydra(program, flags, _no_job)
-
-
-def _no_job(composed: DictConfig) -> None:
-    """The job of ``--help``, which is not run."""

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from string import Template
 from typing import Any, TypeVar
 
 import yaml
@@ -22,7 +23,7 @@ from hydra.core.override_parser.types import Override
 from hydra.core.singleton import Singleton
 from hydra.errors import HydraException
 from hydra.version import VersionBase
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from ganlab.config.choices import LISTS, RECIPE, TRICKS
@@ -92,8 +93,19 @@ class Composer(Composition):
 
     def hydra_options(self) -> dict[str, list[str]]:
         """Returns the options of Hydra's own groups, such as ``hydra/sweeper``."""
-        groups = [f"hydra/{name}" for name in self.loader.list_groups("hydra")]
-        return {group: self.loader.get_group_options(group) for group in groups}
+        repository = self.loader.repository  # type: ignore[attr-defined]
+        groups = [f"hydra/{name}" for name in repository.get_group_options("hydra", ObjectType.GROUP)]
+        return {group: repository.get_group_options(group) for group in groups}
+
+    def help(self) -> str:
+        """Returns the help that ``hydra.help`` describes, with the default configuration. Hydra's own function makes
+        the same text, but copies all configurations for each group."""
+        composed = hydra_compose(CONFIG_NAME, [], return_hydra_config=True)
+        template = Template(composed.hydra.help.template)
+        with open_dict(composed):
+            del composed["hydra"]
+        groups = "".join(f"{group}: {', '.join(names)}\n" for group, names in sorted(self.options.items()) if names)
+        return template.safe_substitute(APP_CONFIG_GROUPS=groups, CONFIG=OmegaConf.to_yaml(composed))
 
     def read(self, overrides: Sequence[str]) -> list[Override]:
         """Parses each override, checks that the options which it names exist, and imports typed plugins. Raises
