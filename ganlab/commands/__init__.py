@@ -6,15 +6,12 @@ import sys
 from collections.abc import Callable
 
 import ganlab
-from ganlab.commands.output import reported_when_slow, write_out_odd_letters
+from ganlab.commands.output import LOADING, reported_when_slow, write_out_odd_letters
 from ganlab.errors import nearest
-
-LOADING = "Loading PyTorch"
 
 
 def _train(arguments: list[str]) -> int:
-    with reported_when_slow(LOADING):
-        from ganlab.commands import train  # imports PyTorch, which `ganlab --help` does without
+    from ganlab.commands import train
 
     return train.main(arguments, "ganlab train")
 

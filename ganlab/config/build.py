@@ -22,8 +22,8 @@ from ganlab.diagnosis.settings import SignalSettings
 from ganlab.diagnosis.signals import Classify, Signals, Subject, UpdateLogits
 from ganlab.diagnosis.verdicts import Judge
 from ganlab.evaluation import Scoring
-from ganlab.evaluation.scores import Evaluator
 from ganlab.evaluation.feature_maps import open_feature_maps
+from ganlab.evaluation.scores import Evaluator
 from ganlab.networks import (
     DiscriminatorModule,
     GeneratorModule,

@@ -11,12 +11,13 @@ from typing import Any, Literal
 from hydra.core.override_parser.types import Override
 
 from ganlab.commands.sweep.plan import Job, Plan, extended, load_plan, new_plan
-from ganlab.commands.sweep.prepare import SWEEP_ALONE, Checked, check_jobs, expanded, typed
+from ganlab.commands.sweep.prepare import SWEEP_ALONE, Checked, check_jobs, expanded
 from ganlab.commands.sweep.run import STATUSES, Ready, statuses
 from ganlab.commands.sweep.shares import shares
 from ganlab.commands.sweep.task import Task
 from ganlab.commands.sweeper import Sweeper
 from ganlab.config.compose import Composer
+from ganlab.config.overrides import typed
 from ganlab.errors import Refused
 
 GOES_ON = ("stopped", "killed", "failed", "running")
