@@ -117,7 +117,7 @@ def _main(arguments: list[str], program: str, ranks: Ranks) -> int:
     if not shows:
         overrides.append(folder_override(read, None, multirun=True))
     hand_to_hydra(program, [*flags, *overrides], hydra_job(Command(command.command, ()), None, []))
-    return 0 if shows else print_summary(load_plan(folder_in(overrides[-1])))
+    return 0 if shows else print_summary(load_plan(folder_in(overrides[-1])), program)
 
 
 def refuse_one_run(read: Sequence[Override], instead: str = "leave -m out") -> None:

@@ -72,7 +72,8 @@ def train(
     seconds = time.perf_counter() - began
     facts: dict[str, Any] = {"steps": trainer.step, "images": trainer.feed.drawn, "seconds": round(seconds, 1)}
     if trainer.scorer.best:
-        facts["best"] = trainer.scorer.best
+        named = {"name": trainer.scorer.settings.best} if trainer.scorer.settings else {}
+        facts["best"] = {**trainer.scorer.best, **named}
     if trainer.step < settings.steps:
         log.info("Stopped and saved after step %d. Go on with: %s", trainer.step, to_type("resume", str(folder.path)))
         number = ranks.most(signals.number)

@@ -37,6 +37,26 @@ def wilson(count: int, of: int) -> Share:
     return Share(count, of, share, 0.0 if count == 0 else centre - half, 1.0 if count == of else centre + half)
 
 
+def newcombe(both: int, won: int, lost: int, neither: int) -> tuple[float, float]:
+    """Returns the 95 % interval of the difference of two shares over matched pairs: ``won / n - lost / n``, where of
+    n > 0 pairs ``both`` succeeded, the second alone ``won``, the first alone ``lost``, and ``neither`` of them. It lies
+    within [-1, 1] and is not empty where all pairs agree. Newcombe 1998, "Improved confidence intervals for the
+    difference between binomial proportions based on paired data", method 10."""
+    n = both + won + lost + neither
+    first, second = wilson(both + lost, n), wilson(both + won, n)
+    margins = (both + lost) * (won + neither) * (both + won) * (lost + neither)
+    apart = both * neither - won * lost
+    apart = max(apart - n / 2, 0) if apart > 0 else apart
+    correlation = apart / math.sqrt(margins) if margins else 0.0
+
+    def distance(one: float, other: float) -> float:
+        return math.sqrt(max(one**2 - 2 * correlation * one * other + other**2, 0.0))
+
+    below = distance(second.share - second.low, first.high - first.share)
+    above = distance(second.high - second.share, first.share - first.low)
+    return max(-1.0, (won - lost) / n - below), min(1.0, (won - lost) / n + above)
+
+
 @lru_cache(maxsize=64)
 def stretch(blocks: int) -> float:
     """Returns the factor by which the distances of a percentile interval's ends from the estimate are multiplied: the
