@@ -43,18 +43,28 @@ def newcombe(both: int, won: int, lost: int, neither: int) -> tuple[float, float
     within [-1, 1] and is not empty where all pairs agree. Newcombe 1998, "Improved confidence intervals for the
     difference between binomial proportions based on paired data", method 10."""
     n = both + won + lost + neither
-    first, second = wilson(both + lost, n), wilson(both + won, n)
+    below_first, above_first = _distances(both + lost, n)
+    below_second, above_second = _distances(both + won, n)
     margins = (both + lost) * (won + neither) * (both + won) * (lost + neither)
-    apart = both * neither - won * lost
+    apart: float = both * neither - won * lost
     apart = max(apart - n / 2, 0) if apart > 0 else apart
     correlation = apart / math.sqrt(margins) if margins else 0.0
 
     def distance(one: float, other: float) -> float:
         return math.sqrt(max(one**2 - 2 * correlation * one * other + other**2, 0.0))
 
-    below = distance(second.share - second.low, first.high - first.share)
-    above = distance(second.high - second.share, first.share - first.low)
-    return max(-1.0, (won - lost) / n - below), min(1.0, (won - lost) / n + above)
+    difference = (won - lost) / n
+    below, above = distance(below_second, above_first), distance(above_second, below_first)
+    return max(-1.0, difference - below), min(1.0, difference + above)
+
+
+def _distances(count: int, of: int) -> tuple[float, float]:
+    """Returns how far the ends of Wilson's interval are from the share."""
+    found = wilson(count, of)
+    assert found.share is not None
+    assert found.low is not None
+    assert found.high is not None
+    return found.share - found.low, found.high - found.share
 
 
 @lru_cache(maxsize=64)

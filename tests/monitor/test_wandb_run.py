@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,18 @@ def _nobody_is_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def records(folder: Path) -> list[Any]:
-    """All records of an offline run's file, in order: LevelDB's log format after a header of 7 bytes, that is, blocks of
+    """All records of an offline run's file, in order. Another process writes it: the last record may come late."""
+    found: list[Any] = []
+    until = time.monotonic() + 60
+    while not any(one.WhichOneof("record_type") == "exit" for one in found):
+        assert time.monotonic() < until, "the file was not completed"
+        time.sleep(0.1)
+        found = read(folder)
+    return found
+
+
+def read(folder: Path) -> list[Any]:
+    """The records that the file has now: LevelDB's log format after a header of 7 bytes, that is, blocks of
     32 KiB with parts of a record, each with its checksum, its length, and whether it is the first or the last one."""
     from wandb.proto.wandb_internal_pb2 import Record
 
@@ -38,6 +50,8 @@ def records(folder: Path) -> list[Any]:
             place += 32768 - place % 32768
             continue
         _, length, kind = struct.unpack_from("<IHB", data, place)
+        if place + 7 + length > len(data):
+            break
         parts += data[place + 7 : place + 7 + length]
         place += 7 + length
         if kind in (1, 4):  # a whole record, or the end of one
