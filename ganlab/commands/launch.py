@@ -68,7 +68,7 @@ def _sweep_of_hydra(
         if not shows:
             overrides.append(folder_override(read, None, multirun=True))
         hand_to_hydra(command.program, [*flags, *overrides], hydra_job(Command(command.command, ()), None, []))
-        return 0 if shows else print_summary(load_plan(folder_in(overrides[-1])))
+        return 0 if shows else print_summary(load_plan(folder_in(overrides[-1])), command.program)
 
     return run
 

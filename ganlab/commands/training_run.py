@@ -77,7 +77,8 @@ def train(
     seconds = time.perf_counter() - began
     facts: dict[str, Any] = {"steps": trainer.step, "images": trainer.feed.drawn, "seconds": round(seconds, 1)}
     if trainer.scorer.best:
-        facts["best"] = trainer.scorer.best
+        named = {"name": trainer.scorer.settings.best} if trainer.scorer.settings else {}
+        facts["best"] = {**trainer.scorer.best, **named}
     if trainer.verdicts.all:
         facts["verdicts"] = [one.plain() for one in trainer.verdicts.all]
     if ended is not None:

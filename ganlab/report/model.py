@@ -226,7 +226,8 @@ class Effect:
 @dataclass(frozen=True)
 class SuccessEffect:
     """The difference of the shares of success between two levels of a factor, over matched pairs that ended: ``won``
-    pairs where level alone succeeded, ``lost`` where baseline alone did. ``p`` is of the exact sign test."""
+    pairs where level alone succeeded, ``lost`` where baseline alone did. ``p`` is of the exact sign test.
+    The interval contains that of the bootstrap over seeds and Newcombe's of the pairs."""
 
     factor: str
     baseline: str

@@ -178,9 +178,13 @@ class ObserverSetting:
     """The settings of one kind of observer. Subclasses are dataclasses whose fields are settings, registered in
     ``ganlab.monitor.OBSERVERS``."""
 
+    def check(self) -> None:
+        """Checks, before the run folder is made, what does not depend on the run. Raises UserError if the observer
+        cannot work here, for example without a package."""
+
     def build(self, run: ObservedRun) -> Observer:
-        """Builds the observer of a run. The run's folder exists. Raises UserError if the observer cannot work here,
-        for example without a package; the run is refused then."""
+        """Builds the observer of a run. The run's folder exists. Raises UserError if the observer cannot work
+        here; the run is refused then."""
         raise TypeError(f"{type(self).__name__} builds no observer")
 
 
