@@ -67,4 +67,9 @@ def _row_names(count: int, columns: int | None, class_names: Sequence[str]) -> S
 
 
 def _caption(name: str, samples: Samples) -> str:
-    return "In each cell, from left to right: condition, sample, real image." if name == "comparison" else ""
+    """Returns the sentence under a comparison; the last word of its name is the part of the data that it shows."""
+    kind, _, part = name.partition("-")
+    if kind != "comparison":
+        return ""
+    of_part = f"Of {part.replace('_', ' ')} images. " if part else ""
+    return f"{of_part}In each cell, from left to right: {', '.join(samples.compared)}."

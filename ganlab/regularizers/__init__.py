@@ -1,8 +1,10 @@
 """Regularizers: additional terms of D's or G's loss."""
 
 from ganlab.regularizers.auxiliary_classifier import AuxiliaryClassifier
+from ganlab.regularizers.code_constancy import CodeConstancy
 from ganlab.regularizers.consistency import Consistency
 from ganlab.regularizers.drift import Drift
+from ganlab.regularizers.encoder_classifier import EncoderClassifier
 from ganlab.regularizers.feature_matching import FeatureMatching
 from ganlab.regularizers.gradient_penalty import GradientPenalty
 from ganlab.regularizers.lecam import LeCam
@@ -27,5 +29,7 @@ REGULARIZERS = Table[Regularizer](
         "feature_matching": FeatureMatching,
         "auxiliary_classifier": AuxiliaryClassifier,
         "reconstruction": Reconstruction,
+        "encoder_classifier": EncoderClassifier,
+        "code_constancy": CodeConstancy,
     },
 )

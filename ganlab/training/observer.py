@@ -16,6 +16,7 @@ from ganlab.errors import UserError, in_one_line
 from ganlab.points import POINT
 from ganlab.training.feed import Feed
 from ganlab.training.gan import GAN
+from ganlab.training.verdicts import Verdict
 
 log = logging.getLogger("ganlab")
 
@@ -25,6 +26,9 @@ class Samples:
     """Sample images (N, C, H, W) in [-1, 1] on the CPU, by name: ``real`` (once), ``generator``, and ``average`` if G's
     weights are averaged. ``columns`` is the number of columns of their grid if they are ordered by class.
 
+    With image conditions each image of ``comparison`` shows those of the condition, the sample and the real image
+    beside each other, and so does ``comparison-PART`` for each part of the data; ``compared`` names what they show.
+
     If the images are points of the plane (2, 1, 1), ``real`` is there every time, and ``levels`` holds D's logits on a
     square lattice over [-1.5, 1.5]², rows from bottom to top; it is None if D's logit depends on a label.
     """
@@ -32,6 +36,7 @@ class Samples:
     images: Mapping[str, Tensor]
     columns: int | None = None
     levels: Tensor | None = None
+    compared: tuple[str, ...] = ()
 
     @property
     def are_points(self) -> bool:
@@ -93,6 +98,9 @@ class Observer:
     def stepped(self, step: int) -> None:
         """Called after each step. Reading from the device here would slow down every step."""
 
+    def first_step(self, step: int, values: Mapping[str, float]) -> None:
+        """Called after the first step of this process, if that is no log point, with the means since the last one."""
+
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         """Called every ``logging.every`` steps with means over the updates since the last call, by TensorBoard tag. A
         network that had no update in this interval has no values: its tags are absent, not 0."""
@@ -107,6 +115,10 @@ class Observer:
     def inspected(self, step: int, inspection: Inspected) -> None:
         """Called once before the first step, after the first ``sampled``, with what was found in the initialized
         networks; not at all with ``logging.inspection=false``."""
+
+    def diagnosed(self, step: int, verdicts: Sequence[Verdict]) -> None:
+        """Called when a verdict on the training begins or ends, after the ``logged`` or ``scored`` of this step, with
+        those that last, causes first; () if none does any more."""
 
     def rolled_back(self, step: int) -> None:
         """Called when training has gone back to ``step`` (``divergence=rollback``).

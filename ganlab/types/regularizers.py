@@ -11,7 +11,7 @@ from torch import Tensor
 from ganlab import deprecated
 from ganlab.table import Moving
 from ganlab.types.networks import Discriminator, Generator
-from ganlab.types.records import Batch, DiscriminatorOutput, RandomStreams, TargetPair
+from ganlab.types.records import Batch, DiscriminatorOutput, Generated, RandomStreams, TargetPair
 from ganlab.types.state import State, Stateful
 
 Need = Literal["real", "features", "real_gradient", "fake_gradient"]
@@ -49,6 +49,9 @@ class Update:
     """The share of the training's steps that are done, 0 to 1. In a CUDA graph it is a scalar tensor."""
     state: State = field(default_factory=dict)
     """The state of the regularizer that receives this update. Its term may change it in place, without a graph."""
+    generated: Generated | None = None
+    """G's output for the fakes, with the codes and heads of its encoders if it has some. The trainer always gives it;
+    None is for updates that are made by hand."""
 
 
 class Regularizer(Stateful):
@@ -67,6 +70,10 @@ class Regularizer(Stateful):
     """The head of D that it trains, such as ``class``; it needs a condition that gives D this head."""
     needs_sources: ClassVar[bool] = False
     """Whether it compares each generated image with the real image of the same source (image conditions)."""
+    needs_codes: ClassVar[bool] = False
+    """Whether it compares codes of G's encoders, so that it needs a generator that has encoders."""
+    trains_encoder_heads: ClassVar[bool] = False
+    """Whether it trains heads on the codes of G's encoders, so that it needs a generator that has them."""
     penalizes_weights: ClassVar[bool] = False
     """Whether it penalizes the size of D's weights, so that it needs weights whose size matters."""
     per_sample: ClassVar[bool] = False

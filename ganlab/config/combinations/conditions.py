@@ -24,6 +24,13 @@ def conditions_have_inputs(settings: Settings, discriminator: DiscriminatorModul
             f"condition={name} needs an aligned image '{missing[0]}' with each image, and this data provides "
             f"{provided}; type data=digit_pairs, condition.source=… for another name, or condition=none"
         )
+    lacking = [name for name in condition.heads if name not in settings.data.label_sets]
+    if lacking:
+        provided = ", ".join(settings.data.label_sets) or "none"
+        findings.refusals.append(
+            f"condition.heads={lacking[0]} needs labels '{lacking[0]}', and this data provides {provided}; type "
+            "condition.heads=[], or data=glyph_pairs, which has labels of font and character"
+        )
     paired = [key for key, one in settings.regularizer.items() if one.needs_sources]
     if paired and not condition.sources:
         findings.refusals.append(
@@ -51,7 +58,7 @@ def heads_are_trained(settings: Settings, discriminator: DiscriminatorModule | N
     condition = settings.condition
     name = CONDITIONS.name_of(condition)
     trained = {one.trains_head: key for key, one in settings.regularizer.items() if one.trains_head}
-    has_head = condition.wiring.discriminator == "class"
+    has_head = condition.wiring.discriminator == "class" or bool(condition.heads)
     if "class" in trained and not has_head:
         findings.refusals.append(
             f"regularizer={trained['class']} with condition={name}, whose D has no class head to train; type "
