@@ -12,8 +12,11 @@ sys.path.insert(0, str(ROOT))
 from mkdocs.config.defaults import MkDocsConfig  # noqa: E402
 from mkdocs.structure.files import File, Files  # noqa: E402
 from mkdocs.structure.pages import Page  # noqa: E402
+from mkdocs.utils import get_relative_url  # noqa: E402
 
 from docs.site import commands, links, notebooks, options, reference  # noqa: E402
+
+SHIM = "https://unpkg.com/iframe-worker/shim"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -53,3 +56,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     copied = {target: source for source, target in links.COPIES.items() if target != "index.md"}
     pages = {file.src_uri for file in files}
     return links.rewritten(markdown, copied.get(name, f"docs/{name}"), name, pages)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Replaces the theme's script for searching files, which it loads from the network, by one of the site."""
+    return output.replace(SHIM, get_relative_url("site/worker.js", page.url))
+
+
+def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
+    """Does the same for the page of missing addresses."""
+    return output_content.replace(SHIM, "site/worker.js")

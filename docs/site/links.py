@@ -22,7 +22,7 @@ COPIES = {
     "benchmarks/report.md": "benchmarks-report.md",
     "README.md": "index.md",
 }
-"""Pages outside ``docs/`` by their names on the site. README.md is for the repository, and docs/index.md for the site."""
+"""Pages outside ``docs/`` by their names on the site. README.md is for the repository, docs/index.md for the site."""
 
 LINK = re.compile(r"(?<!\!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^(```|~~~)")

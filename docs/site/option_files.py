@@ -46,7 +46,7 @@ def read(path: Path) -> OptionFile:
         found = _comment(lines, line)
         if found:
             comments[keys] = found
-    for key, value in (root.value if root is not None else []):
+    for key, value in root.value if root is not None else []:
         if key.value == "defaults":
             defaults += [(_default(entry), _comment(lines, entry.start_mark.line)) for entry in value.value]
     plain.pop("defaults", None)

@@ -60,8 +60,8 @@ def page(group: str, decides: str) -> str:
         *([f"{decides[0].upper()}{decides[1:]}.", ""] if decides else []),
         f"    python train.py {typed}",
         "",
-        f"{'Several may be chosen. ' if listed else ''}The default is {f'`{default}`' if default else 'none'}. This page is made "
-        f"from the files in [`configs/{group}/`](../../configs/{group}) and from the classes that read them.",
+        f"{'Several may be chosen. ' if listed else ''}The default is {f'`{default}`' if default else 'none'}. This page is "
+        f"made from the files in [`configs/{group}/`](../../configs/{group}) and from the classes that read them.",
         "",
     ]
     if group not in SPREAD and (said := _about(group)):
@@ -239,7 +239,8 @@ def _table(found: list[Row]) -> list[str]:
     if not found:
         return ["It has no settings.", ""]
     lines = ["| setting | values | default | |", "|---|---|---|---|"]
-    lines += [f"| `{one.key}` | {_cell(one.allows)} | `{_cell(one.default)}` | {_words(one.comment)} |" for one in found]
+    cells = ((f"`{one.key}`", _cell(one.allows), f"`{_cell(one.default)}`", _words(one.comment)) for one in found)
+    lines += [f"| {' | '.join(row)} |" for row in cells]
     return [*lines, ""]
 
 

@@ -62,10 +62,9 @@ def publish(folder: Path) -> None:
     lines = [BEGIN, "", "| recipe | seeds | score at the last step | processor time | |", "|---|---|---|---|---|"]
     for name, runs in by_name.items():
         _picture(runs[0], PICTURES / f"{name}.png")
-        lines.append(
-            f"| `{name}` | {', '.join(str(_settings(run)['seed']) for run in runs)} | {_scores(runs)} | {_seconds(runs)} "
-            f"| ![samples of {name}](recipes/{name}.png) |"
-        )
+        seeds = ", ".join(str(_settings(run)["seed"]) for run in runs)
+        picture = f"![samples of {name}](recipes/{name}.png)"
+        lines.append(f"| `{name}` | {seeds} | {_scores(runs)} | {_seconds(runs)} | {picture} |")
     starts = [_start(run) for runs in by_name.values() for run in runs]
     lines += ["", *_origin(starts), "", END]
     text = PAGE.read_text(encoding="utf-8")
@@ -90,10 +89,11 @@ def _settings(run: Path) -> Mapping[str, Any]:
 def _scores(runs: Sequence[Path]) -> str:
     """Returns the mean of each score over seeds, and the lowest and highest."""
     rows = [json.loads((run / "scores.jsonl").read_text(encoding="utf-8").splitlines()[-1]) for run in runs]
-    identities = {row["fingerprint"]["id"] for row in rows}
+    identities = {row["id"] for row in rows}
     if len(identities) > 1:
         sys.exit(f"{runs[0].parent}: its runs were scored in {len(identities)} ways; score them in the same one")
-    features = f"{rows[0]['fingerprint']['features']}, {rows[0]['fingerprint']['samples']:,} samples"
+    scored = rows[0]["fingerprint"]
+    features = f"{scored['features']}, {scored['images']:,} samples"
     parts = []
     for score in SHOWN:
         values = [row["scores"][score] for row in rows if score in row["scores"]]
@@ -127,8 +127,8 @@ def _origin(starts: Sequence[Mapping[str, Any]]) -> list[str]:
     versions = {f"Python {one['versions']['python']}, torch {one['versions']['torch']}" for one in starts}
     return [
         f"Measured on {' and '.join(days)}, one thread each ({'; '.join(sorted(machines))}; "
-        f"{'; '.join(sorted(versions))}), with `python docs/site/recipes.py measure FOLDER NAME seed=…`. A range is that "
-        "of the lowest and the highest of the seeds."
+        f"{'; '.join(sorted(versions))}), with `python docs/site/recipes.py measure FOLDER NAME seed=…`. A range is "
+        "that of the lowest and the highest of the seeds."
     ]
 
 
