@@ -28,6 +28,7 @@ from ganlab.config.paths import literal, single_hint
 from ganlab.errors import Refused
 from ganlab.ranks import here
 from ganlab.run_folder import RunFolder
+from ganlab.training.device import use_deterministic_algorithms
 
 log = logging.getLogger("ganlab")
 
@@ -169,5 +170,5 @@ def _torch_as_it_was() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic, warn_only=warns)
+        use_deterministic_algorithms(deterministic, warns)
         fills.fill_uninitialized_memory = filled  # type: ignore[attr-defined]

@@ -30,7 +30,7 @@ from ganlab.config.plugins import import_plugins, plugins_in
 from ganlab.config.programs import refuse_saved_programs
 from ganlab.config.resume import AUTO, Change, resumed, table, typed_again
 from ganlab.config_folder import config_folder
-from ganlab.errors import Diverged, Refused, TrainingFailed, UserError, in_one_line
+from ganlab.errors import Diagnosed, Diverged, Refused, TrainingFailed, UserError, in_one_line
 from ganlab.monitor.hparams import write_hparams
 from ganlab.ranks import RankLost, here, is_loss_of_a_rank
 from ganlab.run_folder import InUse, RunFolder
@@ -145,13 +145,15 @@ def run_and_record(
 
 def _add_hparams(folder: RunFolder, typed: Sequence[str], varied: Mapping[str, str], outcome: Outcome) -> None:
     """Adds the run to TensorBoard's table of hyper-parameters, if it has written for TensorBoard."""
-    if outcome.status not in ("finished", "diverged") or not any(folder.path.glob("events.out.tfevents.*")):
+    trained = outcome.status in ("finished", "diverged", "diagnosed")
+    if not trained or not any(folder.path.glob("events.out.tfevents.*")):
         return
     pairs = [one.lstrip("+~").partition("=") for one in typed]
     settings = varied or {key: value for key, _, value in pairs if not key.startswith(("hydra", "resume"))}
     best = outcome.facts.get("best") or {}
     found = {"best_score": best.get("score"), "last_score": best.get("last")}
     found |= {name: outcome.facts.get(name) for name in ("images", "seconds")}
+    found["verdicts"] = len(outcome.facts.get("verdicts", ()))
     metrics = {name: float(value) for name, value in found.items() if value is not None}
     with contextlib.suppress(OSError):  # a full disk: the table is all that lacks
         write_hparams(folder.path, settings, metrics, outcome.status == "finished")
@@ -250,8 +252,9 @@ def _outcome_of(error: Exception) -> Outcome:
         # All ranks find the same error; where rank 0 was lost, the second one reports it.
         if here().first or (here().rank == 1 and isinstance(error, RankLost)):
             log.error("%s", error)
-        if isinstance(error, Diverged):
-            return Outcome("diverged", str(error), {"steps": error.step})
+        if isinstance(error, Diverged | Diagnosed):
+            status = "diverged" if isinstance(error, Diverged) else "diagnosed"
+            return Outcome(status, str(error), {"steps": error.step})
         return Outcome("failed", str(error))
     if isinstance(error, UserError):
         log.error("%s", error)
@@ -270,7 +273,8 @@ def _outcome_of(error: Exception) -> Outcome:
 
 
 def exit_code_of(outcome: Outcome) -> int:
-    """Returns 0 for a finished run, 2 for a refused one, 128 plus the signal for a stopped one, otherwise 1."""
+    """Returns 0 for a finished run, 2 for a refused one, 128 plus the signal for a stopped one, otherwise 1: for one
+    that failed, that diverged, or that a verdict ended."""
     exits = {"finished": 0, "refused": 2, "stopped": int(outcome.facts.get("exit_code", 130))}
     return exits.get(outcome.status, 1)
 

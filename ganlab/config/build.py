@@ -16,7 +16,10 @@ from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
 from ganlab.data.feed import Feed
 from ganlab.diagnosis.inspection import Inspector
+from ganlab.diagnosis.settings import SignalSettings
+from ganlab.diagnosis.signals import Classify, Signals, Subject, UpdateLogits
 from ganlab.evaluation import Scoring
+from ganlab.evaluation.scores import Evaluator
 from ganlab.networks import (
     DiscriminatorModule,
     GeneratorModule,
@@ -33,6 +36,7 @@ from ganlab.training.averaging import Average
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.component_state import ComponentStates
 from ganlab.training.device import Machine
+from ganlab.training.diagnosis import Diagnosis
 from ganlab.training.gan import GAN
 from ganlab.training.held_out import enough_held_out
 from ganlab.training.learner import Learner
@@ -157,6 +161,7 @@ def build_trainer(
         notes=[*notes, *scorer_notes],
         scorer=scorer,
         inspect=Inspector(settings.seed) if settings.logging.inspection else None,
+        diagnosis=_diagnosis(settings, stepper, scorer),
     )
 
 
@@ -201,6 +206,7 @@ def _gan(
         autocast=machine.autocast,
         pack=shapes.pack,
         states=ComponentStates({"augment": settings.augment, "regularizer": settings.regularizer}, machine.device),
+        logit_signals=UpdateLogits(settings.loss.boundary) if isinstance(settings.diagnosis, SignalSettings) else None,
     )
 
 
@@ -227,6 +233,37 @@ def _scorer(settings: Settings, machine: Machine, image_set: ImageSet, ranks: Ra
             with naming_train_keys():
                 evaluator = build_evaluator(settings, image_set, settings.evaluation.features, rows, machine.device)
     return Scorer(evaluator, settings.evaluation), evaluator.opened.notes if evaluator else ()
+
+
+def _diagnosis(settings: Settings, stepper: Stepper, scorer: Scorer) -> Diagnosis:
+    """Builds what computes signals at log points."""
+    if not isinstance(settings.diagnosis, SignalSettings):
+        return Diagnosis()
+    microbatch = settings.batch_size // settings.schedule.microbatches // stepper.ranks.count
+    subject = Subject(
+        stepper.gan,
+        stepper.generator,
+        stepper.discriminator,
+        stepper.feed,
+        settings.diagnosis,
+        settings.seed,
+        max(microbatch, 1),
+    )
+    return Signals(subject, stepper.ranks, _classifier(scorer))
+
+
+def _classifier(scorer: Scorer) -> Classify | None:
+    """Returns the evaluation's classifier of the data's classes, None without one."""
+    evaluator = scorer.evaluator
+    if not isinstance(evaluator, Evaluator) or evaluator.opened.facts["features"] != "classifier":
+        return None
+
+    def classify(images: torch.Tensor) -> torch.Tensor:
+        probabilities = evaluator.features_of([images])[1]
+        assert probabilities is not None
+        return probabilities
+
+    return classify
 
 
 def _learners(

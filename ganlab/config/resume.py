@@ -21,7 +21,10 @@ from ganlab.errors import Refused
 AUTO = "auto"
 """With ``resume=auto`` the same command starts the run in ``hydra.run.dir`` or, if it exists, resumes it."""
 
-FREE = ("steps", "rules", "logging", "checkpoint", "divergence", "evaluation", "runtime", "data.root", "data.download")
+FREE = (
+    "steps", "rules", "logging", "checkpoint", "divergence", "diagnosis", "evaluation", "runtime", "data.root",
+    "data.download",
+)  # fmt: skip
 """Settings that may change when a run is resumed."""
 
 OVERRIDABLE = ("optimizer", "regularizer", "targets", "augment", "schedule", "averaging", "constraint")

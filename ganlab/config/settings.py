@@ -11,6 +11,7 @@ from ganlab.conditions import CONDITIONS
 from ganlab.conditions.unconditional import Unconditional
 from ganlab.data import SOURCES, Source
 from ganlab.data.digits import Digits
+from ganlab.diagnosis.settings import DIAGNOSES, DiagnosisSetting, SignalSettings
 from ganlab.evaluation import EVALUATIONS, Evaluation, NoEvaluation
 from ganlab.initializers import INITIALIZERS
 from ganlab.latents import LATENTS, NormalLatent
@@ -84,14 +85,16 @@ def _default_observers() -> Mapping[str, ObserverSetting]:
 
 @dataclass(frozen=True)
 class LoggingSettings(Logging):
-    """The intervals of reports, and the observers that receive them. ``progress: false`` removes the progress bar."""
+    """The intervals of reports, and the observers that receive them. ``progress: none`` removes the observer
+    of that name."""
 
     observers: Annotated[Mapping[str, ObserverSetting], OBSERVERS] = field(default_factory=_default_observers)
 
     @property
     def chosen_observers(self) -> Mapping[str, ObserverSetting]:
         """The observers of the run, by name."""
-        return {name: one for name, one in self.observers.items() if name != "progress" or self.progress}
+        shown = self.progress not in ("none", False)
+        return {name: one for name, one in self.observers.items() if name != "progress" or shown}
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ class Settings:
     logging: LoggingSettings = field(default_factory=LoggingSettings)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     divergence: Annotated[Divergence, DIVERGENCES] = field(default_factory=Stop)
+    diagnosis: Annotated[DiagnosisSetting, DIAGNOSES] = field(default_factory=SignalSettings)
     evaluation: Annotated[Evaluation, EVALUATIONS] = field(default_factory=NoEvaluation)
     rules: Literal["refuse", "warn"] = "refuse"
     plugins: tuple[str, ...] = ()

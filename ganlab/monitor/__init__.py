@@ -1,4 +1,4 @@
-"""Observers of a training run: plain files, TensorBoard, a progress bar, and those of plugins.
+"""Observers of a training run: plain files, TensorBoard, its progress, and those of plugins.
 
 A plugin registers the settings of its observer in ``OBSERVERS``.
 """

@@ -12,8 +12,9 @@ from typing import Any
 from ganlab.monitor.appended import Appended
 
 GROUP = "result"
-METRICS = ("best_score", "last_score", "images", "seconds")
-"""The results in the table: FID or KID (lower is better), reals that D has seen, and seconds of training."""
+METRICS = ("best_score", "last_score", "images", "seconds", "verdicts")
+"""The results in the table: FID or KID (lower is better), reals that D has seen, seconds of training, and the number of
+verdicts that were given (0: healthy)."""
 
 
 def write_hparams(folder: Path, settings: Mapping[str, str], metrics: Mapping[str, float], success: bool) -> None:

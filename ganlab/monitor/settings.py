@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from ganlab.monitor.files import Files
 from ganlab.monitor.progress import Progress
+from ganlab.monitor.progress_lines import ProgressLines
 from ganlab.monitor.tensorboard import TensorBoard
+from ganlab.progress import shows_bars
 from ganlab.training.observer import ObservedRun, Observer, ObserverSetting
 
 
@@ -28,7 +30,11 @@ class TensorBoardSetting(ObserverSetting):
 
 @dataclass(frozen=True)
 class ProgressSetting(ObserverSetting):
-    """A progress bar, where the output is a terminal or a notebook."""
+    """How far the training is: as ``logging.progress`` says, a bar, or lines. ``auto`` is a bar where the output is a
+    terminal or a notebook, and lines elsewhere."""
 
     def build(self, run: ObservedRun) -> Observer:
-        return Progress()
+        style = run.settings.get("logging", {}).get("progress", "auto")
+        if style == "lines" or (style != "bar" and not shows_bars()):
+            return ProgressLines()
+        return Progress(forced=style == "bar")

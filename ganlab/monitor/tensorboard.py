@@ -15,6 +15,7 @@ from ganlab.monitor.grid import shrink
 from ganlab.monitor.named_grid import Picture
 from ganlab.monitor.pictures import pictures
 from ganlab.training.observer import Inspected, Observer, Samples, Scores
+from ganlab.training.verdicts import Verdict
 
 LARGEST = 2048  # pixels of the longer side of a picture: TensorBoard loads all pictures of a page at once
 
@@ -66,6 +67,14 @@ class TensorBoard(Observer):
         assert self.file is not None
         self._image(step, "inspection/figure", Picture(inspection.picture))
         self._add(step, summary=text("inspection", inspection.markdown()))
+        self.file.flush()
+
+    def diagnosed(self, step: int, verdicts: Sequence[Verdict]) -> None:
+        from torch.utils.tensorboard.summary import text
+
+        assert self.file is not None
+        said = "\n\n".join(one.markdown() for one in verdicts) or "**healthy**: no verdict lasts any more"
+        self._add(step, summary=text("verdicts", said))
         self.file.flush()
 
     def rolled_back(self, step: int) -> None:

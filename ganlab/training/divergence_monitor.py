@@ -65,13 +65,14 @@ class DivergenceMonitor:
             if share:
                 self.finite = False
                 parts = parts_not_finite(learner, regularizers, values)
-                learner.clear_norms()
                 if was_finite:
                     log.warning(
                         "note: at step %s %.3g %% of the %s's updates since the last report were not finite and left "
                         "out: %s", f"{step:,}", 100 * share, learner.name, parts,
                     )  # fmt: skip
                 problems += self._problems(learner, parts, step)
+        for learner in learners:
+            learner.clear_norms()
         self._check_losses(learners, values, step, steps)
         responsible = at_fault(learners) if problems else []
         # The network at fault first, then the one that has failed for longer; in a step D is updated before G.
@@ -90,10 +91,14 @@ class DivergenceMonitor:
         )
         return [NonFiniteUpdates(learner, action, sentence)]
 
+    def updates_since(self, learners: Sequence[Learner]) -> dict[str, int]:
+        """Returns the number of updates of each network since the last log point."""
+        return {learner.name: learner.updates - self.updates.get(learner.name, 0) for learner in learners}
+
     def _count(self, learner: Learner, share: float, steps: int) -> None:
         """Counts the updates since the last log point, of which ``share`` were left out."""
         name = learner.name
-        since = learner.updates - self.updates.get(name, 0)
+        since = self.updates_since([learner])[name]
         self.updates[name] = learner.updates
         self.left_out[name] = self.left_out.get(name, 0) + round(share * since)
         if share == 1:

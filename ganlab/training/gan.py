@@ -10,6 +10,7 @@ from typing import Protocol
 from torch import Tensor
 
 from ganlab.training.component_state import ComponentStates
+from ganlab.training.diagnosis import LogitSignals
 from ganlab.types import (
     Augmentation,
     Batch,
@@ -34,7 +35,7 @@ class TargetSetting(Protocol):
 @dataclass(frozen=True)
 class GAN:
     """The components of a GAN that both updates use. They stay the same for a whole run; the state that some of them
-    have is in ``states``."""
+    have is in ``states``. ``logit_signals`` are those of the diagnosis."""
 
     generator: Generator
     discriminator: Discriminator
@@ -48,6 +49,7 @@ class GAN:
     autocast: Callable[[], AbstractContextManager[None]]
     pack: int = 1
     states: ComponentStates = field(default_factory=ComponentStates)
+    logit_signals: LogitSignals | None = None
 
 
 @dataclass(frozen=True)

@@ -186,12 +186,17 @@ class Learner:
         finite = torch.isfinite(self._norms).tolist()
         return [name for name, one in zip(self.names, finite, strict=True) if not one]
 
+    def gradient_norms(self) -> dict[str, Tensor]:
+        """Returns the norm of each parameter's gradient before clipping, a scalar, added up over the updates since
+        ``clear_norms``, by name."""
+        return dict(zip(self.names, self._norms.unbind(), strict=True))
+
     def left_out_in_a_row(self) -> int:
         """Returns the number of updates since the last finite one. Reads from the device."""
         return int(self._left_out_in_a_row)
 
     def clear_norms(self) -> None:
-        """Resets the norms from which ``not_finite`` is computed."""
+        """Resets the norms of ``not_finite`` and of ``gradient_norms``."""
         self._norms.zero_()
 
     @property

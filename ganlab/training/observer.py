@@ -16,6 +16,7 @@ from ganlab.errors import UserError, in_one_line
 from ganlab.points import POINT
 from ganlab.training.feed import Feed
 from ganlab.training.gan import GAN
+from ganlab.training.verdicts import Verdict
 
 log = logging.getLogger("ganlab")
 
@@ -97,6 +98,9 @@ class Observer:
     def stepped(self, step: int) -> None:
         """Called after each step. Reading from the device here would slow down every step."""
 
+    def first_step(self, step: int, values: Mapping[str, float]) -> None:
+        """Called after the first step of this process, if that is no log point, with the means since the last one."""
+
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         """Called every ``logging.every`` steps with means over the updates since the last call, by TensorBoard tag. A
         network that had no update in this interval has no values: its tags are absent, not 0."""
@@ -111,6 +115,10 @@ class Observer:
     def inspected(self, step: int, inspection: Inspected) -> None:
         """Called once before the first step, after the first ``sampled``, with what was found in the initialized
         networks; not at all with ``logging.inspection=false``."""
+
+    def diagnosed(self, step: int, verdicts: Sequence[Verdict]) -> None:
+        """Called when a verdict on the training begins or ends, after the ``logged`` or ``scored`` of this step, with
+        those that last, causes first; () if none does any more."""
 
     def rolled_back(self, step: int) -> None:
         """Called when training has gone back to ``step`` (``divergence=rollback``).

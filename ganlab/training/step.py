@@ -74,7 +74,8 @@ class Stepper:
             values |= {f"{name}/{tag}": float(value) for tag, value in network.report().items()}
         batch = self.feed.batch_size // self.plan(step - 1).microbatches
         context = self.context(step, frozenset(), "held_out", 0)
-        values |= held_out_logits(self.gan, self.feed, step, batch, context, self.ranks)
+        middle = (updates.get("discriminator/real", 0.0) + updates.get("discriminator/fake", 0.0)) / 2
+        values |= held_out_logits(self.gan, self.feed, step, batch, context, self.ranks, middle)
         # Of the networks that had an update since the last report: the rate of the last one.
         updated = [one for one in (self.generator, self.discriminator) if f"{one.name}/loss" in updates]
         values |= {f"{one.name}/learning_rate": one.learning_rate for one in updated}

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from ganlab.errors import Diverged, TrainingFailed, UserError, in_one_line
+from ganlab.errors import Diagnosed, Diverged, TrainingFailed, UserError, in_one_line
 from ganlab.ranks import RankLost, is_loss_of_a_rank, reason_of_loss
 from ganlab.table import PositiveInt, Range
 from ganlab.training.checkpoint import Checkpoints
 from ganlab.training.device import without_deterministic_kernel
+from ganlab.training.diagnosis import Diagnosis, LogPoint
 from ganlab.training.divergence import Divergence, Stop
 from ganlab.training.divergence_monitor import DivergenceMonitor
 from ganlab.training.gan import GAN
@@ -23,6 +24,7 @@ from ganlab.training.observer import Inspect, Observer, Observers
 from ganlab.training.sampling import Sampler
 from ganlab.training.scoring import Scorer
 from ganlab.training.step import Stepper
+from ganlab.training.verdicts import Verdicts, sentence
 
 log = logging.getLogger("ganlab")
 
@@ -36,7 +38,7 @@ class Logging:
     every: PositiveInt = 50  # steps between rows of numbers
     samples_every: PositiveInt = 250  # steps between sample grids
     samples: Literal["auto"] | Annotated[int, Range(least=1, most=4096)] = "auto"  # 64 images, or 2,048 points
-    progress: bool = True  # a bar, where the output is a terminal
+    progress: Literal["auto", "bar", "lines", "none"] | bool = "auto"  # true is auto, false is none
     inspection: bool = True  # whether the networks are inspected before the first step
 
 
@@ -59,6 +61,8 @@ class Trainer:
         scorer: Scorer | None = None,
         divergence: Divergence | None = None,
         inspect: Inspect | None = None,
+        diagnosis: Diagnosis | None = None,
+        verdicts: Verdicts | None = None,
     ) -> None:
         self.stepper, self.steps, self.ranks, self.machine = stepper, stepper.steps, stepper.ranks, stepper.machine
         self.generator, self.discriminator, self.feed = stepper.generator, stepper.discriminator, stepper.feed
@@ -70,10 +74,13 @@ class Trainer:
         self.checkpoints, self.header = checkpoints, dict(header or {})
         self.observers = Observers(observers)
         self.divergence_monitor = DivergenceMonitor(divergence or Stop())
+        self.diagnosis = diagnosis or Diagnosis()
+        self.verdicts = verdicts or Verdicts()
         self.step = self.reported = 0
         self.meter = Meter()
         self.stop_requested = False
         self.saved_step: int | None = None
+        self.scored_step: int | None = None
         self.notes = [*notes, *stepper.obstacles]
 
     @property
@@ -121,15 +128,19 @@ class Trainer:
             self._report_inspection()
             if self.divergence_monitor.policy.rolls_back:
                 self.save()
-        began, images, request = time.perf_counter(), self.feed.drawn, GO_ON
+        began, images, request, first = time.perf_counter(), self.feed.drawn, GO_ON, self.step + 1
         while self.step < self.steps and (request := self._request()) != STOP:
+            if self._due(self.logging.every, self.step + 1):
+                self.diagnosis.before_step()
             self.train_step()
             self.observers.notify(lambda observer: observer.stepped(self.step))
             done = self.step == self.steps
             report, sample, save = (
-                done or self.step % every == 0
+                self._due(every, self.step)
                 for every in (self.logging.every, self.logging.samples_every, self.checkpoints.settings.every)
             )
+            if self.step == first and not report:
+                self._report_first_step(began, images)
             if report:
                 values = self.meter.read(self.ranks)  # waits for the device, so the clock is read after it
                 speed = (self.feed.drawn - images) / max(time.perf_counter() - began, 1e-9)
@@ -139,14 +150,20 @@ class Trainer:
                     continue
             if sample:
                 self._report_samples()
-            if self.scorer.due(self.step, done):
+            if scored := self.scorer.due(self.step, done):
                 self._score()
+            if (report or scored) and self._followed_verdict():
+                began, images = time.perf_counter(), self.feed.drawn
+                continue
             if save or request == SAVE:
                 self.save()
             if report:  # the time for samples and checkpoints is not counted as training
                 began, images = time.perf_counter(), self.feed.drawn
         if request == STOP and self.saved_step != self.step:
             self.save(last=True)
+
+    def _due(self, every: int, step: int) -> bool:
+        return step == self.steps or step % every == 0
 
     def _request(self) -> int:
         """Returns STOP if a stop was requested on some rank, SAVE if a checkpoint is due by rank 0's clock, otherwise
@@ -157,7 +174,44 @@ class Trainer:
     def _report_values(self, values: dict[str, float], images_per_second: float) -> None:
         values |= self.stepper.report(self.step, values)
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
+        values |= self.diagnosis.signals(self._log_point(values))
+        if self.ranks.first:
+            values |= self.verdicts.row(self.step, values)
         self.observers.notify(lambda observer: observer.logged(self.step, values))
+        self._tell_verdicts()
+
+    def _tell_verdicts(self) -> None:
+        """Tells observers where a verdict has begun or ended, and keeps the checkpoint from before the first one."""
+        if self.verdicts.changed:
+            self.checkpoints.before = self.verdicts.first_step
+            self.observers.notify(lambda observer: observer.diagnosed(self.step, self.verdicts.lasting))
+
+    def _followed_verdict(self) -> bool:
+        """Whether training has gone back because of a verdict that began at this step (``diagnosis.on_verdict``).
+        Raises Diagnosed if it must end. All ranks call it together, and follow rank 0."""
+        if self.verdicts.on_verdict == "tell" or not self.ranks.most(int(bool(self.verdicts.began))):
+            return False
+        began = self.verdicts.began
+        reason = f"At step {self.step:,}: {sentence(began[0])}." if began else ""
+        policy, rollbacks = self.divergence_monitor.policy, self.divergence_monitor.rollbacks
+        if self.verdicts.on_verdict == "rollback" and policy.action(policy.patience, rollbacks) == "go back":
+            self._roll_back(reason, before=min(one.since for one in began))
+            return True
+        self._score_once()
+        self.save(last=True)
+        back = f" Training had gone back {rollbacks} times." if rollbacks else ""
+        raise Diagnosed(f"{reason}{back} Its weights were saved.", self.step)
+
+    def _log_point(self, values: Mapping[str, float]) -> LogPoint:
+        updates = self.divergence_monitor.updates_since((self.generator, self.discriminator))
+        before, samples_every = (self.step - 1) // self.logging.every * self.logging.every, self.logging.samples_every
+        sampled = self.step // samples_every > before // samples_every
+        return LogPoint(self.step, self.step / self.steps, values, updates, sampled)
+
+    def _report_first_step(self, began: float, images: int) -> None:
+        values = self.meter.peek(self.ranks)
+        values["progress/images_per_second"] = (self.feed.drawn - images) / max(time.perf_counter() - began, 1e-9)
+        self.observers.notify(lambda observer: observer.first_step(self.step, values))
 
     def _rolled_back(self, values: Mapping[str, float]) -> bool:
         """Whether training has gone back because updates were not finite. Raises TrainingFailed if it must end."""
@@ -170,6 +224,7 @@ class Trainer:
             return False
         if problem.action == "stop":
             self.divergence_monitor.reset_patience()  # for a run that is resumed from here
+            self._score_once()
             try:
                 self.save(last=True)
             except TrainingFailed as error:
@@ -182,12 +237,12 @@ class Trainer:
         """Returns the reason why a training that has done all its steps diverged, or None."""
         return self.divergence_monitor.diverged((self.generator, self.discriminator), self.step)
 
-    def _roll_back(self, reason: str) -> None:
-        """Restores the last checkpoint before which all updates were finite, with lower learning rates. After a kill
-        at any point of it the newest checkpoint is from before the rollback, which is then repeated, or from after
-        it."""
+    def _roll_back(self, reason: str, before: int | None = None) -> None:
+        """Restores the last checkpoint before which all updates were finite, and which is from ``before`` a step if
+        there is one, with lower learning rates. After a kill at any point of it the newest checkpoint is from before
+        the rollback, which is then repeated, or from after it."""
         try:
-            state = self.checkpoints.last_finite(self.divergence_monitor.rollback_step)
+            state = self.checkpoints.last_finite(self.divergence_monitor.rollback_step, before)
         except UserError as error:
             raise TrainingFailed(f"{reason} Training cannot go back: {error}") from error
         rate_factor, rollbacks = (
@@ -232,9 +287,14 @@ class Trainer:
             return
         self.observers.notify(lambda observer: observer.inspected(self.step, inspection))
 
+    def _score_once(self) -> None:
+        """Scores the last samples of a training that ends early, unless they are scored already."""
+        if self.scorer.due(self.step, done=True) and self.scored_step != self.step:
+            self._score()
+
     def _score(self) -> None:
         """Computes the scores of the present samples, and saves the checkpoint if its score is the best."""
-        state = self.state()
+        state, self.scored_step = self.state(), self.step
         if not self.ranks.first:
             return
         scores = self.scorer.score(self.step, self.sampler.fakes, self.sampler.weights)
@@ -244,6 +304,10 @@ class Trainer:
         if best["step"] == self.step:
             self.checkpoints.save_best({**state, "best": best})
         self.observers.notify(lambda observer: observer.scored(self.step, scores, best))
+        began = self.verdicts.began
+        self.verdicts.score_row(self.step, scores.row())
+        self._tell_verdicts()
+        self.verdicts.began = (*began, *self.verdicts.began)  # those of this step's log point are not followed yet
 
     # ---------------------------------------------------------------------------------------------------- checkpoints
 
@@ -278,6 +342,8 @@ class Trainer:
             "meter": self.meter.state(self.ranks),
             "reported": self.reported,
             "watch": self.divergence_monitor.state(),
+            "diagnosis": self.diagnosis.state(),
+            "verdicts": self.verdicts.state(),
             "components": self.gan.states.state(),
             "generator": self.generator.state(),
             "discriminator": self.discriminator.state(),
@@ -293,6 +359,9 @@ class Trainer:
         if "watch" in state:  # earlier versions kept none
             updates = {name: state[name]["updates"] for name in ("generator", "discriminator")}
             self.divergence_monitor.restore(state["watch"], updates)
+        self.diagnosis.restore(state.get("diagnosis", {}))
+        self.verdicts.restore(state.get("verdicts", {}))
+        self.checkpoints.before = self.verdicts.first_step
         for note in self.gan.states.restore(state.get("components", {})):
             log.warning("note: %s", note)
         self.meter.restore(state["meter"], self.machine.device)

@@ -19,6 +19,7 @@ from ganlab.training.learner import Learner
 from ganlab.types import (
     Batch,
     Condition,
+    DiscriminatorOutput,
     Generated,
     Need,
     Observation,
@@ -47,6 +48,7 @@ def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: Updat
     set_progress(gan, context.progress)
     gan.discriminator.advance()
     reports: list[Values] = []
+    signals: list[Values] = []
     observations: list[Observation] = []
     for microbatch in _microbatches(gan, real, len(real.images), context):
         with gan.autocast():
@@ -65,6 +67,7 @@ def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: Updat
             )
         learner.backward(total / context.microbatches)
         observations.append(observed(update, gan.loss.boundary))
+        signals.append(_logit_signals(gan, update))
         reports.append(
             {
                 "adversarial": adversarial,
@@ -76,7 +79,7 @@ def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: Updat
         )
     applied = learner.apply(context.progress)
     gan.states.finish_update(applied["discriminator/blocked"], observations)
-    return {**_tagged("discriminator", reports), **applied}
+    return {**_tagged("discriminator", reports), **_tagged("diagnosis", signals), **applied}
 
 
 def update_generator(
@@ -116,16 +119,24 @@ def update_generator(
 
 
 @torch.no_grad()
-def mean_logit(gan: GAN, real: Batch, context: UpdateContext) -> Tensor:
-    """Returns D's mean logit, a scalar, on reals, augmented and normalized as in D's update, which changes no state.
-    Images that do not fill a pack are left out."""
+def _logit_signals(gan: GAN, update: Update) -> Values:
+    if gan.logit_signals is None:
+        return {}
+    assert update.real_output is not None
+    return gan.logit_signals.of_update(update.real_output.sample_logits, update.fake_output.sample_logits)
+
+
+@torch.no_grad()
+def output_on(gan: GAN, real: Batch, context: UpdateContext) -> DiscriminatorOutput:
+    """Returns D's output on reals, augmented and normalized as in D's update, which changes no state. Images that do
+    not fill a pack are left out."""
     count = len(real.images) - len(real.images) % gan.pack
     condition = gan.condition.real_condition({key: value[:count] for key, value in real.condition.items()})
     batch = augmented(gan, Batch(real.images[:count], condition), "real", context.rngs, context.progress)
     set_progress(gan, context.progress)
     with gan.autocast(), gan.discriminator.statistics_frozen():
         (output,) = gan.discriminator.forward_all(batch)
-    return output.logits.float().mean()
+    return output
 
 
 def _due(

@@ -17,7 +17,7 @@ from ganlab.commands.training_run import Outcome
 from ganlab.config.paths import to_type
 from ganlab.run_folder import InUse, RunFolder
 
-STATUSES = ("finished", "refused", "diverged", "failed", "stopped", "killed")
+STATUSES = ("finished", "refused", "diverged", "diagnosed", "failed", "stopped", "killed")
 LOGS = "workers"
 """The folder, inside that of the sweep, for what the jobs of each worker print."""
 
@@ -100,8 +100,8 @@ def status_of(folder: RunFolder) -> tuple[str, str]:
 
 
 def print_summary(plan: Plan) -> int:
-    """Prints how the jobs ended and what to type next, and returns the exit code: 1 if a job failed or diverged,
-    otherwise 0 if one has finished, otherwise 2."""
+    """Prints how the jobs ended and what to type next, and returns the exit code: 1 if a job failed, diverged or was
+    ended by a verdict, otherwise 0 if one has finished, otherwise 2."""
     found = statuses(plan)
     counts = {word: sum(status == word for status, _ in found.values()) for word in (*STATUSES, "running")}
     missing = len(plan.jobs) - len(found)
@@ -114,7 +114,7 @@ def print_summary(plan: Plan) -> int:
         print(f"Run what is missing: {resume_command(plan.folder)}")
     print(f"What was found: python scripts/report.py {to_type('sweep', str(plan.folder))}")
     print(f"Look at them side by side: tensorboard --logdir {shlex.quote(str(plan.folder))}")
-    return 1 if counts["failed"] or counts["diverged"] else 0 if counts["finished"] else 2
+    return 1 if counts["failed"] or counts["diverged"] or counts["diagnosed"] else 0 if counts["finished"] else 2
 
 
 def resume_command(folder: Path) -> str:

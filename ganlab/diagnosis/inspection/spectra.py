@@ -39,20 +39,23 @@ def weight_spectrum(layer: WeightLayer) -> Spectrum | None:
         return spectrum(singular_values(matrix)) if bool(matrix.isfinite().all()) else None
 
 
-def jacobian_spectra(generator: nn.Module, latents: Tensor, condition: Condition, count: int) -> tuple[Spectrum, ...]:
+def jacobian_spectra(
+    generator: nn.Module, latents: Tensor, condition: Condition, count: int, together: int = TOGETHER
+) -> tuple[Spectrum, ...]:
     """Returns the spectrum of G's Jacobian J = ∂G(z)/∂z, an image of C·H·W values by a latent, at the first ``count``
     of some ``latents`` (N, dim). Odena et al. 2018, section 2: the condition number of JᵀJ is the square of that of
     J.
 
     Batch norm would make an image depend on the other latents; G is evaluated with the statistics of these latents as
     constants. Columns J eⱼ are exact: the derivatives of u ↦ Jᵀu, for row j of a batch of copies of z. (Forward-mode
-    differentiation takes less arithmetic, but PyTorch compiles half a second of code at its first use.)
+    differentiation takes less arithmetic, but PyTorch compiles half a second of code at its first use.) ``together`` is
+    the number of rows in one forward pass, which decides how much memory it takes.
     """
     frozen = _with_statistics_of(generator, latents, condition)
     found = []
     for number in range(min(count, len(latents))):
         one = {key: value[number : number + 1] for key, value in condition.items()}
-        columns = _columns(frozen, latents[number], one)
+        columns = _columns(frozen, latents[number], one, together)
         if not bool(columns.isfinite().all()):
             return ()
         found.append(spectrum(singular_values(columns)))
@@ -72,19 +75,19 @@ def _with_statistics_of(generator: nn.Module, latents: Tensor, condition: Condit
     return network.eval().requires_grad_(False)
 
 
-def _columns(generator: nn.Module, latent: Tensor, condition: Condition) -> Tensor:
+def _columns(generator: nn.Module, latent: Tensor, condition: Condition, together: int) -> Tensor:
     """Returns the transposed Jacobian (dim, C·H·W) at one latent (dim,)."""
     dim = len(latent)
     parts = list[Tensor]()
-    for start in range(0, dim, TOGETHER):
-        directions = torch.eye(dim, device=latent.device, dtype=latent.dtype)[start : start + TOGETHER]
+    for start in range(0, dim, together):
+        directions = torch.eye(dim, device=latent.device, dtype=latent.dtype)[start : start + together]
         count = len(directions)
         inputs = latent.repeat(count, 1).requires_grad_()
         repeated = {key: value.repeat(count, *[1] * (value.dim() - 1)) for key, value in condition.items()}
         images = generator(inputs, repeated).images
         # g(u) = Jᵀu is linear in u, and its derivative in the direction v is J v.
         u = torch.zeros_like(images).requires_grad_()
-        (pulled,) = torch.autograd.grad(images, inputs, u, create_graph=True)
-        (pushed,) = torch.autograd.grad(pulled, u, directions)
+        (pulled,) = torch.autograd.grad((images * u).sum(), inputs, create_graph=True)
+        (pushed,) = torch.autograd.grad((pulled * directions).sum(), u)
         parts.append(pushed.flatten(1))
     return torch.cat(parts)
