@@ -74,10 +74,8 @@ def write_list() -> None:
 
 def write_table() -> None:
     """Writes the table of packages into docs/fonts.md."""
-    rows = [
-        f"| {one['family']} | {one['kind']} | `{one['package']}` | {one['version']} | {one['license']} | {len(one['files'])} |"
-        for one in packages()
-    ]
+    keys = ("family", "kind", "package", "version", "license")
+    rows = [f"| {' | '.join(str(one[key]) for key in keys)} | {len(one['files'])} |" for one in packages()]
     head = "| family | kind | package | version | licence | files |\n|---|---|---|---|---|---|\n"
     before, _, rest = DOCS.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)

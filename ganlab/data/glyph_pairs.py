@@ -32,7 +32,8 @@ class GlyphPairs(Source):
     fontpkg); ``packages`` are the latter alone. ``fonts`` is a list with hashes and a split instead (``latin_v1``).
     ``content`` is a font file, by default DejaVu Sans, which comes with matplotlib. Glyphs that a font lacks are found
     by its table of characters and by their look, and are left out. The style image is drawn anew each time among the
-    seen characters of the font.
+    seen characters of the font. ``limit`` is the number of glyphs to train with, chosen at random, the same in every
+    run.
 
     Whole families and whole characters are held out of training, a number or a share of them: ``unseen_fonts`` counts
     fonts, and all fonts of a family are held out together; auto is the split of ``fonts``, or 0.15. The parts of the
@@ -48,6 +49,7 @@ class GlyphPairs(Source):
     ink: Literal["black", "white"] = "black"
     margin: Annotated[float, Range(least=0, below=0.5)] = 0.1
     per_family: PositiveInt | None = 4
+    limit: PositiveInt | None = None
     unseen_fonts: Literal["auto"] | HeldOut = "auto"
     unseen_characters: Literal["auto"] | HeldOut = "auto"
 
@@ -133,7 +135,7 @@ class GlyphPairs(Source):
         plain[character[font == 0]] = np.flatnonzero(font == 0)
         settled = replace(
             found,
-            rows=rows[trained],
+            rows=self._limited(rows[trained]),
             held_out=rows[~trained],
             aligned={"content": Drawn.one_each(found.images, plain[character]), "style": style},
             label_sets={
@@ -146,6 +148,15 @@ class GlyphPairs(Source):
         )
         self.settle(settled)
         return settled
+
+    def _limited(self, rows: np.ndarray) -> np.ndarray:
+        if self.limit is None:
+            return rows
+        if self.limit > len(rows):
+            raise UserError(
+                f"data.limit={self.limit}: there are {len(rows):,} glyphs to train with; type a smaller number or null"
+            )
+        return some(rows, self.limit, "limit")
 
     def _unseen(self, found: ImageSet) -> tuple[np.ndarray, np.ndarray]:
         """Returns which fonts and which characters are held out, (fonts,) and (characters,) of bool."""

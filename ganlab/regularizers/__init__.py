@@ -9,6 +9,7 @@ from ganlab.regularizers.feature_matching import FeatureMatching
 from ganlab.regularizers.gradient_penalty import GradientPenalty
 from ganlab.regularizers.lecam import LeCam
 from ganlab.regularizers.orthogonal import OrthogonalRegularizer
+from ganlab.regularizers.perceptual import Perceptual
 from ganlab.regularizers.r1_r2 import R1, R2
 from ganlab.regularizers.reconstruction import Reconstruction
 from ganlab.regularizers.weight_penalty import WeightPenalty
@@ -29,6 +30,7 @@ REGULARIZERS = Table[Regularizer](
         "feature_matching": FeatureMatching,
         "auxiliary_classifier": AuxiliaryClassifier,
         "reconstruction": Reconstruction,
+        "perceptual": Perceptual,
         "encoder_classifier": EncoderClassifier,
         "code_constancy": CodeConstancy,
     },

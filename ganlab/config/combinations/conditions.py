@@ -5,7 +5,7 @@ from __future__ import annotations
 from ganlab.conditions import CONDITIONS
 from ganlab.config.combinations.findings import Findings, layer_of
 from ganlab.config.settings import Settings
-from ganlab.networks import NORMS, DiscriminatorModule
+from ganlab.networks import GENERATORS, NORMS, DiscriminatorModule
 
 
 def conditions_have_inputs(settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings) -> None:
@@ -36,6 +36,38 @@ def conditions_have_inputs(settings: Settings, discriminator: DiscriminatorModul
         findings.refusals.append(
             f"regularizer={paired[0]} with condition={name}: it compares a generated image with the real image of the "
             "same source, and there are no sources; type condition=image"
+        )
+
+
+def terms_have_what_they_compare(
+    settings: Settings, discriminator: DiscriminatorModule | None, findings: Findings
+) -> None:
+    """Refuses terms of codes, of heads on codes, and of a classifier's features, where there are none."""
+    generator, name = settings.generator, GENERATORS.name_of(settings.generator)
+    trained = ""
+    for key, term in settings.regularizer.items():
+        if term.needs_codes and not getattr(generator, "has_codes", False):
+            findings.refusals.append(
+                f"regularizer={key} with generator={name}: it compares codes of G's encoders, and this one has none; "
+                "type generator=wnet"
+            )
+        if term.trains_encoder_heads:
+            trained = key
+            if not getattr(generator, "heads", False):
+                what = "type generator.heads=true" if getattr(generator, "has_codes", False) else "type generator=wnet"
+                findings.refusals.append(
+                    f"regularizer={key} with generator={name}, whose encoders have no heads to train; {what}"
+                )
+        network = term.feature_network
+        if network is not None and network.network == "classifier" and settings.data.class_count < 2:
+            findings.refusals.append(
+                f"regularizer={key} compares features of a classifier of the data's classes, and this data has none; "
+                f"type regularizer.{key}.network=vgg16"
+            )
+    if getattr(generator, "heads", False) and not trained:
+        findings.advise(
+            "generator.heads=true without regularizer=[encoder_classifier], which alone trains these heads; type "
+            "generator.heads=false, or add encoder_classifier to regularizer"
         )
 
 
