@@ -12,7 +12,7 @@ import numpy as np
 
 from ganlab.data.character_sets import characters_of
 from ganlab.data.font_files import Face, bundled, facts
-from ganlab.data.glyph_drawing import advances, baseline, box, draw, size_in, usable
+from ganlab.data.glyph_drawing import advances, baseline, draw, ink_box, size_in, usable
 from ganlab.data.glyph_pairs import PLAIN
 from ganlab.data.source import sides
 from ganlab.errors import UserError, in_one_line
@@ -110,10 +110,8 @@ class GlyphFormat:
     def bearings(self, character: str) -> Bearings:
         """Returns the space of a character in the content font, in pixels of the images."""
         advance = advances(self.face, self.size, [character])[character]
-        left, _, right, _ = box(self.face, self.size, character)
-        if character.isspace() or right <= left:
-            return Bearings(advance, 0.0, 0.0)
-        return Bearings(left, right - left, advance - right)
+        box = ink_box(self.face, self.size, character)
+        return Bearings(advance, 0.0, 0.0) if box is None else Bearings(box[0], box[2] - box[0], advance - box[2])
 
     def has(self, character: str) -> bool:
         """Whether the content font has the character, visible or a space."""

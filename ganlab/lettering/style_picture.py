@@ -6,12 +6,13 @@ import numpy as np
 from PIL import Image, ImageOps
 from scipy import ndimage
 
-from ganlab.data.glyph_drawing import box
+from ganlab.data.glyph_drawing import ink_box
 from ganlab.errors import UserError, in_one_line
 from ganlab.lettering.glyph_format import GlyphFormat
 
 LONGEST = 512  # pixels to which a larger picture is reduced before it is read
-PAPER_BLUR = 0.25  # of the longer side: the paper's brightness changes on this scale, as shadows do
+WIDEST = 0.4  # of the longer side: strokes are narrower, and shadows are wider
+LEVELS = (0.2, 0.8)  # coverage that becomes 0 and 1: what is left of shadows, and uneven ink
 LEAST_CONTRAST = 0.15  # between ink and paper, of the full range; noise of a camera is below 0.1
 LEAST_SPOT = 0.002  # of the picture's area: smaller spots are dust, unless they are near the glyph
 TALL = "H"  # its height in the content font is that of a glyph whose character is not known
@@ -20,8 +21,8 @@ TALL = "H"  # its height in the content font is that of a glyph whose character 
 def read_style(path: str, form: GlyphFormat, character: str | None = None) -> np.ndarray:
     """Returns the picture's glyph (1, 1, H, W) float32 in [-1, 1], cropped, levelled and centred.
 
-    The paper's brightness is estimated and divided out, ink and paper are separated by Otsu's threshold (Otsu 1979),
-    and whichever touches the border more is the paper. The ink is scaled to the box that ``character`` has in the
+    What prevails at the border is the paper; its brightness is estimated and divided out, and ink and paper are
+    separated by Otsu's threshold (Otsu 1979). The ink is scaled to the box that ``character`` has in the
     content font; without a character it is as high as a capital and stands on the baseline. Raises UserError if the
     picture cannot be read or shows no glyph.
     """
@@ -51,29 +52,25 @@ def _grey(path: str) -> np.ndarray:
 
 def _levelled(grey: np.ndarray) -> np.ndarray | None:
     """Returns the ink coverage (H, W) in [0, 1], or None if there is no contrast."""
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    dark = grey <= _otsu(grey)
-    if dark.all() or not dark.any():
+    border = float(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
+    darkest, lightest = np.percentile(grey, [0.5, 99.5])
+    if border - darkest < lightest - border:  # light ink on dark paper
+        grey = 1 - grey
+    ratio = grey / np.maximum(_paper(grey), 1e-3)
+    dark = ratio <= _otsu(ratio)
+    ink = float(np.percentile(ratio[dark], 10)) if dark.any() else 1.0
+    if dark.all() or 1 - ink < LEAST_CONTRAST:
         return None
-    border_is_dark = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]]).mean() > 0.5
-    if border_is_dark:  # light ink on dark paper
-        grey, border, dark = 1 - grey, 1 - border, ~dark
-    paper = _paper(grey, ~dark, float(np.median(border)))
-    ratio = grey / np.maximum(paper, 1e-3)
-    ink = float(np.percentile(ratio[dark], 10))
-    if 1 - ink < LEAST_CONTRAST:
-        return None
-    # Light paper may be brighter than its estimate, and ink darker than most ink.
-    coverage = np.clip((1 - ratio) / (1 - ink), 0, 1)
-    return np.asarray(np.where(coverage < 0.1, 0, coverage), np.float32)
+    coverage = (1 - ratio) / (1 - ink)
+    return np.asarray(np.clip((coverage - LEVELS[0]) / (LEVELS[1] - LEVELS[0]), 0, 1), np.float32)
 
 
-def _paper(grey: np.ndarray, light: np.ndarray, otherwise: float) -> np.ndarray:
-    """Returns the paper's brightness (H, W): a blurred mean of the pixels that are ``light``."""
-    sigma = PAPER_BLUR * max(grey.shape)
-    weight = ndimage.gaussian_filter(light.astype(np.float32), sigma)
-    mean = ndimage.gaussian_filter(grey * light, sigma) / np.maximum(weight, 1e-6)
-    return np.asarray(np.where(weight > 1e-3, mean, otherwise))
+def _paper(grey: np.ndarray) -> np.ndarray:
+    """Returns the paper's brightness (H, W): a morphological closing, which removes what is darker than its
+    surroundings and narrower than ``WIDEST``, and keeps shadows; blurred before and afterwards against noise."""
+    side = max(grey.shape)
+    closed = ndimage.grey_closing(ndimage.gaussian_filter(grey, side / 100), size=round(WIDEST * side), mode="nearest")
+    return np.asarray(ndimage.gaussian_filter(closed, side / 20))
 
 
 def _otsu(grey: np.ndarray) -> float:
@@ -104,7 +101,7 @@ def _placed(ink: np.ndarray, form: GlyphFormat, character: str | None) -> np.nda
     height, width = form.shape
     if character is not None and not form.has(character):
         raise UserError(f"character={character}: the content font does not have it; leave it out")
-    _, top, _, bottom = box(form.face, form.size, character or TALL)
+    _, top, _, bottom = ink_box(form.face, form.size, character or TALL) or (0, -form.baseline / 2, 0, 0)
     inner = width * (1 - 2 * form.margin)
     scale = min((bottom - top) / ink.shape[0], inner / ink.shape[1])
     size = (max(round(ink.shape[1] * scale), 1), max(round(ink.shape[0] * scale), 1))

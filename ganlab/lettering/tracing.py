@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import numpy as np
+from fontTools.pens.transformPen import TransformPen
+from fontTools.svgLib.path import SVGPath
 from PIL import Image
 
 from ganlab.errors import UserError
@@ -19,7 +22,6 @@ def trace(coverage: np.ndarray, pen: Any) -> None:
     The outline lies where the interpolated coverage is one half. Raises UserError if VTracer is not installed."""
     try:
         import vtracer
-        from fontTools.svgLib.path import SVGPath
     except ImportError as error:
         raise UserError(
             f"out: outlines are traced by VTracer, which is not installed ({error}); type pip install "
@@ -45,6 +47,6 @@ def trace(coverage: np.ndarray, pen: Any) -> None:
         splice_threshold=60,
         path_precision=2,
     )
-    from fontTools.pens.transformPen import TransformPen
-
+    # fontTools reads no other transformation than a matrix.
+    svg = re.sub(r"translate\(([^,]+),([^)]+)\)", r"matrix(1 0 0 1 \1 \2)", svg)
     SVGPath.fromstring(svg.encode()).draw(TransformPen(pen, (1 / ENLARGED, 0, 0, 1 / ENLARGED, 0, 0)))
