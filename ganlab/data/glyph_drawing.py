@@ -76,6 +76,14 @@ def box(face: Face, size: float, character: str) -> tuple[float, float, float, f
     return left, top, right, bottom
 
 
+def ink_box(face: Face, size: float, character: str) -> tuple[float, float, float, float] | None:
+    """Returns the box of a glyph's pixels with ink (left, top, right, bottom) from its origin on the baseline, without
+    the bearings that ``box`` includes; None if it is blank."""
+    mask, (left, top) = _font(face, size).getmask2(character, "L", anchor="ls")
+    found = mask.getbbox()
+    return None if found is None else (left + found[0], top + found[1], left + found[2], top + found[3])
+
+
 def advances(face: Face, size: float, characters: Sequence[str]) -> Mapping[str, float]:
     """Returns by how many pixels each character moves the place of the next one."""
     return {one: _font(face, size).getlength(one) for one in characters}
