@@ -37,6 +37,20 @@ def _sample(arguments: list[str]) -> int:
     return sample.main(arguments, "ganlab sample")
 
 
+def _stylize(arguments: list[str]) -> int:
+    with reported_when_slow(LOADING):
+        from ganlab.commands import stylize
+
+    return stylize.main(arguments, "ganlab stylize")
+
+
+def _translate(arguments: list[str]) -> int:
+    with reported_when_slow(LOADING):
+        from ganlab.commands import translate
+
+    return translate.main(arguments, "ganlab translate")
+
+
 def _export(arguments: list[str]) -> int:
     with reported_when_slow(LOADING):
         from ganlab.commands import export
@@ -84,6 +98,8 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "diagnose": ("what is wrong with a run, and what to try: ganlab diagnose run=latest", _diagnose),
     "evaluate": ("how good a run's samples are: ganlab evaluate run=latest", _evaluate),
     "sample": ("pictures from a trained generator: ganlab sample run=latest mode=walk", _sample),
+    "stylize": ("text or a font in the style of one glyph: ganlab stylize run=latest style=a.png text=Hello", _stylize),
+    "translate": ("pictures by a generator of pairs: ganlab translate run=latest images=FOLDER out=FOLDER", _translate),
     "export": ("a trained generator as files for other programs: ganlab export run=latest format=onnx", _export),
     "doctor": ("versions, devices, cache and extras, and what is missing: ganlab doctor", _doctor),
     "completion": ('the completion of a shell: eval "$(ganlab completion bash)"', _completion),
