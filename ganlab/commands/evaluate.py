@@ -15,6 +15,7 @@ from torch import Tensor
 from ganlab import random_streams, run_folder
 from ganlab.commands.announcements import best_and_last
 from ganlab.commands.arguments import Help, run_command
+from ganlab.commands.evaluate_pairs import score_pairs
 from ganlab.config import auto
 from ganlab.config.evaluators import Split, build_evaluator, reals_of, rows_of
 from ganlab.config.parse import parse
@@ -38,10 +39,13 @@ SUMMARY = """scores of a trained generator: FID, KID, precision, recall and othe
   {program} run=RUN features=inception              by the network of the published FID figures
   {program} run=RUN baselines=true                  also scores real images, noise and others, to compare with
 
-Scores are printed, and appended to the run's scores.jsonl with everything on which they depend."""
+Scores are printed, and appended to the run's scores.jsonl with everything on which they depend. A generator that
+translates images is also compared with the true image of each source: distances, similarity, accuracy of judges, beside
+those of copies, for training images and each part that was held out. These go to the run's pairs.json."""
 
 ORDER = ("fid", "kid", "precision", "recall", "density", "coverage", "inception_score", "modes", "good_share",
          "class_entropy", "reverse_kl", "memorised", "closer")  # fmt: skip
+MOST_PAIRS = 1000  # images of each part that are compared with their true image
 SHOWN = 32  # samples beside their nearest reals
 
 
@@ -115,10 +119,18 @@ def _evaluate(asked: Evaluate) -> None:
     print(table(columns))
     if best := best_while_training(read_scores(folder.path)):
         print(best)
+    pairs = None
+    if generator.sources:
+        pairs = score_pairs(
+            generator, settings, image_set, asked.split, features, min(asked.n, MOST_PAIRS), asked.seed
+        )  # fmt: skip
+        print(pairs.text())
     try:
         file = ScoresFile(folder.path)
         file.add_scores(generator.step, scored, checkpoint=generator.path.name, seed=asked.seed)
         file.close()
+        if pairs is not None:
+            pairs.save(folder.path, step=generator.step, checkpoint=generator.path.name, seed=asked.seed)
         if not generator.is_of_points:
             _picture(generator, evaluator, labels, sources, folder.path, asked)
     except OSError as error:
