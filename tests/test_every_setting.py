@@ -376,6 +376,7 @@ ELSEWHERE = {
     "runtime.threads": "test_every_setting.test_threads_and_bar",
     "runtime.cuda_graph": "test_cuda_graph",
     "runtime.deterministic": "test_device.test_deterministic_kernels_are_one_jobs_choice",
+    "logging.observers.tensorboard.histograms": "monitor.test_monitor.test_histograms_come_every_so_many_steps",
     "logging.progress": "test_every_setting.test_threads_and_bar",
     "discriminator.torchvision.backbone": "test_backbone.test_parameters_are_torchvisions_without_the_classifier",
     **{

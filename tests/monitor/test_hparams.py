@@ -38,7 +38,8 @@ def test_a_run_has_its_row_from_the_start(tmp_path: Path) -> None:
     assert [name for name, differs in infos.items() if not differs] == ["loss", "norm.generator.layer", "steps"]
     assert values["norm.generator.layer"].string_value == "batch"
     columns = [info.name.tag for info in found["experiment"].experiment.metric_infos]
-    assert columns == ["result/best_score", "result/last_score", "result/images", "result/seconds"]
+    names = ("best_score", "last_score", "images", "seconds", "verdicts")
+    assert columns == [f"result/{name}" for name in names]
 
 
 def test_without_settings_there_is_no_row(tmp_path: Path) -> None:

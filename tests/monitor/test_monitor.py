@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,16 @@ from ganlab.monitor.dashboard.charts import chart_of
 from ganlab.monitor.grid import grid
 from ganlab.monitor.pictures import pictures
 from ganlab.monitor.scatter import FAKE, LIMIT, REAL, scatter
-from ganlab.training.observer import Samples
+from ganlab.monitor.settings import TensorBoardSetting
+from ganlab.training.observer import ObservedRun, Samples
+from ganlab.training.trainer import Trainer
 
 VALUES = {"discriminator/loss": 1.5, "generator/loss": 2.5, "progress/images_per_second": 100.0}
 LOSS = "2 losses and scores/generator loss"
 
 
 def read(folder: Path) -> EventAccumulator:
-    events = EventAccumulator(str(folder), size_guidance={"tensors": 0, "images": 0, "scalars": 0})
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0, "images": 0, "scalars": 0, "histograms": 0})
     events.Reload()
     return events
 
@@ -202,6 +205,23 @@ def test_tensorboard_has_scalars_pictures_and_the_configuration(tmp_path: Path) 
     )
     text = events.Tensors("configuration/text_summary")[0].tensor_proto.string_val[0].decode()
     assert "    loss: {name: bce}" in text
+
+
+@pytest.mark.parametrize(("every", "steps"), [(3, [0, 3]), (None, [])])
+def test_histograms_come_every_so_many_steps(
+    make_trainer: Callable[..., Trainer], tmp_path: Path, every: int | None, steps: list[int]
+) -> None:
+    board = TensorBoardSetting(histograms=every).build(ObservedRun(tmp_path))
+    make_trainer((board,), steps=4).run()
+    events = read(tmp_path)
+    tags = events.Tags()["histograms"]
+    assert ("5 weights/generator 3 output" in tags) == bool(steps)
+    for tag in tags:
+        assert [event.step for event in events.Histograms(tag)] == steps
+        assert events.SummaryMetadata(tag).summary_description
+    for number, layer in enumerate(("project", "blocks.0", "output"), 1):
+        for group in ("5 weights", "6 gradients", "7 activations"):
+            assert (f"{group}/generator {number} {layer}" in tags) == bool(steps)
 
 
 def test_tensorboard_hides_what_happens_again(tmp_path: Path) -> None:

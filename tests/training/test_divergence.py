@@ -265,7 +265,7 @@ def test_a_stop_anywhere_around_going_back_changes_nothing(make_trainer: Make, t
         assert rows(folder) == rows(tmp_path / "whole")
         ours, theirs = read(tmp_path / "whole"), read(folder)
         for tag in ours.Tags()["scalars"]:
-            if "per_second" not in tag:
+            if "per second" not in tag:
                 expected = [(event.step, event.value) for event in ours.Scalars(tag)]
                 assert str([(event.step, event.value) for event in theirs.Scalars(tag)]) == str(expected), tag
 

@@ -32,6 +32,9 @@ class Chart:
     """A chart: its ``group``, its ``name`` within the group, ``what`` it shows, its ``unit`` or range, and which values
     are ``good``.
 
+    A name has no parentheses: TensorBoard's Custom Scalars takes what is between the first and the last one of a curve
+    for its run, and draws no curve then.
+
     It is not ``held`` back, or its values are until the first one that says something: that is not zero, that differs
     from the first one (``constant``), or that differs from that of the tag ``repeats``.
     """

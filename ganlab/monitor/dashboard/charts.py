@@ -58,7 +58,7 @@ def score_chart(name: str, id: str) -> Chart:
     shown, what, good = training.SCORES.get(name, (_words(name), f"The score `{name}`.", ""))
     features = f"{what} Features and all else that it depends on: `{id}`; only curves with the same one compare."
     group = LOSSES if name in training.FIRST_SCORES or name not in training.SCORES else DETAILS
-    return Chart(group, f"score {shown} ({id})", features, "", good)
+    return Chart(group, f"score {shown}, {id}", features, "", good)
 
 
 def histogram_chart(kind: str, network: str, layer: str, place: int) -> Chart:

@@ -177,6 +177,13 @@ SINGLE: Mapping[str, Chart] = {
         "ratio",
         "below 0.3; above 1 the networks chase each other",
     ),
+    "verdicts": _health(
+        "Verdicts",
+        "The number of verdicts that last. It is drawn from the first one on; the text `verdicts` has their evidence.",
+        "number",
+        "0",
+        quiet=True,
+    ),
     "not_finite": _health(
         "updates left out",
         "The number of updates of both networks since the last log point that were left out, because loss or gradient "

@@ -21,8 +21,8 @@ CHARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
             "discriminator/held_out",
             "discriminator/trained_on",
         ),
-        "scores: distances (lower is better)": (f"{SCORE} (FID|KID) \\(.*",),
-        "scores: shares (higher is better)": (f"{SCORE} (precision|recall|coverage|share of good samples) \\(.*",),
+        "scores: distances (lower is better)": (f"{SCORE} (FID|KID),.*",),
+        "scores: shares (higher is better)": (f"{SCORE} (precision|recall|coverage|share of good samples),.*",),
     },
     "Health": {
         "discriminator accuracy (0.5 is chance)": tuple(

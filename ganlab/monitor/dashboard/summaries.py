@@ -12,8 +12,8 @@ from ganlab.monitor.named_grid import Picture
 from ganlab.training.observer import Histogram
 
 LARGEST = 2048  # pixels of the longer side of a picture: TensorBoard loads all pictures of a page at once
-HEAVIEST = 400_000  # bytes of a PNG; a larger picture becomes a JPEG, whose loss is hardly visible at quality 95
-QUALITY = 95
+HEAVIEST = 400_000  # bytes of a PNG; a larger picture becomes a JPEG, whose loss is hardly visible at quality 90
+QUALITY = 90
 
 
 def described(chart: Chart, plugin: str) -> Any:

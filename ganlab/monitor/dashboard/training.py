@@ -91,23 +91,23 @@ SINGLE: Mapping[str, Chart] = {
     ),
     "augment/ada/p": Chart(
         DETAILS,
-        "augmentation probability (ADA)",
+        "augmentation probability of ADA",
         "The probability with which ADA augments an image that D sees (Karras et al. 2020).",
         "[0, 1]",
         "a level that it settles at; the less data, the higher",
     ),
     "augment/ada/r_t": Chart(
         DETAILS,
-        "discriminator sign on real images (ADA)",
+        "augmentation sign on real images of ADA",
         "The mean sign of D's logits on reals, by which ADA moves its probability.",
         "[-1, 1]",
         "near ADA's target",
     ),
     "regularizer/lecam/real": Chart(
-        DETAILS, "discriminator on real images (LeCam mean)", "LeCam's moving mean of D's logit on reals.", "logit"
+        DETAILS, "discriminator on real images, LeCam mean", "LeCam's moving mean of D's logit on reals.", "logit"
     ),
     "regularizer/lecam/fake": Chart(
-        DETAILS, "discriminator on generated images (LeCam mean)", "LeCam's moving mean of D's logit on fakes.", "logit"
+        DETAILS, "discriminator on generated images, LeCam mean", "LeCam's moving mean of D's logit on fakes.", "logit"
     ),
 }
 

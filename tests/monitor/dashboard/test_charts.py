@@ -107,7 +107,7 @@ def test_the_groups_are_in_the_order_of_the_page() -> None:
     }  # fmt: skip
     assert {tag: chart_of(tag).group for tag in groups} == groups
     assert list(GROUPS)[:2] == [SAMPLES, LOSSES]
-    assert score_chart("fid", "pixels-1").tag == "2 losses and scores/score FID (pixels-1)"
+    assert score_chart("fid", "pixels-1").tag == "2 losses and scores/score FID, pixels-1"
     assert chart_of("generator/sigma/blocks.0").tag == "4 details/generator sigma of blocks.0"
 
 
@@ -132,4 +132,5 @@ def test_the_guide_has_all_charts_and_no_placeholder() -> None:
     assert "{" not in text
     names = [chart.tag for chart in known()]
     assert len(names) == len(set(names)), "two tags in one chart"
+    assert not any("(" in name for name in names), "Custom Scalars would not draw it"
     assert len(names) > len(health.SINGLE) + len(training.SINGLE)

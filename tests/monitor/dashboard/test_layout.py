@@ -44,8 +44,8 @@ def test_each_chart_of_a_run_has_a_curve(tmp_path: Path) -> None:
         assert any(re.match(pattern, tag) for pattern in patterns for tag in tags), title
     (pattern,) = charts["scores: distances (lower is better)"]
     assert [tag.split("/")[1] for tag in sorted(tags) if re.match(pattern, tag)] == [
-        "score FID (abc)",
-        "score KID (abc)",
+        "score FID, abc",
+        "score KID, abc",
     ]
     assert len(events.Tensors("custom_scalars__config__")) == 3  # anew only where a curve came
 
