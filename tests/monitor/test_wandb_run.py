@@ -78,7 +78,12 @@ def ids(folder: Path) -> list[str]:
 
 def test_a_training_and_its_resume_have_one_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    typed = ["logging.observers.wandb.mode=offline", "logging.observers.wandb.project=tiny", "logging.every=1"]
+    typed = [
+        "logging.observers.wandb.mode=offline",
+        "logging.observers.wandb.project=tiny",
+        "logging.observers.wandb.entity=team",
+        "logging.every=1",
+    ]
     assert (
         main(
             [
@@ -105,7 +110,7 @@ def test_a_training_and_its_resume_have_one_id(tmp_path: Path, monkeypatch: pyte
     assert {(0, "samples/real"), (0, "samples/generator"), (4, "samples/generator")} <= shown
     assert {row["step"] for row in found if "scores/best" in row} == {2, 4}
     (run,) = [one.run for one in records(folders[0]) if one.WhichOneof("record_type") == "run"]
-    assert (run.project, run.display_name) == ("tiny", "run")
+    assert (run.entity, run.project, run.display_name) == ("team", "tiny", "run")
     config = {one.key: json.loads(one.value_json) for one in run.config.update}
     assert config["generator"]["width"] == 4
 
