@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from ganlab.monitor.outbox import Outbox
 from ganlab.monitor.pictures import pictures
 from ganlab.monitor.tracked_run import ATTEMPT, TrackedRun, flat, need_package, score_values, sweep_of
 from ganlab.training.observer import Inspected, ObservedRun, Observer, ObserverSetting, Samples, Scores
+from ganlab.training.verdicts import Verdict
 
 log = logging.getLogger("ganlab")
 
@@ -80,6 +81,10 @@ class MLflow(Observer):
         text = inspection.markdown()
         self._image(step, "inspection/figure", Picture(inspection.picture))
         self.outbox.put(lambda: self.client.log_text(self.tracked.id, text, "inspection.md"))
+
+    def diagnosed(self, step: int, verdicts: Sequence[Verdict]) -> None:
+        titles = ", ".join(one.title for one in verdicts)
+        self.outbox.put(lambda: self.client.set_tag(self.tracked.id, "ganlab.verdicts", titles))
 
     def rolled_back(self, step: int) -> None:
         self.step = step

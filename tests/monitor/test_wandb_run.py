@@ -7,6 +7,7 @@ import logging
 import struct
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -123,6 +124,7 @@ def test_what_a_rollback_makes_void_is_marked(tmp_path: Path) -> None:
     observer.rolled_back(1)
     observer.logged(2, {"generator/loss": 9.0})
     observer.scored(2, FakeScores({"fid": 4.0}), {"score": 3.0, "step": 1, "left": None})
+    observer.diagnosed(2, [SimpleNamespace(title="mode collapse")])
     observer.closed()
     (folder,) = (tmp_path / "wandb").glob("offline-run-*")
     assert [(row["step"], row["progress/attempt"]) for row in rows(folder) if "generator/loss" in row] == [
@@ -130,6 +132,8 @@ def test_what_a_rollback_makes_void_is_marked(tmp_path: Path) -> None:
     ]  # fmt: skip
     updates = [item for one in records(folder) for item in one.config.update if item.key == "ganlab_attempts"]
     assert json.loads(updates[-1].value_json) == [0, 1]
+    summaries = {item.key: item.value_json for one in records(folder) for item in one.summary.update}
+    assert json.loads(summaries["verdicts"]) == "mode collapse"
     exits = [one.exit.exit_code for one in records(folder) if one.WhichOneof("record_type") == "exit"]
     assert exits == [1]  # stopped before step 6
 
