@@ -60,19 +60,20 @@ class MLflow(Observer):
     def started(self, step: int, steps: int) -> None:
         self.step, self.steps = step, steps
         self.tracked.begin(step)
-        with suppress(OSError):  # the next record reports that the service fails
-            self.outbox.put(self._open)
-            self.outbox.put(self._describe)
+        self.outbox.put(self._open)  # whether the service fails is reported by the events that follow
+        self.outbox.put(self._describe)
 
     def stepped(self, step: int) -> None:
         self.step = step
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         self._scalars(step, {**values, ATTEMPT: float(self.tracked.attempt)})
+        self.outbox.check()
 
     def sampled(self, step: int, samples: Samples) -> None:
         for name, picture in pictures(step, samples, tuple(self.run.class_names)).items():
             self._image(step, f"samples/{name}", picture)
+        self.outbox.check()
 
     def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
         self._scalars(step, score_values(scores.values, scores.id, best))
@@ -99,11 +100,10 @@ class MLflow(Observer):
         error = sys.exc_info()[1]  # the one that ends the training, if one does
         failed = error is not None and not isinstance(error, KeyboardInterrupt)
         status = "FAILED" if failed else "FINISHED" if self.step >= self.steps else "KILLED"
-        with suppress(OSError):
+        with suppress(OSError):  # a picture that cannot be read
             for network, strip in filmstrips(self.run.folder / "samples").items():
                 self._image(self.step, f"samples/filmstrip-{network}", strip)
-        with suppress(OSError):
-            self.outbox.put(lambda: self.client.set_terminated(self.tracked.id, status))
+        self.outbox.put(lambda: self.client.set_terminated(self.tracked.id, status))
         if left := self.outbox.close(PATIENCE["close"]):
             log.warning("note: %d records did not reach MLflow; the run folder has all of them", left)
 
