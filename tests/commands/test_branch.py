@@ -110,7 +110,7 @@ def test_a_sweep_begins_each_job_from_the_checkpoint() -> None:
     rates = ["1e-4", "3e-4"]
     assert (
         main(
-            ["-m", "branch=latest", "steps=8", f"optimizer.discriminator.lr={','.join(rates)}", "hydra.sweep.dir=swept"]
+            ["-m", "branch=parent", "steps=8", f"optimizer.discriminator.lr={','.join(rates)}", "hydra.sweep.dir=swept"]
         )
         == 0
     )
