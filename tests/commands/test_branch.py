@@ -115,7 +115,7 @@ def test_a_sweep_begins_each_job_from_the_checkpoint() -> None:
         == 0
     )
     jobs = sorted(path.parent for path in Path("swept").glob("*/config.yaml"))
-    assert [path.name.partition("lr=")[2] for path in jobs] == rates
+    assert [float(path.name.rpartition("lr-")[2]) for path in jobs] == [float(rate) for rate in rates]
     assert main(["branch=parent", "steps=8", "optimizer.discriminator.lr=1e-4", "hydra.run.dir=alone"]) == 0
     alone = weights(Path("alone"))
     assert all(torch.equal(tensor, alone[name]) for name, tensor in weights(jobs[0]).items())
