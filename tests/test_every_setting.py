@@ -377,7 +377,9 @@ ELSEWHERE = {
     "runtime.cuda_graph": "test_cuda_graph",
     "runtime.deterministic": "test_device.test_deterministic_kernels_are_one_jobs_choice",
     "logging.observers.tensorboard.histograms": "monitor.test_monitor.test_histograms_come_every_so_many_steps",
-    "logging.progress": "test_every_setting.test_threads_and_bar",
+    "logging.progress": "monitor.test_progress_lines.test_what_is_shown",
+    **{f"logging.observers.mlflow.{field}": "monitor.test_mlflow_run" for field in ("experiment", "uri")},
+    **{f"logging.observers.wandb.{field}": "monitor.test_wandb_run" for field in ("project", "entity", "mode")},
     "discriminator.torchvision.backbone": "test_backbone.test_parameters_are_torchvisions_without_the_classifier",
     **{
         f"init.{network}.pretrained.{field}": "test_every_setting.test_pretrained_weights"

@@ -16,6 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
 from ganlab import run_folder, tree_file
+from ganlab.commands.ready import AlreadyDone
 from ganlab.config.paths import value_of
 from ganlab.errors import Refused, UserError
 from ganlab.run_folder import RunFolder
@@ -66,6 +67,38 @@ class Branch:
             (folder.checkpoints / self._name).symlink_to(self.path.resolve())
             folder.save_config(self.settings())
             yield folder
+
+    @contextmanager
+    def checked(self) -> Iterator[RunFolder]:
+        """Returns the context of ``staged``, with errors about its folder in words about this branch. Raises Refused if
+        nothing is left to train."""
+        with self.staged() as staged:
+            try:
+                yield staged
+            except AlreadyDone:
+                raise Refused([
+                    f"branch={self.path}: it was saved at the last step, {self.step:,}; type steps={2 * self.step} "
+                    "to train as many steps more, or name an earlier checkpoint"
+                ]) from None  # fmt: skip
+            except Refused:
+                raise
+            except UserError as error:
+                sentence = str(error).replace(str(staged.path), str(self.path))
+                instead = "its weights do not fit these settings, such as the size or the channels of the images"
+                raise UserError(sentence.replace("its checkpoint does not fit its config.yaml", instead)) from None
+
+    def has_gone_on(self, folder: RunFolder) -> bool:
+        """Whether the run in ``folder``, which began from this branch, has a checkpoint of its own."""
+        return (
+            checkpoint.exists(folder.checkpoints)
+            and _step(checkpoint.newest(folder.checkpoints, NO_TENSORS)[1], folder.path) > self.step
+        )
+
+    def begin(self, folder: RunFolder) -> None:
+        """Copies as ``copy`` does, over what a killed process has left of an earlier copy. Raises OSError."""
+        for left in (folder.checkpoints, folder.path / "samples"):
+            shutil.rmtree(left, ignore_errors=True)
+        self.copy(folder)
 
     def named(self, read: Sequence[Override]) -> list[Override]:
         """Returns the overrides with the step in place of the parent's path, for the name of the new run's folder."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from hydra.core.override_parser.types import Override
 
+from ganlab import run_folder
 from ganlab.commands.hydra_main import hand_to_hydra
 from ganlab.commands.job import Command, hydra_job
 from ganlab.commands.new_folder import folder_in, folder_override
@@ -74,15 +75,14 @@ def _sweep_of_hydra(
 
 
 def refuse_one_run(read: Sequence[Override], instead: str = "leave -m out") -> None:
-    """Raises Refused for settings of a sweep that name one run, with what to do ``instead``."""
-    reasons = {"resume": "resume=… goes on with one run", "branch": "branch=… begins one run"}
-    named = {key: one for key in reasons if (one := typed(read, key)) is not None}
-    if named:
-        raise Refused([f"{one.input_line}: {reasons[key]}; {instead}" for key, one in named.items()])
+    """Raises Refused for resume=… with one run in a sweep, with what to do ``instead``."""
+    if (one := typed(read, "resume")) is not None:
+        raise Refused([f"{one.input_line}: resume=… goes on with one run; {instead}"])
 
 
 def new_sweep(composing: Composer, read: Sequence[Override], command: Typed) -> Ready:
-    """Checks a sweep, creates its folder, and returns it. Raises Refused."""
+    """Checks a sweep, creates its folder, and returns it. Raises UserError."""
+    read = _with_found_branch(composing, read)
     jobs = expanded(composing, read)
     checked = check_jobs(composing, jobs, sweeper_of(composing, read))
     jobs_of(read, checked)
@@ -91,6 +91,18 @@ def new_sweep(composing: Composer, read: Sequence[Override], command: Typed) -> 
         read = composing.read([*(other.input_line or "" for other in read), f"hydra.sweep.dir={literal(resolved)}"])
     folder = folder_in(folder_override(read, None, multirun=True))
     return begin_sweep(composing, read, folder, jobs, checked, command)
+
+
+def _with_found_branch(composing: Composer, read: Sequence[Override]) -> list[Override]:
+    """Returns the overrides with the run that branch=latest means now: later it would be a job of the sweep. Raises
+    UserError."""
+    one = typed(read, "branch")
+    if one is None or "latest" not in (one.input_line or "").partition("=")[2].split(","):
+        return list(read)
+    if one.is_sweep_override():
+        raise Refused([f"{one.input_line}: name the run that latest means; it is one of several here"])
+    found = composing.read([f"branch={literal(str(run_folder.find('latest').path))}"])
+    return [*(other for other in read if other.key_or_group != "branch"), *found]
 
 
 def _hydras_sweep(composing: Composer, read: Sequence[Override]) -> list[str]:
@@ -102,6 +114,8 @@ def _hydras_sweep(composing: Composer, read: Sequence[Override]) -> list[str]:
             f"{jobs.input_line}: it is for sweeps without hydra/sweeper and hydra/launcher; leave it out, and set the "
             "number of jobs in the launcher, such as hydra/launcher=joblib hydra.launcher.n_jobs=2"
         ])  # fmt: skip
+    if (branch := typed(read, "branch")) is not None:
+        raise Refused([f"{branch.input_line}: only sweeps without hydra/sweeper and hydra/launcher begin from a run"])
     overrides = composing.rewrite(read)
     check_jobs(composing, composing.jobs(overrides), sweeper)
     fixed = [one.key_or_group for one in read if not one.is_sweep_override() and not one.is_hydra_override()]

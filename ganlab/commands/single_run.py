@@ -19,7 +19,7 @@ from ganlab.config import configure
 from ganlab.config.compose import Composer, composer
 from ganlab.config.overrides import typed
 from ganlab.config.paths import single_hint
-from ganlab.errors import Refused, UserError
+from ganlab.errors import Refused
 from ganlab.ranks import Ranks
 from ganlab.run_folder import RunFolder
 
@@ -96,20 +96,8 @@ def _check_branch(
     composing: Composer, read: Sequence[Override], overrides: Sequence[str], branch: Branch, look_at_data: bool
 ) -> Prepared:
     """Returns the configuration of a run that begins from a checkpoint of another one. Raises UserError."""
-    with branch.staged() as staged:
-        try:
-            return _check_job(composing, read, overrides, Resume(staged, branch=True), look_at_data)
-        except AlreadyDone:
-            raise Refused([
-                f"branch={branch.path}: it was saved at the last step, {branch.step:,}; type steps={2 * branch.step} "
-                "to train as many steps more, or name an earlier checkpoint"
-            ]) from None  # fmt: skip
-        except Refused:
-            raise
-        except UserError as error:
-            sentence = str(error).replace(str(staged.path), str(branch.path))
-            instead = "its weights do not fit these settings, such as the size or the channels of the images"
-            raise UserError(sentence.replace("its checkpoint does not fit its config.yaml", instead)) from None
+    with branch.checked() as staged:
+        return _check_job(composing, read, overrides, Resume(staged, branch=True), look_at_data)
 
 
 def _check_job(

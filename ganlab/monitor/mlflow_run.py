@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from ganlab.monitor.outbox import Outbox
 from ganlab.monitor.pictures import pictures
 from ganlab.monitor.tracked_run import ATTEMPT, TrackedRun, flat, need_package, score_values, sweep_of
 from ganlab.training.observer import Inspected, ObservedRun, Observer, ObserverSetting, Samples, Scores
+from ganlab.training.verdicts import Verdict
 
 log = logging.getLogger("ganlab")
 
@@ -59,19 +60,20 @@ class MLflow(Observer):
     def started(self, step: int, steps: int) -> None:
         self.step, self.steps = step, steps
         self.tracked.begin(step)
-        with suppress(OSError):  # the next record reports that the service fails
-            self.outbox.put(self._open)
-            self.outbox.put(self._describe)
+        self.outbox.put(self._open)  # whether the service fails is reported by the events that follow
+        self.outbox.put(self._describe)
 
     def stepped(self, step: int) -> None:
         self.step = step
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         self._scalars(step, {**values, ATTEMPT: float(self.tracked.attempt)})
+        self.outbox.check()
 
     def sampled(self, step: int, samples: Samples) -> None:
         for name, picture in pictures(step, samples, tuple(self.run.class_names)).items():
             self._image(step, f"samples/{name}", picture)
+        self.outbox.check()
 
     def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
         self._scalars(step, score_values(scores.values, scores.id, best))
@@ -80,6 +82,10 @@ class MLflow(Observer):
         text = inspection.markdown()
         self._image(step, "inspection/figure", Picture(inspection.picture))
         self.outbox.put(lambda: self.client.log_text(self.tracked.id, text, "inspection.md"))
+
+    def diagnosed(self, step: int, verdicts: Sequence[Verdict]) -> None:
+        titles = ", ".join(one.title for one in verdicts)
+        self.outbox.put(lambda: self.client.set_tag(self.tracked.id, "ganlab.verdicts", titles))
 
     def rolled_back(self, step: int) -> None:
         self.step = step
@@ -94,11 +100,10 @@ class MLflow(Observer):
         error = sys.exc_info()[1]  # the one that ends the training, if one does
         failed = error is not None and not isinstance(error, KeyboardInterrupt)
         status = "FAILED" if failed else "FINISHED" if self.step >= self.steps else "KILLED"
-        with suppress(OSError):
+        with suppress(OSError):  # a picture that cannot be read
             for network, strip in filmstrips(self.run.folder / "samples").items():
                 self._image(self.step, f"samples/filmstrip-{network}", strip)
-        with suppress(OSError):
-            self.outbox.put(lambda: self.client.set_terminated(self.tracked.id, status))
+        self.outbox.put(lambda: self.client.set_terminated(self.tracked.id, status))
         if left := self.outbox.close(PATIENCE["close"]):
             log.warning("note: %d records did not reach MLflow; the run folder has all of them", left)
 

@@ -24,8 +24,7 @@ class Outbox:
         self._closed = False
 
     def put(self, send: Callable[[], None], picture: bool = False) -> None:
-        """Adds a record, which ``send`` sends. Raises OSError if the service fails at present; the record waits all the
-        same. A ``picture`` is left out if many wait."""
+        """Adds a record, which ``send`` sends. A ``picture`` is left out if many wait."""
         with self._changed:
             if not picture or sum(is_picture for _, is_picture in self._waiting) < MOST_PICTURES:
                 self._waiting.append((send, picture))
@@ -33,6 +32,10 @@ class Outbox:
                 self._thread = threading.Thread(target=self._run, daemon=True)
                 self._thread.start()
             self._changed.notify_all()
+
+    def check(self) -> None:
+        """Raises OSError with the reason if the service fails at present. Records that wait are sent later."""
+        with self._changed:
             if self._error is not None:
                 raise OSError(in_one_line(self._error))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from ganlab.monitor.named_grid import Picture
 from ganlab.monitor.pictures import pictures
 from ganlab.monitor.tracked_run import ATTEMPT, TrackedRun, need_package, score_values, sweep_of
 from ganlab.training.observer import Inspected, ObservedRun, Observer, ObserverSetting, Samples, Scores
+from ganlab.training.verdicts import Verdict
 
 log = logging.getLogger("ganlab")
 
@@ -110,6 +111,9 @@ class Wandb(Observer):
 
     def inspected(self, step: int, inspection: Inspected) -> None:
         self._images(step, {"inspection/figure": Picture(inspection.picture)})
+
+    def diagnosed(self, step: int, verdicts: Sequence[Verdict]) -> None:
+        self.wandb.summary["verdicts"] = ", ".join(one.title for one in verdicts)
 
     def rolled_back(self, step: int) -> None:
         self.step = step

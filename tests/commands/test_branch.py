@@ -100,3 +100,56 @@ def test_what_does_not_fit_is_refused(typed: list[str], sentence: str, capsys: p
     assert sentence in said
     assert "/tmp" not in said.replace(str(Path.cwd()), "")
     assert not Path("outputs").exists()
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return dict(tree_file.read(run / "checkpoints" / "final.safetensors")["discriminator"]["network"])
+
+
+def test_a_sweep_begins_each_job_from_the_checkpoint() -> None:
+    rates = ["1e-4", "3e-4"]
+    assert (
+        main(
+            ["-m", "branch=parent", "steps=8", f"optimizer.discriminator.lr={','.join(rates)}", "hydra.sweep.dir=swept"]
+        )
+        == 0
+    )
+    jobs = sorted(path.parent for path in Path("swept").glob("*/config.yaml"))
+    assert [float(path.name.rpartition("lr-")[2]) for path in jobs] == [float(rate) for rate in rates]
+    assert main(["branch=parent", "steps=8", "optimizer.discriminator.lr=1e-4", "hydra.run.dir=alone"]) == 0
+    alone = weights(Path("alone"))
+    assert all(torch.equal(tensor, alone[name]) for name, tensor in weights(jobs[0]).items())
+    assert any(not torch.equal(tensor, alone[name]) for name, tensor in weights(jobs[1]).items())
+    for job in jobs:
+        assert steps(job) == [1, 2, 3, 4, 5, 6, 7, 8]
+        (start,) = RunFolder(job).provenance()
+        assert start["branch"]["step"] == 6
+    # Killed before its first checkpoint: what was copied is all that is there.
+    (jobs[0] / "checkpoints" / "final.safetensors").unlink()
+    (jobs[0] / "checkpoints" / "step-0000008.safetensors").unlink(missing_ok=True)
+    shutil.copyfile("parent/config.yaml", jobs[0] / "config.yaml")
+    RunFolder(jobs[0]).save_status("running", pid=1, host="nowhere")
+    assert main(["resume=swept"]) == 0
+    assert all(torch.equal(tensor, alone[name]) for name, tensor in weights(jobs[0]).items())
+    assert steps(jobs[0]) == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        (["branch=nowhere", "seed=0,1"], "nowhere: there is no such folder"),
+        (["branch=parent", "seed=0,1"], "it was saved at the last step, 6; type steps=12"),
+        (["branch=parent", "steps=9", "generator.width=8,9"], "the saved weights are of that network"),
+        (["branch=latest,parent", "steps=9"], "name the run that latest means"),
+        (
+            ["branch=parent", "steps=9", "seed=0,1", "hydra/launcher=basic", "hydra.callbacks.x={}"],
+            "only sweeps without",
+        ),
+    ],
+)
+def test_a_sweep_over_what_does_not_fit_is_refused(
+    typed: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["-m", *typed]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not Path("outputs").exists()

@@ -478,7 +478,7 @@ def test_what_a_run_would_do_is_a_recipe(capsys: pytest.CaptureFixture[str]) -> 
         (["-m", "seed=range(0,0)"], "this sweep has no jobs"),
         (["-m", "seed=interval(0,1)"], "an interval needs a sweeper that chooses"),
         (["-m", "resume=a,b"], "resume=… goes on with one run"),
-        (["-m", "branch=a,b"], "branch=… begins one run"),
+        (["-m", "branch=latest,b"], "name the run that latest means"),
         (["-m", "batch_size=2000,3000"], "batch_size=3000: there are only 1,797 images"),
     ],
 )

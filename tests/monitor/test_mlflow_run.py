@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -96,8 +97,10 @@ def test_what_a_rollback_makes_void_is_marked(store: str, tmp_path: Path) -> Non
     observer.stepped(2)
     observer.logged(2, {"generator/loss": math.nan})
     observer.scored(2, FakeScores({"fid": 4.0}), {"score": 3.0, "step": 1, "left": None})
+    observer.diagnosed(2, [SimpleNamespace(title="mode collapse"), SimpleNamespace(title="no learning")])
     observer.closed()
     (run,) = runs(store)
+    assert run.data.tags["ganlab.verdicts"] == "mode collapse, no learning"
     assert run.data.tags["ganlab.attempts"] == "[0, 1]"
     assert history(store, run, "progress/attempt") == [(1, 0.0), (2, 0.0), (3, 0.0), (2, 1.0)]
     assert math.isnan(history(store, run, "generator/loss")[-1][1])

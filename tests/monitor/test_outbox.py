@@ -34,12 +34,14 @@ def test_a_failure_is_told_and_what_failed_is_sent_later(monkeypatch: pytest.Mon
     box.put(send)
     assert failed.wait(60)
     assert box.wait(60) == 1  # returns at once: it fails
+    box.put(lambda: sent.append("second"))
     with pytest.raises(OSError, match=r"^no answer$"):
-        box.put(lambda: sent.append("second"))
+        box.check()
     broken.clear()
     with box._changed:
         assert box._changed.wait_for(lambda: not box._waiting, 60)
-    box.put(lambda: sent.append("third"))  # no error any more
+    box.put(lambda: sent.append("third"))
+    box.check()  # no error any more
     assert box.close(60) == 0
     assert sent == ["first", "second", "third"]
 

@@ -7,6 +7,7 @@ import logging
 import struct
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -78,7 +79,12 @@ def ids(folder: Path) -> list[str]:
 
 def test_a_training_and_its_resume_have_one_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    typed = ["logging.observers.wandb.mode=offline", "logging.observers.wandb.project=tiny", "logging.every=1"]
+    typed = [
+        "logging.observers.wandb.mode=offline",
+        "logging.observers.wandb.project=tiny",
+        "logging.observers.wandb.entity=team",
+        "logging.every=1",
+    ]
     assert (
         main(
             [
@@ -105,7 +111,7 @@ def test_a_training_and_its_resume_have_one_id(tmp_path: Path, monkeypatch: pyte
     assert {(0, "samples/real"), (0, "samples/generator"), (4, "samples/generator")} <= shown
     assert {row["step"] for row in found if "scores/best" in row} == {2, 4}
     (run,) = [one.run for one in records(folders[0]) if one.WhichOneof("record_type") == "run"]
-    assert (run.project, run.display_name) == ("tiny", "run")
+    assert (run.entity, run.project, run.display_name) == ("team", "tiny", "run")
     config = {one.key: json.loads(one.value_json) for one in run.config.update}
     assert config["generator"]["width"] == 4
 
@@ -118,6 +124,7 @@ def test_what_a_rollback_makes_void_is_marked(tmp_path: Path) -> None:
     observer.rolled_back(1)
     observer.logged(2, {"generator/loss": 9.0})
     observer.scored(2, FakeScores({"fid": 4.0}), {"score": 3.0, "step": 1, "left": None})
+    observer.diagnosed(2, [SimpleNamespace(title="mode collapse")])
     observer.closed()
     (folder,) = (tmp_path / "wandb").glob("offline-run-*")
     assert [(row["step"], row["progress/attempt"]) for row in rows(folder) if "generator/loss" in row] == [
@@ -125,6 +132,8 @@ def test_what_a_rollback_makes_void_is_marked(tmp_path: Path) -> None:
     ]  # fmt: skip
     updates = [item for one in records(folder) for item in one.config.update if item.key == "ganlab_attempts"]
     assert json.loads(updates[-1].value_json) == [0, 1]
+    summaries = {item.key: item.value_json for one in records(folder) for item in one.summary.update}
+    assert json.loads(summaries["verdicts"]) == "mode collapse"
     exits = [one.exit.exit_code for one in records(folder) if one.WhichOneof("record_type") == "exit"]
     assert exits == [1]  # stopped before step 6
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from hydra.core.override_parser.types import Override
 
-from ganlab.commands.prepared import plain_configuration
-from ganlab.commands.ready import ready
+from ganlab.commands.branch import branch_of
+from ganlab.commands.prepared import Resume, plain_configuration
+from ganlab.commands.ready import AlreadyDone, ready
 from ganlab.commands.sweep.plan import varied
 from ganlab.commands.sweeper import Sweeper
 from ganlab.config import CannotCombine, Settings, configure
@@ -90,12 +92,17 @@ def _settings_of(composing: Composer, job: Sequence[str], trusted: Sequence[Over
     """Returns the settings of a job, whose data can be opened. Raises Refused, and CannotCombine where the settings
     have no mistake and cannot be combined."""
     read = composing.read(job)
-    plain, _ = plain_configuration(composing, read, composing.rewrite(read), None)
-    if trusted is not None:
-        refuse_saved_programs(plain, trusted)
-    settings = configure(plain, composing.suggestions).settings
-    try:
-        ready(settings, None)
-    except UserError as error:
-        raise CannotCombine([str(error)]) from None
+    branch = branch_of(read)
+    with branch.checked() if branch else nullcontext() as staged:
+        resume = Resume(staged, branch=True) if staged else None
+        plain, _ = plain_configuration(composing, read, composing.rewrite(read), resume)
+        if trusted is not None:
+            refuse_saved_programs(plain, trusted)
+        settings = configure(plain, composing.suggestions).settings
+        try:
+            ready(settings, staged)
+        except AlreadyDone:
+            raise
+        except UserError as error:
+            raise CannotCombine([str(error)]) from None
     return settings

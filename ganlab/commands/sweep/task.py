@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganlab.commands.branch import Branch, branch_of
 from ganlab.commands.hydra_main import run_with_hydra
 from ganlab.commands.job import Command, Ended, hydra_job
 from ganlab.commands.prepared import Resume
 from ganlab.commands.training_run import Outcome
-from ganlab.config.compose import composer
+from ganlab.config.compose import Composer, composer
 from ganlab.config.paths import literal
 from ganlab.errors import UserError, in_one_line
 from ganlab.run_folder import InUse, RunFolder
@@ -47,9 +48,13 @@ def run_task(task: Task) -> Outcome:
     try:
         _wait_until_free(folder)
         resumes = (folder.path / "config.yaml").exists()
-        typed = (f"resume={literal(task.folder)}", *task.changes) if resumes else task.overrides
         with composer(task.config_dir) as composing:
+            branch = _branch_to_begin(composing, task, folder, resumes)
+            resumes = resumes and branch is None
+            typed = (f"resume={literal(task.folder)}", *task.changes) if resumes else task.overrides
             overrides = composing.rewrite(composing.read(typed))
+            if branch is not None:
+                branch.begin(folder)
     except UserError as error:
         print(error, file=sys.stderr)
         outcome = Outcome("refused", str(error))
@@ -58,7 +63,8 @@ def run_task(task: Task) -> Outcome:
         return outcome
     ended: list[Ended] = []
     own = ["hydra.mode=RUN", f"hydra.job.num={task.number}", f"hydra.run.dir={literal(task.folder)}"]
-    job = hydra_job(Command(task.command, typed, task.varied), Resume(folder) if resumes else None, ended)
+    command = Command(task.command, typed, task.varied, branch.facts if branch else {})
+    job = hydra_job(command, Resume(folder, branch=branch is not None) if resumes or branch else None, ended)
     try:
         run_with_hydra(task.config_dir, [*overrides, *own], job)
     except SystemExit:  # Hydra has printed why it cannot start the job
@@ -66,6 +72,20 @@ def run_task(task: Task) -> Outcome:
     except OSError as error:
         return _failed(folder, in_one_line(error))
     return ended[-1].outcome
+
+
+def _branch_to_begin(composing: Composer, task: Task, folder: RunFolder, exists: bool) -> Branch | None:
+    """Returns the origin of a job that begins from a checkpoint of another run; None for other jobs, and for one that
+    has a checkpoint of its own, to go on from. Raises UserError if there is no such origin any more."""
+    if not any(one.partition("=")[0].lstrip("+") == "branch" for one in task.overrides):
+        return None
+    try:
+        branch = branch_of(composing.read(task.overrides))
+    except UserError:
+        if exists:
+            return None
+        raise
+    return None if branch is None or (exists and branch.has_gone_on(folder)) else branch
 
 
 def _failed(folder: RunFolder, reason: str) -> Outcome:
