@@ -318,6 +318,11 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "logging.samples_every", 1),
     ({}, "logging.samples", 5),
     ({}, "logging.inspection", True),
+    ({"logging": {"every": 1}}, "diagnosis", "none"),
+    *(
+        ({"logging": {"every": 1, "samples_every": 1}}, f"diagnosis.{field}", value)
+        for field, value in (("samples", 4), ("pictures", 16), ("latents", 0), ("near", 1.0))
+    ),
     ({}, "checkpoint.every", 1),
     ({"checkpoint": {"every": 1}, "steps": 4}, "checkpoint.keep", 1),
 ]  # fmt: skip
