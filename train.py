@@ -3,10 +3,6 @@
 import sys
 
 if __name__ == "__main__":
-    # Not above: whatever imports this file needs nothing of it.
-    from ganlab.commands.output import reported_when_slow
-
-    with reported_when_slow("Loading PyTorch"):
-        from ganlab.commands.train import main
+    from ganlab.commands.train import main  # not above: whatever imports this file needs nothing of it
 
     sys.exit(main())

@@ -41,6 +41,14 @@ class Diverged(TrainingFailed):
         self.step = step
 
 
+class Diagnosed(TrainingFailed):
+    """The training was ended after ``step`` because of a verdict (``diagnosis.on_verdict=stop``)."""
+
+    def __init__(self, sentence: str, step: int) -> None:
+        super().__init__(sentence)
+        self.step = step
+
+
 # Errors that PyYAML raises besides its own if a value does not match its tag: 2026-99-99, `!!bool x`, `!!int ''`.
 BAD_VALUE = (ValueError, LookupError, AttributeError, TypeError)
 

@@ -3,6 +3,7 @@ elsewhere."""
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -27,9 +28,17 @@ def in_notebook() -> bool:
     return "ipykernel.zmqshell" in sys.modules
 
 
+def shows_bars() -> bool:
+    """Whether a bar can be shown: stderr is a terminal, or this process is the kernel of a notebook."""
+    return in_notebook() or sys.stderr.isatty()
+
+
 def open_bar(**settings: Any) -> Any:
     """Returns tqdm's bar: that of notebooks in a notebook (a line of text there if ipywidgets is not installed), and
-    one on stderr if that is a terminal; otherwise one that shows nothing."""
+    one on stderr if that is a terminal; otherwise one that shows nothing. It has no colour where ``NO_COLOR`` is set,
+    whatever ``TQDM_COLOUR`` says."""
+    if os.environ.get("NO_COLOR"):
+        settings = {**settings, "colour": None}
     if not in_notebook() or settings.get("disable"):
         return tqdm(**{"disable": None, "dynamic_ncols": True, **settings})
     with warnings.catch_warnings():
@@ -46,7 +55,7 @@ def progress(work: str, total: int | None = None) -> Iterator[Advance]:
     seconds and tells how long it will take; more lines follow after twice the time each, at most a minute apart. Work
     that ends before that is not reported. The lines come from a thread, so that a single long call is reported too.
     """
-    if sys.stderr.isatty() or in_notebook():
+    if shows_bars():
         with open_bar(total=total, desc=work, unit="", unit_scale=True, leave=False) as bar:
 
             def update(units: int) -> None:

@@ -202,8 +202,8 @@ class RunFolder:
         return [one for one in starts if isinstance(one, dict)] if isinstance(starts, list) else []
 
     def save_status(self, status: str, reason: str = "", **facts: Any) -> None:
-        """Writes status.json: ``finished``, ``stopped``, ``diverged``, ``refused`` or ``failed``, and ``running`` until
-        the end. Raises OSError."""
+        """Writes status.json: ``finished``, ``stopped``, ``diverged``, ``diagnosed`` (ended by a verdict), ``refused``
+        or ``failed``, and ``running`` until the end. Raises OSError."""
         text = json.dumps({"status": status, "reason": reason, **facts}, indent=2)
         write_atomically(self.path / "status.json", f"{text}\n")
 

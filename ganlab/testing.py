@@ -15,10 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ganlab.data import Source, Stored
+from ganlab.data.source import Drawn
 from ganlab.layer import Initializer
 from ganlab.networks import (
     DiscriminatorArchitecture,
@@ -190,13 +192,23 @@ def check_source(source: Source) -> None:
     _need(len(opened.classes) == source.class_count, f"it has {len(opened.classes)} classes", source)
     if opened.labels is not None:
         _need(len(opened.labels) == len(opened.images), "there is not one label for each image", source)
+    every = np.arange(len(opened.images))
     for name, shape in source.aligned_shapes.items():
         aligned = opened.aligned.get(name)
         _need(aligned is not None, f"it announces aligned images '{name}' and has none", source)
-        assert aligned is not None
-        height, width, channels = aligned.shape[1:]
+        count = len(aligned.first if isinstance(aligned, Drawn) else aligned)  # type: ignore[arg-type]
+        _need(count == len(every), f"there is not one '{name}' for each image", source)
+        height, width, channels = opened.aligned_images(name, opened.rows[:8]).shape[1:]
         _need((channels, height, width) == shape, f"'{name}' has shape {(channels, height, width)}", source)
-        _need(len(aligned) == len(opened.images), f"there is not one '{name}' for each image", source)
+    for name, classes in source.label_sets.items():
+        found = opened.label_sets.get(name)
+        _need(found is not None, f"it announces labels '{name}' and has none", source)
+        assert found is not None
+        _need(len(found.labels) == len(every), f"there is not one label '{name}' for each image", source)
+        _need(len(found.names) == classes, f"'{name}' has {len(found.names)} classes", source)
+        _need(bool((found.labels[opened.rows] < classes).all()), f"a label '{name}' is no class", source)
+    for name, rows in opened.parts.items():
+        _need(len(rows) > 0 and bool(np.isin(rows, every).all()), f"part '{name}' has no images", source)
 
 
 # ---------------------------------------------------------------------------------------------------------------- parts
@@ -245,6 +257,7 @@ def _update(
         "real": real,
         "fake": fake,
         "latent": latent,
+        "generated": generated,
         "augmented_real": augmented_real,
         "augmented_fake": augmented_fake,
         "real_output": discriminator.forward_all(augmented_real, features=features)[0] if with_real else None,

@@ -10,8 +10,10 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
@@ -25,6 +27,7 @@ from ganlab.config.schema import hints, slot_tables
 from ganlab.config.settings import Settings
 from ganlab.data import SOURCES
 from ganlab.errors import Refused
+from ganlab.evaluation import feature_maps
 from ganlab.latents import LATENTS
 from ganlab.networks import DISCRIMINATORS, GENERATORS
 
@@ -33,7 +36,7 @@ ELSEWHERE = {
     **{
         ("data", file.stem): "tests/data"
         for file in (config_folder() / "data").glob("*.yaml")
-        if file.stem not in ("digits", "digit_pairs", "image_folder", "ring", "grid", "swiss_roll")
+        if file.stem not in ("digits", "digit_pairs", "glyph_pairs", "image_pairs", "image_folder", "ring", "grid", "swiss_roll")
     },
     ("init", "pretrained"): "tests/initializers/test_pretrained.py: it needs a file",
 }
@@ -58,13 +61,18 @@ REFUSALS = {
     r"generator=unet: it translates an image": "a translation without an image to translate",
     r"generator=\w+: it makes images from a latent alone": "an image to translate and no translation",
     r"condition=image needs an aligned image": "data without aligned images",
-    r"regularizer=reconstruction with condition=": "a reconstruction without sources",
+    r"regularizer=(reconstruction|perceptual) with condition=": "a reconstruction without sources",
+    r"regularizer=perceptual compares features of a classifier": "a classifier of data without classes",
+    r"condition\.heads=\w+ needs labels": "labels that the data does not have",
+    r"generator=wnet: it needs two images": "a style without an image of it",
+    r"regularizer=(code_constancy|encoder_classifier) with generator=": "codes of a generator without encoders",
+    r"generator=wnet: generator\.heads=true predicts labels": "heads without labels",
     r"init\.\w+=\w+ with norm\.\w+\.weight=\w+: it starts some weights at 0": "a direction of a weight of 0",
     r"discriminator\.minibatch: patch has no such setting": "minibatch layers behind a map",
     r"augment=ada with": "ADA of points, or with a loss without a boundary",
     r"VGG|pixels a side|leave no patch": "a size that the architecture does not have",
 }
-SIDES = {"digits": 32, "digit_pairs": 32, "image_folder": 32}
+SIDES = {"digits": 32, "digit_pairs": 32, "image_folder": 32, "glyph_pairs": 32, "image_pairs": 32}
 LISTS = ("regularizer", "augment", "tricks")
 
 
@@ -121,6 +129,12 @@ MOSTLY = [
     ("tricks", "label_flips", "loss", "lsgan"),
     ("tricks", "packing", "condition", "none"),
     ("regularizer", "reconstruction", "condition", "image"),
+    ("regularizer", "perceptual", "condition", "image"),
+    ("regularizer", "code_constancy", "generator", "wnet"),
+    ("regularizer", "encoder_classifier", "generator", "wnet"),
+    ("generator", "wnet", "condition", "content_style"),
+    ("condition", "content_style", "data", "glyph_pairs"),
+    ("condition", "content_style", "generator", "wnet"),
     ("generator", "unet", "condition", "image"),
     ("condition", "image", "data", "digit_pairs"),
     ("condition", "image", "generator", "unet"),
@@ -148,17 +162,22 @@ def overrides(chosen: dict[str, list[str]], folder: Path) -> list[str]:
     typed = [f"{group}={chosen[group][0]}" for group in ("data", *SINGLE)]
     typed += [f"{group}=[{','.join(chosen[group])}]" for group in LISTS if chosen[group]]
     data = chosen["data"][0]
-    if data == "image_folder":
+    if data in ("image_folder", "image_pairs"):
         typed += [f"data.root={folder}"]
+    if data == "glyph_pairs":
+        typed += [f"data.root={Path(matplotlib.get_data_path(), 'fonts', 'ttf')}", "data.characters=[A,B,C,D,E,F]"]
     typed += [f"data.size={SIDES[data]}", "data.limit=32"] if data in SIDES else ["data.limit=64"]
     for network in ("generator", "discriminator"):
         architecture = chosen[network][0]
-        if architecture in ("dcgan", "resnet", "unet"):
+        if architecture in ("dcgan", "resnet", "unet", "wnet"):
             typed += [f"{network}.width=4", f"{network}.largest_width=8"]
         elif architecture == "patch":
             typed += ["discriminator.width=4", "discriminator.layers=1"]
         elif architecture == "mlp":
             typed += [f"{network}.hidden=[16,12]"]
+    if chosen["generator"] == ["wnet"]:
+        typed += ["generator.residual=1"]
+        typed += ["generator.heads=true"] * ("encoder_classifier" in chosen["regularizer"])
     if "minibatch_discrimination" in chosen["tricks"]:
         typed += ["discriminator.minibatch.features=4"]
     if "pretrain_discriminator" in chosen["tricks"]:
@@ -217,6 +236,12 @@ def train(settings: Settings, folder: Path) -> bool:
         scores = trainer.scorer.score(2, trainer.sampler.fakes, trainer.sampler.weights)
         assert scores is not None
     return finite
+
+
+@pytest.fixture(autouse=True)
+def _quickly_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The classifier of the perceptual loss is trained for two steps."""
+    monkeypatch.setattr(feature_maps, "Classifier", partial(feature_maps.Classifier, steps=2))
 
 
 @pytest.fixture(scope="module")
@@ -328,11 +353,17 @@ DRAWN_FROM = {
 
 
 IMAGES = {"data": ["digit_pairs"], "condition": ["image"], "generator": ["unet"]}
+STYLES = {"data": ["glyph_pairs"], "condition": ["content_style"], "generator": ["wnet"]}
 COMPANIONS = {
     ("norm", "conditional_batch"): {"condition": ["projection"]},
     ("generator", "unet"): IMAGES,
     ("condition", "image"): IMAGES,
     ("regularizer", "reconstruction"): IMAGES,
+    ("regularizer", "perceptual"): IMAGES,
+    ("generator", "wnet"): STYLES,
+    ("condition", "content_style"): STYLES,
+    ("regularizer", "code_constancy"): STYLES,
+    ("regularizer", "encoder_classifier"): STYLES,
 }
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import pytest
 
 from ganlab.config import configure
@@ -14,14 +16,24 @@ from ganlab.config.build import build_discriminator, build_generator, build_trai
 from ganlab.config.schema import hints, is_mapping, table_of
 from ganlab.config.settings import Settings
 from ganlab.errors import UserError
+from ganlab.evaluation import feature_maps
+from ganlab.losses import LOSSES
 from ganlab.monitor.settings import ProgressSetting
 from ganlab.training.observer import Inspected, Observer, Samples
 from tests.conftest import TINY, merged
+from tests.diagnosis.verdicts.rows import THRESHOLDS
 
 CLASSIFIER = {"regularizer": {"auxiliary_classifier": {}}}
 PATCH = {"name": "patch", "width": 4, "layers": 1}
 PAIRS = {
     "data": {"name": "digit_pairs", "size": 16, "limit": 64}, "condition": "image", "generator": {"name": "unet", "width": 4}
+}  # fmt: skip
+GLYPHS: dict[str, Any] = {
+    "data": {"name": "glyph_pairs", "root": str(Path(matplotlib.get_data_path(), "fonts", "ttf")), "characters": list("ABCD"), "size": 16},
+    "condition": {"name": "image", "source": ["content", "style"], "heads": ["font", "character"]},
+    "generator": {"name": "wnet", "width": 4, "residual": 2},
+    "discriminator": {"name": "wnet", "width": 4},
+    "regularizer": {"auxiliary_classifier": {}},
 }  # fmt: skip
 RESNET18 = {"name": "torchvision", "backbone": "resnet18"}
 
@@ -162,6 +174,8 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
         for field, value in (("iterations", 3), ("floor", 50.0))
     ),
     ({}, "loss", "wasserstein"),
+    *(({"loss": name}, "loss.weight", 2.0) for name in LOSSES if name != "wasserstein"),
+    ({"loss": "wasserstein", "regularizer": {"gradient_penalty": {}}, "norm": {"discriminator": {"layer": "none"}}}, "loss.weight", 2.0),
     ({}, "targets.real", 0.9),
     ({}, "targets.fake", 0.1),
     ({}, "targets.noise", 0.2),
@@ -269,6 +283,37 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
         for field, value in (("weight", 1.0), ("interval", 2), ("distance", "l2"))
     ),
     *(
+        (merged(GLYPHS, {"generator": more}), f"generator.{field}", value)
+        for more, field, value in (
+            ({}, "width", 6), ({"width": 40}, "largest_width", 48), ({}, "residual", 4),
+            ({}, "down_activation", "elu"), ({}, "up_activation", "elu"),
+            *(
+                ({f"{way}_activation": activation}, f"{way}_activation.{setting}", 0.5)
+                for way in ("down", "up") for activation, setting in (("elu", "alpha"), ("leaky_relu", "slope"))
+            ),
+        )
+    ),
+    *(
+        (merged(GLYPHS, {"discriminator": more}), f"discriminator.{field}", value)
+        for more, field, value in (
+            ({}, "width", 6), ({"width": 40}, "largest_width", 48), ({}, "activation", "elu"), ({}, "dropout", 0.5),
+            ({"activation": "elu"}, "activation.alpha", 0.5), ({"activation": "leaky_relu"}, "activation.slope", 0.5),
+        )
+    ),
+    ({**GLYPHS, "condition": {"name": "image", "source": ["content", "style"]}, "regularizer": {}}, "discriminator.pack", 2),
+    *(
+        (merged(GLYPHS, {"generator": {"heads": True}, "regularizer": {"encoder_classifier": {}}}), f"regularizer.encoder_classifier.{field}", value)
+        for field, value in (("weight", 2.0), ("interval", 2))
+    ),
+    *(
+        (merged(GLYPHS, {"regularizer": {"code_constancy": {}}}), f"regularizer.code_constancy.{field}", value)
+        for field, value in (("weight", 2.0), ("interval", 2), ("of", {"content": 3.0}))
+    ),
+    *(
+        ({**PAIRS, "regularizer": {"perceptual": {}}}, f"regularizer.perceptual.{field}", value)
+        for field, value in (("weight", 2.0), ("interval", 2), ("layers", {"block2": 1.0}))
+    ),
+    *(
         ({"augment": {"ada": {"p": 0.5, **more}}, "steps": 2}, f"augment.ada.{field}", value)
         for more, field, value in (
             ({}, "p", 0.1), ({}, "blit", False), ({}, "geometry", False), ({}, "color", False),
@@ -344,6 +389,10 @@ ELSEWHERE = {
         for network in ("generator", "discriminator")
         for field in ("path", "layers", "weights", "rest")
     },
+    "condition.image.heads": "conditions.test_several_images",
+    "generator.wnet.heads": "networks.test_wnet.test_the_table_of_the_generator_at_64_pixels_and_full_width",
+    "regularizer.perceptual.network": "regularizers.test_perceptual",
+    "regularizer.perceptual.weights": "regularizers.test_perceptual",
     "condition.image.source": "conditions.test_image.test_what_is_refused",
     "rules": "test_lifted_rules.test_a_lifted_rule_trains",
     "plugins": "test_train.test_a_plugin_brings_a_loss",
@@ -359,6 +408,8 @@ ELSEWHERE = {
     },
     **{f"divergence.rollback.{field}": "test_divergence" for field in ("patience", "rate", "times")},
     "divergence.stop.patience": "test_divergence",
+    "diagnosis.default.on_verdict": "diagnosis.verdicts.test_training",
+    **{f"diagnosis.default.verdicts.{key}": "diagnosis.verdicts.test_thresholds" for key in THRESHOLDS},
     "runtime.cache": "test_cache.test_where_the_cache_is",
     "runtime.resident": "test_feed.test_images_stay_where_they_fit",
     **{f"evaluation.scores.{field}": "test_scoring" for field in ("every", "images", "reals", "best", "diverged")},
@@ -374,6 +425,13 @@ ELSEWHERE = {
             "tar": (*IMAGES, *COLOURS, "root", "split"),
             "arrays": (*IMAGES, *COLOURS, "root", "images", "labels"),
             "fonts": ("root", "size", "classes", "limit", "held_out", "characters", "ink", "margin"),
+            "glyph_pairs": (
+                "root", "fonts", "content", "characters", "size", "ink", "margin", "per_family", "limit",
+                "unseen_fonts", "unseen_characters",
+            ),
+            "image_pairs": (
+                "root", "folders", "direction", "size", "color", "crop", "background", "limit", "held_out", "flip",
+            ),
             "stacked_digits": ("size", "classes", "limit", "held_out"),
             "stacked_mnist": ("root", "size", "classes", "limit", "held_out"),
             "lsun": (*IMAGES, "root", "category", "split"),
@@ -441,6 +499,12 @@ def _marks(beside: dict[str, Any]) -> list[pytest.MarkDecorator]:
     discriminator = beside.get("discriminator")
     name = discriminator.get("name") if isinstance(discriminator, dict) else discriminator
     return [pytest.mark.slow] if name == "torchvision" else []
+
+
+@pytest.fixture(autouse=True)
+def _quickly_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The classifier of the perceptual loss is trained for two steps."""
+    monkeypatch.setattr(feature_maps, "Classifier", partial(feature_maps.Classifier, steps=2))
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,12 @@ import sys
 from collections.abc import Callable
 
 import ganlab
-from ganlab.commands.output import reported_when_slow, write_out_odd_letters
+from ganlab.commands.output import LOADING, reported_when_slow, write_out_odd_letters
 from ganlab.errors import nearest
-
-LOADING = "Loading PyTorch"
 
 
 def _train(arguments: list[str]) -> int:
-    with reported_when_slow(LOADING):
-        from ganlab.commands import train  # imports PyTorch, which `ganlab --help` does without
+    from ganlab.commands import train
 
     return train.main(arguments, "ganlab train")
 
@@ -40,6 +37,20 @@ def _sample(arguments: list[str]) -> int:
     return sample.main(arguments, "ganlab sample")
 
 
+def _stylize(arguments: list[str]) -> int:
+    with reported_when_slow(LOADING):
+        from ganlab.commands import stylize
+
+    return stylize.main(arguments, "ganlab stylize")
+
+
+def _translate(arguments: list[str]) -> int:
+    with reported_when_slow(LOADING):
+        from ganlab.commands import translate
+
+    return translate.main(arguments, "ganlab translate")
+
+
 def _export(arguments: list[str]) -> int:
     with reported_when_slow(LOADING):
         from ganlab.commands import export
@@ -61,6 +72,12 @@ def _inspect_init(arguments: list[str]) -> int:
     return inspect_init.main(arguments, "ganlab inspect-init")
 
 
+def _diagnose(arguments: list[str]) -> int:
+    from ganlab.commands import diagnose  # verdicts need no PyTorch, unless try=true trains
+
+    return diagnose.main(arguments, "ganlab diagnose")
+
+
 def _doctor(arguments: list[str]) -> int:
     from ganlab.commands import doctor
 
@@ -78,8 +95,11 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "data": ("the cache of decoded images: ganlab data, ganlab data clear", _data),
     "report": ("which choices of a sweep train, and how sure that is: ganlab report sweep=latest", _report),
     "inspect-init": ("signals and gradients before training: ganlab inspect-init init=he", _inspect_init),
+    "diagnose": ("what is wrong with a run, and what to try: ganlab diagnose run=latest", _diagnose),
     "evaluate": ("how good a run's samples are: ganlab evaluate run=latest", _evaluate),
     "sample": ("pictures from a trained generator: ganlab sample run=latest mode=walk", _sample),
+    "stylize": ("text or a font in the style of one glyph: ganlab stylize run=latest style=a.png text=Hello", _stylize),
+    "translate": ("pictures by a generator of pairs: ganlab translate run=latest images=FOLDER out=FOLDER", _translate),
     "export": ("a trained generator as files for other programs: ganlab export run=latest format=onnx", _export),
     "doctor": ("versions, devices, cache and extras, and what is missing: ganlab doctor", _doctor),
     "completion": ('the completion of a shell: eval "$(ganlab completion bash)"', _completion),

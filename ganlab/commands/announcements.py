@@ -8,11 +8,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from ganlab.config import Configuration
+from ganlab.config.paths import to_type
 from ganlab.data import ImageSet
 from ganlab.run_folder import OUTPUTS, RunFolder
 from ganlab.training.trainer import Trainer
+from ganlab.training.verdicts import Verdict
 
 log = logging.getLogger("ganlab")
+
+ALL_PICTURES = (
+    "--samples_per_plugin images=1000"  # without it TensorBoard shows ten pictures of each kind, drawn at random
+)
 
 
 def announce(configuration: Configuration, trainer: Trainer, image_set: ImageSet) -> None:
@@ -45,13 +51,21 @@ def announce_end(trainer: Trainer, folder: RunFolder, steps: int, seconds: float
     if trainer.scorer.best:
         log.info("%s", best_and_last(trainer.scorer.best, trainer.step, settings.best if settings else None))
     log.info("%s steps in %.0f s.", f"{steps:,}", seconds)
+    if verdicts := trainer.verdicts.all:
+        log.info("Verdicts: %s", "; ".join(map(spoken, verdicts)))
+        log.info("Evidence and advice: python scripts/diagnose.py %s", to_type("run", str(folder.path)))
     samples = folder.path / "samples"
     if samples.exists():  # the average's picture before that of G itself; the folder if the disk took no picture
         pictures = sorted(samples.glob(f"step-{trainer.step:07d}-*.png"))
         log.info("Samples: %s", pictures[0] if pictures else samples)
     if any(folder.path.glob("events.out.tfevents.*")):
         logs = OUTPUTS if folder.path.is_relative_to(OUTPUTS) else folder.path
-        log.info("Look at it: tensorboard --logdir %s", shlex.quote(str(logs)))
+        log.info("Look at it: tensorboard --logdir %s %s", shlex.quote(str(logs)), ALL_PICTURES)
+
+
+def spoken(one: Verdict) -> str:
+    """Returns a verdict in a few words, such as ``mode collapse since step 400``."""
+    return f"{one.title} {'since' if one.lasting else 'for a while from'} step {one.since:,}"
 
 
 def best_and_last(best: Mapping[str, Any], step: int, score: str | None) -> str:

@@ -1,7 +1,8 @@
 """Reads the arguments of every command except train: ``key=value`` words, parsed to a dataclass.
 
 A command is a dataclass whose fields are its settings, such as ``n: Annotated[PositiveInt, Help("how many")] = 64``,
-and a function whose argument is that dataclass.
+and a function whose argument is that dataclass. A setting whose name Python keeps for itself is typed by another word
+than its field: ``attempt: bool = field(default=False, metadata={"typed": "try"})``.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def read(kind: type[T], words: Sequence[str]) -> T:
     plain: dict[str, Any] = {}
     problems: list[str] = []
     typed: set[str] = set()
+    names = {one.metadata["typed"]: one.name for one in fields(kind) if "typed" in one.metadata}  # type: ignore[arg-type]
     for before, word in zip(["", *words], words, strict=False):
         key, equals, text = word.partition("=")
         if not equals and before.startswith("--") and "=" not in before:
@@ -72,7 +74,8 @@ def read(kind: type[T], words: Sequence[str]) -> T:
         else:
             typed.add(key)
             try:
-                assign(plain, key, _value(_annotation(kind, key), text))
+                name = names.get(key, key)
+                assign(plain, name, _value(_annotation(kind, name), text))
             except (yaml.YAMLError, *BAD_VALUE, RecursionError):
                 problems.append(f"{word}: cannot be read as a value; quote it, or close its brackets")
     result = None
@@ -80,7 +83,10 @@ def read(kind: type[T], words: Sequence[str]) -> T:
         result = parse(kind, plain)
     except Refused as error:
         unread = {problem.partition("=")[0].partition(":")[0] for problem in problems}
-        problems += [one for one in error.problems if one.partition(":")[0] not in unread]
+        spelled = {name: word for word, name in names.items()}
+        for one in error.problems:
+            key, colon, rest = one.partition(":")
+            problems += [f"{spelled.get(key, key)}{colon}{rest}"] if key not in unread else []
     if problems or result is None:
         raise UserError("\n".join(problems))
     return result
@@ -115,7 +121,7 @@ def _settings(kind: type, prefix: str) -> Iterator[tuple[str, str]]:
         if is_dataclass(annotation):
             yield from _settings(annotation, f"{prefix}{one.name}.")  # type: ignore[arg-type]
         else:
-            yield f"{prefix}{one.name}={_default(one)}", _help(annotation)
+            yield f"{prefix}{one.metadata.get('typed', one.name)}={_default(one)}", _help(annotation)
 
 
 def _help(annotation: Any) -> str:

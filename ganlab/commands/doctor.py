@@ -24,6 +24,8 @@ EXTRAS = {
     "inception": "evaluation.features=inception: FID as published",
     "onnx": "ganlab export format=onnx: the generator for other programs",
     "video": "MP4 files from ganlab sample",
+    "mlflow": "logging.observers.mlflow: runs in MLflow",
+    "wandb": "logging.observers.wandb: runs in Weights & Biases",
     "optuna": "hydra/sweeper=optuna: a search by score",
     "joblib": "hydra/launcher=joblib: the jobs of a sweep in Hydra's process pool",
     "slurm": "hydra/launcher=submitit_slurm: the jobs of a sweep on a Slurm cluster",

@@ -181,7 +181,9 @@ def _sources(generator: TrainedGenerator, image_set: ImageSet, rows: np.ndarray,
     for name in generator.sources:
         if name not in image_set.aligned:
             raise UserError(f"{asked.run}: its generator translates '{name}' images, and the data has none")
-    return {name: torch.from_numpy(image_set.aligned[name][which]).permute(0, 3, 1, 2) for name in generator.sources}
+    return {
+        name: torch.from_numpy(image_set.aligned_images(name, which)).permute(0, 3, 1, 2) for name in generator.sources
+    }
 
 
 def _baselines(

@@ -15,8 +15,9 @@ from hydra.core.override_parser.types import Override
 
 from ganlab import run_folder
 from ganlab.commands.branch import branch_of
-from ganlab.commands.job import Command, Resume, resume_of, run_and_record
+from ganlab.commands.job import Command, run_and_record
 from ganlab.commands.new_folder import folder_in, folder_override, typed_folder
+from ganlab.commands.prepared import Resume, resume_of
 from ganlab.commands.program import command_text, training_program
 from ganlab.commands.ready import AlreadyDone
 from ganlab.commands.single_run import checked
@@ -28,6 +29,7 @@ from ganlab.config.paths import literal, single_hint
 from ganlab.errors import Refused
 from ganlab.ranks import here
 from ganlab.run_folder import RunFolder
+from ganlab.training.device import use_deterministic_algorithms
 
 log = logging.getLogger("ganlab")
 
@@ -53,7 +55,7 @@ def _train(
     rewritten = composing.rewrite(read)
     branch, resume = branch_of(read), resume_of(read, typed_folder(composing, read))
     try:
-        checked(composing, read, rewritten, branch, resume, here())
+        prepared = checked(composing, read, rewritten, branch, resume, here())
     except AlreadyDone:
         if resume is None or not resume.auto:
             raise
@@ -63,11 +65,12 @@ def _train(
     if branch is not None:
         branch.copy(folder)
         resume = Resume(folder, branch=True)
+    again = None if branch or resume else prepared  # a saved run may have changed since it was checked
     text = command_text(training_program(), [*(["--config-dir", config_dir] if config_dir else []), *typed])
     command = Command(text, tuple(typed), origin=branch.facts if branch else {})
     task = [one for one in rewritten if not one.startswith("hydra.")]
     with _logged_to(folder.path / "train.log"), _torch_as_it_was():
-        return folder, run_and_record(lambda: composing, task, folder, resume, command, typed)
+        return folder, run_and_record(lambda: composing, task, folder, resume, command, typed, prepared=again)
 
 
 def refuse_flags_and_ranks(overrides: Sequence[str], function: str) -> None:
@@ -169,5 +172,5 @@ def _torch_as_it_was() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic, warn_only=warns)
+        use_deterministic_algorithms(deterministic, warns)
         fills.fill_uninitialized_memory = filled  # type: ignore[attr-defined]

@@ -6,37 +6,34 @@ import contextlib
 import logging
 import math
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from ganlab import run_folder
+from ganlab.commands.prepared import Prepared, Resume, options_in, plain_configuration
 from ganlab.commands.provenance import Provenance
 from ganlab.commands.ready import AlreadyDone
 from ganlab.commands.training_run import Outcome, train
 from ganlab.config import configure
 from ganlab.config.compose import Composer
-from ganlab.config.explain import CONFIG_NAME
-from ganlab.config.paths import to_type, value_of
-from ganlab.config.plugins import import_plugins, plugins_in
-from ganlab.config.programs import refuse_saved_programs
-from ganlab.config.resume import AUTO, Change, resumed, table, typed_again
-from ganlab.config_folder import config_folder
-from ganlab.errors import Diverged, Refused, TrainingFailed, UserError, in_one_line
-from ganlab.monitor.hparams import write_hparams
+from ganlab.config.paths import to_type
+from ganlab.config.resume import table
+from ganlab.errors import Diagnosed, Diverged, TrainingFailed, UserError, in_one_line
+from ganlab.monitor.hparams import write_result
 from ganlab.ranks import RankLost, here, is_loss_of_a_rank
 from ganlab.run_folder import InUse, RunFolder
 from ganlab.training import checkpoint
 
 log = logging.getLogger("ganlab")
+
+# Groups and keys that change nothing of what is trained, and so tell no run from another.
+SILENT = ("hydra", "resume", "branch", "logging", "checkpoint", "plugins", "jobs", "runtime", "rules", "data.root")
 
 OmegaConf.register_new_resolver("ganlab_job_name", run_folder.job_name, replace=True)
 
@@ -57,16 +54,6 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Resume:
-    """The run to go on with. ``auto``: the whole command that began it was typed again (``resume=auto``).
-    ``branch``: it is a new run, which begins from the state of another one and may have other settings."""
-
-    folder: RunFolder
-    auto: bool = False
-    branch: bool = False
-
-
-@dataclass(frozen=True)
 class Ended:
     """A job that ended, in this process: some launchers run jobs in others."""
 
@@ -74,41 +61,13 @@ class Ended:
     outcome: Outcome
 
 
-def resume_of(read: Sequence[Override], folder: Path | None = None) -> Resume | None:
-    """Returns the run to go on with, if one was typed. With ``resume=auto`` that is the run in ``folder``, or None if
-    it has none yet. Raises UserError where there is no run of the typed name."""
-    typed = [value_of(one) for one in read if one.key_or_group == "resume"]
-    if not typed or typed[-1] is None:
-        return None
-    if typed[-1] != AUTO:
-        return Resume(run_folder.find(str(typed[-1])))
-    if folder is None:
-        raise Refused(["resume=auto goes on with the run in a folder, or begins it; type hydra.run.dir=FOLDER too"])
-    return Resume(RunFolder(folder), auto=True) if (folder / "config.yaml").exists() else None
-
-
-def plain_configuration(
-    composing: Composer, read: Sequence[Override], overrides: Sequence[str], resume: Resume | None
-) -> tuple[dict[str, Any], list[Change]]:
-    """Returns the plain configuration of one job, and its changes to the run that it resumes. The plugins of a recipe
-    are imported. Raises Refused."""
-    plain = composing.plain(overrides)
-    import_plugins(plugins_in(plain))
-    if resume is None:
-        if plain.get("resume_override"):
-            raise Refused(["resume_override=true goes with resume=…; leave it out, or name the run to go on with"])
-        return {**plain, "resume": None, "branch": None}, []
-    saved, began = resume.folder.load_config(), checkpoint.exists(resume.folder.checkpoints)
-    if resume.auto:
-        return typed_again(composing, read, plain, saved, began)
-    refuse_saved_programs(saved, read)
-    return resumed(composing, read, saved, began, resume.branch)
-
-
-def hydra_job(command: Command, resume: Resume | None, ended: list[Ended]) -> Callable[[DictConfig], float | None]:
+def hydra_job(
+    command: Command, resume: Resume | None, ended: list[Ended], prepared: Prepared | None = None
+) -> Callable[[DictConfig], float | None]:
     """Returns the function that Hydra runs, once or for each job of a sweep. It appends to ``ended`` how the job ended,
     and returns the score for a sweeper that searches: the best one of the run (FID or KID, lower is better), infinity
-    for a run without one. It raises nothing but KeyboardInterrupt, so that the next job runs too."""
+    for a run without one. It raises nothing but KeyboardInterrupt, so that the next job runs too. ``prepared`` is the
+    one run that there is, if it was checked already."""
 
     def run_job(composed: DictConfig) -> float | None:
         logging.raiseExceptions = False  # on a full disk the lines of train.log are lost, without a traceback for each
@@ -118,7 +77,7 @@ def hydra_job(command: Command, resume: Resume | None, ended: list[Ended]) -> Ca
         several = own.mode == RunMode.MULTIRUN
         overrides = list(own.overrides.task)
         typed = [one.lstrip("+") for one in overrides] if several else command.overrides
-        outcome = run_and_record(Composer, overrides, folder, resume, command, typed, several)
+        outcome = run_and_record(Composer, overrides, folder, resume, command, typed, several, prepared)
         ended.append(Ended(folder, outcome))
         if outcome.status == "stopped" and several:
             raise KeyboardInterrupt(outcome.facts["exit_code"])
@@ -135,26 +94,33 @@ def run_and_record(
     command: Command,
     typed: Sequence[str],
     several: bool = False,
+    prepared: Prepared | None = None,
 ) -> Outcome:
     """Trains as ``run`` does, with the folder locked, and saves how it ended: in status.json, and for TensorBoard.
     ``several``: it is a job of a sweep."""
-    outcome = _in_folder(folder, several, lambda: run(composed, overrides, folder, resume, command, typed))
-    _add_hparams(folder, typed, command.varied, outcome)
+    outcome = _in_folder(folder, several, lambda: run(composed, overrides, folder, resume, command, typed, prepared))
+    _add_result(folder, outcome)
     return outcome
 
 
-def _add_hparams(folder: RunFolder, typed: Sequence[str], varied: Mapping[str, str], outcome: Outcome) -> None:
-    """Adds the run to TensorBoard's table of hyper-parameters, if it has written for TensorBoard."""
-    if outcome.status not in ("finished", "diverged") or not any(folder.path.glob("events.out.tfevents.*")):
-        return
+def _typed_settings(typed: Sequence[str]) -> dict[str, str]:
+    """Returns the typed values of settings that change what is trained, by key."""
     pairs = [one.lstrip("+~").partition("=") for one in typed]
-    settings = varied or {key: value for key, _, value in pairs if not key.startswith(("hydra", "resume"))}
+    return {key: value for key, _, value in pairs if not key.startswith(SILENT)}
+
+
+def _add_result(folder: RunFolder, outcome: Outcome) -> None:
+    """Adds how a run ended to TensorBoard's table of hyper-parameters, if it has written for TensorBoard."""
+    trained = outcome.status in ("finished", "diverged", "diagnosed")
+    if not trained or not any(folder.path.glob("events.out.tfevents.*")):
+        return
     best = outcome.facts.get("best") or {}
     found = {"best_score": best.get("score"), "last_score": best.get("last")}
     found |= {name: outcome.facts.get(name) for name in ("images", "seconds")}
+    found["verdicts"] = len(outcome.facts.get("verdicts", ()))
     metrics = {name: float(value) for name, value in found.items() if value is not None}
-    with contextlib.suppress(OSError):  # a full disk: the table is all that lacks
-        write_hparams(folder.path, settings, metrics, outcome.status == "finished")
+    with contextlib.suppress(OSError):  # a full disk: the result is all that lacks
+        write_result(folder.path, metrics, outcome.status == "finished")
 
 
 def score_of(outcome: Outcome) -> float:
@@ -194,27 +160,31 @@ def run(
     resume: Resume | None = None,
     command: Command | None = None,
     typed: Sequence[str] = (),
+    prepared: Prepared | None = None,
 ) -> Outcome:
-    """Trains the configuration of ``overrides`` in ``folder``, and returns how it ended. ``command`` and the ``typed``
-    overrides are for its provenance. Raises KeyboardInterrupt where it was stopped without saving, and AlreadyDone."""
+    """Trains the configuration of ``overrides`` in ``folder``, or the one that is ``prepared``, and returns how it
+    ended. ``command`` and the ``typed`` overrides are for its provenance. Raises KeyboardInterrupt where it was stopped
+    without saving, and AlreadyDone."""
     provenance, lifted = None, {}
     try:
-        composing = composed()
-        read = composing.read(overrides)
+        if prepared is None:
+            composing = composed()
+            read = composing.read(overrides)
         if here().first:
-            options = {one.key_or_group: one.value() for one in read if composing.is_group_choice(one)}
+            options = prepared.options if prepared else options_in(composing, read)
             provenance = Provenance(folder, command.text if command else "", typed, options)
             if command and command.origin:
                 provenance.add(branch=dict(command.origin))
                 log.info("A branch of %(run)s, from its step %(step)d (%(checkpoint)s)", dict(command.origin))
-        plain, changes = plain_configuration(composing, read, overrides, resume)
+        plain, changes = (prepared.plain, []) if prepared else plain_configuration(composing, read, overrides, resume)
         if resume is None and here().first:
             folder.save_config(plain)  # what was asked for, also where it is refused
-        configuration = configure(plain, composing.suggestions)
+        configuration = prepared.configuration if prepared else configure(plain, composing.suggestions)
         if changes:
             log.info("Changed on resume:\n%s", table(changes))
         lifted = {"lifted_rules": list(configuration.lifted)} if configuration.lifted else {}
-        outcome = train(configuration, folder, resume.folder if resume else None, provenance)
+        chosen = (command.varied if command else {}) or _typed_settings(typed)
+        outcome = train(configuration, folder, resume.folder if resume else None, provenance, chosen)
     except KeyboardInterrupt as stop:
         code = int(stop.args[0]) if stop.args else 130
         _stopped_at_once(folder, provenance, code)
@@ -250,8 +220,9 @@ def _outcome_of(error: Exception) -> Outcome:
         # All ranks find the same error; where rank 0 was lost, the second one reports it.
         if here().first or (here().rank == 1 and isinstance(error, RankLost)):
             log.error("%s", error)
-        if isinstance(error, Diverged):
-            return Outcome("diverged", str(error), {"steps": error.step})
+        if isinstance(error, Diverged | Diagnosed):
+            status = "diverged" if isinstance(error, Diverged) else "diagnosed"
+            return Outcome(status, str(error), {"steps": error.step})
         return Outcome("failed", str(error))
     if isinstance(error, UserError):
         log.error("%s", error)
@@ -270,12 +241,7 @@ def _outcome_of(error: Exception) -> Outcome:
 
 
 def exit_code_of(outcome: Outcome) -> int:
-    """Returns 0 for a finished run, 2 for a refused one, 128 plus the signal for a stopped one, otherwise 1."""
+    """Returns 0 for a finished run, 2 for a refused one, 128 plus the signal for a stopped one, otherwise 1: for one
+    that failed, that diverged, or that a verdict ended."""
     exits = {"finished": 0, "refused": 2, "stopped": int(outcome.facts.get("exit_code", 130))}
     return exits.get(outcome.status, 1)
-
-
-def hand_to_hydra(program: str, arguments: Sequence[str], job: Callable[[DictConfig], float | None]) -> None:
-    """Runs ``job`` with Hydra: once, or for each job of a sweep that another launcher or sweeper runs."""
-    sys.argv = [program, *arguments]
-    hydra.main(config_path=str(config_folder()), config_name=CONFIG_NAME, version_base="1.3")(job)()

@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
 from ganlab import run_folder
-from ganlab.commands.job import Resume
+from ganlab.commands.prepared import Resume
 from ganlab.config.compose import Composer
 from ganlab.config.paths import quoted, value_of
 from ganlab.errors import Refused

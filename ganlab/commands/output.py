@@ -17,6 +17,9 @@ def write_out_odd_letters() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+LOADING = "Loading PyTorch"
+
+
 @contextmanager
 def reported_when_slow(work: str, seconds: float = 3.0) -> Iterator[None]:
     """Returns a context that prints ``work`` to stderr if its body takes longer than ``seconds``: importing PyTorch

@@ -18,6 +18,16 @@ def training_program() -> str:
     return "train.py" if os.path.isfile("train.py") else "ganlab train"
 
 
+def command_beside(program: str, name: str) -> str:
+    """Returns the beginning of the command ``name`` (``report``, or ``train``) of the same installation as ``program``,
+    for a shell: ``ganlab report`` beside ``ganlab train``, and ``python scripts/report.py`` beside ``train.py``."""
+    if not program.endswith(".py"):
+        return command_text(f"ganlab {name.replace('_', '-')}", [])
+    folder = os.path.dirname(program)
+    folder = os.path.dirname(folder) if os.path.basename(folder) == "scripts" else folder
+    return command_text(os.path.join(folder, "train.py" if name == "train" else f"scripts/{name}.py"), [])
+
+
 def first_command(starts: Sequence[dict[str, object]]) -> list[str] | None:
     """Returns the words that train a run again from the start, of its provenance: what was typed when it began, with
     what was typed when it went on in its place. None where the provenance has no such entry."""

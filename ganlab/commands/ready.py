@@ -42,6 +42,8 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
     image_set = open_data(settings.data, settings.runtime.cache)
     need_a_batch(image_set, settings.batch_size)
     _need_labels(settings, image_set)
+    for observer in settings.logging.chosen_observers.values():
+        observer.check()
     if resume is not None and not os.access(resume.path, os.W_OK):
         raise UserError(f"{resume.path}: nothing can be written there; copy the folder and resume the copy")
     if resume is None or not checkpoint.exists(resume.checkpoints):

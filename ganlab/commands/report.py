@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from ganlab.commands.arguments import Help, run_command
+from ganlab.commands.program import command_beside
 from ganlab.errors import UserError
 from ganlab.report.build import report_of
 from ganlab.report.files import write
@@ -48,13 +49,16 @@ class ReportSettings:
 
 def main(arguments: Sequence[str] | None = None, program: str = "report.py") -> int:
     """Runs the command. Returns its exit code: 0 done, 2 refused."""
-    return run_command(ReportSettings, report, arguments, program, SUMMARY)
+    return run_command(
+        ReportSettings, lambda asked: report(asked, command_beside(program, "train")), arguments, program, SUMMARY
+    )
 
 
-def report(asked: ReportSettings) -> None:
-    """Writes the report, and prints its sentences and where it is. Raises UserError."""
+def report(asked: ReportSettings, trains: str = "python train.py") -> None:
+    """Writes the report, and prints its sentences and where it is. ``trains`` is the command that trains. Raises
+    UserError."""
     jobs = _jobs(asked)
-    made = report_of(jobs, asked.threshold, asked.score, asked.id, asked.at, asked.baseline)
+    made = report_of(jobs, asked.threshold, asked.score, asked.id, asked.at, asked.baseline, trains)
     paths = write(made, _folder(asked, jobs))
     print(as_text(made))
     for path in paths:

@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ganlab.ranks import Ranks
-from ganlab.training.trainer import Trainer
+if TYPE_CHECKING:  # signals are handled before PyTorch is imported
+    from ganlab.ranks import Ranks
+    from ganlab.training.trainer import Trainer
 
 # The handlers for a second signal. The handlers from before training are no use: a job in the background of a script
 # inherits that Ctrl-C is ignored.

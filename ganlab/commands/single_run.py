@@ -9,23 +9,15 @@ from hydra.core.override_parser.types import Override
 
 from ganlab import run_folder
 from ganlab.commands.branch import Branch, branch_of
-from ganlab.commands.job import (
-    Command,
-    Ended,
-    Resume,
-    exit_code_of,
-    hand_to_hydra,
-    hydra_job,
-    plain_configuration,
-    resume_of,
-    run,
-)
+from ganlab.commands.hydra_main import hand_to_hydra, run_with_hydra
+from ganlab.commands.job import Command, Ended, exit_code_of, hydra_job, run
 from ganlab.commands.new_folder import folder_in, folder_override, typed_folder
+from ganlab.commands.prepared import Prepared, Resume, options_in, plain_configuration, resume_of
 from ganlab.commands.ready import AlreadyDone, ready
 from ganlab.commands.sweep.begin import Typed
-from ganlab.commands.sweep.prepare import typed
-from ganlab.config import Configuration, configure
+from ganlab.config import configure
 from ganlab.config.compose import Composer, composer
+from ganlab.config.overrides import typed
 from ganlab.config.paths import single_hint
 from ganlab.errors import Refused, UserError
 from ganlab.ranks import Ranks
@@ -45,7 +37,7 @@ def single_run(
     overrides = composing.rewrite(read)
     branch, resume = branch_of(read), resume_of(read, typed_folder(composing, read))
     try:
-        configuration = checked(composing, read, overrides, branch, resume, ranks, look_at_data=not args.cfg)
+        prepared = checked(composing, read, overrides, branch, resume, ranks, look_at_data=not args.cfg)
     except AlreadyDone as done:
         if resume is None or not resume.auto:
             raise
@@ -53,7 +45,7 @@ def single_run(
         return lambda: 0
     if args.cfg == "job":
         if ranks.first:
-            print(run_folder.as_yaml(configuration.plain()), end="")
+            print(run_folder.as_yaml(prepared.configuration.plain()), end="")
         return lambda: 0
     if shows and not ranks.first:
         return lambda: 0
@@ -63,17 +55,22 @@ def single_run(
             branch.copy(RunFolder(folder_in(overrides[-1])))
 
     def train() -> int:
+        again = None if branch or resume else prepared  # a saved run may have changed since it was checked
         if not ranks.first:  # Hydra would create folders and logs for each rank
             with composer(args.config_dir) as composing:
                 folder = ranks.gathered(None)[0]
                 begun = resume if branch is None else Resume(RunFolder(folder), branch=True)
-                return exit_code_of(run(lambda: composing, overrides, RunFolder(folder), begun)) if folder else 2
+                there = RunFolder(folder)
+                return exit_code_of(run(lambda: composing, overrides, there, begun, prepared=again)) if folder else 2
         ended: list[Ended] = []
         begun = resume if branch is None or shows else Resume(RunFolder(folder_in(overrides[-1])), branch=True)
         origin = branch.facts if branch else {}
-        job = hydra_job(Command(command.command, tuple(args.overrides), origin=origin), begun, ended)
-        hand_to_hydra(command.program, [*flags, *overrides], job)
-        return 0 if shows else exit_code_of(ended[-1].outcome)
+        job = hydra_job(Command(command.command, tuple(args.overrides), origin=origin), begun, ended, again)
+        if shows:
+            hand_to_hydra(command.program, [*flags, *overrides], job)
+            return 0
+        run_with_hydra(args.config_dir, overrides, job)
+        return exit_code_of(ended[-1].outcome)
 
     return train
 
@@ -86,7 +83,7 @@ def checked(
     resume: Resume | None,
     ranks: Ranks,
     look_at_data: bool = True,
-) -> Configuration:
+) -> Prepared:
     """Returns the configuration of a run that can begin, or go on. Raises UserError, and AlreadyDone."""
     if branch is not None:
         return _check_branch(composing, read, overrides, branch, look_at_data)
@@ -97,7 +94,7 @@ def checked(
 
 def _check_branch(
     composing: Composer, read: Sequence[Override], overrides: Sequence[str], branch: Branch, look_at_data: bool
-) -> Configuration:
+) -> Prepared:
     """Returns the configuration of a run that begins from a checkpoint of another one. Raises UserError."""
     with branch.staged() as staged:
         try:
@@ -121,7 +118,7 @@ def _check_job(
     overrides: Sequence[str],
     resume: Resume | None,
     look_at_data: bool,
-) -> Configuration:
+) -> Prepared:
     if (jobs := typed(read, "jobs")) is not None:
         raise Refused([f"{jobs.input_line}: the jobs of a sweep run side by side, and this is one run; leave it out"])
     several = [one.input_line for one in read if one.is_sweep_override()]
@@ -133,4 +130,4 @@ def _check_job(
     configuration = configure(plain, composing.suggestions)
     if look_at_data:
         ready(configuration.settings, resume.folder if resume else None)
-    return configuration
+    return Prepared(plain, configuration, options_in(composing, read))

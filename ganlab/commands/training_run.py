@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ import torch
 from ganlab.commands.announcements import announce, announce_end
 from ganlab.commands.provenance import Provenance, versions
 from ganlab.commands.ready import open_data, ready
+from ganlab.commands.running import Status, save_running
 from ganlab.commands.signals import stopping
 from ganlab.config import Configuration, Settings
 from ganlab.config.build import build_trainer
@@ -22,7 +21,7 @@ from ganlab.config.dump import dump
 from ganlab.config.model import Model, model_of
 from ganlab.config.paths import to_type
 from ganlab.data import ImageSet
-from ganlab.errors import UserError, in_one_line
+from ganlab.errors import Diagnosed, Diverged, UserError, in_one_line
 from ganlab.ranks import Ranks, here
 from ganlab.run_folder import RunFolder, as_yaml
 from ganlab.training.observer import ObservedRun, build_observers
@@ -33,8 +32,8 @@ log = logging.getLogger("ganlab")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: its ``status`` (``finished``, ``stopped``, ``diverged``, ``refused`` or ``failed``), the
-    ``reason``, and more ``facts`` for status.json."""
+    """How a run ended: its ``status`` (``finished``, ``stopped``, ``diverged``, ``diagnosed``, ``refused`` or
+    ``failed``), the ``reason``, and more ``facts`` for status.json."""
 
     status: str
     reason: str = ""
@@ -46,9 +45,11 @@ def train(
     folder: RunFolder,
     resume: RunFolder | None = None,
     provenance: Provenance | None = None,
+    chosen: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Trains in ``folder``, from the start or from the last checkpoint of ``resume``. Raises UserError, TrainingFailed,
-    and KeyboardInterrupt with the exit code where it is stopped before the first step. With several ranks all call it,
+    and KeyboardInterrupt with the exit code where it is stopped before the first step. ``chosen`` are the settings that
+    tell the run from others, for its observers. With several ranks all call it,
     and rank 0 writes the files."""
     settings, ranks = configuration.settings, here()
     with stopping(ranks) as signals:
@@ -57,8 +58,8 @@ def train(
         going_on = f", going on after step {state['step']}" if state else ", which begins again" if resume else ""
         log.info("Run folder: %s%s", folder.path, going_on)
         if ranks.first:
-            folder.save_status("running", pid=os.getpid(), host=socket.gethostname())
-        trainer, image_set = _build(configuration, folder, state, ranks)
+            save_running(folder)
+        trainer, image_set = _build(configuration, folder, state, ranks, chosen or {})
         if ranks.first:
             folder.save_config(configuration.plain())
         if provenance is not None:
@@ -68,11 +69,23 @@ def train(
         announce(configuration, trainer, image_set)
         began, first = time.perf_counter(), trainer.step
         signals.trainer = trainer
-        trainer.run()
+        ended: Diverged | Diagnosed | None = None
+        try:
+            trainer.run()
+        except (Diverged, Diagnosed) as error:
+            ended = error
     seconds = time.perf_counter() - began
     facts: dict[str, Any] = {"steps": trainer.step, "images": trainer.feed.drawn, "seconds": round(seconds, 1)}
     if trainer.scorer.best:
-        facts["best"] = trainer.scorer.best
+        named = {"name": trainer.scorer.settings.best} if trainer.scorer.settings else {}
+        facts["best"] = {**trainer.scorer.best, **named}
+    if trainer.verdicts.all:
+        facts["verdicts"] = [one.plain() for one in trainer.verdicts.all]
+    if ended is not None:
+        if ranks.first:
+            announce_end(trainer, folder, trainer.step - first, seconds)
+            log.error("%s", ended)
+        return Outcome("diverged" if isinstance(ended, Diverged) else "diagnosed", str(ended), facts)
     if trainer.step < settings.steps:
         log.info("Stopped and saved after step %d. Go on with: %s", trainer.step, to_type("resume", str(folder.path)))
         number = ranks.most(signals.number)
@@ -86,7 +99,11 @@ def train(
 
 
 def _build(
-    configuration: Configuration, folder: RunFolder, state: dict[str, Any] | None, ranks: Ranks
+    configuration: Configuration,
+    folder: RunFolder,
+    state: dict[str, Any] | None,
+    ranks: Ranks,
+    chosen: Mapping[str, str],
 ) -> tuple[Trainer, ImageSet]:
     """Builds the trainer, and restores ``state`` if there is one. Raises UserError."""
     settings, plain = configuration.settings, configuration.plain()
@@ -94,13 +111,13 @@ def _build(
     machine.prepare()
     image_set = open_data(settings.data, settings.runtime.cache)
     _need_the_same_images(image_set, ranks)
-    observed = ObservedRun(folder.path, plain, image_set.classes, as_yaml(plain))
+    observed = ObservedRun(folder.path, plain, image_set.classes, as_yaml(plain), chosen)
     trainer = build_trainer(
         settings,
         machine,
         image_set,
         folder.path,
-        build_observers(settings.logging.chosen_observers, observed) if ranks.first else (),
+        [*build_observers(settings.logging.chosen_observers, observed), Status(folder)] if ranks.first else (),
         header={"settings": plain, "model": dump(Model, model_of(settings, image_set)), "versions": dict(versions())},
         initialize=state is None,
     )

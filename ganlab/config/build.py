@@ -9,16 +9,20 @@ from typing import Any, Literal
 import torch
 
 from ganlab import random_streams
-from ganlab.config.dump import schedules
-from ganlab.config.evaluators import build_evaluator, naming_train_keys, rows_of
+from ganlab.config.dump import dump, schedules
+from ganlab.config.evaluators import build_evaluator, naming_train_keys, reals_of, rows_of
 from ganlab.config.model import shapes_of
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
+from ganlab.data.cache import folder_of
 from ganlab.data.feed import Feed
+from ganlab.diagnosis.histograms import Histograms
 from ganlab.diagnosis.inspection import Inspector
 from ganlab.diagnosis.settings import SignalSettings
 from ganlab.diagnosis.signals import Classify, Signals, Subject, UpdateLogits
+from ganlab.diagnosis.verdicts import Judge
 from ganlab.evaluation import Scoring
+from ganlab.evaluation.feature_maps import open_feature_maps
 from ganlab.evaluation.scores import Evaluator
 from ganlab.networks import (
     DiscriminatorModule,
@@ -44,7 +48,8 @@ from ganlab.training.observer import Observer
 from ganlab.training.scoring import Scorer
 from ganlab.training.step import Stepper
 from ganlab.training.trainer import Trainer
-from ganlab.types import Batch, Shapes
+from ganlab.training.verdicts import Verdicts
+from ganlab.types import Batch, FeatureMaps, Shapes
 
 
 def build_generator(settings: Settings, shapes: Shapes | None = None) -> GeneratorModule:
@@ -137,7 +142,7 @@ def build_trainer(
         shard,
     )
     generator, discriminator, notes = _networks(settings, machine, feed, ranks, initialize)
-    gan = _gan(settings, machine, generator, discriminator, shapes)
+    gan = _gan(settings, machine, generator, discriminator, shapes, _feature_maps(settings, machine, image_set, ranks))
     notes += _held_out_notes(settings, gan, len(image_set.held_out))
     scorer, scorer_notes = _scorer(settings, machine, image_set, ranks)
     stepper = Stepper(
@@ -162,6 +167,8 @@ def build_trainer(
         scorer=scorer,
         inspect=Inspector(settings.seed) if settings.logging.inspection else None,
         diagnosis=_diagnosis(settings, stepper, scorer),
+        verdicts=_verdicts(settings, ranks),
+        measure=Histograms(settings.seed),
     )
 
 
@@ -190,7 +197,12 @@ def _networks(
 
 
 def _gan(
-    settings: Settings, machine: Machine, generator: GeneratorModule, discriminator: DiscriminatorModule, shapes: Shapes
+    settings: Settings,
+    machine: Machine,
+    generator: GeneratorModule,
+    discriminator: DiscriminatorModule,
+    shapes: Shapes,
+    feature_maps: Mapping[str, FeatureMaps],
 ) -> GAN:
     """Collects the components that both updates use."""
     return GAN(
@@ -207,7 +219,20 @@ def _gan(
         pack=shapes.pack,
         states=ComponentStates({"augment": settings.augment, "regularizer": settings.regularizer}, machine.device),
         logit_signals=UpdateLogits(settings.loss.boundary) if isinstance(settings.diagnosis, SignalSettings) else None,
+        feature_maps=feature_maps,
     )
+
+
+def _feature_maps(settings: Settings, machine: Machine, image_set: ImageSet, ranks: Ranks) -> dict[str, FeatureMaps]:
+    """Opens the feature networks of the regularizers, by the regularizer's name. Raises UserError on all ranks."""
+    networks = {name: network for name, one in settings.regularizer.items() if (network := one.feature_network)}
+    real, cache = reals_of(settings, image_set), folder_of(settings.runtime.cache)
+    with ranks.together():
+        if ranks.first:  # the others find in the cache what it has trained
+            found = {name: open_feature_maps(one, real, machine.device, cache) for name, one in networks.items()}
+    if ranks.first:
+        return found
+    return {name: open_feature_maps(one, real, machine.device, cache) for name, one in networks.items()}
 
 
 def _held_out_notes(settings: Settings, gan: GAN, held_out: int) -> list[str]:
@@ -249,6 +274,14 @@ def _diagnosis(settings: Settings, stepper: Stepper, scorer: Scorer) -> Diagnosi
         settings.batch_size // settings.schedule.microbatches,
     )
     return Signals(subject, stepper.ranks, _classifier(scorer))
+
+
+def _verdicts(settings: Settings, ranks: Ranks) -> Verdicts:
+    """Builds what asks for verdicts; rank 0 alone has a judge."""
+    if not isinstance(settings.diagnosis, SignalSettings):
+        return Verdicts()
+    judge = Judge(settings.diagnosis.verdicts, dump(Settings, settings)) if ranks.first else None
+    return Verdicts(judge, settings.diagnosis.on_verdict)
 
 
 def _classifier(scorer: Scorer) -> Classify | None:

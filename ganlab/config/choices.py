@@ -11,8 +11,8 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString
 
 from ganlab.config import hydra_plugins
+from ganlab.config.outline import known_settings
 from ganlab.config.schema import hints, keys, table_of
-from ganlab.config.settings import Settings
 from ganlab.config.synonyms import also_called, meant
 from ganlab.errors import nearest
 
@@ -43,14 +43,14 @@ class Choices:
 
     def is_plugins_choice(self, group: str, value: Any) -> bool:
         """Whether a value names a component that has no option file, because it belongs to a plugin."""
-        table = table_of(hints(Settings)[group]) if group in hints(Settings) else None
+        table = table_of(hints(known_settings())[group]) if group in hints(known_settings()) else None
         known = table is not None and isinstance(value, str) and value in table
         return known and value not in self.options[group]
 
     def unreadable(self, text: str, error: Exception) -> str:
         """Returns a sentence on an override that Hydra's grammar does not allow."""
         if "=" not in text:
-            known = [*self.options, *keys(Settings)]
+            known = [*self.options, *keys(known_settings())]
             name = text.lstrip("+~-")
             guess = name if name in known else nearest(name, known) or self.suggestions.get(name)
             hint = (

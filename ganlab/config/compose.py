@@ -6,26 +6,30 @@ before it is passed to Hydra (``overrides``), and every job of a sweep is compos
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from string import Template
 from typing import Any, TypeVar
 
 import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.singleton import Singleton
 from hydra.errors import HydraException
 from hydra.version import VersionBase
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from ganlab.config.choices import LISTS, RECIPE, TRICKS
 from ganlab.config.composition import Composition
 from ganlab.config.explain import CONFIG_NAME, explained
+from ganlab.config.outline import known_settings
 from ganlab.config.parse import parse
 from ganlab.config.paths import read_path
 from ganlab.config.plugins import import_plugins, offer_for_both_networks, plugins_in
@@ -37,7 +41,6 @@ from ganlab.config.recipes import (
     remove_replaced_settings,
     without_settings_of_default,
 )
-from ganlab.config.settings import Settings
 from ganlab.config_folder import config_folder
 from ganlab.errors import Refused, UserError
 
@@ -80,15 +83,29 @@ class Composer(Composition):
             loader.config_search_path.prepend("command-line", f"file://{folder}")  # type: ignore[attr-defined]
             loader.repository.initialize_sources(loader.config_search_path)  # type: ignore[attr-defined]
         self.options = self._options()
+        self._last: dict[tuple[str, ...], dict[str, Any]] = {}  # the last result of ``plain``, by its overrides
 
     def _options(self) -> dict[str, list[str]]:
-        loader = self.loader
-        return {group: loader.get_group_options(group) for group in loader.list_groups("") if group != "hydra"}
+        # The loader's own methods would copy all of its configurations for each group.
+        repository = self.loader.repository  # type: ignore[attr-defined]
+        groups = repository.get_group_options("", ObjectType.GROUP)
+        return {group: repository.get_group_options(group) for group in groups if group != "hydra"}
 
     def hydra_options(self) -> dict[str, list[str]]:
         """Returns the options of Hydra's own groups, such as ``hydra/sweeper``."""
-        groups = [f"hydra/{name}" for name in self.loader.list_groups("hydra")]
-        return {group: self.loader.get_group_options(group) for group in groups}
+        repository = self.loader.repository  # type: ignore[attr-defined]
+        groups = [f"hydra/{name}" for name in repository.get_group_options("hydra", ObjectType.GROUP)]
+        return {group: repository.get_group_options(group) for group in groups}
+
+    def help(self) -> str:
+        """Returns the help that ``hydra.help`` describes, with the default configuration. Hydra's own function makes
+        the same text, but copies all configurations for each group."""
+        composed = hydra_compose(CONFIG_NAME, [], return_hydra_config=True)
+        template = Template(composed.hydra.help.template)
+        with open_dict(composed):
+            del composed["hydra"]
+        groups = "".join(f"{group}: {', '.join(names)}\n" for group, names in sorted(self.options.items()) if names)
+        return template.safe_substitute(APP_CONFIG_GROUPS=groups, CONFIG=OmegaConf.to_yaml(composed))
 
     def read(self, overrides: Sequence[str]) -> list[Override]:
         """Parses each override, checks that the options which it names exist, and imports typed plugins. Raises
@@ -129,15 +146,20 @@ class Composer(Composition):
         """Returns the plain values of one job, from its rewritten overrides. Typed values take precedence over those
         of a recipe; a typed option also replaces the recipe's settings in its group. Raises Refused, with one line,
         if Hydra cannot compose them."""
+        key = tuple(rewritten)
+        if key not in self._last:
+            self._last = {key: self._plain(rewritten)}
+        return copy.deepcopy(self._last[key])
+
+    def _plain(self, rewritten: Sequence[str]) -> dict[str, Any]:
         read = OverridesParser.create().parse_overrides(list(rewritten))
         recipe = next((one for one in read if one.key_or_group == RECIPE), None)
         own = [one for one in read if one.key_or_group not in (RECIPE, TRICKS)]
         try:
-            plain = self.compose(rewritten)
+            plain, chosen = self.composed(rewritten)
         except Refused as error:
             without_recipe = [one.input_line or "" for one in read if one is not recipe]
             raise Refused([*error.problems, *(self._problems_in(without_recipe) if recipe else [])]) from None
-        chosen = self.chosen(rewritten)
         refuse_regularizers_named_twice(chosen)
         tricks = [option for group, option, _ in chosen if group == TRICKS]
         refuse_contradicting_tricks(self, tricks)
@@ -212,7 +234,7 @@ class Composer(Composition):
 
     def _problems_in(self, rewritten: Sequence[str]) -> list[str]:
         try:
-            parse(Settings, self.compose(rewritten), self.suggestions)
+            parse(known_settings(), self.compose(rewritten), self.suggestions)
         except Refused as error:
             return error.problems
         return []

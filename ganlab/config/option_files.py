@@ -19,8 +19,8 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult
 from omegaconf import DictConfig, OmegaConf
 
+from ganlab.config.outline import known_settings
 from ganlab.config.schema import hints
-from ganlab.config.settings import Settings
 from ganlab.errors import BAD_VALUE, Refused, in_one_line
 
 PACKAGE = "# @package _global_"
@@ -71,7 +71,7 @@ def decoded(raw: bytes, path: str) -> str:
 
 def _need_package(group: str, package: str | None, text: str, path: str) -> None:
     """Raises Refused for a recipe or trick whose settings would be read as those of its own group."""
-    known = package is not None and (package.partition(".")[0] == "_global_" or package in hints(Settings))
+    known = package is not None and (package.partition(".")[0] == "_global_" or package in hints(known_settings()))
     if group not in SPREAD or known:
         return
     if package is not None:

@@ -11,8 +11,8 @@ from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 
 from ganlab.config.choices import LISTS, RECIPE, Choices, listed, values_of
+from ganlab.config.outline import known_settings
 from ganlab.config.schema import mapping_slots, slot_tables
-from ganlab.config.settings import Settings
 from ganlab.errors import Refused
 
 
@@ -93,16 +93,21 @@ class Overrides(Choices):
         return [list(job) for job in batch]
 
 
+def typed(read: Sequence[Override], key: str) -> Override | None:
+    """Returns the last override of a key, if it was typed."""
+    return next((one for one in reversed(read) if one.key_or_group == key), None)
+
+
 def _component(key: str, value: str, typed: Sequence[Any], read: Sequence[Override]) -> list[str]:
     """Returns the overrides that replace a component, or several named ones, by what was typed; none if ``key`` is
     another setting. ``typed`` are the values of ``value``, of which a sweep has several."""
     has_settings = any(other.key_or_group.startswith(f"{key}.") for other in read)
-    if key in dict(slot_tables(Settings)):
+    if key in dict(slot_tables(known_settings())):
         if len(typed) == 1 and isinstance(typed[0], dict):
             return [f"++{key}=null", *(f"++{key}.{name}={_encoded(inner)}" for name, inner in typed[0].items())]
         if all(isinstance(one, str) for one in typed):
             return [f"++{key}=null", f"++{key}.name={value}"] if has_settings else [f"++{key}={value}"]
-    if key in set(mapping_slots(Settings)) and all(isinstance(one, list) for one in typed):
+    if key in set(mapping_slots(known_settings())) and all(isinstance(one, list) for one in typed):
         if has_settings:
             return [f"++{key}=null", *(f"++{key}.{name}={{}}" for name in typed[0])]
         # Hydra cannot replace a mapping by a list, but by text, which the parse reads as names.

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-import numpy as np
-
 from ganlab.config.describe import describe, no_option, one_of, shown, unknown_key, with_full_keys
 from ganlab.config.schema import base_of, hints, is_mapping, is_union, join, names, table_of, words_of
 from ganlab.errors import Refused
@@ -44,7 +42,7 @@ class _Parser:
         return _Failed()
 
     def value(self, annotation: Any, found: Any, key: str) -> Any:
-        if isinstance(found, np.generic | np.ndarray):  # from Python
+        if type(found).__module__ == "numpy":  # from Python
             found = found.tolist()
         if annotation is Any:
             return found

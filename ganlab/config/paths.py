@@ -19,8 +19,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ganlab.config.outline import known_settings
 from ganlab.config.schema import fields_at, is_path
-from ganlab.config.settings import Settings
 from ganlab.errors import Refused, in_one_line
 
 OF_HYDRA = ("hydra.run.dir", "hydra.sweep.dir")
@@ -32,7 +32,7 @@ PIECE = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')(?=\s*(?:,|$))|[^\s,
 
 def is_path_key(key: str) -> bool:
     """Whether the full key of a setting, of ganlab or of Hydra, is a file or a folder."""
-    return key in OF_HYDRA or any(is_path(kind, name) for kind, name in fields_at(Settings, key.split(".")))
+    return key in OF_HYDRA or any(is_path(kind, name) for kind, name in fields_at(known_settings(), key.split(".")))
 
 
 def read_path(text: str) -> str:

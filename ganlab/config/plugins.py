@@ -9,8 +9,8 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
+from ganlab.config.outline import known_settings
 from ganlab.config.schema import hints, is_mapping, table_of
-from ganlab.config.settings import Settings
 from ganlab.config_folder import config_folder
 from ganlab.errors import Refused
 
@@ -38,7 +38,7 @@ def offer_for_both_networks() -> None:
     from hydra.core.config_store import ConfigStore  # a trained generator is loaded without Hydra
 
     store = ConfigStore.instance()
-    for group, annotation in hints(Settings).items():
+    for group, annotation in hints(known_settings()).items():
         if not is_dataclass(annotation) or set(NETWORKS) - set(hints(annotation)):  # type: ignore[arg-type]
             continue
         for name, content in _components(hints(annotation)["generator"]).items():  # type: ignore[arg-type]

@@ -10,9 +10,9 @@ from hydra.core.override_parser.types import Override
 from ganlab.config.choices import LISTS, RECIPE, TRICKS
 from ganlab.config.composition import Composition
 from ganlab.config.explain import CONFIG_NAME
+from ganlab.config.outline import known_settings
 from ganlab.config.plain import assign, leaves, lookup
 from ganlab.config.schema import hints, slot_tables, table_of
-from ganlab.config.settings import Settings
 from ganlab.errors import Refused
 
 
@@ -48,7 +48,7 @@ def remove_replaced_settings(
     """Removes the settings of a component that the recipe's own text replaces by another one: Hydra merges
     both."""
     written = composition.text_of(f"{RECIPE}/{recipe}") if recipe else {}
-    for key, table in slot_tables(Settings) if written else ():
+    for key, table in slot_tables(known_settings()) if written else ():
         ours, content = lookup(written, key), lookup(plain, key)
         name = ours.get("name") if isinstance(ours, dict) else None
         if isinstance(name, str) and name in table and isinstance(content, dict) and content.get("name") == name:
@@ -63,7 +63,7 @@ def keep_settings_of_tricks(
     """Applies the settings of tricks, such as a learning-rate decay, to a component that was typed for one
     network (``optimizer.generator=sgd``) and has replaced another with its settings. This includes only settings
     that the new component has and that were not typed."""
-    slots = dict(slot_tables(Settings))
+    slots = dict(slot_tables(known_settings()))
     replaced = list(dict.fromkeys(one.key_or_group for one in own if one.key_or_group in slots and one.is_force_add()))
     if not replaced:
         return
@@ -94,7 +94,7 @@ def without_settings_of_default(
             and isinstance(content, dict)
             and composition.is_plugins_choice(group, content.get("name"))
         ):
-            table = table_of(hints(Settings)[group])
+            table = table_of(hints(known_settings())[group])
             assert table is not None
             known = {"name", *hints(table[str(content["name"])])}
             default = composition.text_of(f"{group}/{options[group]}") if group in options else {}

@@ -85,14 +85,16 @@ def _default_observers() -> Mapping[str, ObserverSetting]:
 
 @dataclass(frozen=True)
 class LoggingSettings(Logging):
-    """The intervals of reports, and the observers that receive them. ``progress: false`` removes the progress bar."""
+    """The intervals of reports, and the observers that receive them. ``progress: none`` removes the observer
+    of that name."""
 
     observers: Annotated[Mapping[str, ObserverSetting], OBSERVERS] = field(default_factory=_default_observers)
 
     @property
     def chosen_observers(self) -> Mapping[str, ObserverSetting]:
         """The observers of the run, by name."""
-        return {name: one for name, one in self.observers.items() if name != "progress" or self.progress}
+        shown = self.progress not in ("none", False)
+        return {name: one for name, one in self.observers.items() if name != "progress" or shown}
 
 
 @dataclass(frozen=True)

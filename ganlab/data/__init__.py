@@ -5,8 +5,10 @@ from ganlab.data.arrays import Arrays
 from ganlab.data.digit_pairs import DigitPairs
 from ganlab.data.digits import Digits
 from ganlab.data.fonts import Fonts
+from ganlab.data.glyph_pairs import GlyphPairs
 from ganlab.data.huggingface import HuggingFace
 from ganlab.data.image_folder import ImageFolder
+from ganlab.data.image_pairs import ImagePairs
 from ganlab.data.lsun import LSUN
 from ganlab.data.source import ImageSet, Source
 from ganlab.data.stacked import StackedDigits, StackedMNIST
@@ -21,6 +23,7 @@ SOURCES = Table[Source](
         "digits": Digits,
         "digit_pairs": DigitPairs,
         "image_folder": ImageFolder,
+        "image_pairs": ImagePairs,
         "zip": Zip,
         "tar": Tar,
         "torchvision": TorchvisionSet,
@@ -30,6 +33,7 @@ SOURCES = Table[Source](
         "arrays": Arrays,
         "huggingface": HuggingFace,
         "fonts": Fonts,
+        "glyph_pairs": GlyphPairs,
         "ring": Ring,
         "grid": Grid,
         "swiss_roll": SwissRoll,

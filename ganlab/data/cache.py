@@ -4,6 +4,7 @@ with the same source and settings.
     <cache>/<name>-<settings>-<files>/
       images.npy     (N, H, W, C) uint8; memory-mapped, so that simultaneous runs share the memory
       labels.npy     (N,) int64, where there are classes
+      labels-….npy   (N,) int64, further labels, whose names are in index.json
       index.json     the settings, and the rows of the images that could not be read
       left-out.txt   the files that were skipped or passed over, and why
 
@@ -30,7 +31,7 @@ import numpy as np
 import platformdirs
 from filelock import FileLock, Timeout
 
-from ganlab.data.source import ImageSet
+from ganlab.data.source import ImageSet, LabelSet
 from ganlab.errors import UserError
 
 VARIABLE = "GANLAB_CACHE"
@@ -66,10 +67,15 @@ def opened(entry: Path, seconds: float | None = None) -> ImageSet | None:
         # Copy-on-write: PyTorch warns of memory that it cannot write to, although nothing writes.
         images = np.load(entry / "images.npy", mmap_mode="c")
         labels = np.load(entry / "labels.npy") if index["classes"] else None
+        label_sets = {
+            name: LabelSet(np.load(entry / f"labels-{name}.npy"), tuple(names))
+            for name, names in index.get("label_sets", {}).items()
+        }
         rows = np.delete(np.arange(len(images)), index["failed"])
         if index["format"] != FORMAT or len(rows) != index["images"]:
             return None
-        if labels is not None and len(labels) != len(images):
+        every = [one.labels for one in label_sets.values()] + ([labels] if labels is not None else [])
+        if any(len(one) != len(images) for one in every):
             return None
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
@@ -90,6 +96,7 @@ def opened(entry: Path, seconds: float | None = None) -> ImageSet | None:
         fingerprint=index["fingerprint"],
         place=f"{how} {entry} ({readable(images.nbytes)})",
         notes=tuple(notes),
+        label_sets=label_sets,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ganlab import random_streams
-from ganlab.data.source import ImageSet
+from ganlab.data.source import Drawn, ImageSet, evenly
 from ganlab.errors import UserError
 from ganlab.random_numbers import UNSHARDED, Shard
 from ganlab.types import Batch
@@ -53,11 +54,22 @@ class Feed:
         self.batch_size, self.seed, self.device, self.memory_format = batch_size, seed, device, memory_format
         self.shard = shard
         images = image_set.images
-        size = images.nbytes + sum(one.nbytes for one in image_set.aligned.values())
+        stored = {name: one.images if isinstance(one, Drawn) else one for name, one in image_set.aligned.items()}
+        size = sum(one.nbytes for one in {id(one): one for one in (images, *stored.values())}.values())
         place = Resident if size <= resident * memory_of(device) else Ahead
         self.pixels: Pixels = place(images, device)
-        self.aligned: dict[str, Pixels] = {name: place(one, device) for name, one in image_set.aligned.items()}
+        # Images that are the same array are on the device once.
+        shared = {id(images): self.pixels} if self.pixels.resident else {}
+        self.aligned: dict[str, Pixels] = {
+            name: shared.get(id(one)) or place(one, device) for name, one in stored.items()
+        }
+        self.choices = {
+            name: one.on(lambda numbers: torch.from_numpy(numbers).to(self.pixels.rows_on))
+            for name, one in image_set.aligned.items()
+            if isinstance(one, Drawn)
+        }
         self.labels = torch.from_numpy(image_set.labels).to(device) if image_set.labels is not None else None
+        self.label_sets = {name: torch.from_numpy(one.labels).to(device) for name, one in image_set.label_sets.items()}
         self.drawn = 0
         self._orders: dict[int, Tensor] = {}  # of at most two epochs: a batch may span both
 
@@ -71,12 +83,13 @@ class Feed:
         if self.image_set.flip:
             rng = random_streams.generator(self.seed, "data/flip", self.drawn, device=self.device)
             mirrored = self.shard.of(torch.rand(needed, generator=rng, device=self.device) < 0.5)
+        batch = self._batch(rows, self._aligned_rows(rows, self.drawn, needed), mirrored)
         self.drawn += needed
-        batch = self._batch(rows, mirrored)
         if not self.pixels.resident:
             following = self._rows(self.drawn, needed)  # the next batch is usually as large
-            for pixels in (self.pixels, *self.aligned.values()):
-                pixels.prepare(following)
+            self.pixels.prepare(following)
+            for name, numbers in self._aligned_rows(following, self.drawn, needed).items():
+                self.aligned[name].prepare(numbers)
         return batch
 
     def position(self) -> dict[str, Any]:
@@ -142,17 +155,45 @@ class Feed:
         order = torch.randperm(len(rows), generator=random_streams.generator(self.seed, "data/held_out", step))
         return self._given(rows[order[:count]])
 
+    @property
+    def parts(self) -> Mapping[str, np.ndarray]:
+        """The rows of each part of the set that is shown by itself: its ``parts``, or the held-out images."""
+        held_out = self.image_set.held_out
+        return self.image_set.parts or ({"held_out": held_out} if len(held_out) else {})
+
+    def part(self, name: str, count: int) -> Batch:
+        """Returns the first ``count`` images of a part of the set in a random order, the same at each call."""
+        rows = torch.from_numpy(self.parts[name])
+        order = torch.randperm(len(rows), generator=random_streams.generator(self.seed, f"data/part/{name}"))
+        return self._given(rows[order[:count]])
+
     def _given(self, rows: Tensor) -> Batch:
-        return self._batch(rows.to(self.pixels.rows_on), None)
+        return self._batch(rows.to(self.pixels.rows_on), self._aligned_rows(rows), None)
+
+    def _aligned_rows(self, rows: Tensor, drawn: int | None = None, needed: int = 0) -> dict[str, Tensor]:
+        """Returns the numbers of the aligned images of these rows, by name. Where an item has several, one is drawn
+        with the random numbers of the batch that begins after ``drawn`` images, or chosen by the row without it."""
+        numbers: dict[str, Tensor] = {}
+        for name, aligned in self.image_set.aligned.items():
+            numbers[name] = rows
+            if isinstance(aligned, Drawn):
+                by = evenly(rows)
+                if drawn is not None:
+                    device = self.pixels.rows_on
+                    rng = random_streams.generator(self.seed, f"data/aligned/{name}", drawn, device=device)
+                    by = self.shard.of(torch.randint(2**32, (needed,), generator=rng, device=device))
+                numbers[name] = self.choices[name].choose(rows, by)
+        return numbers
 
     # ----------------------------------------------------------------------------------------------------- of one batch
 
-    def _batch(self, rows: Tensor, mirrored: Tensor | None) -> Batch:
-        """Returns the images of these rows with their labels and aligned images, all of them mirrored where
-        ``mirrored`` (n,) is true."""
+    def _batch(self, rows: Tensor, aligned: Mapping[str, Tensor], mirrored: Tensor | None) -> Batch:
+        """Returns the images of these rows with their labels and their aligned images of the numbers ``aligned``, all
+        of them mirrored where ``mirrored`` (n,) is true."""
         condition = {"labels": self.labels[rows.to(self.device)]} if self.labels is not None else {}
-        for name, aligned in self.aligned.items():
-            condition[name] = self._images(aligned, rows, mirrored)
+        condition |= {name: labels[rows.to(self.device)] for name, labels in self.label_sets.items()}
+        for name, numbers in aligned.items():
+            condition[name] = self._images(self.aligned[name], numbers, mirrored)
         return Batch(self._images(self.pixels, rows, mirrored), condition)
 
     def _images(self, stored: Pixels, rows: Tensor, mirrored: Tensor | None) -> Tensor:

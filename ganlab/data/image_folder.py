@@ -115,7 +115,7 @@ class ImageFiles(Stored):
         images: list[tuple[str, Any]] = []
         others: list[tuple[str, Any]] = []
         for one in self._taken():
-            (images if _is_image(one[0]) else others).append(one)
+            (images if is_image(one[0]) else others).append(one)
         return sorted(images, key=self.order), others
 
     def _classes(self, images: Sequence[tuple[str, Any]], others: Sequence[tuple[str, Any]]) -> Classes:
@@ -213,15 +213,15 @@ class ImageFolder(ImageFiles):
         classes = {
             readable_name(entry.name)
             for entry in folders
-            if any(_is_image(name) for name, _ in _scan(entry.path, visited=visited))
+            if any(is_image(name) for name, _ in scan(entry.path, visited=visited))
         }
-        special = LABELS in files or any(map(_is_image, files)) or may_be_shards(sorted(classes))
+        special = LABELS in files or any(map(is_image, files)) or may_be_shards(sorted(classes))
         return super().all_classes if special or len(classes) == 1 else len(classes)
 
     def names(self) -> Iterator[tuple[str, str]]:
         folder = os.path.relpath(self.top, self.root) if self.part else ""
         prefix = f"{folder}/" if folder else ""
-        return ((prefix + name, prefix + name) for name, _ in _scan(self.top))
+        return ((prefix + name, prefix + name) for name, _ in scan(self.top))
 
     def folders(self) -> list[str]:
         return sorted(entry.name for entry in os.scandir(self.root) if _is_dir(entry) and not is_hidden(entry.name))
@@ -230,7 +230,7 @@ class ImageFolder(ImageFiles):
         digest = hashlib.blake2b(digest_size=16)
         found = []
         with progress(f"Looking for changes in the files of {self.top}") as advance:
-            for name, entry in _scan(self.top):
+            for name, entry in scan(self.top):
                 advance(1)
                 with suppress(OSError):  # a link to nowhere
                     found.append((name, entry.stat()))
@@ -243,7 +243,7 @@ class ImageFolder(ImageFiles):
         passed: list[str] = []
         with progress(f"Listing the images of {self.top}") as advance:
             listing = super().listing()
-            for _ in _scan(self.top, passed):
+            for _ in scan(self.top, passed):
                 advance(1)
         if not passed:
             return listing
@@ -278,7 +278,7 @@ MADE_HERE = (
 )  # files of a run folder, of an entry of the cache
 
 
-def _scan(
+def scan(
     root: str, passed: list[str] | None = None, visited: set[tuple[int, int]] | None = None
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Yields the files below ``root`` with their names relative to it. Each folder is searched once, even if several
@@ -318,7 +318,8 @@ def _is_dir(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _is_image(name: str) -> bool:
+def is_image(name: str) -> bool:
+    """Whether a file's name ends like an image's."""
     return PurePosixPath(name).suffix.lower() in pixels.SUFFIXES
 
 
@@ -331,7 +332,7 @@ def wrapping(names: Iterable[str]) -> str:
         depth = name.count("/")
         if common is not None and depth <= deepest and name.startswith(common):
             continue  # it does not change the result
-        if not _is_image(name) or is_hidden(name):
+        if not is_image(name) or is_hidden(name):
             continue
         if common is None:
             common = name[: name.rfind("/") + 1]

@@ -78,12 +78,15 @@ def _make(folder: Path, name: str, source: Decodable) -> ImageSet:
             (partial / "left-out.txt").write_text(text, encoding="utf-8", errors="backslashreplace")
         if listing.labels is not None:
             np.save(partial / "labels.npy", listing.labels)
+        for name, labelled in listing.label_sets.items():
+            np.save(partial / f"labels-{name}.npy", labelled.labels)
         index = {
             "format": FORMAT,
             "source": _settings_of(source),
             "images": total - len(failed),
             "image_shape": source.image_shape,
             "classes": listing.classes,
+            "label_sets": {name: labelled.names for name, labelled in listing.label_sets.items()},
             "failed": sorted(failed),
             "example": printable(lines[0]) if failed else "",
             "notes": listing.notes,
@@ -213,6 +216,8 @@ def _fingerprint(partial: Path, listing: Listing) -> str:
         digest.update(images[row].tobytes())
     if listing.labels is not None:
         digest.update(listing.labels.tobytes())
+    for name, labelled in listing.label_sets.items():
+        digest.update(json.dumps([name, labelled.names]).encode() + labelled.labels.tobytes())
     return digest.hexdigest()
 
 

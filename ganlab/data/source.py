@@ -6,7 +6,7 @@ Only the feed imports PyTorch when it is imported, so that processes that decode
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol
@@ -34,7 +34,9 @@ class ImageSet:
     ``rows`` are the images to train with, ``held_out`` those that are kept out of training. ``flip``: images may be
     mirrored. ``fingerprint`` distinguishes these images from others. ``place`` is the place of the images, and
     ``notes`` are for the user, such as what was left out. ``aligned`` holds further images of each item by name, such
-    as its outline, each (N, H', W', C') like ``images``: they are taken, mirrored and augmented together with it.
+    as its outline, each (N, H', W', C') like ``images``, or several for each item (``Drawn``): they are taken, mirrored
+    and augmented together with it. ``label_sets`` holds further labels of each item by name, such as its font.
+    ``parts`` are rows by name, such as those of fonts that are not trained on, for pictures and scores of each.
     """
 
     images: np.ndarray
@@ -46,7 +48,9 @@ class ImageSet:
     fingerprint: str = ""
     place: str = ""
     notes: tuple[str, ...] = ()
-    aligned: Mapping[str, np.ndarray] = field(default_factory=dict)
+    aligned: Mapping[str, np.ndarray | Drawn] = field(default_factory=dict)
+    label_sets: Mapping[str, LabelSet] = field(default_factory=dict)
+    parts: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.rows is None:
@@ -60,6 +64,14 @@ class ImageSet:
         """(C, H, W)."""
         height, width, channels = self.images.shape[1:]
         return channels, height, width
+
+    def aligned_images(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """Returns the aligned images (n, H', W', C') of these rows, the same at each call."""
+        found = self.aligned[name]
+        images = found.images if isinstance(found, Drawn) else found
+        numbers = found.choose(rows, evenly(rows)) if isinstance(found, Drawn) else rows
+        taken: np.ndarray = images.take(numbers, axis=0)
+        return taken
 
     def hold_out(self, wanted: int | float) -> ImageSet:
         """Returns the set with ``wanted`` images, or that share, kept out of training, chosen at random, the same in
@@ -76,6 +88,53 @@ class ImageSet:
         return replace(self, rows=np.setdiff1d(self.rows, chosen), held_out=chosen)
 
 
+@dataclass(frozen=True, eq=False)
+class LabelSet:
+    """Labels (N,) int64 of the items, such as the font of each glyph, and the names of their classes."""
+
+    labels: np.ndarray
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Aligned images of which one is drawn for an item each time, such as another glyph of its font.
+
+    The candidates of item i are the images (M, H, W, C) with the numbers ``members[first[i] : first[i] + count[i]]``,
+    without the member at place ``own[i]`` of these (-1: none is left out). Each item has at least one.
+    """
+
+    images: np.ndarray
+    members: np.ndarray  # (L,)
+    first: np.ndarray  # (N,)
+    count: np.ndarray  # (N,)
+    own: np.ndarray  # (N,)
+
+    @classmethod
+    def one_each(cls, images: np.ndarray, numbers: np.ndarray) -> Drawn:
+        """Returns aligned images of which item i has the one with the number ``numbers[i]``."""
+        items = np.arange(len(numbers))
+        return cls(images, numbers, items, np.ones_like(items), np.full_like(items, -1))
+
+    def on(self, convert: Callable[[np.ndarray], Any]) -> Drawn:
+        """Returns it with all numbers converted, such as to tensors on a device."""
+        return Drawn(self.images, *(convert(one) for one in (self.members, self.first, self.count, self.own)))
+
+    def choose(self, rows: Any, numbers: Any) -> Any:
+        """Returns the number of an image for each of the rows (n,), chosen by integers (n,) in [0, 2³²). It computes
+        with NumPy arrays or, after ``on``, with tensors."""
+        own = self.own[rows]
+        choices = self.count[rows] - 1 * (own >= 0)
+        place = numbers * choices >> 32
+        return self.members[self.first[rows] + place + 1 * ((own >= 0) & (place >= own))]
+
+
+def evenly(rows: Any) -> Any:
+    """Returns an integer in [0, 2³²) for each row, an array or a tensor, the same at each call. Those of successive
+    rows lie evenly: the multiples of the golden ratio modulo 1, times 2³²."""
+    return (rows + 1) * 2_654_435_769 % 2**32
+
+
 class Source:
     """A set of images. Subclasses are dataclasses: their fields are settings."""
 
@@ -87,6 +146,17 @@ class Source:
     @property
     def aligned_shapes(self) -> Mapping[str, tuple[int, int, int]]:
         """The shapes (C, H, W) of the aligned images that ``open`` provides, by name; known before anything is read."""
+        return {}
+
+    @property
+    def label_sets(self) -> Mapping[str, int]:
+        """The numbers of classes of the further labels that ``open`` provides, by name; known before anything is
+        read, and exactly once it is opened."""
+        return {}
+
+    @property
+    def shared_labels(self) -> Mapping[str, str]:
+        """For some of the aligned images the one of ``label_sets`` that they share with the image, by name."""
         return {}
 
     @property
@@ -119,6 +189,8 @@ class Listing:
     details: tuple[str, ...] = ()
     """Lines for the file ``left-out.txt``: each file that was left out, and the reason."""
     in_memory: bool = False
+    label_sets: Mapping[str, LabelSet] = field(default_factory=dict)
+    """Further labels of the items, by name."""
 
 
 class Decodable(Protocol):
@@ -195,6 +267,7 @@ def chosen(listing: Listing, classes: Sequence[str | int] | None = None, limit: 
         items=[listing.items[row] for row in rows.tolist()],
         labels=labels[rows].astype(np.int64) if labels is not None else None,
         classes=names,
+        label_sets={name: LabelSet(one.labels[rows], one.names) for name, one in listing.label_sets.items()},
     )
 
 

@@ -35,8 +35,8 @@ def pictures(step: int, samples: Samples, class_names: tuple[str, ...] = ()) -> 
         }
     shown = {}
     for name, images in samples.images.items():
-        names = _row_names(len(images), samples.columns, class_names)
-        shown[name] = named_grid(images, samples.columns, row_names=names, caption=_caption(name, samples))
+        names = row_names(len(images), samples.columns, class_names)
+        shown[name] = named_grid(images, samples.columns, row_names=names, caption=caption(name, samples))
         if step == 0 and name == "generator" and (range_ := low_contrast_range(images)):
             low, high = range_
             shown[f"{name}-contrast"] = named_grid(
@@ -58,7 +58,7 @@ def low_contrast_range(images: Tensor) -> tuple[float, float] | None:
     return (low, high) if 1e-7 < high - low < LOW_CONTRAST else None
 
 
-def _row_names(count: int, columns: int | None, class_names: Sequence[str]) -> Sequence[str]:
+def row_names(count: int, columns: int | None, class_names: Sequence[str]) -> Sequence[str]:
     """Returns the names of the classes if ``count`` images are in rows by class, and otherwise none."""
     if columns is None:
         return ()
@@ -66,5 +66,10 @@ def _row_names(count: int, columns: int | None, class_names: Sequence[str]) -> S
     return display_names(class_names if len(class_names) == rows else [f"class {number}" for number in range(rows)])
 
 
-def _caption(name: str, samples: Samples) -> str:
-    return "In each cell, from left to right: condition, sample, real image." if name == "comparison" else ""
+def caption(name: str, samples: Samples) -> str:
+    """Returns the sentence under a comparison; the last word of its name is the part of the data that it shows."""
+    kind, _, part = name.partition("-")
+    if kind != "comparison":
+        return ""
+    of_part = f"Of {part.replace('_', ' ')} images. " if part else ""
+    return f"{of_part}In each cell, from left to right: {', '.join(samples.compared)}."

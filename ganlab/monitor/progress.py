@@ -1,36 +1,41 @@
-"""A progress bar in the terminal, or in a notebook."""
+"""A progress bar on a terminal, or in a notebook."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from ganlab.monitor.progress_lines import ProgressLines, log_files
 from ganlab.progress import open_bar
-from ganlab.training.observer import Observer
 
 
-class Progress(Observer):
-    """Shows a bar with losses, images per second and the remaining time. Shows nothing if the output is neither a
-    terminal nor a notebook."""
+class Progress(ProgressLines):
+    """Shows a bar with the verdicts that last, losses, images per second and the remaining time. Unless it is
+    ``forced``, it shows nothing if the output is neither a terminal nor a notebook. The lines of ``ProgressLines`` go
+    to the log files alone, since they would break the bar."""
 
     bar: Any = None
 
+    def __init__(self, forced: bool = False) -> None:
+        super().__init__(log_files)
+        self.forced = forced
+
     def started(self, step: int, steps: int) -> None:
+        super().started(step, steps)
+        forced = {"disable": False} if self.forced else {}
         # smoothing=0: the remaining time follows from the mean over the whole run, since steps with samples take longer
-        self.bar = open_bar(total=steps, initial=step, unit=" steps", smoothing=0)
+        self.bar = open_bar(total=steps, initial=step, unit=" steps", smoothing=0, **forced)
 
     def stepped(self, step: int) -> None:
+        super().stepped(step)
         self.bar.update()
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
-        losses = (("D", "discriminator/loss"), ("G", "generator/loss"))
-        parts = [
-            f"{name} {values[tag]:.3f}" for name, tag in losses if tag in values
-        ]  # a network without an update has no loss
-        speed = f"{values['progress/images_per_second']:,.0f} images/s"
-        self.bar.set_postfix_str(", ".join([*parts, speed]), refresh=False)
+        super().logged(step, values)
+        self.bar.set_postfix_str(", ".join(self._summary()), refresh=False)
 
     def rolled_back(self, step: int) -> None:
+        super().rolled_back(step)
         self.bar.n = step
         self.bar.refresh()
 

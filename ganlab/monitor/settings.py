@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from ganlab.monitor.files import Files
 from ganlab.monitor.progress import Progress
+from ganlab.monitor.progress_lines import ProgressLines
 from ganlab.monitor.tensorboard import TensorBoard
+from ganlab.progress import shows_bars
+from ganlab.table import PositiveInt
 from ganlab.training.observer import ObservedRun, Observer, ObserverSetting
 
 
@@ -20,15 +23,22 @@ class FilesSetting(ObserverSetting):
 
 @dataclass(frozen=True)
 class TensorBoardSetting(ObserverSetting):
-    """An event file of TensorBoard in the run folder."""
+    """An event file of TensorBoard in the run folder. Histograms of weights, gradients and activations are added every
+    ``histograms`` steps (null: never); they cost about as much as a step."""
+
+    histograms: PositiveInt | None = 500
 
     def build(self, run: ObservedRun) -> Observer:
-        return TensorBoard(run.folder, run.text, run.class_names)
+        return TensorBoard(run.folder, run.text, run.class_names, run.chosen, run.settings, self.histograms)
 
 
 @dataclass(frozen=True)
 class ProgressSetting(ObserverSetting):
-    """A progress bar, where the output is a terminal or a notebook."""
+    """How far the training is: as ``logging.progress`` says, a bar, or lines. ``auto`` is a bar where the output is a
+    terminal or a notebook, and lines elsewhere."""
 
     def build(self, run: ObservedRun) -> Observer:
-        return Progress()
+        style = run.settings.get("logging", {}).get("progress", "auto")
+        if style == "lines" or (style != "bar" and not shows_bars()):
+            return ProgressLines()
+        return Progress(forced=style == "bar")

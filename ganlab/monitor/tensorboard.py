@@ -5,74 +5,124 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ganlab.monitor.appended import Appended
-from ganlab.monitor.filmstrip import filmstrips
-from ganlab.monitor.grid import shrink
-from ganlab.monitor.named_grid import Picture
-from ganlab.monitor.pictures import pictures
-from ganlab.training.observer import Inspected, Observer, Samples, Scores
+from torch import Tensor
 
-LARGEST = 2048  # pixels of the longer side of a picture: TensorBoard loads all pictures of a page at once
+from ganlab.monitor.appended import Appended
+from ganlab.monitor.dashboard import layout, panels, summaries
+from ganlab.monitor.dashboard.chart import HEALTH, Chart
+from ganlab.monitor.dashboard.charts import chart_of, histogram_chart, score_chart
+from ganlab.monitor.dashboard.guide import guide
+from ganlab.monitor.dashboard.held_back import HeldBack, held_back
+from ganlab.monitor.filmstrip import filmstrips
+from ganlab.monitor.hparams import start_summaries
+from ganlab.monitor.named_grid import Picture
+from ganlab.training.observer import Histogram, Inspected, Observer, Samples, Scores
+from ganlab.training.verdicts import Verdict
+
+INSPECTION = Chart(
+    HEALTH,
+    "initialization",
+    "The size of signals and of gradients over the depth of both networks, before the first step (numbers: text "
+    "`inspection`).",
+    good="level curves: signals and gradients neither vanish nor explode",
+)
 
 
 class TensorBoard(Observer):
-    """Writes scalars, pictures of samples and the resolved configuration as text, for ``tensorboard --logdir outputs``.
+    """Writes the dashboard of a run for ``tensorboard --logdir outputs``: curves, pictures of samples, histograms, and
+    the resolved configuration as text. ``ganlab.monitor.dashboard`` has the names, the order and the descriptions.
+
     When training ends, the filmstrips of the pictures in ``samples/`` follow. ``class_names`` name the rows of
-    pictures.
+    pictures, the tab HParams has the ``chosen`` settings of the run before the most important of all its ``settings``,
+    and histograms come every ``histograms`` steps (None: never).
 
     The events are written here and not by its ``SummaryWriter``, whose thread ends at the
     first write that fails, and loses the data that was waiting.
     """
 
-    def __init__(self, folder: Path, configuration: str, class_names: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        configuration: str,
+        class_names: Sequence[str] = (),
+        chosen: Mapping[str, str] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        histograms: int | None = None,
+    ) -> None:
         self.folder, self.configuration, self.class_names = folder, configuration, tuple(class_names)
+        self.chosen, self.settings, self.histograms_every = dict(chosen or {}), dict(settings or {}), histograms
         self.file: Appended | None = None
         self.step = 0  # of the newest picture
+        self.real: Tensor | None = None
+        self.held_back = HeldBack()
+        self.described: set[str] = set()
+        self.layout: Any = None
 
     def started(self, step: int, steps: int) -> None:
-        from torch.utils.tensorboard.summary import text  # the import takes a second
-
+        if step:
+            self.held_back.restore(self.folder, step)
         # TensorBoard reads files in the order of their names. Microseconds order two that begin in the same second.
         name = f"events.out.tfevents.{time.time():017.6f}.{socket.gethostname()}.{os.getpid()}"
         self.file, self.step = Appended(self.folder / name), step
         self._add(step, file_version="brain.Event:2")
         # A run whose only checkpoint is that of step 0 begins anew, and records step 0 again.
         self._hide(step + 1 if step else 0)
+        for summary in start_summaries(self.chosen, self.settings):
+            self._add(step, summary=summary)
+        self._text(step, "about the charts", guide())
         configuration = "\n".join(f"    {line}" for line in self.configuration.splitlines())  # as code, in Markdown
-        self._add(step, summary=text("configuration", configuration))
+        self._text(step, "configuration", configuration)
         self.file.flush()
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
-        self._scalars(step, values)
+        self._curves(step, ((chart_of(tag), value) for tag, value in values.items()), values)
 
     def sampled(self, step: int, samples: Samples) -> None:
         assert self.file is not None
-        self.step = step
-        for name, picture in pictures(step, samples, self.class_names).items():
-            self._image(step, f"samples/{name}", picture)
+        self.step, self.real = step, samples.images.get("real", self.real)
+        for one in panels.shown(step, samples, self.real, self.class_names):
+            self._image(step, one.chart, one.picture)
         self.file.flush()
 
     def scored(self, step: int, scores: Scores, best: Mapping[str, Any]) -> None:
         # Scores with different ids do not compare, so that each id has its own curve.
-        self._scalars(step, {f"scores/{name}-{scores.id}": value for name, value in scores.values.items()})
+        self._curves(step, ((score_chart(name, scores.id), value) for name, value in scores.values.items()), {})
 
     def inspected(self, step: int, inspection: Inspected) -> None:
-        from torch.utils.tensorboard.summary import text
-
         assert self.file is not None
-        self._image(step, "inspection/figure", Picture(inspection.picture))
-        self._add(step, summary=text("inspection", inspection.markdown()))
+        self._image(step, INSPECTION, Picture(inspection.picture))
+        self._text(step, "inspection", inspection.markdown())
+        self.file.flush()
+
+    def measured(self, step: int, histograms: Mapping[str, Histogram]) -> None:
+        assert self.file is not None
+        places: Counter[tuple[str, str]] = Counter()
+        values = []
+        for name, found in histograms.items():
+            kind, network, layer = name.split("/", 2)
+            places[kind, network] += 1
+            chart = histogram_chart(kind, network, layer, places[kind, network])
+            values.append(summaries.histogram(chart, found, self._first(chart)))
+        self._values(step, values)
+        self.file.flush()
+
+    def diagnosed(self, step: int, verdicts: Sequence[Verdict]) -> None:
+        assert self.file is not None
+        said = "\n\n".join(one.markdown() for one in verdicts) or "**healthy**: no verdict lasts any more"
+        self._text(step, "verdicts", said)
         self.file.flush()
 
     def rolled_back(self, step: int) -> None:
         assert self.file is not None
         self._hide(step + 1)
         self.file.flush()
-        self.step = min(self.step, step)
+        self.step, self.layout = min(self.step, step), None
+        self.held_back.drop_after(step)
 
     def flush(self) -> None:
         assert self.file is not None
@@ -83,26 +133,45 @@ class TensorBoard(Observer):
             return
         try:
             for network, strip in filmstrips(self.folder / "samples").items():
-                self._image(self.step, f"samples/filmstrip-{network}", strip)
+                self._image(self.step, panels.STRIPS[network], strip)
         finally:
             self.file.close()
 
-    def _image(self, step: int, tag: str, picture: Picture) -> None:
+    def _curves(self, step: int, curves: Iterable[tuple[Chart, float]], values: Mapping[str, float]) -> None:
+        """Writes the values that are drawn, and the layout of charts with several curves when there are new ones."""
+        assert self.file is not None
+        drawn, found = len(self.held_back.drawn), []
+        for chart, value in curves:
+            known = chart.tag in self.held_back.constants
+            if self.held_back.draws(step, chart, value, values):
+                found.append(summaries.scalar(chart, value, self._first(chart)))
+            elif not known and chart.tag in self.held_back.constants:
+                found.append(held_back(chart, value))
+        self._values(step, found)
+        if self.layout is None or len(self.held_back.drawn) > drawn:
+            charts = layout.layout(self.held_back.drawn)
+            if charts != self.layout:
+                self._add(step, summary=layout.summary_of(charts))
+            self.layout = charts
+        self.file.flush()
+
+    def _first(self, chart: Chart) -> bool:
+        """Whether this process writes to a chart for the first time, so that it must describe it."""
+        first = chart.tag not in self.described
+        self.described.add(chart.tag)
+        return first
+
+    def _image(self, step: int, chart: Chart, picture: Picture) -> None:
+        self._values(step, [summaries.image(chart, picture)])
+
+    def _text(self, step: int, name: str, content: str) -> None:
+        self._add(step, summary=summaries.text(name, content))
+
+    def _values(self, step: int, values: Sequence[Any]) -> None:
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        if max(picture.pixels.shape) > LARGEST:
-            picture = Picture(shrink(picture.pixels, LARGEST))
-        _, height, width = picture.pixels.shape
-        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=picture.png)
-        self._add(step, summary=Summary(value=[Summary.Value(tag=tag, image=image)]))
-
-    def _scalars(self, step: int, values: Mapping[str, float]) -> None:
-        from torch.utils.tensorboard.summary import scalar
-
-        assert self.file is not None
-        for tag, value in values.items():
-            self._add(step, summary=scalar(tag, value))
-        self.file.flush()
+        if values:
+            self._add(step, summary=Summary(value=values))
 
     def _hide(self, step: int) -> None:
         """Makes TensorBoard discard the values of ``step`` and of later steps."""

@@ -15,6 +15,8 @@ from ganlab.networks.patch import PatchDiscriminator
 from ganlab.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from ganlab.networks.traversal import fold, parametrize, uninitialized, use_fast_kernels, walk
 from ganlab.networks.unet import UNetGenerator
+from ganlab.networks.wnet import WNetGenerator
+from ganlab.networks.wnet_discriminator import WNetDiscriminator
 from ganlab.table import Table
 from ganlab.types import Shapes
 
@@ -40,7 +42,13 @@ class DiscriminatorArchitecture(Protocol):
 
 GENERATORS = Table[GeneratorArchitecture](
     "generator",
-    {"dcgan": DCGANGenerator, "mlp": MLPGenerator, "resnet": ResNetGenerator, "unet": UNetGenerator},
+    {
+        "dcgan": DCGANGenerator,
+        "mlp": MLPGenerator,
+        "resnet": ResNetGenerator,
+        "unet": UNetGenerator,
+        "wnet": WNetGenerator,
+    },
 )
 DISCRIMINATORS = Table[DiscriminatorArchitecture](
     "discriminator",
@@ -49,6 +57,7 @@ DISCRIMINATORS = Table[DiscriminatorArchitecture](
         "mlp": MLPDiscriminator,
         "resnet": ResNetDiscriminator,
         "patch": PatchDiscriminator,
+        "wnet": WNetDiscriminator,
         "torchvision": TorchvisionDiscriminator,
     },
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -77,6 +77,10 @@ class GeneratorModule(NetworkModule):
         """Returns images for latents (N, latent) and the condition of each."""
         raise TypeError(f"{type(self).__name__} defines no forward pass")
 
+    def codes(self, condition: Condition) -> Mapping[str, Tensor]:
+        """Returns the codes (N, length) of the images of a condition, by their names; {} without encoders."""
+        return {}
+
 
 class LatentInput(nn.Module):
     """The input of G's first layer (N, length): the latent, concatenated with the label if the condition is wired so,
@@ -142,7 +146,7 @@ class TrunkDiscriminator(DiscriminatorModule):
     def __init__(self, shapes: Shapes, minibatch: Minibatch | None = None) -> None:
         super().__init__()
         channels, height, width = shapes.image
-        if shapes.pack > 1 and shapes.classes:
+        if shapes.pack > 1 and (shapes.classes or shapes.heads):
             raise ValueError(
                 f"with discriminator.pack={shapes.pack} a sample is several images, and they have no common label (Lin "
                 "et al. 2018 pack unlabelled images); type discriminator.pack=1 or condition=none"
@@ -169,10 +173,14 @@ class TrunkDiscriminator(DiscriminatorModule):
         self.finish_heads(length)
 
     def finish_heads(self, length: int) -> None:
-        """Builds the projection and the class head for vectors of ``length``, if the condition needs them."""
+        """Builds the projection, the class head and a head for each further label, for vectors of ``length``, if the
+        condition needs them."""
         wired, classes = self.shapes.wiring.discriminator, self.shapes.classes
         self.projection = Embedding(classes, length) if wired == "projection" else None
         self.classes = Dense(length, classes, follows=None, role="output") if wired == "class" else None
+        self.heads = nn.ModuleDict(
+            {name: Dense(length, count, follows=None, role="output") for name, count in self.shapes.heads.items()}
+        )
 
     def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:
         """Returns the features of the samples (n, *inputs), from the first layer to the last."""
@@ -185,6 +193,7 @@ class TrunkDiscriminator(DiscriminatorModule):
             inner = (self.projection(batch.condition["labels"]) * vector).sum(dim=1)
             logits = logits + inner.view(-1, *[1] * (logits.dim() - 1))
         heads = {"class": self.classes(vector)} if self.classes is not None else {}
+        heads |= {name: head(vector) for name, head in self.heads.items()}
         return DiscriminatorOutput(logits, heads, maps if features else ())
 
     def logits(self, features: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,12 +1,15 @@
 """Regularizers: additional terms of D's or G's loss."""
 
 from ganlab.regularizers.auxiliary_classifier import AuxiliaryClassifier
+from ganlab.regularizers.code_constancy import CodeConstancy
 from ganlab.regularizers.consistency import Consistency
 from ganlab.regularizers.drift import Drift
+from ganlab.regularizers.encoder_classifier import EncoderClassifier
 from ganlab.regularizers.feature_matching import FeatureMatching
 from ganlab.regularizers.gradient_penalty import GradientPenalty
 from ganlab.regularizers.lecam import LeCam
 from ganlab.regularizers.orthogonal import OrthogonalRegularizer
+from ganlab.regularizers.perceptual import Perceptual
 from ganlab.regularizers.r1_r2 import R1, R2
 from ganlab.regularizers.reconstruction import Reconstruction
 from ganlab.regularizers.weight_penalty import WeightPenalty
@@ -27,5 +30,8 @@ REGULARIZERS = Table[Regularizer](
         "feature_matching": FeatureMatching,
         "auxiliary_classifier": AuxiliaryClassifier,
         "reconstruction": Reconstruction,
+        "perceptual": Perceptual,
+        "encoder_classifier": EncoderClassifier,
+        "code_constancy": CodeConstancy,
     },
 )

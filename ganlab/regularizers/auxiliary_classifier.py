@@ -16,7 +16,8 @@ from ganlab.types import Batch, DiscriminatorOutput, Regularizer, Update
 class AuxiliaryClassifier(Regularizer):
     """The cross-entropy of D's ``class`` head with the labels: in D's update on reals and, with ``on_fake``, on
     fakes; in G's update on fakes. Odena et al. 2017, section 3, Eq. 3: both networks maximise the class likelihood
-    with weight 1.
+    with weight 1. If the condition has several labels, such as ``font`` and ``character``, D has a head for each, and
+    the term is the sum of their cross-entropies.
 
     ``weight`` applies to D's update and ``generator_weight`` to G's (Gulrajani et al. 2017, published code: 1 and
     0.1); G's value is logged as generator_weight / weight times the cross-entropy. Smoothed targets are the
@@ -47,9 +48,13 @@ class AuxiliaryClassifier(Regularizer):
 
 def _cross_entropy(output: DiscriminatorOutput, batch: Batch, probability: Tensor | float) -> Tensor:
     """Returns the mean of -Σ t log softmax(l), where the target t is ``probability`` at the true class, a number or
-    (n,)."""
-    log_share = F.log_softmax(output.heads["class"].float(), dim=1)
-    of_true = log_share.gather(1, batch.condition["labels"][:, None]).squeeze(1)
-    others = max(log_share.shape[1] - 1, 1)
-    entropy: Tensor = -(probability * of_true + (1 - probability) / others * (log_share.sum(dim=1) - of_true))
-    return torch.mean(entropy)
+    (n,), summed over all heads."""
+    terms = []
+    for name, logits in output.heads.items():
+        labels = batch.condition["labels" if name == "class" else name]
+        log_share = F.log_softmax(logits.float(), dim=1)
+        of_true = log_share.gather(1, labels[:, None]).squeeze(1)
+        others = max(log_share.shape[1] - 1, 1)
+        entropy = -(probability * of_true + (1 - probability) / others * (log_share.sum(dim=1) - of_true))
+        terms.append(torch.mean(entropy))
+    return torch.stack(terms).sum() if len(terms) > 1 else terms[0]

@@ -32,10 +32,12 @@ def report_of(
     id: str | None = None,
     at: At = "final",
     baseline: Sequence[str] = (),
+    trains: str = "python train.py",
 ) -> Report:
     """Returns the report on ``jobs``. ``threshold`` is the score that a run must reach to succeed, ``score`` the name
     of the score, ``id`` that of its fingerprint, and ``at`` whether the final or the best score of a run counts.
-    ``baseline`` are levels (``init=normal``) with which the others of their factor are compared. Raises UserError for
+    ``baseline`` are levels (``init=normal``) with which the others of their factor are compared, and ``trains`` is the
+    beginning of the command that runs what is missing. Raises UserError for
     what the runs do not have."""
     files = {job.number: job.files for job in jobs.jobs}
     choices = choices_of([job.overrides for job in jobs.jobs], [job.files.config for job in jobs.jobs])
@@ -82,7 +84,7 @@ def report_of(
         lifted_rules=lifted_rules_of(runs),
         incomparable=comparability.incomparable_of(runs, files, chosen),
         damage=(*jobs.damage, *(one for job in jobs.jobs for one in _inside(job, jobs.folder))),
-        holes=origin.holes_of(jobs, runs),
+        holes=origin.holes_of(jobs, runs, trains),
         notes=(*choices.notes, *_notes(factors, runs, any(map(_is_scoring, files.values())))),
     )
 

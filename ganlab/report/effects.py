@@ -12,7 +12,7 @@ from ganlab.report.groups import blocks_of
 from ganlab.report.model import Effect, Run, Score, SuccessEffect
 from ganlab.report.pairs import Pairs
 from ganlab.report.permutation import LEVEL, holm, sign_flip, sign_test
-from ganlab.report.statistics import mean_interval
+from ganlab.report.statistics import mean_interval, newcombe
 
 Array = np.ndarray
 
@@ -121,11 +121,15 @@ def _success_effect(pairs: Pairs) -> SuccessEffect:
     ended = [pair for pair in pairs.pairs if "unfinished" not in (pair[0].outcome, pair[1].outcome)]
     wins = np.array([_succeeded(second) - _succeeded(first) for first, second in ended], dtype=np.float64)
     won, lost = int((wins > 0).sum()), int((wins < 0).sum())
+    both = sum(_succeeded(first) and _succeeded(second) for first, second in ended)
     effect = SuccessEffect(pairs.factor, pairs.baseline, pairs.level, len(ended), won, lost)
     if not ended:
         return effect
     ends = mean_interval(wins, blocks_of([first.seed for first, _ in ended]))
-    low, high = (max(-1.0, ends[0]), min(1.0, ends[1])) if ends else (None, None)
+    low = high = None
+    if ends:  # the bootstrap over seeds, which is empty where all seeds agree, and the interval of as many pairs
+        of_pairs = newcombe(both, won, lost, len(ended) - both - won - lost)
+        low, high = max(-1.0, min(ends[0], of_pairs[0])), min(1.0, max(ends[1], of_pairs[1]))
     return replace(effect, difference=float(wins.mean()), low=low, high=high, p=sign_test(won, lost))
 
 

@@ -53,6 +53,16 @@ def _figures(shown: Mapping[str, Drawing], pictures: Gallery | None) -> str:
     return "\n## Figures\n\n" + "\n\n".join(lines) + "\n" if lines else ""
 
 
+def _files_before(folder: Path) -> set[str]:
+    """Returns the figures and pictures of the report that is in ``folder``, as it names them: nothing else there is
+    ever deleted."""
+    try:
+        text = (folder / "report.md").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return set()
+    return set(re.findall(rf"\]\(({FIGURES}/[0-9A-Za-z_.-]+\.svg|{re.escape(PICTURES)})\)", text))
+
+
 def write(report: Report, folder: Path) -> list[Path]:
     """Writes all files of a report into ``folder``, which is made. Returns their paths. Raises UserError."""
     figures, pictures = figures_of(report), gallery(report, linked(report, folder))
@@ -65,6 +75,7 @@ def write(report: Report, folder: Path) -> list[Path]:
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        before = _files_before(folder)
         if shown:
             (folder / FIGURES).mkdir(exist_ok=True)
         for name, text in texts.items():
@@ -72,6 +83,8 @@ def write(report: Report, folder: Path) -> list[Path]:
         if pictures is not None:
             with replacing(folder / PICTURES) as partial:
                 partial.write_bytes(sheet(pictures))
+        for name in before - shown.keys() - ({PICTURES} if pictures else set()):
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: the report cannot be written there ({error.strerror}); type out=FOLDER") from error
     return [folder / name for name in (*texts, *([PICTURES] if pictures else [])) if name not in shown]

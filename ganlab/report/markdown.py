@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from ganlab.report.markdown_effects import effects_text, explained_text, interaction_text, trends_text
 from ganlab.report.markdown_table import MOST_ROWS, Row, escaped, table
 from ganlab.report.model import Group, Report, Share, Summary
+from ganlab.report.verdicts import verdict_counts
 from ganlab.report.words import interval, number, percent, plural, score_name
 
 MOST_LISTED = 12
@@ -24,6 +25,7 @@ def as_markdown(report: Report) -> str:
         ("Trends", trends_text(report)),
         ("Together", "\n\n".join(interaction_text(one, report) for one in report.interactions)),
         ("Explained variance of ranks", explained_text(report)),
+        ("Verdicts", _verdicts(report)),
         ("Trained against a rule", _lifted_rules(report)),
         ("Not comparable", "\n".join(f"- {one.sentence}" for one in report.incomparable)),
         ("Not readable", "\n".join(f"- `{one.path}`: {one.problem}" for one in report.damage[:MOST_ROWS])),
@@ -154,6 +156,16 @@ def _budgets(report: Report) -> str:
 
 def _median(one: Summary) -> str:
     return f"{number(one.median)} ({one.n})"
+
+
+def _verdicts(report: Report) -> str:
+    """Returns how many runs have each verdict at their end; a run may have several."""
+    counts = verdict_counts(report.runs)
+    if not counts:
+        return ""
+    judged = sum(run.verdicts is not None for run in report.runs)
+    rows = [(title, f"{count} of {judged}") for title, count in counts.items()]
+    return table(("verdict at the end", "runs"), rows)
 
 
 def _lifted_rules(report: Report) -> str:

@@ -94,7 +94,8 @@ class Run:
 
     ``value`` is the score that counts, *with failures*: None where it is unfinished, refused, or not comparable.
     ``survivor`` is whether it ended with a finite score of its own. ``scores`` are all scores of its last row.
-    ``lifted_rules`` are the refusals in spite of which it was trained (``rules=warn``).
+    ``lifted_rules`` are the refusals in spite of which it was trained (``rules=warn``), ``verdicts`` the titles of the
+    verdicts that lasted to its end; None where it was not judged.
     """
 
     number: int
@@ -123,6 +124,7 @@ class Run:
     pictures: tuple[Picture, ...] = ()
     real: str | None = None
     lifted_rules: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] | None = None
     overrides: tuple[str, ...] = ()
     device: str | None = None
     started: str | None = None
@@ -224,7 +226,8 @@ class Effect:
 @dataclass(frozen=True)
 class SuccessEffect:
     """The difference of the shares of success between two levels of a factor, over matched pairs that ended: ``won``
-    pairs where level alone succeeded, ``lost`` where baseline alone did. ``p`` is of the exact sign test."""
+    pairs where level alone succeeded, ``lost`` where baseline alone did. ``p`` is of the exact sign test.
+    The interval contains that of the bootstrap over seeds and Newcombe's of the pairs."""
 
     factor: str
     baseline: str

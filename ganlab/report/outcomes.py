@@ -36,6 +36,9 @@ def verdict(files: RunFiles, measure: Measure | None, threshold: Stated | None, 
         return Verdict("refused", _refusal(reason))
     if status == "diverged":
         return Verdict("diverged", _divergence(reason))
+    if status == "diagnosed":
+        collapsed = _diagnosed(files.status)
+        return Verdict("collapsed" if collapsed else "failed", collapsed or _ended_by(reason), bool(files.scores))
     if status == "failed":
         return Verdict("failed", _short(reason) or "failed")
     if status != "finished":
@@ -64,13 +67,20 @@ def _unscored(files: RunFiles) -> Verdict:
     return Verdict("collapsed", named) if named else Verdict("success")
 
 
+def _ended_by(reason: str) -> str:
+    """Returns the verdict that ended a run, of its reason."""
+    return _short(re.sub(r" since step [\d,]+:.*", "", re.sub(r"^At step [\d,]+: ", "", reason)))
+
+
 def _diagnosed(status: Mapping[str, Any]) -> str | None:
     """Returns the verdict in status.json that names a collapse, or None."""
     found = status.get("verdicts", status.get("verdict")) or ()
     for one in found if isinstance(found, list | tuple) else (found,):
+        if isinstance(one, Mapping) and (one.get("lasting") is False or one.get("name") == "partial_collapse"):
+            continue  # it was over before the end, or the score tells how much of the data is missing
         text = str(one.get("verdict", one.get("name", ""))) if isinstance(one, Mapping) else str(one)
         if "collapse" in text.lower():
-            return _short(text)
+            return _short(text.replace("_", " "))
     return None
 
 

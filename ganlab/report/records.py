@@ -14,6 +14,7 @@ from ganlab.report.outcomes import OTHER_MEASURE, Verdict, counted, verdict
 from ganlab.report.rows import IMAGES, SPEED
 from ganlab.report.runs import RunFiles
 from ganlab.report.sweep import Job
+from ganlab.report.verdicts import lasting_verdicts
 from ganlab.update_counts import discriminator_updates
 
 
@@ -141,6 +142,7 @@ def record(
         pictures=files.pictures,
         real=files.real,
         lifted_rules=_texts(status.get("lifted_rules")),
+        verdicts=lasting_verdicts(job.files),
         overrides=job.overrides or (),
         device=newest.get("device"),
         started=first.get("started"),

@@ -80,4 +80,6 @@ def report(
     """
     names = [os.path.expanduser(source) for source in sources]
     jobs = find_sweep(str(names[0])) if len(names) == 1 else find_runs([str(name) for name in names])
-    return Results(report_of(jobs, threshold, score, id, at, [baseline] if isinstance(baseline, str) else baseline))
+    levels = [baseline] if isinstance(baseline, str) else baseline
+    trains = "python train.py" if os.path.isfile("train.py") else "ganlab train"
+    return Results(report_of(jobs, threshold, score, id, at, levels, trains))

@@ -30,6 +30,7 @@ OF_STATUS: Kinds = {
     "images": int,
     "seconds": (int, float),
     "lifted_rules": list,
+    "verdicts": (list, str),
 }
 OF_START: Kinds = {
     "command": str, "overrides": list, "versions": dict, "machine": dict, "device": str, "seconds": (int, float),

@@ -37,6 +37,36 @@ def wilson(count: int, of: int) -> Share:
     return Share(count, of, share, 0.0 if count == 0 else centre - half, 1.0 if count == of else centre + half)
 
 
+def newcombe(both: int, won: int, lost: int, neither: int) -> tuple[float, float]:
+    """Returns the 95 % interval of the difference of two shares over matched pairs: ``won / n - lost / n``, where of
+    n > 0 pairs ``both`` succeeded, the second alone ``won``, the first alone ``lost``, and ``neither`` of them. It lies
+    within [-1, 1] and is not empty where all pairs agree. Newcombe 1998, "Improved confidence intervals for the
+    difference between binomial proportions based on paired data", method 10."""
+    n = both + won + lost + neither
+    below_first, above_first = _distances(both + lost, n)
+    below_second, above_second = _distances(both + won, n)
+    margins = (both + lost) * (won + neither) * (both + won) * (lost + neither)
+    apart: float = both * neither - won * lost
+    apart = max(apart - n / 2, 0) if apart > 0 else apart
+    correlation = apart / math.sqrt(margins) if margins else 0.0
+
+    def distance(one: float, other: float) -> float:
+        return math.sqrt(max(one**2 - 2 * correlation * one * other + other**2, 0.0))
+
+    difference = (won - lost) / n
+    below, above = distance(below_second, above_first), distance(above_second, below_first)
+    return max(-1.0, difference - below), min(1.0, difference + above)
+
+
+def _distances(count: int, of: int) -> tuple[float, float]:
+    """Returns how far the ends of Wilson's interval are from the share."""
+    found = wilson(count, of)
+    assert found.share is not None
+    assert found.low is not None
+    assert found.high is not None
+    return found.share - found.low, found.high - found.share
+
+
 @lru_cache(maxsize=64)
 def stretch(blocks: int) -> float:
     """Returns the factor by which the distances of a percentile interval's ends from the estimate are multiplied: the

@@ -40,6 +40,7 @@ def run_rows(report: Report) -> list[Row]:
             "score_id": run.score_id,
             "comparable": run.comparable,
             "lifted_rules": "; ".join(run.lifted_rules),
+            "verdicts": None if run.verdicts is None else "; ".join(run.verdicts) or "healthy",
             "reason": run.reason,
             "folder": run.folder,
             **{f"last.{name}": run.scores.get(name) for name in names},

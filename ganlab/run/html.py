@@ -36,7 +36,7 @@ def run_html(run: Run) -> str:
     columns.append(f"<div>{_image(as_png(run.plot()), 'curves', 'max-height:240px')}</div>")
     settings = "".join(f"<code>{escape(text)}</code> " for text in _settings(run))
     return (
-        f'<div class="ganlab-run"><div><b>{escape(run.name)}</b></div><div>{summary}</div>{reason}'
+        f'<div class="ganlab-run"><div><b>{escape(run.name)}</b></div><div>{summary}</div>{reason}{_verdicts(run)}'
         f'<div style="display:flex;flex-wrap:wrap;gap:1em;align-items:flex-start">{"".join(columns)}</div>'
         f"<div>Differs from the default settings in: {settings or 'nothing'}</div>"
         f"<div><small>{escape(str(run.folder))}</small></div></div>"
@@ -59,6 +59,24 @@ def runs_html(runs: Sequence[Run]) -> str:
         _cell(text, "th") for text in ("samples", "run", "losses: D, G", "differs from the default settings in")
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
+
+
+def _verdicts(run: Run) -> str:
+    """Returns the verdicts that last, with their evidence and what to try."""
+    try:
+        lasting = [one for one in run.verdicts if one.lasting]
+    except UserError:  # no rows yet
+        return ""
+    parts = []
+    for one in lasting:
+        evidence = "; ".join(map(str, one.evidence))
+        advice = " or ".join(f"<code>{escape(str(advice))}</code>" for advice in one.advice)
+        parts.append(
+            f'<div><b style="color:{OTHERWISE}">{escape(one.title)}</b> since step {one.since:,}: {escape(evidence)}'
+            + (f"; try {advice}" if advice else "")
+            + "</div>"
+        )
+    return "".join(parts)
 
 
 def _cell(inside: str, tag: str = "td") -> str:

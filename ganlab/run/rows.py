@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
-Row = dict[str, Any]
+from ganlab.report.full_rows import Row, rows_of
+
 LOSSES = {"discriminator/loss": "D", "generator/loss": "G"}
 """The tags of the losses, with whose they are."""
 
 
 def metrics_rows(folder: Path) -> list[Row]:
     """Returns a row for each log point: ``step``, and the means since the last one by tag."""
-    return _rows(folder / "metrics.jsonl")
+    return rows_of(folder / "metrics.jsonl")
 
 
 def scores_rows(folder: Path) -> list[Row]:
     """Returns a row for each scoring: ``step``, the scores by name, the ``id`` of what they depend on (only rows with
     equal ids compare), and whose ``weights`` were scored."""
     rows = []
-    for row in _rows(folder / "scores.jsonl"):
+    for row in rows_of(folder / "scores.jsonl"):
         if isinstance(scores := row.get("scores"), dict):
             fingerprint = row.get("fingerprint")
             weights = fingerprint.get("weights") if isinstance(fingerprint, dict) else None
@@ -32,20 +32,3 @@ def scores_rows(folder: Path) -> list[Row]:
 def is_number(value: Any) -> bool:
     """Whether a value of a row can be drawn: a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _rows(file: Path) -> list[Row]:
-    """Returns the rows of a file that have a step. A line that a kill cut short is left out."""
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError:
-        return []
-    found = []
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(row, dict) and isinstance(row.get("step"), int):
-            found.append(row)
-    return found

@@ -17,6 +17,7 @@ from ganlab.run_folder import RunFolder
 from ganlab.score_names import BETTER
 
 if TYPE_CHECKING:
+    from ganlab.diagnosis.verdicts import Verdict
     from ganlab.run.curves import Curves
     from ganlab.trained import TrainedGenerator
 
@@ -79,6 +80,14 @@ class Run:
         """A row for each scoring, with the step, the scores by name, and the ``id`` of what they depend on: only rows
         with equal ids compare. A DataFrame or a list of dicts, as ``metrics``."""
         return as_frame(scores_rows(self.folder))
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """The verdicts on the run, those that last first, with ``evidence``, ``explanation`` and ``advice``; [] of
+        a healthy one. Raises UserError if it has no row to judge yet."""
+        from ganlab.report.diagnosis import diagnosed
+
+        return list(diagnosed(self.folder).verdicts)
 
     @property
     def samples(self) -> list[Path]:

@@ -38,11 +38,13 @@ class Checkpoints:
     """The checkpoints of one run folder: ``step-0000500.safetensors``, …, and ``final.safetensors`` of the last step.
 
     ``spare`` is the number of checkpoints before which all updates were finite that are kept beside the newest ones.
+    ``before`` is the step at which the first verdict began; the checkpoint to branch from before it is kept.
     """
 
     def __init__(self, folder: Path, settings: CheckpointSettings, spare: int = 0) -> None:
         self.folder, self.settings, self.spare = folder, settings, spare
         self.failures = 0
+        self.before: int | None = None  # the newest checkpoint that is not from after this step is kept too
         self._saved = time.monotonic()
 
     def begin(self) -> None:
@@ -75,6 +77,8 @@ class Checkpoints:
         older = [one for one in numbered(self.folder) if _named_step(one) <= step]
         good = (path for path in reversed(older) if head(path).get("finite", True))
         spared = list(islice(good, self.spare))
+        if self.before is not None:
+            spared += [path for path in older if _named_step(path) <= self.before][-1:]
         for old in older[: -self.settings.keep]:
             if old not in spared:
                 with contextlib.suppress(OSError):
@@ -111,10 +115,13 @@ class Checkpoints:
         except OSError as error:
             log.warning("note: %s could not be written (%s); it is as it was before", path, in_one_line(error))
 
-    def last_finite(self, tried: int | None = None) -> dict[str, Any]:
-        """Returns the newest checkpoint before which all updates were finite. If its step was ``tried`` before,
-        returns an older one if there is one. Raises UserError if there is none."""
+    def last_finite(self, tried: int | None = None, before: int | None = None) -> dict[str, Any]:
+        """Returns the newest checkpoint before which all updates were finite, of those from ``before`` a step if there
+        are any. If its step was ``tried`` before, returns an older one if there is one. Raises UserError if there is
+        none."""
         every = [path for path in reversed(self._by_step()) if head(path).get("finite", True)]
+        if before is not None:
+            every = [path for path in every if step_of(path) < before] or every[-1:]
         if every and head(every[0]).get("step") == tried:
             every = [path for path in every if head(path).get("step") != tried] + every
         for path in every:

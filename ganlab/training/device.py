@@ -95,7 +95,7 @@ class Machine:
         if self.deterministic:
             # cuBLAS reads it once, before its first product; without it, streams take turns at one workspace.
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(self.deterministic)
+        use_deterministic_algorithms(self.deterministic)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nothing reads what it has not written
         if self.device.type == "cuda" and here_on_this_machine()[1] > 1:
             torch.cuda.set_device(self.device)  # NCCL's own memory goes there
@@ -115,6 +115,13 @@ class Machine:
 
     def __str__(self) -> str:
         return f"{self.device} {next(name for name, dtype in DTYPES.items() if dtype == self.dtype)}"
+
+
+def use_deterministic_algorithms(deterministic: bool, warn_only: bool = False) -> None:
+    """Calls PyTorch's function of this name where that changes anything: it imports PyTorch's compiler."""
+    now = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    if now != (deterministic, warn_only):
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
 
 
 def without_deterministic_kernel(error: RuntimeError) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Protocol
 
 from ganlab.types import Batch
@@ -19,6 +20,13 @@ class Feed(Protocol):
 
     def first(self, count: int) -> Batch:
         """Returns ``count`` images, the same ones at every call, to show the data."""
+
+    @property
+    def parts(self) -> Collection[str]:
+        """The names of the parts of the data that are shown by themselves, such as ``held_out``."""
+
+    def part(self, name: str, count: int) -> Batch:
+        """Returns at most ``count`` images of a part, the same ones at every call."""
 
     def held_out(self, count: int, step: int) -> Batch | None:
         """Returns ``count`` images that are never trained on, which depend on ``step``; None if none are held out."""

@@ -16,6 +16,7 @@ from ganlab.types import (
     Batch,
     Conditioning,
     Discriminator,
+    FeatureMaps,
     Generator,
     Latent,
     Loss,
@@ -50,6 +51,8 @@ class GAN:
     pack: int = 1
     states: ComponentStates = field(default_factory=ComponentStates)
     logit_signals: LogitSignals | None = None
+    feature_maps: Mapping[str, FeatureMaps] = field(default_factory=dict)
+    """Those of the regularizers' feature networks, by the regularizer's name."""
 
 
 @dataclass(frozen=True)

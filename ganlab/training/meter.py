@@ -32,10 +32,14 @@ class Meter:
     def read(self, ranks: Ranks = ALONE) -> dict[str, float]:
         """Returns the means over updates and ranks, read from the device at once, and resets the sums. All ranks call
         it together."""
-        totals = self._of_all(ranks).tolist()
-        means = {tag: total / self.counts[tag] for tag, total in zip(self.sums, totals, strict=True)}
+        means = self.peek(ranks)
         self.sums, self.counts = {}, {}
         return means
+
+    def peek(self, ranks: Ranks = ALONE) -> dict[str, float]:
+        """Returns what ``read`` would return, and keeps the sums. All ranks call it together."""
+        totals = self._of_all(ranks).tolist()
+        return {tag: total / self.counts[tag] for tag, total in zip(self.sums, totals, strict=True)}
 
     def state(self, ranks: Ranks = ALONE) -> dict[str, Any]:
         """Returns the sums that one process with the global batch would have, and the number of reports in each. All

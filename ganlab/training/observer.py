@@ -16,14 +16,19 @@ from ganlab.errors import UserError, in_one_line
 from ganlab.points import POINT
 from ganlab.training.feed import Feed
 from ganlab.training.gan import GAN
+from ganlab.training.verdicts import Verdict
 
 log = logging.getLogger("ganlab")
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Sample images (N, C, H, W) in [-1, 1] on the CPU, by name: ``real`` (once), ``generator``, and ``average`` if G's
-    weights are averaged. ``columns`` is the number of columns of their grid if they are ordered by class.
+    """Sample images (N, C, H, W) in [-1, 1] on the CPU, by name: ``real`` (in the first samples of a process, the same
+    images in each), ``generator``, and ``average`` if G's weights are averaged. ``columns`` is the number of columns
+    of their grid if they are ordered by class.
+
+    With image conditions each image of ``comparison`` shows those of the condition, the sample and the real image
+    beside each other, and so does ``comparison-PART`` for each part of the data; ``compared`` names what they show.
 
     If the images are points of the plane (2, 1, 1), ``real`` is there every time, and ``levels`` holds D's logits on a
     square lattice over [-1.5, 1.5]², rows from bottom to top; it is None if D's logit depends on a label.
@@ -32,6 +37,7 @@ class Samples:
     images: Mapping[str, Tensor]
     columns: int | None = None
     levels: Tensor | None = None
+    compared: tuple[str, ...] = ()
 
     @property
     def are_points(self) -> bool:
@@ -70,6 +76,20 @@ Inspect = Callable[[GAN, Feed], Inspected]
 """Inspects the networks of a GAN with images of the feed, and changes nothing."""
 
 
+@dataclass(frozen=True)
+class Histogram:
+    """The distribution of the elements of a tensor: the number of them (``counts``, n numbers) between neighbours of
+    the ``edges`` (n + 1 numbers that grow)."""
+
+    edges: tuple[float, ...]
+    counts: tuple[float, ...]
+
+
+Measure = Callable[[GAN, Feed, float], Mapping[str, Histogram]]
+"""Computes histograms of the networks of a GAN with images of the feed, at a share of training that is done, and
+changes nothing. Names are ``KIND/NETWORK/LAYER`` with the kinds weights, gradients and activations."""
+
+
 class Observer:
     """An observer of a training run. Subclasses override the methods that they use; the trainer calls them between
     steps, on rank 0 alone. An observer reads; it changes nothing of the training.
@@ -79,6 +99,9 @@ class Observer:
     reports it once, and the observer is called again at the next event. If it raises another error, a note reports it,
     and the observer is left out from then on. Training continues in both cases.
     """
+
+    histograms_every: int | None = None
+    """The steps between calls of ``measured``; None for an observer that takes no histograms."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -92,6 +115,9 @@ class Observer:
 
     def stepped(self, step: int) -> None:
         """Called after each step. Reading from the device here would slow down every step."""
+
+    def first_step(self, step: int, values: Mapping[str, float]) -> None:
+        """Called after the first step of this process, if that is no log point, with the means since the last one."""
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         """Called every ``logging.every`` steps with means over the updates since the last call, by TensorBoard tag. A
@@ -107,6 +133,14 @@ class Observer:
     def inspected(self, step: int, inspection: Inspected) -> None:
         """Called once before the first step, after the first ``sampled``, with what was found in the initialized
         networks; not at all with ``logging.inspection=false``."""
+
+    def diagnosed(self, step: int, verdicts: Sequence[Verdict]) -> None:
+        """Called when a verdict on the training begins or ends, after the ``logged`` or ``scored`` of this step, with
+        those that last, causes first; () if none does any more."""
+
+    def measured(self, step: int, histograms: Mapping[str, Histogram]) -> None:
+        """Called every ``histograms_every`` steps, and before the first step, with histograms of weights, gradients and
+        activations by their names (see ``Measure``), layer by layer in the order in which they are called."""
 
     def rolled_back(self, step: int) -> None:
         """Called when training has gone back to ``step`` (``divergence=rollback``).
@@ -130,21 +164,27 @@ deprecated.methods(Observer, "Observer")
 @dataclass(frozen=True)
 class ObservedRun:
     """The facts of a run from which observers are built: its ``folder``, all ``settings`` as plain values (dicts,
-    lists, numbers, strings) and as YAML ``text``, and the ``class_names`` of the data, in the order of the labels."""
+    lists, numbers, strings) and as YAML ``text``, the ``class_names`` of the data, in the order of the labels, and the
+    ``chosen`` settings by key that tell it from other runs."""
 
     folder: Path
     settings: Mapping[str, Any] = field(default_factory=dict)
     class_names: Sequence[str] = ()
     text: str = ""
+    chosen: Mapping[str, str] = field(default_factory=dict)
 
 
 class ObserverSetting:
     """The settings of one kind of observer. Subclasses are dataclasses whose fields are settings, registered in
     ``ganlab.monitor.OBSERVERS``."""
 
+    def check(self) -> None:
+        """Checks, before the run folder is made, what does not depend on the run. Raises UserError if the observer
+        cannot work here, for example without a package."""
+
     def build(self, run: ObservedRun) -> Observer:
-        """Builds the observer of a run. The run's folder exists. Raises UserError if the observer cannot work here,
-        for example without a package; the run is refused then."""
+        """Builds the observer of a run. The run's folder exists. Raises UserError if the observer cannot work
+        here; the run is refused then."""
         raise TypeError(f"{type(self).__name__} builds no observer")
 
 
@@ -170,6 +210,10 @@ class Observers:
         self._failing: set[int] = set()
         self._left_out: set[int] = set()
 
+    def due_for_histograms(self, step: int) -> list[Observer]:
+        """Returns the observers that take histograms after ``step`` steps."""
+        return [one for one in self if one.histograms_every and step % one.histograms_every == 0]
+
     def __iter__(self) -> Iterator[Observer]:
         return (observer for observer in self._observers if id(observer) not in self._left_out)
 
@@ -184,9 +228,9 @@ class Observers:
             except Exception as error:
                 self._leave_out(observer, error)
 
-    def notify(self, notification: Callable[[Observer], None]) -> None:
-        """Calls ``notification`` with each observer, and reports errors in notes."""
-        for observer in self:
+    def notify(self, notification: Callable[[Observer], None], only: Sequence[Observer] | None = None) -> None:
+        """Calls ``notification`` with each observer (of ``only`` these), and reports errors in notes."""
+        for observer in list(self) if only is None else only:
             try:
                 notification(observer)
             except OSError as error:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ganlab.scalars import Scheduled, at, moving_fields
 from ganlab.table import Moving, NonNegative, Positive, Range, Table
+from ganlab.training import eager_optimizers
 from ganlab.training.decays import DECAYS, Decay, NoDecay
 
 Beta = Annotated[float, Range(least=0, below=1)]
@@ -78,7 +79,7 @@ class Adam(OptimizerSetting):
     """Adam, Kingma & Ba 2015, Algorithm 1. ``auto`` selects the values of the loss's paper."""
 
     moments: ClassVar[frozenset[str]] = frozenset({"step", "exp_avg", "exp_avg_sq"})
-    algorithm: ClassVar[type[torch.optim.Optimizer]] = torch.optim.Adam
+    algorithm: ClassVar[type[torch.optim.Optimizer]] = eager_optimizers.Adam
     betas: Literal["auto"] | tuple[Moving[Beta], Moving[Beta]] = "auto"
     epsilon: Positive = 1e-8
     weight_decay: Moving[NonNegative] = 0.0  # L2, added to the gradient
@@ -102,7 +103,7 @@ class AdamW(Adam):
     """Adam with decoupled weight decay: each update also subtracts lr · weight_decay · w from a weight w. Loshchilov
     & Hutter 2019, Algorithm 2."""
 
-    algorithm: ClassVar[type[torch.optim.Optimizer]] = torch.optim.AdamW
+    algorithm: ClassVar[type[torch.optim.Optimizer]] = eager_optimizers.AdamW
     weight_decay: Moving[NonNegative] = 0.01  # share of each weight, times the rate
 
 
@@ -149,7 +150,7 @@ class SGD(OptimizerSetting):
         assert not isinstance(momentum, Scheduled), "resolved by the learner"
         assert not isinstance(weight_decay, Scheduled), "resolved by the learner"
         every = list(parameters)
-        optimizer = torch.optim.SGD(every, lr, momentum, weight_decay=weight_decay, fused=True)
+        optimizer = eager_optimizers.SGD(every, lr, momentum, weight_decay=weight_decay, fused=True)
         if momentum:
             # PyTorch allocates these in the first update, and leaves them unwritten where that one is skipped.
             for parameter in every:
@@ -157,7 +158,7 @@ class SGD(OptimizerSetting):
         return optimizer
 
 
-class GatedRMSprop(torch.optim.Optimizer):
+class GatedRMSprop(eager_optimizers.EagerOptimizer):
     """RMSprop that skips an update on the device if ``found_inf``, a scalar tensor, is 1, as PyTorch's fused
     optimizers do; PyTorch's RMSprop would have to read it back."""
 

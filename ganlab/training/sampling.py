@@ -15,7 +15,7 @@ from ganlab.training.feed import Feed
 from ganlab.training.gan import GAN
 from ganlab.training.learner import Learner
 from ganlab.training.observer import Samples
-from ganlab.types import Batch
+from ganlab.types import Batch, Condition
 
 LATTICE = 100  # points per side of the lattice on which D's logits are drawn
 FAKES = 64  # images that are generated at once for scores
@@ -86,10 +86,23 @@ class Sampler:
         for name, network in networks.items():
             with _evaluating(network):
                 images[name] = network(latent.to(self.device), condition).images.float().cpu()
-        sources = [value.float().cpu() for value in condition.values() if value.dim() == 4]
+        sources = tuple(name for name, value in condition.items() if value.dim() == 4)
         if sources:
-            images["comparison"] = beside_each_other([*sources, images[[*networks][-1]], shown.images.float().cpu()])
-        return Samples(images, columns, self._levels() if points and not condition else None)
+            last = [*networks][-1]
+            images["comparison"] = _compared(condition, images[last], shown)
+            for part in self.feed.parts:
+                images[f"comparison-{part}"] = self._of_part(networks[last], part, latent)
+        levels = self._levels() if points and not condition else None
+        return Samples(images, columns, levels, (*sources, "sample", "real image"))
+
+    def _of_part(self, network: nn.Module, part: str, latent: Tensor) -> Tensor:
+        """Returns the comparison of the images of a part of the data, such as those that are held out."""
+        shown = self.feed.part(part, len(latent))
+        count = len(shown.images)
+        condition = self.gan.condition.grid_condition(count, self.gan.classes, shown.condition)
+        condition = {key: value.to(self.device) for key, value in condition.items()}
+        with _evaluating(network):
+            return _compared(condition, network(latent[:count].to(self.device), condition).images, shown)
 
     def _levels(self) -> Tensor | None:
         """Returns D's logits (LATTICE, LATTICE) at points of the plane; with packing, of a pack that repeats one point.
@@ -107,6 +120,12 @@ class Sampler:
             if (among[:4] - alone).abs().max() > 1e-3 * (among.max() - among.min()):
                 return None
             return logits(lattice).reshape(LATTICE, LATTICE).cpu()
+
+
+def _compared(condition: Condition, generated: Tensor, real: Batch) -> Tensor:
+    """Returns the images of a condition, the generated ones and the real ones beside each other, on the CPU."""
+    sources = [value for value in condition.values() if value.dim() == 4]
+    return beside_each_other([one.float().cpu() for one in (*sources, generated, real.images)])
 
 
 def beside_each_other(columns: Sequence[Tensor]) -> Tensor:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from ganlab.errors import Diverged, TrainingFailed, UserError, in_one_line
+from ganlab.errors import Diagnosed, Diverged, TrainingFailed, UserError, in_one_line
 from ganlab.ranks import RankLost, is_loss_of_a_rank, reason_of_loss
 from ganlab.table import PositiveInt, Range
 from ganlab.training.checkpoint import Checkpoints
@@ -20,10 +20,11 @@ from ganlab.training.divergence_monitor import DivergenceMonitor
 from ganlab.training.gan import GAN
 from ganlab.training.learner import need_same_weights
 from ganlab.training.meter import Meter
-from ganlab.training.observer import Inspect, Observer, Observers
+from ganlab.training.observer import Inspect, Measure, Observer, Observers
 from ganlab.training.sampling import Sampler
 from ganlab.training.scoring import Scorer
 from ganlab.training.step import Stepper
+from ganlab.training.verdicts import Verdicts, sentence
 
 log = logging.getLogger("ganlab")
 
@@ -37,7 +38,7 @@ class Logging:
     every: PositiveInt = 50  # steps between rows of numbers
     samples_every: PositiveInt = 250  # steps between sample grids
     samples: Literal["auto"] | Annotated[int, Range(least=1, most=4096)] = "auto"  # 64 images, or 2,048 points
-    progress: bool = True  # a bar, where the output is a terminal
+    progress: Literal["auto", "bar", "lines", "none"] | bool = "auto"  # true is auto, false is none
     inspection: bool = True  # whether the networks are inspected before the first step
 
 
@@ -61,10 +62,12 @@ class Trainer:
         divergence: Divergence | None = None,
         inspect: Inspect | None = None,
         diagnosis: Diagnosis | None = None,
+        verdicts: Verdicts | None = None,
+        measure: Measure | None = None,
     ) -> None:
         self.stepper, self.steps, self.ranks, self.machine = stepper, stepper.steps, stepper.ranks, stepper.machine
         self.generator, self.discriminator, self.feed = stepper.generator, stepper.discriminator, stepper.feed
-        self.logging, self.scorer, self.inspect = logging, scorer or Scorer(), inspect
+        self.logging, self.scorer, self.inspect, self.measure = logging, scorer or Scorer(), inspect, measure
         assert logging.samples != "auto", "resolved by the configuration"
         self.sampler = Sampler(
             self.gan, self.generator, self.discriminator, self.feed, self.machine.device, stepper.seed, logging.samples
@@ -73,10 +76,13 @@ class Trainer:
         self.observers = Observers(observers)
         self.divergence_monitor = DivergenceMonitor(divergence or Stop())
         self.diagnosis = diagnosis or Diagnosis()
+        self.verdicts = verdicts or Verdicts()
         self.step = self.reported = 0
         self.meter = Meter()
         self.stop_requested = False
         self.saved_step: int | None = None
+        self.scored_step: int | None = None
+        self._real_shown = False
         self.notes = [*notes, *stepper.obstacles]
 
     @property
@@ -120,11 +126,12 @@ class Trainer:
 
     def _loop(self) -> None:
         if self.step == 0:
-            self._report_samples(with_real=True)
+            self._report_samples()
             self._report_inspection()
+            self._report_histograms()
             if self.divergence_monitor.policy.rolls_back:
                 self.save()
-        began, images, request = time.perf_counter(), self.feed.drawn, GO_ON
+        began, images, request, first = time.perf_counter(), self.feed.drawn, GO_ON, self.step + 1
         while self.step < self.steps and (request := self._request()) != STOP:
             if self._due(self.logging.every, self.step + 1):
                 self.diagnosis.before_step()
@@ -135,6 +142,8 @@ class Trainer:
                 self._due(every, self.step)
                 for every in (self.logging.every, self.logging.samples_every, self.checkpoints.settings.every)
             )
+            if self.step == first and not report:
+                self._report_first_step(began, images)
             if report:
                 values = self.meter.read(self.ranks)  # waits for the device, so the clock is read after it
                 speed = (self.feed.drawn - images) / max(time.perf_counter() - began, 1e-9)
@@ -144,8 +153,12 @@ class Trainer:
                     continue
             if sample:
                 self._report_samples()
-            if self.scorer.due(self.step, done):
+            self._report_histograms()
+            if scored := self.scorer.due(self.step, done):
                 self._score()
+            if (report or scored) and self._followed_verdict():
+                began, images = time.perf_counter(), self.feed.drawn
+                continue
             if save or request == SAVE:
                 self.save()
             if report:  # the time for samples and checkpoints is not counted as training
@@ -166,7 +179,32 @@ class Trainer:
         values |= self.stepper.report(self.step, values)
         values |= {"progress/images": self.feed.drawn, "progress/images_per_second": images_per_second}
         values |= self.diagnosis.signals(self._log_point(values))
+        if self.ranks.first:
+            values |= self.verdicts.row(self.step, values)
         self.observers.notify(lambda observer: observer.logged(self.step, values))
+        self._tell_verdicts()
+
+    def _tell_verdicts(self) -> None:
+        """Tells observers where a verdict has begun or ended, and keeps the checkpoint from before the first one."""
+        if self.verdicts.changed:
+            self.checkpoints.before = self.verdicts.first_step
+            self.observers.notify(lambda observer: observer.diagnosed(self.step, self.verdicts.lasting))
+
+    def _followed_verdict(self) -> bool:
+        """Whether training has gone back because of a verdict that began at this step (``diagnosis.on_verdict``).
+        Raises Diagnosed if it must end. All ranks call it together, and follow rank 0."""
+        if self.verdicts.on_verdict == "tell" or not self.ranks.most(int(bool(self.verdicts.began))):
+            return False
+        began = self.verdicts.began
+        reason = f"At step {self.step:,}: {sentence(began[0])}." if began else ""
+        policy, rollbacks = self.divergence_monitor.policy, self.divergence_monitor.rollbacks
+        if self.verdicts.on_verdict == "rollback" and policy.action(policy.patience, rollbacks) == "go back":
+            self._roll_back(reason, before=min(one.since for one in began))
+            return True
+        self._score_once()
+        self.save(last=True)
+        back = f" Training had gone back {rollbacks} times." if rollbacks else ""
+        raise Diagnosed(f"{reason}{back} Its weights were saved.", self.step)
 
     def _log_point(self, values: Mapping[str, float]) -> LogPoint:
         updates = self.divergence_monitor.updates_since((self.generator, self.discriminator))
@@ -174,6 +212,11 @@ class Trainer:
         regular = self.step % every == 0
         sampled = regular and self.step // samples_every > (self.step - every) // samples_every
         return LogPoint(self.step, self.step / self.steps, values, updates, regular, sampled)
+
+    def _report_first_step(self, began: float, images: int) -> None:
+        values = self.meter.peek(self.ranks)
+        values["progress/images_per_second"] = (self.feed.drawn - images) / max(time.perf_counter() - began, 1e-9)
+        self.observers.notify(lambda observer: observer.first_step(self.step, values))
 
     def _rolled_back(self, values: Mapping[str, float]) -> bool:
         """Whether training has gone back because updates were not finite. Raises TrainingFailed if it must end."""
@@ -186,6 +229,7 @@ class Trainer:
             return False
         if problem.action == "stop":
             self.divergence_monitor.reset_patience()  # for a run that is resumed from here
+            self._score_once()
             try:
                 self.save(last=True)
             except TrainingFailed as error:
@@ -198,12 +242,12 @@ class Trainer:
         """Returns the reason why a training that has done all its steps diverged, or None."""
         return self.divergence_monitor.diverged((self.generator, self.discriminator), self.step)
 
-    def _roll_back(self, reason: str) -> None:
-        """Restores the last checkpoint before which all updates were finite, with lower learning rates. After a kill
-        at any point of it the newest checkpoint is from before the rollback, which is then repeated, or from after
-        it."""
+    def _roll_back(self, reason: str, before: int | None = None) -> None:
+        """Restores the last checkpoint before which all updates were finite, and which is from ``before`` a step if
+        there is one, with lower learning rates. After a kill at any point of it the newest checkpoint is from before
+        the rollback, which is then repeated, or from after it."""
         try:
-            state = self.checkpoints.last_finite(self.divergence_monitor.rollback_step)
+            state = self.checkpoints.last_finite(self.divergence_monitor.rollback_step, before)
         except UserError as error:
             raise TrainingFailed(f"{reason} Training cannot go back: {error}") from error
         rate_factor, rollbacks = (
@@ -227,10 +271,10 @@ class Trainer:
             self.checkpoints.drop_after(self.step)
         self.observers.notify(lambda observer: observer.rolled_back(self.step))
 
-    def _report_samples(self, with_real: bool = False) -> None:
+    def _report_samples(self) -> None:
         if not self.ranks.first:
             return
-        samples = self.sampler.samples(with_real)
+        samples, self._real_shown = self.sampler.samples(with_real=not self._real_shown), True
         self.observers.notify(lambda observer: observer.sampled(self.step, samples))
 
     def _report_inspection(self) -> None:
@@ -248,9 +292,27 @@ class Trainer:
             return
         self.observers.notify(lambda observer: observer.inspected(self.step, inspection))
 
+    def _score_once(self) -> None:
+        """Scores the last samples of a training that ends early, unless they are scored already."""
+        if self.scorer.due(self.step, done=True) and self.scored_step != self.step:
+            self._score()
+
+    def _report_histograms(self) -> None:
+        """Reports histograms to the observers that take them now. Training goes on if they cannot be computed."""
+        if not self.ranks.first or self.measure is None or not (due := self.observers.due_for_histograms(self.step)):
+            return
+        try:
+            histograms = self.measure(self.gan, self.feed, self.step / self.steps)
+        except Exception as error:  # as above
+            self.measure = None
+            reason = f"{type(error).__name__}: {in_one_line(error)}"
+            log.warning("note: histograms could not be computed (%s) and are left out; training goes on", reason)
+            return
+        self.observers.notify(lambda observer: observer.measured(self.step, histograms), due)
+
     def _score(self) -> None:
         """Computes the scores of the present samples, and saves the checkpoint if its score is the best."""
-        state = self.state()
+        state, self.scored_step = self.state(), self.step
         if not self.ranks.first:
             return
         scores = self.scorer.score(self.step, self.sampler.fakes, self.sampler.weights)
@@ -260,6 +322,10 @@ class Trainer:
         if best["step"] == self.step:
             self.checkpoints.save_best({**state, "best": best})
         self.observers.notify(lambda observer: observer.scored(self.step, scores, best))
+        began = self.verdicts.began
+        self.verdicts.score_row(self.step, scores.row())
+        self._tell_verdicts()
+        self.verdicts.began = (*began, *self.verdicts.began)  # those of this step's log point are not followed yet
 
     # ---------------------------------------------------------------------------------------------------- checkpoints
 
@@ -295,6 +361,7 @@ class Trainer:
             "reported": self.reported,
             "watch": self.divergence_monitor.state(),
             "diagnosis": self.diagnosis.state(),
+            "verdicts": self.verdicts.state(),
             "components": self.gan.states.state(),
             "generator": self.generator.state(),
             "discriminator": self.discriminator.state(),
@@ -311,6 +378,8 @@ class Trainer:
             updates = {name: state[name]["updates"] for name in ("generator", "discriminator")}
             self.divergence_monitor.restore(state["watch"], updates)
         self.diagnosis.restore(state.get("diagnosis", {}))
+        self.verdicts.restore(state.get("verdicts", {}))
+        self.checkpoints.before = self.verdicts.first_step
         for note in self.gan.states.restore(state.get("components", {})):
             log.warning("note: %s", note)
         self.meter.restore(state["meter"], self.machine.device)

@@ -60,7 +60,7 @@ def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: Updat
             targets = update.targets.over(fake_logits)
             adversarial = gan.loss.discriminator(real_logits, fake_logits, targets).mean()
             total, extra = _add(
-                adversarial,
+                _weighted(gan, adversarial, context),
                 regularizers,
                 {name: one.discriminator(_with_state(gan, name, update)) for name, one in regularizers.items()},
                 context.progress,
@@ -106,7 +106,7 @@ def update_generator(
                 fake_logits = update.fake_output.logits.float()
                 adversarial = _top_mean(gan.loss.generator(fake_logits, real_logits), fake_logits, context.top_share)
                 total, extra = _add(
-                    adversarial,
+                    _weighted(gan, adversarial, context),
                     regularizers,
                     {name: one.generator(_with_state(gan, name, update)) for name, one in regularizers.items()},
                     context.progress,
@@ -202,6 +202,7 @@ def _forward(
         real=microbatch.real,
         fake=fake,
         latent=microbatch.latent,
+        generated=generated,
         augmented_real=augmented_real,
         augmented_fake=augmented_fake,
         real_output=outputs[0] if use_real else None,
@@ -216,9 +217,9 @@ def _forward(
 
 
 def _with_state(gan: GAN, name: str, update: Update) -> Update:
-    """Returns ``update`` with the state of the regularizer ``name``, if it has one."""
-    state = gan.states.of("regularizer", name)
-    return replace(update, state=state) if state else update
+    """Returns ``update`` with the state and the feature maps of the regularizer ``name``, if it has some."""
+    state, maps = gan.states.of("regularizer", name), gan.feature_maps.get(name)
+    return replace(update, state=state, feature_maps=maps) if state or maps else update
 
 
 def _top_mean(losses: Tensor, logits: Tensor, share: float | Tensor) -> Tensor:
@@ -238,6 +239,11 @@ def _top_mean(losses: Tensor, logits: Tensor, share: float | Tensor) -> Tensor:
     kept = losses.new_zeros(len(everyone)).scatter(0, order, (place < count).to(losses.dtype))
     ranks = len(everyone) // len(losses)
     return (losses * kept[own]).sum() / count * ranks
+
+
+def _weighted(gan: GAN, adversarial: Tensor, context: UpdateContext) -> Tensor:
+    """Returns the adversarial loss times its weight."""
+    return adversarial if gan.loss.weight == 1 else scale(adversarial, at(gan.loss.weight, context.progress))
 
 
 def _add(

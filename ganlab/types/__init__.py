@@ -22,7 +22,7 @@ from ganlab.types.records import (
     Values,
     sample_means,
 )
-from ganlab.types.regularizers import Need, Regularizer, Update
+from ganlab.types.regularizers import FeatureMaps, FeatureNetwork, Need, Regularizer, Update
 from ganlab.types.state import Observation, State, Stateful
 
 __all__ = [
@@ -32,6 +32,8 @@ __all__ = [
     "Conditioning",
     "Discriminator",
     "DiscriminatorOutput",
+    "FeatureMaps",
+    "FeatureNetwork",
     "Generated",
     "Generator",
     "Latent",

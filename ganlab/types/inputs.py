@@ -52,6 +52,11 @@ class Conditioning:
         return ()
 
     @property
+    def heads(self) -> tuple[str, ...]:
+        """The names of the labels that D predicts, each with a head, and that the data must provide."""
+        return ()
+
+    @property
     def wiring(self) -> Wiring:
         """How the networks take labels as input."""
         return Wiring()

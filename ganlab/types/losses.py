@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from torch import Tensor
 
+from ganlab.table import Moving, Positive
 from ganlab.types.records import TargetPair
 
 
@@ -20,10 +21,13 @@ class Recommended:
     betas: tuple[float, float]
 
 
+@dataclass(frozen=True)
 class Loss:
     """An adversarial loss: elementwise losses of D and of G from logits (n,), or (n, …) where D's output is a map; the
-    trainer averages them, over the places of each sample too. Subclasses are dataclasses whose
-    fields are settings."""
+    trainer averages them, over the places of each sample too, and multiplies them by ``weight``. Subclasses are
+    dataclasses whose fields are settings."""
+
+    weight: Moving[Positive] = field(default=1.0, kw_only=True)
 
     has_targets: ClassVar[bool] = False
     """Whether D has target probabilities, which can be smoothed."""

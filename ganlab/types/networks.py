@@ -32,7 +32,12 @@ class Wiring:
 class Shapes:
     """The shapes that a network is built for: the image (C, H, W), the latent's length, the number of classes (0
     without labels), how labels enter, ``pack``, the number of images that D takes together as one sample, and the
-    shapes (C, H, W) of the images that are its condition, by name."""
+    shapes (C, H, W) of the images that are its condition, by name.
+
+    ``heads`` are the numbers of classes of the labels that D predicts, each with a head of its name. ``shared`` names,
+    for some of ``sources``, the one of these labels that the source shares with the image: a glyph of the same font
+    shares the ``font``.
+    """
 
     image: tuple[int, int, int]
     latent: int
@@ -40,6 +45,8 @@ class Shapes:
     pack: int = 1
     wiring: Wiring = Wiring()
     sources: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    heads: Mapping[str, int] = field(default_factory=dict)
+    shared: Mapping[str, str] = field(default_factory=dict)
 
     def example_condition(self, count: int) -> dict[str, Tensor]:
         """Returns a condition of ``count`` images with zeros of the right shapes and types: this is the one description
@@ -74,6 +81,9 @@ class Generator(Network, Protocol):
 
     def __call__(self, latent: Tensor, condition: Condition) -> Generated:
         """Returns images for latents (N, latent) and the condition of each."""
+
+    def codes(self, condition: Condition) -> Mapping[str, Tensor]:
+        """Returns the codes (N, length) of the images of a condition, by their names; {} without encoders."""
 
 
 class Discriminator(Network, Protocol):

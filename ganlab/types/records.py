@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 Condition = Mapping[str, Tensor]
-"""The condition of each image, by name: {} without a condition, ``labels`` (N,) of integers, or aligned images
-(N, C, H, W) in [-1, 1], such as ``source``."""
+"""The condition of each image, by name: {} without a condition, ``labels`` (N,) of integers, aligned images
+(N, C, H, W) in [-1, 1], such as ``source``, or further labels (N,), such as ``font``, which D predicts."""
 
 RandomStreams = Callable[[str], torch.Generator]
 """Maps the name of a random stream to its generator for the current update. Its seed depends on (seed, stream, update)
@@ -31,17 +31,21 @@ class Batch:
 
 @dataclass(frozen=True)
 class Generated:
-    """The generator's output: images (N, C, H, W) in [-1, 1]."""
+    """The generator's output: images (N, C, H, W) in [-1, 1]; if it has encoders, the ``codes`` (N, length) of the
+    images of its condition, by their names, and the logits of ``heads`` (N, classes) on these codes, by the names of
+    the labels that they predict."""
 
     images: Tensor
+    codes: Mapping[str, Tensor] = field(default_factory=dict)
+    heads: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class DiscriminatorOutput:
     """The discriminator's output: ``logits`` before any sigmoid, one per sample (n,), or a map (n, …) with one for each
     place of a sample, such as its patches (Isola et al. 2017), whose mean is the sample's logit; further ``heads`` by
-    name, such as ``class`` (n, classes); and ``features`` of its inner layers, first to last, if they were
-    requested."""
+    name, such as ``class`` (n, classes), or one with the name of each label that D predicts; and ``features`` of its
+    inner layers, first to last, if they were requested."""
 
     logits: Tensor
     heads: Mapping[str, Tensor] = field(default_factory=dict)

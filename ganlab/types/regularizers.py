@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -11,12 +11,26 @@ from torch import Tensor
 from ganlab import deprecated
 from ganlab.table import Moving
 from ganlab.types.networks import Discriminator, Generator
-from ganlab.types.records import Batch, DiscriminatorOutput, RandomStreams, TargetPair
+from ganlab.types.records import Batch, DiscriminatorOutput, Generated, RandomStreams, TargetPair
 from ganlab.types.state import State, Stateful
 
 Need = Literal["real", "features", "real_gradient", "fake_gradient"]
 """A quantity that a regularizer needs in an update: ``real``, D's output on reals in G's update; ``features`` of D's
 inner layers; ``real_gradient`` / ``fake_gradient``, D's input as a leaf, so that logits can be differentiated by it."""
+
+
+FeatureMaps = Callable[[Tensor], Mapping[str, Tensor]]
+"""Maps images (N, C, H, W) in [-1, 1] to feature maps (N, C', H', W') of a network with constant weights, by layer."""
+
+
+@dataclass(frozen=True)
+class FeatureNetwork:
+    """A network with constant weights that a regularizer compares images by: ``network`` is its name, ``layers`` those
+    of which it needs the maps, and ``weights`` a file of its weights, or None."""
+
+    network: str
+    layers: tuple[str, ...]
+    weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,11 @@ class Update:
     """The share of the training's steps that are done, 0 to 1. In a CUDA graph it is a scalar tensor."""
     state: State = field(default_factory=dict)
     """The state of the regularizer that receives this update. Its term may change it in place, without a graph."""
+    generated: Generated | None = None
+    """G's output for the fakes, with the codes and heads of its encoders if it has some. The trainer always gives it;
+    None is for updates that are made by hand."""
+    feature_maps: FeatureMaps | None = None
+    """The feature maps of the ``feature_network`` of the regularizer that receives this update, if it has one."""
 
 
 class Regularizer(Stateful):
@@ -67,12 +86,21 @@ class Regularizer(Stateful):
     """The head of D that it trains, such as ``class``; it needs a condition that gives D this head."""
     needs_sources: ClassVar[bool] = False
     """Whether it compares each generated image with the real image of the same source (image conditions)."""
+    needs_codes: ClassVar[bool] = False
+    """Whether it compares codes of G's encoders, so that it needs a generator that has encoders."""
+    trains_encoder_heads: ClassVar[bool] = False
+    """Whether it trains heads on the codes of G's encoders, so that it needs a generator that has them."""
     penalizes_weights: ClassVar[bool] = False
     """Whether it penalizes the size of D's weights, so that it needs weights whose size matters."""
     per_sample: ClassVar[bool] = False
     """Whether it is defined for each sample alone, so that it is wrong for a D that mixes samples."""
     discriminator_needs: ClassVar[frozenset[Need]] = frozenset()
     generator_needs: ClassVar[frozenset[Need]] = frozenset()
+
+    @property
+    def feature_network(self) -> FeatureNetwork | None:
+        """The network with constant weights by which it compares images, given to it as ``Update.feature_maps``."""
+        return None
 
     def discriminator(self, update: Update) -> Tensor | None:
         """Returns the term of D's loss, an unweighted scalar, or None if there is none."""

@@ -25,7 +25,22 @@ def test_a_report_is_printed_and_written_beside_the_sweep(tmp_path: Path, capsys
     assert main([f"sweep={tmp_path}", "threshold=13"]) == 0  # the report in the folder is no run
     again = json.loads((tmp_path / "report" / "effects.json").read_text())
     assert len(first["runs"]) == len(again["runs"]) == 8
+    capsys.readouterr()
+    assert main([f"sweep={tmp_path}"], "ganlab report") == 0  # where there may be no train.py
+    assert f"Fill them with: ganlab train resume={tmp_path}" in capsys.readouterr().out
     assert again["threshold"] == {"value": 13, "rule": "threshold=13, as typed"}
+
+
+def test_figures_that_the_report_no_longer_has_are_deleted(tmp_path: Path) -> None:
+    sweep(tmp_path)
+    assert main([f"sweep={tmp_path}"]) == 0
+    report, figures = tmp_path / "report" / "report.md", tmp_path / "report" / "figures"
+    shown = {path.name for path in figures.iterdir()}
+    report.write_text(report.read_text() + "![Of a factor that is gone](figures/effects-gone.svg)\n")
+    for name in ("effects-gone.svg", "mine.svg"):
+        (figures / name).write_text("<svg/>")
+    assert main([f"sweep={tmp_path}"]) == 0
+    assert {path.name for path in figures.iterdir()} == {*shown, "mine.svg"}  # nobody else's file is touched
 
 
 def test_a_few_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,7 @@ def test_rows_and_scalars_come_later_and_none_is_missing(
     ]  # fmt: skip
     rows = [json.loads(row) for row in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == list(range(1, 7))
-    assert [event.step for event in read(tmp_path).Scalars("generator/loss")] == list(range(1, 7))
+    assert [event.step for event in read(tmp_path).Scalars("2 losses and scores/generator loss")] == list(range(1, 7))
 
 
 def test_going_back_cuts_off_what_is_gone_through_again(tmp_path: Path) -> None:
@@ -97,7 +97,9 @@ def test_going_back_cuts_off_what_is_gone_through_again(tmp_path: Path) -> None:
     rows = [json.loads(row) for row in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     expected = [(2, 2.0), (4, 4.0), (6, 60.0)]
     assert [(row["step"], row["generator/loss"]) for row in rows] == expected
-    assert [(event.step, event.value) for event in read(tmp_path).Scalars("generator/loss")] == expected
+    assert [
+        (event.step, event.value) for event in read(tmp_path).Scalars("2 losses and scores/generator loss")
+    ] == expected
 
 
 def test_going_back_takes_away_what_still_waits_for_room(tmp_path: Path, disk: type[Disk]) -> None:
@@ -124,7 +126,10 @@ def test_a_run_begun_anew_at_its_first_step_shows_that_once(tmp_path: Path) -> N
         for step in (0, 1):
             board.logged(step, {"generator/loss": value})
         board.closed()
-    assert [(event.step, event.value) for event in read(tmp_path).Scalars("generator/loss")] == [(0, 2.0), (1, 2.0)]
+    assert [(event.step, event.value) for event in read(tmp_path).Scalars("2 losses and scores/generator loss")] == [
+        (0, 2.0),
+        (1, 2.0),
+    ]
 
 
 def test_a_training_outlives_its_observers_disk(

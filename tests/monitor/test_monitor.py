@@ -12,12 +12,14 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ganlab.monitor import Files, Progress, TensorBoard
+from ganlab.monitor.dashboard.charts import chart_of
 from ganlab.monitor.grid import grid
 from ganlab.monitor.pictures import pictures
 from ganlab.monitor.scatter import FAKE, LIMIT, REAL, scatter
 from ganlab.training.observer import Samples
 
 VALUES = {"discriminator/loss": 1.5, "generator/loss": 2.5, "progress/images_per_second": 100.0}
+LOSS = "2 losses and scores/generator loss"
 
 
 def read(folder: Path) -> EventAccumulator:
@@ -145,7 +147,7 @@ def test_pictures_of_points_are_files_and_in_tensorboard(tmp_path: Path) -> None
     assert [file.name for file in (tmp_path / "samples").iterdir()] == ["step-0000005-generator.png"]
     saved = np.asarray(Image.open(tmp_path / "samples" / "step-0000005-generator.png"))
     assert np.array_equal(saved, pictures(5, samples)["generator"].pixels.permute(1, 2, 0).numpy())
-    assert read(tmp_path).Tags()["images"] == ["samples/generator"]
+    assert read(tmp_path).Tags()["images"] == ["1 samples/generated beside real"]
 
 
 def test_drawing_leaves_no_figures_behind() -> None:
@@ -189,9 +191,15 @@ def test_tensorboard_has_scalars_pictures_and_the_configuration(tmp_path: Path) 
     board.sampled(5, Samples({"generator": torch.zeros(4, 1, 3, 3), "average": torch.zeros(4, 1, 3, 3)}))
     board.closed()
     events = read(tmp_path)
-    assert set(events.Tags()["scalars"]) == set(VALUES)
-    assert events.Scalars("generator/loss")[0].value == 2.5
-    assert set(events.Tags()["images"]) == {"samples/generator", "samples/average"}
+    assert set(events.Tags()["scalars"]) == {chart_of(tag).tag for tag in VALUES}
+    assert events.Scalars(LOSS)[0].value == 2.5
+    described = events.SummaryMetadata(LOSS)
+    assert described.display_name == "generator loss"
+    assert described.summary_description.startswith("The loss that G minimized")
+    assert set(events.Tags()["images"]) == {"1 samples/generated beside real"}
+    assert (
+        "| generator loss |" in events.Tensors("about the charts/text_summary")[0].tensor_proto.string_val[0].decode()
+    )
     text = events.Tensors("configuration/text_summary")[0].tensor_proto.string_val[0].decode()
     assert "    loss: {name: bce}" in text
 
@@ -206,7 +214,7 @@ def test_tensorboard_hides_what_happens_again(tmp_path: Path) -> None:
     again.started(4, 10)
     again.logged(6, {"generator/loss": 60.0})
     again.closed()
-    assert [(event.step, event.value) for event in read(tmp_path).Scalars("generator/loss")] == [
+    assert [(event.step, event.value) for event in read(tmp_path).Scalars(LOSS)] == [
         (2, 2),
         (4, 4),
         (6, 60),

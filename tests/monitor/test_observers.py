@@ -61,7 +61,10 @@ def content(folder: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", OBSERVERS)
+SERVICES = ("mlflow", "wandb")  # which delete nothing: test_mlflow_run.py and test_wandb_run.py
+
+
+@pytest.mark.parametrize("name", [name for name in OBSERVERS if name not in SERVICES])
 def test_a_run_that_went_back_leaves_the_record_of_one_that_never_did(name: str, tmp_path: Path) -> None:
     """Within a process, by ``rolled_back``; after a kill, by ``started`` with the checkpoint's step."""
 
@@ -168,6 +171,8 @@ def chosen(*typed: str) -> list[str]:
         (["logging.observers.csv={}"], ["files", "tensorboard", "progress", "csv"]),
         (["logging.observers.tensorboard=null"], ["files", "progress"]),
         (["~logging.observers.tensorboard"], ["files", "progress"]),
+        (["logging.observers.wandb.mode=offline"], ["files", "tensorboard", "progress", "wandb"]),
+        (["logging.progress=none"], ["files", "tensorboard"]),
         (["logging.progress=false"], ["files", "tensorboard"]),
         (["logging.progress=false", "logging.observers=[progress,csv]"], ["csv"]),
     ],

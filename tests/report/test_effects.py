@@ -81,3 +81,17 @@ def test_success_is_compared_over_pairs_that_ended(runs: list[Run]) -> None:
     init, _ = success_effects(list(pairs_of(changed, FACTORS)), 1.0)
     assert (init.pairs, init.won, init.lost, init.difference) == (3, 0, 2, pytest.approx(-2 / 3))
     assert init.p == sign_test(0, 2)
+
+
+def test_where_all_seeds_agree_the_interval_of_a_difference_of_success_has_a_width(runs: list[Run]) -> None:
+    """Two seeds prove no difference of exactly 1, or of exactly 0."""
+    kept = [one for one in runs if one.levels["norm"] == "none"]
+    lost = [replace(one, outcome="diverged" if one.levels["init"] == "normal" else "success") for one in kept]
+    same = [replace(one, outcome="success") for one in kept]
+    for some, difference in ((lost, -1.0), (same, 0.0)):
+        (effect, *_) = success_effects(list(pairs_of(some, FACTORS[:1])), 1.0)
+        assert effect.difference == difference
+        assert effect.low is not None
+        assert effect.high is not None
+        assert -1 <= effect.low <= difference <= effect.high <= 1
+        assert effect.high - effect.low > 0.3

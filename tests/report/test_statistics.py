@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from ganlab.report.permutation import holm, sign_flip, sign_test
-from ganlab.report.statistics import interquartile_mean, mean_interval, stretch, summary, wilson
+from ganlab.report.statistics import interquartile_mean, mean_interval, newcombe, stretch, summary, wilson
 
 
 @pytest.mark.parametrize(("count", "of"), [(0, 5), (5, 5), (3, 10), (1, 3), (120, 400)])
@@ -105,3 +105,36 @@ def test_intervals_of_the_interquartile_mean_cover_it(n: int) -> None:
     rng = np.random.default_rng(n)
     found = [summary(list(rng.normal(10, 1, n)), range(n)) for _ in range(400)]
     assert 0.90 <= np.mean([(one.low or 0) <= 10 <= (one.high or 0) for one in found]) <= 0.99
+
+
+def test_newcombes_interval_covers_the_difference_of_paired_shares() -> None:
+    """Over all tables of eight pairs that can occur, weighed by their probability."""
+    n = 8
+    tables = [(a, b, c, n - a - b - c) for a in range(n + 1) for b in range(n + 1 - a) for c in range(n + 1 - a - b)]
+    for true in (
+        (0.25, 0.25, 0.25, 0.25),
+        (0.7, 0.1, 0.1, 0.1),
+        (0.1, 0.6, 0.05, 0.25),
+        (0.0, 0.9, 0.0, 0.1),
+        (1, 0, 0, 0),
+    ):
+        covered = 0.0
+        for table in tables:
+            low, high = newcombe(*table)
+            assert -1 <= low <= (table[1] - table[2]) / n <= high <= 1
+            probability = math.factorial(n) * math.prod(
+                p**k / math.factorial(k) for p, k in zip(true, table, strict=True)
+            )
+            covered += probability * (low <= true[1] - true[2] <= high)
+        assert 0.92 < covered < 1.001
+
+
+def test_newcombes_interval_is_not_empty_where_all_pairs_agree() -> None:
+    """For 3 of 3, Wilson's lower end is 1 / (1 + z² / 3) = 0.4385; each share is that far from its own end."""
+    end = 1 - 1 / (1 + 1.959963985**2 / 3)
+    assert newcombe(3, 0, 0, 0) == pytest.approx((-end, end))
+    assert newcombe(0, 0, 0, 3) == pytest.approx((-end, end))
+    assert newcombe(0, 3, 0, 0) == pytest.approx((1 - math.hypot(end, end), 1))
+    assert newcombe(0, 0, 3, 0) == pytest.approx((-1, math.hypot(end, end) - 1))
+    low, high = newcombe(10, 4, 2, 5)
+    assert newcombe(10, 2, 4, 5) == pytest.approx((-high, -low))  # the other way round

@@ -184,7 +184,7 @@ def test_real_scores_are_kept_and_shown_by_what_they_mean(make_trainer: Make, tm
     assert (facts["weights"], facts["batch_norm"], facts["dtype"]) == ("network", "running statistics", "float32")
     events = EventAccumulator(str(tmp_path))
     events.Reload()
-    shown = events.Scalars(f"scores/fid-{rows[0]['id']}")
+    shown = events.Scalars(f"2 losses and scores/score FID ({rows[0]['id']})")
     assert [event.step for event in shown] == [2, 4]
     assert shown[1].value == pytest.approx(rows[1]["scores"]["fid"], rel=1e-5)
 

@@ -11,12 +11,13 @@ from typing import Any, Literal
 from hydra.core.override_parser.types import Override
 
 from ganlab.commands.sweep.plan import Job, Plan, extended, load_plan, new_plan
-from ganlab.commands.sweep.prepare import SWEEP_ALONE, Checked, check_jobs, expanded, typed
+from ganlab.commands.sweep.prepare import SWEEP_ALONE, Checked, check_jobs, expanded
 from ganlab.commands.sweep.run import STATUSES, Ready, statuses
 from ganlab.commands.sweep.shares import shares
 from ganlab.commands.sweep.task import Task
 from ganlab.commands.sweeper import Sweeper
 from ganlab.config.compose import Composer
+from ganlab.config.overrides import typed
 from ganlab.errors import Refused
 
 GOES_ON = ("stopped", "killed", "failed", "running")
@@ -48,7 +49,7 @@ def begin(
         plan = _renamed(plan, composing, read, subdir)
     tasks = tuple(_task(plan, job, command, (), _of_hydra(read)) for job in plan.jobs)
     plan.save()
-    return _ready(plan, tasks, read, checked, {job.name: job.number for job in plan.jobs})
+    return _ready(plan, tasks, read, checked, command.program, {job.name: job.number for job in plan.jobs})
 
 
 def resume(composing: Composer, read: Sequence[Override], folder: Path, command: Typed) -> Ready:
@@ -85,11 +86,16 @@ def resume(composing: Composer, read: Sequence[Override], folder: Path, command:
     names = {job.number: job.name for job in plan.jobs}
     places = {names[number]: index for index, number in enumerate(fresh)}
     saved_jobs = composing.read([one for one in before.overrides if _key(one) == "jobs"])
-    return _ready(plan, tuple(tasks), [*saved_jobs, *read], checked, places)
+    return _ready(plan, tuple(tasks), [*saved_jobs, *read], checked, command.program, places)
 
 
 def _ready(
-    plan: Plan, tasks: tuple[Task, ...], read: Sequence[Override], checked: Checked, places: Mapping[str, int]
+    plan: Plan,
+    tasks: tuple[Task, ...],
+    read: Sequence[Override],
+    checked: Checked,
+    program: str,
+    places: Mapping[str, int],
 ) -> Ready:
     """``places`` are the numbers of the jobs in ``checked``, by the names of their folders."""
     steps: dict[str, int | None] = {}
@@ -102,7 +108,7 @@ def _ready(
         plain = {} if settings is not None else _saved(plan, job)
         steps[job.name] = settings.steps if settings else _whole(plain.get("steps"))
         device = str(settings.runtime.device if settings else (plain.get("runtime") or {}).get("device", device))
-    return Ready(plan, tasks, shares(jobs_of(read, checked), len(tasks), device), steps)
+    return Ready(plan, tasks, shares(jobs_of(read, checked), len(tasks), device), steps, program)
 
 
 def _saved(plan: Plan, job: Job) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hydra.core.override_parser.types import Override
 
-from ganlab.commands.job import plain_configuration
+from ganlab.commands.prepared import plain_configuration
 from ganlab.commands.ready import ready
 from ganlab.commands.sweep.plan import varied
 from ganlab.commands.sweeper import Sweeper
@@ -99,8 +99,3 @@ def _settings_of(composing: Composer, job: Sequence[str], trusted: Sequence[Over
     except UserError as error:
         raise CannotCombine([str(error)]) from None
     return settings
-
-
-def typed(read: Sequence[Override], key: str) -> Override | None:
-    """Returns the last override of a key, if it was typed."""
-    return next((one for one in reversed(read) if one.key_or_group == key), None)

@@ -8,6 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganlab.commands.announcements import ALL_PICTURES
+from ganlab.commands.program import command_beside, command_text
 from ganlab.commands.sweep.plan import Plan
 from ganlab.commands.sweep.shares import Share
 from ganlab.commands.sweep.task import Task, run_task
@@ -17,20 +19,21 @@ from ganlab.commands.training_run import Outcome
 from ganlab.config.paths import to_type
 from ganlab.run_folder import InUse, RunFolder
 
-STATUSES = ("finished", "refused", "diverged", "failed", "stopped", "killed")
+STATUSES = ("finished", "refused", "diverged", "diagnosed", "failed", "stopped", "killed")
 LOGS = "workers"
 """The folder, inside that of the sweep, for what the jobs of each worker print."""
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A sweep that can run: its plan, the tasks, the share of the machine for each worker, and the steps of the jobs
-    by the name of their folder."""
+    """A sweep that can run: its plan, the tasks, the share of the machine for each worker, the steps of the jobs by the
+    name of their folder, and the ``program`` that was typed (``train.py`` or ``ganlab train``)."""
 
     plan: Plan
     tasks: tuple[Task, ...]
     shares: tuple[Share, ...]
     steps: Mapping[str, int | None]
+    program: str = "train.py"
 
 
 def run_sweep(ready: Ready, apart: bool = False) -> int:
@@ -40,9 +43,9 @@ def run_sweep(ready: Ready, apart: bool = False) -> int:
         with RunFolder(ready.plan.folder).held():
             run_tasks(ready.plan, ready.tasks, ready.shares, ready.steps, apart)
     except KeyboardInterrupt:
-        print_summary(ready.plan)
+        print_summary(ready.plan, ready.program)
         raise
-    return print_summary(ready.plan)
+    return print_summary(ready.plan, ready.program)
 
 
 def run_tasks(
@@ -99,9 +102,9 @@ def status_of(folder: RunFolder) -> tuple[str, str]:
     return "killed", "its process ended without a message"
 
 
-def print_summary(plan: Plan) -> int:
-    """Prints how the jobs ended and what to type next, and returns the exit code: 1 if a job failed or diverged,
-    otherwise 0 if one has finished, otherwise 2."""
+def print_summary(plan: Plan, program: str) -> int:
+    """Prints how the jobs ended and what to type next, with ``program`` as it was typed. Returns the exit code: 1 if a
+    job failed, diverged or was ended by a verdict, otherwise 0 if one has finished, otherwise 2."""
     found = statuses(plan)
     counts = {word: sum(status == word for status, _ in found.values()) for word in (*STATUSES, "running")}
     missing = len(plan.jobs) - len(found)
@@ -111,12 +114,7 @@ def print_summary(plan: Plan) -> int:
         if status not in ("finished", "running"):
             print(f"  {name}: {status}: {' '.join(reason.split())}")
     if missing or any(counts[word] for word in ("stopped", "killed", "failed")):
-        print(f"Run what is missing: {resume_command(plan.folder)}")
-    print(f"What was found: python scripts/report.py {to_type('sweep', str(plan.folder))}")
-    print(f"Look at them side by side: tensorboard --logdir {shlex.quote(str(plan.folder))}")
-    return 1 if counts["failed"] or counts["diverged"] else 0 if counts["finished"] else 2
-
-
-def resume_command(folder: Path) -> str:
-    """Returns the command that runs what is missing in a sweep."""
-    return f"python train.py {to_type('resume', str(folder))}"
+        print(f"Run what is missing: {command_text(program, [])} {to_type('resume', str(plan.folder))}")
+    print(f"What was found: {command_beside(program, 'report')} {to_type('sweep', str(plan.folder))}")
+    print(f"Look at them side by side: tensorboard --logdir {shlex.quote(str(plan.folder))} {ALL_PICTURES}")
+    return 1 if counts["failed"] or counts["diverged"] or counts["diagnosed"] else 0 if counts["finished"] else 2

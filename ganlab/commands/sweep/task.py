@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganlab.commands.job import Command, Ended, Resume, hand_to_hydra, hydra_job
+from ganlab.commands.hydra_main import run_with_hydra
+from ganlab.commands.job import Command, Ended, hydra_job
+from ganlab.commands.prepared import Resume
 from ganlab.commands.training_run import Outcome
 from ganlab.config.compose import composer
 from ganlab.config.paths import literal
@@ -55,11 +57,10 @@ def run_task(task: Task) -> Outcome:
             folder.save_status(outcome.status, outcome.reason)
         return outcome
     ended: list[Ended] = []
-    flags = ["--config-dir", task.config_dir] if task.config_dir else []
     own = ["hydra.mode=RUN", f"hydra.job.num={task.number}", f"hydra.run.dir={literal(task.folder)}"]
     job = hydra_job(Command(task.command, typed, task.varied), Resume(folder) if resumes else None, ended)
     try:
-        hand_to_hydra(task.program, [*flags, *overrides, *own], job)
+        run_with_hydra(task.config_dir, [*overrides, *own], job)
     except SystemExit:  # Hydra has printed why it cannot start the job
         return _failed(folder, "Hydra could not start it; its message is above")
     except OSError as error:

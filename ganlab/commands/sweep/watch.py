@@ -44,7 +44,7 @@ class Watch:
         self.ended.add(name)
         self.counts[status] += 1
         best = facts.get("best")
-        score = f", best {best['id']} {best['score']:.4g}" if isinstance(best, dict) else ""
+        score = f", best {_score(best)}" if isinstance(best, dict) else ""
         seconds = f" in {duration(facts['seconds'])}" if "seconds" in facts else ""
         what = f"{status}{seconds}{score}" + (f" ({' '.join(reason.split())})" if reason else "")
         self._write(f"{name}: {what}. {self.line(running)}")
@@ -96,6 +96,11 @@ class Watch:
     def close(self) -> None:
         """Removes the bar."""
         self.bar.close()
+
+
+def _score(best: Mapping[str, Any]) -> str:
+    """Returns the best score of a job with its name and what it depends on: ``FID 21.3 (classifier-9402)``."""
+    return f"{str(best.get('name', 'score')).upper()} {best['score']:.4g} ({best['id']})"
 
 
 def _last_step(file: Path) -> int:

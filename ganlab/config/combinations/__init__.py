@@ -7,7 +7,13 @@ from collections.abc import Callable
 
 from ganlab.config.combinations.augmentations import augmentations_fit
 from ganlab.config.combinations.batches import batches_can_be_cut, ranks_train_together
-from ganlab.config.combinations.conditions import conditions_have_inputs, heads_are_trained, labels_reach_the_generator
+from ganlab.config.combinations.conditions import (
+    conditions_have_inputs,
+    heads_are_trained,
+    labels_reach_the_generator,
+    terms_have_what_they_compare,
+)
+from ganlab.config.combinations.diagnosis import verdicts_can_be_followed
 from ganlab.config.combinations.findings import Findings
 from ganlab.config.combinations.losses import logits_have_no_sigmoid, targets_need_probabilities
 from ganlab.config.combinations.parametrizations import parametrizations_and_initializers_agree
@@ -25,6 +31,7 @@ RULES: tuple[Callable[[Settings, DiscriminatorModule | None, Findings], None], .
     targets_need_probabilities,
     batches_can_be_cut,
     conditions_have_inputs,
+    terms_have_what_they_compare,
     labels_reach_the_generator,
     heads_are_trained,
     clipping_needs_plain_weights,
@@ -34,6 +41,7 @@ RULES: tuple[Callable[[Settings, DiscriminatorModule | None, Findings], None], .
     critics_need_a_constraint,
     ranks_train_together,
     augmentations_fit,
+    verdicts_can_be_followed,
 )
 
 __all__ = ["RULES", "Findings"]

@@ -35,8 +35,8 @@ def inspect(gan: GAN, real: Batch, seed: int, latents: int = LATENTS) -> Inspect
     ranks one rank calls it, with its part of the batch.
     """
     device, notes = real.images.device, list[str]()
-    with apart(), _seeded(random_streams.derive(seed, "inspection/networks"), device), torch.enable_grad():
-        copied = _copy(gan)
+    with apart(), seeded(random_streams.derive(seed, "inspection/networks"), device), torch.enable_grad():
+        copied = copied_gan(gan)
         of_d = _discriminator_pass(copied, real, _context(gan, seed, "discriminator", device))
         discriminator, logits = measured(of_d, "discriminator", notes)[0], _logits(of_d)
         del of_d  # its graph, which takes as much memory as an update
@@ -47,7 +47,7 @@ def inspect(gan: GAN, real: Batch, seed: int, latents: int = LATENTS) -> Inspect
     return Inspection(generator, discriminator, logits, path, spectra, len(real.images), tuple(notes))
 
 
-def _copy(gan: GAN) -> GAN:
+def copied_gan(gan: GAN) -> GAN:
     """Returns the GAN with copies of everything that an update changes, without fused kernels and mixed precision."""
     generator, discriminator = copy.deepcopy(gan.generator), copy.deepcopy(gan.discriminator)
     for network in (generator, discriminator):
@@ -64,7 +64,7 @@ def _copy(gan: GAN) -> GAN:
 
 
 @contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Returns a context in which PyTorch's global generators, from which dropout draws, have a seed of their own. They
     have their state back afterwards."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):

@@ -87,7 +87,7 @@ def _columns(generator: nn.Module, latent: Tensor, condition: Condition, togethe
         images = generator(inputs, repeated).images
         # g(u) = Jᵀu is linear in u, and its derivative in the direction v is J v.
         u = torch.zeros_like(images).requires_grad_()
-        (pulled,) = torch.autograd.grad(images, inputs, u, create_graph=True)
-        (pushed,) = torch.autograd.grad(pulled, u, directions)
+        (pulled,) = torch.autograd.grad((images * u).sum(), inputs, create_graph=True)
+        (pushed,) = torch.autograd.grad((pulled * directions).sum(), u)
         parts.append(pushed.flatten(1))
     return torch.cat(parts)

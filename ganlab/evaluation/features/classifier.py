@@ -69,18 +69,7 @@ class Classifier(Features):
             )
 
     def open(self, real: Reals, device: torch.device, cache: Path) -> Opened:
-        self.check(real.labels is not None)
-        assert real.labels is not None
-        images, labels, rows, classes = real.images, real.labels, real.rows, len(real.classes)
-        if real.stacked:
-            images, labels, rows, classes = _unstacked(real)
-        name = f"classifier-{real.fingerprint}-{len(real)}-{self.steps}-{FORMAT}.safetensors"
-        found = _read(cache / name, images.shape[3], classes)
-        if found is None:
-            found = train(images, labels, rows, classes, self.steps, device)
-            _write(cache / name, *found)
-        network, accuracy = found
-        network.to(device).eval()
+        network, accuracy, tested = self.network(real, device, cache)
 
         def extract(shown: Tensor) -> Extracted:
             with torch.no_grad():
@@ -94,9 +83,24 @@ class Classifier(Features):
             return Extracted(torch.cat([features for features, _ in parts], dim=1), together)
 
         facts = {"features": "classifier", "hash": hash_of(network), "resize": f"antialiased to at most {LARGEST}"}
-        tested = min(MOST_TESTED, max(1, round(TEST * len(rows))))
         note = f"features=classifier: its accuracy on {tested:,} images that it was not trained on is {accuracy:.1%}"
         return Opened(extract, {**facts, "accuracy": round(accuracy, 4)}, (note,))
+
+    def network(self, real: Reals, device: torch.device, cache: Path) -> tuple[SmallNet, float, int]:
+        """Returns the network in evaluation mode on the device, trained unless ``cache`` has it, its accuracy in
+        [0, 1], and the number of images on which that was measured. Raises UserError."""
+        self.check(real.labels is not None)
+        assert real.labels is not None
+        images, labels, rows, classes = real.images, real.labels, real.rows, len(real.classes)
+        if real.stacked:
+            images, labels, rows, classes = _unstacked(real)
+        name = f"classifier-{real.fingerprint}-{len(real)}-{self.steps}-{FORMAT}.safetensors"
+        found = _read(cache / name, images.shape[3], classes)
+        if found is None:
+            found = train(images, labels, rows, classes, self.steps, device)
+            _write(cache / name, *found)
+        network, accuracy = found
+        return network.to(device).eval(), accuracy, min(MOST_TESTED, max(1, round(TEST * len(rows))))
 
 
 def shrunk(images: Tensor) -> Tensor:

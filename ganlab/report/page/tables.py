@@ -300,6 +300,9 @@ def run_table(report: Report, link: Links) -> Table | None:
         text_field("seed", lambda run: run.seed or ""),
         (Column("outcome"), lambda run: Cell(run.outcome, style=run.outcome, hint=run.reason)),
         text_field("cause", lambda run: run.cause),
+        text_field(
+            "verdicts", lambda run: ", ".join(run.verdicts or ()) or ("" if run.verdicts is None else "healthy")
+        ),
         number_field("score", attrgetter("value"), "that counts, failures at the score of noise"),
         number_field("final", attrgetter("final")),
         number_field("best", attrgetter("best")),

@@ -26,7 +26,9 @@ def test_the_time_left_follows_from_the_steps(tmp_path: Path, monkeypatch: pytes
     rows(tmp_path, "a", 75, '{"step": 76')  # a row that is being written does not count
     assert watch.seconds_left(["a"]) == pytest.approx(10 * (2.5 - 0.25) / 0.25)
     now = 20.0
-    watch.job_ended("a", "finished", "", {"seconds": 20.0, "best": {"id": "fid", "score": 12.345}}, ["b"])
+    watch.job_ended(
+        "a", "finished", "", {"seconds": 20.0, "best": {"name": "fid", "id": "pixels-1234", "score": 12.345}}, ["b"]
+    )
     assert watch.seconds_left(["b"]) == pytest.approx(20 * (2.5 - 0.5) / 0.5)
     assert watch.line(["b"]) == "2 of 4 ended (2 finished), 1 running, about 80 s left"
 
@@ -45,9 +47,11 @@ def test_a_long_job_is_a_line_every_five_minutes(
 
 def test_each_end_is_a_line_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     watch = Watch(tmp_path, [], {"a": 10, "b": None}, bar=False)
-    watch.job_ended("a", "finished", "", {"seconds": 20.0, "best": {"id": "fid", "score": 12.345}}, ["b"])
+    watch.job_ended(
+        "a", "finished", "", {"seconds": 20.0, "best": {"name": "fid", "id": "pixels-1234", "score": 12.345}}, ["b"]
+    )
     watch.job_ended("b", "diverged", "both\nlosses", {}, [])
     said = capsys.readouterr().err
-    assert "a: finished in 20 s, best fid 12.35. 1 of 2 ended (1 finished), 1 running" in said
+    assert "a: finished in 20 s, best FID 12.35 (pixels-1234). 1 of 2 ended (1 finished), 1 running" in said
     assert "b: diverged (both losses). 2 of 2 ended (1 finished, 1 diverged)" in said
     assert [line[20:] for line in (tmp_path / "sweep.log").read_text().splitlines()] == said.splitlines()

@@ -82,7 +82,7 @@ def test_a_run_has_figure_and_table_in_its_folder_and_in_tensorboard(tmp_path: P
         assert picture.width > 400
     events = EventAccumulator(str(tmp_path))
     events.Reload()
-    assert [event.step for event in events.Images("inspection/figure")] == [0]
+    assert [event.step for event in events.Images("3 health/initialization")] == [0]
     (table,) = events.Tensors("inspection/text_summary")
     assert only["sentence"] in table.tensor_proto.string_val[0].decode()
 

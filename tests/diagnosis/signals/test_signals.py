@@ -49,7 +49,8 @@ class Rows(Observer):
         self.rows[step] = {tag: value for tag, value in values.items() if "per_second" not in tag}
 
     def signals(self, step: int) -> dict[str, float]:
-        return {tag[10:]: value for tag, value in self.rows[step].items() if tag.startswith("diagnosis/")}
+        found = {tag[10:]: value for tag, value in self.rows[step].items() if tag.startswith("diagnosis/")}
+        return {name: value for name, value in found.items() if not name.startswith("verdict")}
 
 
 VARIANTS: dict[str, dict[str, Any]] = {

@@ -1,0 +1,17 @@
+"""Notebooks as pages: their text, and their code without outputs, which readers make themselves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+
+def page(path: Path) -> str:
+    """Returns a notebook as Markdown, with a link to the file."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    parts = []
+    for cell in cells:
+        text = "".join(cell["source"]).strip()
+        parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+    note = f"[`{path.name}`]({path.name}) is this page as a notebook, to run yourself."
+    return "\n\n".join([parts[0], note, *parts[1:]]) + "\n"

@@ -1,0 +1,147 @@
+"""Measures recipes, and writes the table of docs/recipes.md from the folders of their runs.
+
+    python docs/site/recipes.py measure FOLDER ring grid seed=0,1,2      # trains, one process after the other
+    python docs/site/recipes.py publish FOLDER                           # writes the table and the pictures
+
+Each run is ``python train.py experiment=NAME seed=SEED evaluation=scores runtime.threads=1``, scored once, at its last
+step. The processor time of its process, which other work on the machine hardly changes, is in ``processor-time.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from docs.site.option_files import read  # noqa: E402
+
+PAGE = ROOT / "docs" / "recipes.md"
+PICTURES = ROOT / "docs" / "recipes"
+BEGIN, END = "<!-- measured: written by docs/site/recipes.py -->", "<!-- end of measured -->"
+SHOWN = ("fid", "modes", "good_share", "precision", "recall")
+"""The scores in the table, in this order, where a run has them."""
+
+
+def measure(folder: Path, names: Sequence[str], seeds: Sequence[str]) -> None:
+    """Trains each recipe with each seed, unless its run has finished."""
+    for name in names:
+        steps = read(ROOT / "configs" / "experiment" / f"{name}.yaml").values["steps"]
+        for seed in seeds:
+            run = folder / name / seed
+            if (run / "processor-time.json").exists():
+                continue
+            typed = [f"experiment={name}", f"seed={seed}", "evaluation=scores", f"evaluation.every={steps}"]
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            words = [sys.executable, "train.py", *typed, "runtime.threads=1", f"hydra.run.dir={run}"]
+            subprocess.run(words, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            (run / "processor-time.json").write_text(json.dumps({"seconds": round(used, 1)}))
+
+
+def publish(folder: Path) -> None:
+    """Writes the table of the page, and a picture of each recipe."""
+    by_name: dict[str, list[Path]] = {}
+    for run in sorted(path.parent for path in folder.rglob("processor-time.json")):
+        by_name.setdefault(_start(run)["options"]["experiment"], []).append(run)
+    PICTURES.mkdir(exist_ok=True)
+    lines = [BEGIN, "", "| recipe | seeds | score at the last step | processor time | |", "|---|---|---|---|---|"]
+    for name, runs in by_name.items():
+        _picture(runs[0], PICTURES / f"{name}.png")
+        seeds = ", ".join(str(_settings(run)["seed"]) for run in runs)
+        picture = f"![samples of {name}](recipes/{name}.png)"
+        lines.append(f"| `{name}` | {seeds} | {_scores(runs)} | {_seconds(runs)} | {picture} |")
+    starts = [_start(run) for runs in by_name.values() for run in runs]
+    lines += ["", *_origin(starts), "", END]
+    text = PAGE.read_text(encoding="utf-8")
+    old = re.search(rf"{re.escape(BEGIN)}.*?{re.escape(END)}", text, re.DOTALL)
+    if old is None:
+        sys.exit(f"{PAGE}: it has no place for the table; write {BEGIN} and {END} where it belongs")
+    PAGE.write_text(text.replace(old[0], "\n".join(lines)), encoding="utf-8")
+
+
+def _start(run: Path) -> Mapping[str, Any]:
+    """Returns the provenance of a run's first start."""
+    loaded = yaml.safe_load((run / "provenance.yaml").read_text(encoding="utf-8"))
+    starts: Sequence[Mapping[str, Any]] = loaded["starts"] if isinstance(loaded, dict) else loaded
+    return starts[0]
+
+
+def _settings(run: Path) -> Mapping[str, Any]:
+    settings: Mapping[str, Any] = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    return settings
+
+
+def _scores(runs: Sequence[Path]) -> str:
+    """Returns the mean of each score over seeds, and the lowest and highest."""
+    rows = [json.loads((run / "scores.jsonl").read_text(encoding="utf-8").splitlines()[-1]) for run in runs]
+    identities = {row["id"] for row in rows}
+    if len(identities) > 1:
+        sys.exit(f"{runs[0].parent}: its runs were scored in {len(identities)} ways; score them in the same one")
+    scored = rows[0]["fingerprint"]
+    features = f"{scored['features']}, {scored['images']:,} samples"
+    parts = []
+    for score in SHOWN:
+        values = [row["scores"][score] for row in rows if score in row["scores"]]
+        if values:
+            spread = f" ({min(values):.3g} to {max(values):.3g})" if len(values) > 1 else ""
+            parts.append(f"{score} {statistics.fmean(values):.3g}{spread}")
+    return f"{'; '.join(parts)} ({features})"
+
+
+def _seconds(runs: Sequence[Path]) -> str:
+    found = [json.loads((run / "processor-time.json").read_text())["seconds"] for run in runs]
+    spread = f" ({min(found):.0f} to {max(found):.0f})" if len(found) > 1 else ""
+    return f"{statistics.fmean(found):.0f} s{spread}"
+
+
+def _picture(run: Path, path: Path) -> None:
+    """Saves the last samples of a run, at most 480 pixels wide."""
+    samples = sorted(run.glob("samples/step-*.png"))
+    last = [one for one in samples if one.name.startswith(samples[-1].name[:12])]
+    best = next((one for kind in ("comparison", "average") for one in last if kind in one.name), last[-1])
+    with Image.open(best) as image:
+        if image.width <= 480:
+            shutil.copyfile(best, path)
+        else:
+            image.resize((480, image.height * 480 // image.width)).save(path, optimize=True)
+
+
+def _origin(starts: Sequence[Mapping[str, Any]]) -> list[str]:
+    machines = {", ".join(f"{key} {value}" for key, value in one["machine"].items() if key != "host") for one in starts}
+    days = sorted({str(one["started"])[:10] for one in starts})
+    versions = {f"Python {one['versions']['python']}, torch {one['versions']['torch']}" for one in starts}
+    return [
+        f"Measured on {' and '.join(days)}, one thread each ({'; '.join(sorted(machines))}; "
+        f"{'; '.join(sorted(versions))}), with `python docs/site/recipes.py measure FOLDER NAME seed=…`. A range is "
+        "that of the lowest and the highest of the seeds."
+    ]
+
+
+def main() -> None:
+    action, folder, *rest = sys.argv[1:] or ["", ""]
+    if action == "measure":
+        seeds = next((one.removeprefix("seed=").split(",") for one in rest if one.startswith("seed=")), ["0"])
+        measure(Path(folder).resolve(), [one for one in rest if "=" not in one], seeds)
+    elif action == "publish":
+        publish(Path(folder).resolve())
+    else:
+        print(__doc__)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""python scripts/stylize.py run=RUN style=glyph.png text="Hello" out=line.png|mine.ttf"""
+
+import sys
+
+if __name__ == "__main__":
+    from ganlab.commands.output import reported_when_slow
+
+    with reported_when_slow("Loading PyTorch"):
+        from ganlab.commands.stylize import main
+
+    sys.exit(main(program="stylize.py"))

@@ -1,0 +1,11 @@
+"""python scripts/translate.py run=RUN images=FOLDER out=FOLDER [beside=true]"""
+
+import sys
+
+if __name__ == "__main__":
+    from ganlab.commands.output import reported_when_slow
+
+    with reported_when_slow("Loading PyTorch"):
+        from ganlab.commands.translate import main
+
+    sys.exit(main(program="translate.py"))
