@@ -4,7 +4,7 @@ and feed included, alternating in one run, each side in a process of its own.
     python benchmarks/train_step.py                     # five models, about a quarter of an hour on two cores
     python benchmarks/train_step.py --quick             # the three small ones, about a minute
     python benchmarks/train_step.py --models dcgan64 wgan_gp --rounds 9
-    python benchmarks/train_step.py --overheads         # logging, EMA, samples, checkpoints
+    python benchmarks/train_step.py --overheads         # logging, signals, EMA, samples, checkpoints
     python benchmarks/train_step.py --scaling           # batch, width, image size, ranks
 
 The floor is the arithmetic of ganlab's step, counted, over the rate at which the machine convolves, measured in the
@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -350,16 +350,18 @@ def table(head: list[str], rows: list[list[str]]) -> None:
 # ----------------------------------------------------------------------------------------------------------- overheads
 
 
-def overheads(root: Path, device: str) -> None:
-    """What a user's run does beside the two updates, on the model whose step is the shortest, and so the worst case."""
+def overheads(root: Path, device: str, name: str, rounds: int) -> None:
+    """What a user's run does beside the two updates. A GPU is measured in seconds; a CPU in its own seconds, those of
+    all threads, which other programs on the machine disturb less."""
     import torch
 
     from ganlab.monitor.files import Files
     from ganlab.monitor.progress import Progress
     from ganlab.monitor.tensorboard import TensorBoard
+    from ganlab.training.diagnosis import Diagnosis
     from ganlab.training.observer import Observers
 
-    trainer = build_ours(MODELS["dcgan32"], root, runtime={"device": device})
+    trainer = build_ours(MODELS[name], root, runtime={"device": device})
     folder = root / "run"
     folder.mkdir(exist_ok=True)
     trainer.observers = Observers([Files(folder), TensorBoard(folder, ""), Progress()])
@@ -367,13 +369,14 @@ def overheads(root: Path, device: str) -> None:
     trainer.checkpoints.begin()
     for _ in range(3):
         trainer.train_step()
+    clock = time.process_time if torch.device(device).type == "cpu" else time.perf_counter
 
     def timed(run: Callable[[], Any]) -> float:
         _wait(torch.device(device))
-        began = time.perf_counter()
+        began = clock()
         run()
         _wait(torch.device(device))
-        return time.perf_counter() - began
+        return clock() - began
 
     def stepped() -> None:
         for observer in trainer.observers:
@@ -385,17 +388,41 @@ def overheads(root: Path, device: str) -> None:
         average.prepare(trainer.generator.updates)
         average.follow()
 
+    signals, logits = trainer.diagnosis, torch.randn(2, BATCH, device=device)
+    without_signals = Diagnosis()
+
+    def numbers() -> None:
+        trainer.diagnosis = without_signals
+        trainer._report_values(trainer.meter.read(), 1.0)
+        trainer.diagnosis = signals
+
+    def diagnosed(sampled: bool) -> Callable[[], Any]:
+        """What the signals add to a log point, or at a sample point to that."""
+        point = replace(trainer._log_point(trainer.meter.read()), sampled=sampled)
+        families = {key: one for key, one in signals.families.items() if one.at_samples == sampled}
+        others = {key: one for key, one in signals.families.items() if key not in families}
+
+        def run() -> None:
+            signals.families = families
+            signals.signals(point)
+            signals.families = {**families, **others}
+
+        return run
+
     parts: dict[str, list[float]] = {}
-    for _ in range(30):
-        for name, run in {
-            "step": trainer.train_step,
-            "progress bar, per step": stepped,
-            "EMA, per step": averaged,
-            "feed, per step": trainer.feed.next,
-            "numbers to files and TensorBoard, per report": lambda: trainer._report_values(trainer.meter.read(), 1.0),
-        }.items():
-            parts.setdefault(name, []).append(timed(run))
+    for _ in range(rounds):
+        parts.setdefault("step", []).append(timed(trainer.train_step))
+        parts.setdefault("progress bar, per step", []).append(timed(stepped))
+        parts.setdefault("EMA, per step", []).append(timed(averaged))
+        parts.setdefault("feed, per step", []).append(timed(trainer.feed.next))
+        of_logits = trainer.gan.logit_signals.of_update
+        parts.setdefault("signals of D's logits, per step", []).append(timed(lambda: of_logits(*logits)))  # noqa: B023
+        copied = timed(signals.before_step)
+        trainer.train_step()
+        parts.setdefault("signals, per report", []).append(copied + timed(diagnosed(False)))
+        parts.setdefault("numbers to files and TensorBoard, per report", []).append(timed(numbers))
     for _ in range(5):
+        parts.setdefault("signals of sample points, per grid", []).append(timed(diagnosed(True)))
         parts.setdefault("samples, per grid", []).append(timed(trainer._report_samples))
         parts.setdefault("checkpoint, each", []).append(timed(trainer.save))
         parts.setdefault("inspection of the initialization, per run", []).append(timed(trainer._report_inspection))
@@ -407,11 +434,11 @@ def overheads(root: Path, device: str) -> None:
         "per run": 2000,
     }
     rows = []
-    for name, seconds in parts.items():
-        steps = next((count for ending, count in every.items() if name.endswith(ending)), 1)
+    for part, seconds in parts.items():
+        steps = next((count for ending, count in every.items() if part.endswith(ending)), 1)
         share = statistics.median(seconds) / steps / step
-        rows.append([name, f"{1e3 * statistics.median(seconds):.2f}", str(steps), f"{share:.2%}"])
-    table([f"part of a step of {MODELS['dcgan32'].title}", "ms", "every so many steps", "share of the step"], rows)
+        rows.append([part, f"{1e3 * statistics.median(seconds):.2f}", str(steps), f"{share:.2%}"])
+    table([f"part of a step of {MODELS[name].title}", "ms", "every so many steps", "share of the step"], rows)
 
 
 # ------------------------------------------------------------------------------------------------------------- scaling
@@ -502,7 +529,8 @@ def main() -> None:
         root = Path(folder)
         make_images(root, {model.size for model in MODELS.values()})
         if options.overheads:
-            overheads(root, str(device))
+            for name in options.models or ["dcgan32"]:  # the model whose step is the shortest: the worst case
+                overheads(root, str(device), name, options.rounds or 30)
         elif options.scaling:
             scaling(root, str(device))
         else:

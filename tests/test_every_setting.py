@@ -363,6 +363,12 @@ CHANGES: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "logging.samples_every", 1),
     ({}, "logging.samples", 5),
     ({}, "logging.inspection", True),
+    ({"logging": {"every": 1}}, "diagnosis", "none"),
+    *(
+        # At 0.1 of the reals' distance some images of a G with its first weights have a twin.
+        ({"logging": {"every": 1, "samples_every": 1}, "diagnosis": {"name": "default", "near": 0.1}}, f"diagnosis.{field}", value)
+        for field, value in (("samples", 4), ("pictures", 16), ("latents", 0), ("near", 0.25))
+    ),
     ({}, "checkpoint.every", 1),
     ({"checkpoint": {"every": 1}, "steps": 4}, "checkpoint.keep", 1),
 ]  # fmt: skip

@@ -23,8 +23,8 @@ class NoDiagnosis(DiagnosisSetting):
 class SignalSettings(DiagnosisSetting):
     """The settings of the signals that are computed at log points, and of the verdicts that follow from them.
 
-    ``samples`` images of each kind (real, generated, held out) pass through both networks at each log point, at most as
-    many as a microbatch has. ``pictures`` images, ``latents`` and singular values of the weights are examined at
+    ``samples`` real and as many generated images pass through both networks at each log point, at most as many as a
+    microbatch has. ``pictures`` images, ``latents`` and singular values of the weights are examined at
     sample points only (``logging.samples_every``). A generated image counts as a duplicate if another is nearer than
     ``near`` times the median distance from a real image to its nearest other real image.
 
@@ -32,8 +32,8 @@ class SignalSettings(DiagnosisSetting):
     as ``divergence=rollback`` does. ``verdicts`` are the thresholds.
     """
 
-    # 32: a share of units or of images has a standard error below 0.09, and the pass costs a quarter of a step.
-    samples: Annotated[int, Range(least=2, most=4096)] = 32
+    # 24: a share of images has a standard error of 0.1 at most, and the pass costs a quarter of a step with 64 images.
+    samples: Annotated[int, Range(least=2, most=4096)] = 24
     # 128: the birthday test finds duplicates where G makes fewer than about 128² / 2 = 8,000 different images.
     pictures: Annotated[int, Range(least=2, most=4096)] = 128
     # 1: G's Jacobian takes as many rows as the latent has numbers, for each latent.

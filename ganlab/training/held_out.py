@@ -40,8 +40,7 @@ def held_out_logits(
         for name, output in zip(("held_out", "trained_on"), outputs, strict=True)
     }
     if gan.logit_signals is not None:
-        logits = (output.sample_logits for output in outputs)
-        signals = gan.logit_signals.of_held_out(*logits, middle)
+        signals = gan.logit_signals.of_held_out(outputs[0].sample_logits, outputs[1].sample_logits, middle)
         values |= {f"diagnosis/{name}": float(value) for name, value in signals.items()}
     return ranks.means(values)
 

@@ -17,8 +17,8 @@ LEAST = 5  # of them, before a swing is told from noise
 class Oscillation(Family):
     """``oscillation``: how far D's mean logits on the reals and on the fakes of the measuring pass swing from log point
     to log point: their standard deviation around a straight line over the last 10 log points, the larger of the two,
-    over the mean standard deviation of the logits of one pass. With n samples it is about 1 / √n in a steady run (0.18
-    for 32); above 1 the level of the logits differs more from time to time than from image to image. (Oscillations
+    over the mean standard deviation of the logits of one pass. With n samples it is about 1 / √n in a steady run (0.2
+    for 24); above 1 the level of the logits differs more from time to time than from image to image. (Oscillations
     instead of convergence: Mescheder et al. 2018, section 3.)"""
 
     def __init__(self) -> None:

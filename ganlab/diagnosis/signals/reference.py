@@ -38,10 +38,11 @@ class Reference:
 
 
 def distances(points: Tensor) -> Tensor:
-    """Returns the distances (n, n) of the rows of ``points`` (n, …), in float32."""
+    """Returns the distances (n, n) of the rows of ``points`` (n, …), in float32. They come from products, which is
+    faster than from differences; without the mean row the rounding is small beside the distances."""
     rows = points.float().flatten(1)
-    # From differences, not from products, whose rounding hides small distances.
-    return torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist")
+    rows = rows - rows.mean(dim=0)
+    return torch.cdist(rows, rows, compute_mode="use_mm_for_euclid_dist")
 
 
 def mean_distance(points: Tensor) -> Tensor:

@@ -96,4 +96,5 @@ class SingularValues(Family):
 
 def _norm(tensors: list[Tensor]) -> Tensor:
     """Returns the Euclidean norm of all elements of some tensors, a scalar."""
-    return torch.linalg.vector_norm(torch.stack([one.float() for one in torch._foreach_norm(tensors)]))
+    norm: Tensor = torch.linalg.vector_norm(torch.stack([one.float() for one in torch._foreach_norm(tensors)]))
+    return norm
