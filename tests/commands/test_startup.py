@@ -66,7 +66,7 @@ def test_mistakes_and_help_import_no_pytorch(tmp_path: Path) -> None:
     }
     shown = [["--help"], ["--version"], ["train", "--help"], ["train", "--hydra-help"], ["data"], ["trian"]]
     found = imported([*shown, *(["train", *words.split()] for words in refused)], HEAVY, tmp_path)
-    assert {words: modules for words, (_, modules, _) in found.items()} == dict.fromkeys(found, [])
+    assert {words: modules for words, (_, modules, _) in found.items()} == {words: [] for words in found}
     for words, sentence in refused.items():
         code, _, said = found[f"train {words}"]
         assert (code, sentence in said) == (2, True), said
