@@ -3,9 +3,9 @@
 import sys
 
 if __name__ == "__main__":
-    from ganlab.commands.output import reported_when_slow
+    from ganlab.commands.output import loading
 
-    with reported_when_slow("Loading SciPy"):
+    with loading("Loading SciPy"):
         from ganlab.commands.report import main
 
     sys.exit(main())

@@ -3,9 +3,9 @@
 import sys
 
 if __name__ == "__main__":
-    from ganlab.commands.output import reported_when_slow
+    from ganlab.commands.output import loading
 
-    with reported_when_slow("Loading PyTorch"):
+    with loading():
         from ganlab.commands.stylize import main
 
     sys.exit(main(program="stylize.py"))

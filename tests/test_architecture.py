@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = [
     {"deprecated", "scalars", "config_folder"},
     {"errors", "table", "random_streams", "input_gradient", "points", "atomic_write", "progress"},
-    {"update_counts", "score_names"},
+    {"update_counts", "score_names", "image_cache"},
     {"types", "layer", "random_numbers", "ranks", "tree_file", "python_arguments"},
     {"networks", "initializers", "losses", "regularizers", "augment", "latents", "conditions", "data", "evaluation"},
     {"draws", "streams", "derivatives"},  # the previous version's names of modules

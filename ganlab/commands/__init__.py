@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 import ganlab
-from ganlab.commands.output import LOADING, reported_when_slow, write_out_odd_letters
+from ganlab.commands.output import loading, write_out_odd_letters
 from ganlab.errors import nearest
 
 
@@ -17,56 +17,56 @@ def _train(arguments: list[str]) -> int:
 
 
 def _data(arguments: list[str]) -> int:
-    with reported_when_slow(LOADING):
+    with loading():
         from ganlab.commands import data
 
     return data.main(arguments, "ganlab data")
 
 
 def _evaluate(arguments: list[str]) -> int:
-    with reported_when_slow(LOADING):
+    with loading():
         from ganlab.commands import evaluate
 
     return evaluate.main(arguments, "ganlab evaluate")
 
 
 def _sample(arguments: list[str]) -> int:
-    with reported_when_slow(LOADING):
+    with loading():
         from ganlab.commands import sample
 
     return sample.main(arguments, "ganlab sample")
 
 
 def _stylize(arguments: list[str]) -> int:
-    with reported_when_slow(LOADING):
+    with loading():
         from ganlab.commands import stylize
 
     return stylize.main(arguments, "ganlab stylize")
 
 
 def _translate(arguments: list[str]) -> int:
-    with reported_when_slow(LOADING):
+    with loading():
         from ganlab.commands import translate
 
     return translate.main(arguments, "ganlab translate")
 
 
 def _export(arguments: list[str]) -> int:
-    with reported_when_slow(LOADING):
+    with loading():
         from ganlab.commands import export
 
     return export.main(arguments, "ganlab export")
 
 
 def _report(arguments: list[str]) -> int:
-    with reported_when_slow("Loading SciPy"):  # a report needs no PyTorch
+    with loading("Loading SciPy"):  # a report needs no PyTorch
         from ganlab.commands import report
 
     return report.main(arguments, "ganlab report")
 
 
 def _inspect_init(arguments: list[str]) -> int:
-    with reported_when_slow(LOADING):
+    with loading():
         from ganlab.commands import inspect_init
 
     return inspect_init.main(arguments, "ganlab inspect-init")

@@ -109,7 +109,7 @@ def devices() -> Iterator[str]:
 
 def cache() -> Iterator[str]:
     """Yields the folder of decoded images and its size."""
-    from ganlab.data import cache as images
+    from ganlab import image_cache as images
 
     folder = images.folder_of()
     entries = images.entries(folder)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hydra._internal.utils import get_args_parser
 
 from ganlab.commands.arguments import without_dashes
-from ganlab.commands.output import LOADING, reported_when_slow, write_out_odd_letters
+from ganlab.commands.output import loading, write_out_odd_letters
 from ganlab.commands.program import command_text
 from ganlab.commands.signals import stopped_by_sigterm
 from ganlab.commands.words import hydra_help, refuse_flags, refuse_what_is_no_text
@@ -107,7 +107,7 @@ def _main(arguments: list[str], program: str, ranks: Ranks | None) -> int:
     with composer(args.config_dir) as composing, ranks.together() if ranks else nullcontext():
         read = composing.read(args.overrides)
         refuse_mistakes(composing, read, args.multirun)
-        with reported_when_slow(LOADING):
+        with loading():
             from ganlab.commands import launch
         run = launch.checked(composing, read, args, flags, program, command_text(program, arguments))
     return run()

@@ -24,6 +24,7 @@ from ganlab.data import ImageSet
 from ganlab.errors import Diagnosed, Diverged, UserError, in_one_line
 from ganlab.ranks import Ranks, here
 from ganlab.run_folder import RunFolder, as_yaml
+from ganlab.training.device import Machine
 from ganlab.training.observer import ObservedRun, build_observers
 from ganlab.training.trainer import Trainer
 
@@ -118,7 +119,12 @@ def _build(
         image_set,
         folder.path,
         [*build_observers(settings.logging.chosen_observers, observed), Status(folder)] if ranks.first else (),
-        header={"settings": plain, "model": dump(Model, model_of(settings, image_set)), "versions": dict(versions())},
+        header={
+            "settings": plain,
+            "model": dump(Model, model_of(settings, image_set)),
+            "versions": dict(versions()),
+            "processor": torch.backends.cpu.get_cpu_capability(),
+        },
         initialize=state is None,
     )
     if state is not None:
@@ -129,6 +135,7 @@ def _build(
         _need_the_same_state(trainer, folder)
         _keep_typed_rates(trainer, settings, state)
         _compare_data(state, image_set, folder)
+        _compare_processors(state, machine, folder)
     return trainer, image_set
 
 
@@ -162,6 +169,19 @@ def _need_the_same_images(image_set: ImageSet, ranks: Ranks) -> None:
                 f"rank {rank} has other images ({count:,}) than rank 0 ({found[0][0]:,}); each machine needs the same "
                 "files under data.root"
             )
+
+
+def _compare_processors(state: Mapping[str, Any], machine: Machine, folder: RunFolder) -> None:
+    """Logs a note where kernels are chosen for another processor than the saved run's, which round differently."""
+    saved, ours = state.get("processor"), torch.backends.cpu.get_cpu_capability()
+    if machine.device.type == "cpu" and isinstance(saved, str) and saved != ours:
+        log.warning(
+            "note: %s was trained on a processor with %s, and this one has %s; it goes on, and the last digits of its "
+            "numbers will not be those that it would have had there",
+            folder.path,
+            saved,
+            ours,
+        )
 
 
 def _compare_data(state: dict[str, Any], image_set: ImageSet, folder: RunFolder) -> None:

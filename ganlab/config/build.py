@@ -14,7 +14,6 @@ from ganlab.config.evaluators import build_evaluator, naming_train_keys, reals_o
 from ganlab.config.model import shapes_of
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
-from ganlab.data.cache import folder_of
 from ganlab.data.feed import Feed
 from ganlab.diagnosis.histograms import Histograms
 from ganlab.diagnosis.inspection import Inspector
@@ -24,6 +23,7 @@ from ganlab.diagnosis.verdicts import Judge
 from ganlab.evaluation import Scoring
 from ganlab.evaluation.feature_maps import open_feature_maps
 from ganlab.evaluation.scores import Evaluator
+from ganlab.image_cache import folder_of
 from ganlab.networks import (
     DiscriminatorModule,
     GeneratorModule,

@@ -13,13 +13,13 @@ import torch
 
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
-from ganlab.data.cache import folder_of
 from ganlab.data.source import some
 from ganlab.data.stacked import Stacked
 from ganlab.data.toys import Mixture
 from ganlab.errors import UserError
 from ganlab.evaluation.features import Features, Reals
 from ganlab.evaluation.scores import Centres, Evaluator
+from ganlab.image_cache import folder_of
 
 Split = Literal["train", "held_out", "test"]
 

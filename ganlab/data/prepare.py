@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from ganlab.data.cache import FORMAT, entry_of, folder_of, lock_of, name_of, opened, partial_of, take_away
+from ganlab.data.cache import opened
 from ganlab.data.decoding import decode_into
 from ganlab.data.ranges import DARK, Numbers
 from ganlab.data.source import Decodable, ImageSet, Listing, printable
 from ganlab.errors import UserError
+from ganlab.image_cache import FORMAT, entry_of, folder_of, lock_of, name_of, partial_of, take_away
 from ganlab.progress import progress
 
 HASHED = 1024  # images of the fingerprint, evenly spaced

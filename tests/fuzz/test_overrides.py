@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganlab.commands import single_run, train
+from ganlab.commands import launch, single_run, train
 from ganlab.commands.sweep import prepare
 from ganlab.config.compose import config_folder
 from ganlab.config.schema import keys
@@ -80,9 +80,10 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]
     def planned(*arguments: object) -> int:
         raise Planned
 
-    for module in (train, single_run):
-        monkeypatch.setattr(module, "hand_to_hydra", planned)
-    monkeypatch.setattr(train, "run_sweep", planned)
+    monkeypatch.setattr(single_run, "hand_to_hydra", planned)
+    monkeypatch.setattr(single_run, "run_with_hydra", planned)
+    monkeypatch.setattr(launch, "hand_to_hydra", planned)
+    monkeypatch.setattr(launch, "run_sweep", planned)
     monkeypatch.setattr(prepare, "MOST_CHECKED", 4)
 
     def run(given: list[str]) -> int:

@@ -9,6 +9,7 @@ which is fast for small maps only), and its first derivative by the images alone
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,6 +20,8 @@ from torch.autograd import Function
 from ganlab.input_gradient import only_inputs
 
 SMALL_MAP = 4  # pixels a side
+SMALLEST_MAP = 2
+MANY_CHANNELS = 256 * 256  # of both maps, multiplied
 FEW_CHANNELS = 4
 
 
@@ -135,6 +138,18 @@ def _by_phase(weight: Tensor) -> Tensor:
     return phases.view(4 * a, b, 3, 3).to(memory_format=torch.channels_last)
 
 
+def exchanges(capability: str, large: Sequence[int], small: Sequence[int]) -> bool:
+    """Whether the gradient by the weight is computed as a convolution with channels and images exchanged, for maps of
+    these shapes (N, C, H, W) on a processor of this ``capability``, in PyTorch's words.
+
+    It is up to four times as fast as the library's function, or slower; the rule was measured (benchmarks/README.md).
+    It depends on nothing that changes between two runs on one machine, so that resume is exact."""
+    side = max(small[2:])
+    if capability == "AVX512":
+        return side <= SMALL_MAP
+    return side <= SMALLEST_MAP or (side <= SMALL_MAP and large[1] * small[1] >= MANY_CHANNELS)
+
+
 class _WeightGradient(Function):
     """The gradient by the weight (b, a, k, k), from large maps (N, a, H, W) and small maps (N, b, h, w)."""
 
@@ -142,9 +157,8 @@ class _WeightGradient(Function):
     def forward(ctx: Any, large: Tensor, small: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(large, small)
         ctx.stride, ctx.padding = stride, padding
-        if large.device.type == "cpu" and small.shape[2] <= SMALL_MAP and small.shape[3] <= SMALL_MAP:
-            # A convolution with channels and images exchanged and the small maps as kernels: if these are small, it is
-            # up to twice as fast as the library's function.
+        if large.device.type == "cpu" and exchanges(torch.backends.cpu.get_cpu_capability(), large.shape, small.shape):
+            # A convolution with channels and images exchanged and the small maps as kernels.
             full = F.conv2d(large.transpose(0, 1), small.transpose(0, 1), None, 1, padding, stride)
             full = full[:, :, :kernel, :kernel].reshape(large.shape[1], -1)  # (a, b · k · k)
             # One transposition in channels-last layout is four times as fast as transposing k · k numbers at a time.

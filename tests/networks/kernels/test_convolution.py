@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganlab.input_gradient import input_gradient
-from ganlab.networks.kernels.convolution import convolve, convolve_transposed
+from ganlab.networks.kernels.convolution import convolve, convolve_transposed, exchanges
 from tests.networks.calls import Calls
 
 # in, out, kernel, stride, padding, height, width. Maps of 4×4 and below, and few channels, have ways of their own.
@@ -68,6 +68,34 @@ def test_they_are_the_same_without_a_gradient(shape: tuple[int, ...]) -> None:
     torch.testing.assert_close(
         convolve_transposed(x, weight, None, stride, padding), F.conv_transpose2d(x, weight, None, stride, padding)
     )
+
+
+@pytest.mark.parametrize("shape", [SHAPES[name] for name in ("strided", "to 4×4", "3×3", "to colours")], ids=str)
+def test_they_need_no_onednn(shape: tuple[int, ...]) -> None:
+    with torch.backends.mkldnn.flags(enabled=False):
+        torch.testing.assert_close(derivatives(convolve, False, shape), derivatives(F.conv2d, False, shape))
+        torch.testing.assert_close(
+            derivatives(convolve_transposed, True, shape), derivatives(F.conv_transpose2d, True, shape)
+        )
+
+
+@pytest.mark.parametrize("capability", ["AVX512", "AVX2", "DEFAULT"])
+def test_the_gradient_by_the_weight_is_the_same_by_either_way(capability: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    for name in ("to 4×4", "to 3×2", "3×3 of small maps"):
+        torch.testing.assert_close(
+            derivatives(convolve, False, SHAPES[name]), derivatives(F.conv2d, False, SHAPES[name])
+        )
+
+
+def test_which_way_is_chosen_by_processor_and_shape() -> None:
+    def chosen(capability: str, channels: tuple[int, int], side: int) -> bool:
+        return exchanges(capability, (64, channels[0], 2 * side, 2 * side), (64, channels[1], side, side))
+
+    assert [chosen("AVX512", (64, 128), side) for side in (2, 4, 8)] == [True, True, False]
+    assert [chosen("AVX2", (64, 128), side) for side in (2, 4, 8)] == [True, False, False]
+    assert [chosen("AVX2", (128, 256), side) for side in (2, 4, 8)] == [True, False, False]
+    assert [chosen("AVX2", (256, 512), side) for side in (2, 4, 8)] == [True, True, False]
 
 
 def test_under_autocast_they_compute_in_its_type_and_weights_get_gradients_in_theirs() -> None:

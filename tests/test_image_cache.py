@@ -12,7 +12,7 @@ import platformdirs
 import pytest
 from filelock import FileLock
 
-from ganlab.data import cache
+from ganlab import image_cache as cache
 from ganlab.errors import UserError
 from tests.data.images import Numbers, kept, numbers
 
