@@ -13,6 +13,8 @@ RECENT = 24
 FIRST = 5
 """The number of first values of a tag that are kept: the level from which growth is measured."""
 IMAGES = "progress/images"
+READ = ("generator/", "discriminator/", "diagnosis/", "scores/", IMAGES)
+"""The beginnings of the tags that are kept."""
 OWN = "diagnosis/verdict"
 """The beginning of the tags that tell verdicts themselves."""
 
@@ -62,7 +64,7 @@ class History:
     def _take(self, row: Mapping[str, Any]) -> None:
         self.row, broken = {}, set()
         for tag, value in row.items():
-            if tag == "step" or "/sigma/" in tag or tag.startswith(OWN) or isinstance(value, bool | str):
+            if not tag.startswith(READ) or tag.startswith(OWN) or "/sigma/" in tag or isinstance(value, bool | str):
                 continue
             if value is None or (isinstance(value, int | float) and not math.isfinite(value)):
                 broken.add(tag)

@@ -77,6 +77,12 @@ class Judge:
         steps = self.facts.number("steps")
         return steps is None or self.history.step > self.settings.warm_up * steps
 
+    @property
+    def _images(self) -> float:
+        """The training images for which a condition must hold."""
+        planned = self.facts.planned_images
+        return self.settings.images if planned is None else min(self.settings.images, self.settings.part * planned)
+
     def row(self, row: Mapping[str, Any]) -> Changes:
         """Judges a row of metrics.jsonl: ``step``, and numbers by tag."""
         self.history.add(row)
@@ -125,7 +131,7 @@ class Judge:
             streak.since, streak.images = history.step, history.images
         streak.held, streak.clear, streak.evidence = streak.held + 1, 0, evidence
         lasted = history.images is None or streak.images is None or clause.startswith(RARE) or not detector.excused
-        lasted = lasted or (history.images or 0) - (streak.images or 0) >= self.settings.images
+        lasted = lasted or (history.images or 0) - (streak.images or 0) >= self._images
         streak.given = streak.given or (streak.held >= needed and lasted)
 
     def _update(
