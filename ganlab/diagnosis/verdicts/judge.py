@@ -66,6 +66,13 @@ class Judge:
         return tuple(sorted((*self.past, *self.verdicts), key=lambda one: one.given))
 
     @property
+    def earliest(self) -> int | None:
+        """The step at which the first verdict began, or what may become one began to hold; None if there is none."""
+        steps = [one.since for one in self.all]
+        steps += [one.since for watch in self._watches.values() for one in watch.streaks.values() if one.held]
+        return min(steps, default=None)
+
+    @property
     def warm(self) -> bool:
         """Whether the first part of training, which is excused, is over."""
         planned = self.facts.planned_images

@@ -153,7 +153,7 @@ def test_the_checkpoint_before_a_verdict_is_kept(make_trainer: Make, tmp_path: P
     late = {"verdicts": {"images": 0, "warm_up": 0.4}}
     trainer = make_trainer(**stuck(checkpoint={"every": 2, "keep": 1}, steps=20, diagnosis=late))
     trainer.run()
-    first = trainer.verdicts.first_step
+    first = trainer.verdicts.earliest
     assert first is not None
     kept = [int(path.stem.removeprefix("step-")) for path in checkpoint.numbered(tmp_path / "checkpoints")]
     assert [step for step in kept if step <= first] == [first // 2 * 2]
