@@ -5,7 +5,7 @@ The two halves are drawn up so that causes that resemble each other are on eithe
 Planted at first, and no failures by their scores (FID within 1.1 of the healthy runs' median): D's rate times 100 with
 spectral norm, and times 100 and 1,000 without a norm (Adam makes G's step independent of the size of D's slope, and the
 loss does not saturate); dropout of 95 % in D. G's rate times 100 with batch norm, and weights times 30 without a norm,
-were made harder. Batch norm in a penalised critic is a healthy kind now.
+were made harder. Batches of 2 gave a FID 1.6 times as high, and were left out. Batch norm in a penalised critic is a healthy kind now.
 """
 
 from __future__ import annotations
@@ -91,19 +91,17 @@ PLANTED: tuple[Kind, ...] = (
          ("dead_layers", "no_learning", "vanishing_gradients", "mode_collapse"),
          "No ReLU of G ever opens: all points are equal.", "judging"),
     # Too little data, or too little variety
-    Kind("one_image", "digits", (*_PIXELS, "evaluation=none", "data.limit=201"),
+    Kind("eight_images", "digits", (*_PIXELS, "evaluation=none", "data.limit=208", "batch_size=8", "norm=batch"),
          ("discriminator_overfits", "mode_collapse"),
-         "One training image, 200 held out: D knows it by its pixels, and G shows nothing else.", "judging"),
+         "8 training images, 200 held out: D knows them by their pixels, and G shows nothing else.", "judging", 400),
     Kind("few_images_wide_d", "digits", (*_PIXELS, "data.limit=216", "discriminator.width=64", "norm=none",
-         "evaluation.reals=16", *rates(1e-3, 2e-3)),
+         "batch_size=16", "evaluation.reals=16", *rates(1e-3, 2e-3)),
          ("discriminator_overfits",), "16 training images, 200 held out, and a wide D, which memorises them.",
          "thresholds"),
     Kind("few_stacked_wide_d", "stacked", (*_PIXELS, "data.limit=224", "discriminator.width=64", "norm=none",
-         "evaluation.reals=24", *rates(1e-3, 2e-3)),
+         "batch_size=16", "evaluation.reals=24", *rates(1e-3, 2e-3)),
          ("discriminator_overfits",), "24 training images, 200 held out, and a wide D, which memorises them.",
          "judging"),
-    Kind("batch_size_2", "digits", ("batch_size=2",), ("oscillation", *_COLLAPSE),
-         "Batch norm over two images, and gradients that are mostly noise.", "thresholds"),
     Kind("latent_dim_1", "digits", ("latent.dim=1",), ("partial_collapse", "mode_collapse"),
          "All images lie on one curve: most of the variety of digits is out of reach.", "judging"),
     Kind("ring_bce", "ring", ("init=normal", "generator.hidden=[32,32]", "discriminator.hidden=[128,128]",
