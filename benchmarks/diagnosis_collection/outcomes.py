@@ -47,8 +47,8 @@ def references(members: Sequence[Member]) -> dict[str, float]:
 
 
 def outcome(one: Member, references: Mapping[str, float]) -> Outcome:
-    """Returns how a run ended. It failed if it diverged, if its FID is above twice the reference, or if fewer than 70 % of
-    the modes are there; it is healthy with at most twice the reference and 90 % of the modes."""
+    """Returns how a run ended. It failed if it diverged, if its FID is above twice the reference, or if fewer than
+    70 % of the modes are there; it is healthy with at most twice the reference and 90 % of the modes."""
     if one.status == "diverged":
         return Outcome(True, False, "diverged")
     value, reference = fid(one), references.get(one.kind.base)

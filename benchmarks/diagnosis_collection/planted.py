@@ -5,7 +5,8 @@ The two halves are drawn up so that causes that resemble each other are on eithe
 Planted at first, and no failures by their scores (FID within 1.1 of the healthy runs' median): D's rate times 100 with
 spectral norm, and times 100 and 1,000 without a norm (Adam makes G's step independent of the size of D's slope, and the
 loss does not saturate); dropout of 95 % in D. G's rate times 100 with batch norm, and weights times 30 without a norm,
-were made harder. Batches of 2 gave a FID 1.6 times as high, and were left out. Batch norm in a penalised critic is a healthy kind now.
+were made harder. Batches of 2 gave a FID 1.6 times as high, and were left out. Batch norm in a penalised critic is a
+healthy kind now.
 """
 
 from __future__ import annotations
