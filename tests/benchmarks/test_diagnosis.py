@@ -18,8 +18,9 @@ from benchmarks.diagnosis_collection.judging import Judged, count
 from benchmarks.diagnosis_collection.kinds import BASES, SEEDS, VERDICTS, Kind, without_replaced
 from benchmarks.diagnosis_collection.planted import PLANTED
 from benchmarks.diagnosis_collection.publish import PAGE, insert
-from benchmarks.diagnosis_collection.runs import KINDS, Member, members, settings_of
+from benchmarks.diagnosis_collection.runs import KINDS, Member, alone, members, settings_of
 from ganlab.diagnosis.verdicts import NAMES, Advice, Verdict
+from ganlab.errors import UserError
 
 KIND = Kind("made", "digits", (), ("mode_collapse", "oscillation"), "It is made for a test.", "judging", 100)
 GOOD = replace(KIND, name="good", accepted=("healthy",))
@@ -111,6 +112,23 @@ def test_a_run_fails_by_its_score_or_by_missing_modes(tmp_path: Path) -> None:
         found = outcomes.outcome(written(tmp_path / name, KIND, fid, modes), references)
         assert (found.failed, found.healthy) == (failed, name == "fine"), found
     assert outcomes.outcome(written(tmp_path / "away", KIND, 10.0, status="diverged"), references).failed
+
+
+def test_a_run_of_other_settings_is_trained_again(tmp_path: Path) -> None:
+    one = Member(KIND, 10, tmp_path / "run")
+    one.begin()
+    assert not one.ended
+    (one.folder / "status.json").write_text('{"status": "finished"}')
+    assert one.ended
+    assert not replace(one, seed=11).ended
+    assert not replace(one, kind=replace(KIND, changes=("norm=batch",))).ended
+
+
+def test_one_process_trains_in_a_folder(tmp_path: Path) -> None:
+    with alone(tmp_path), pytest.raises(UserError, match="another process trains there"), alone(tmp_path):
+        pass
+    with alone(tmp_path):
+        pass
 
 
 def test_verdicts_are_replayed_on_ended_runs_alone(tmp_path: Path) -> None:
