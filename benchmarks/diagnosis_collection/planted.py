@@ -14,6 +14,7 @@ from __future__ import annotations
 from benchmarks.diagnosis_collection.kinds import Kind, rates
 
 _NO_NORM = ("norm=none", "init=normal")
+_PLAIN_D = ("norm=batch", "norm.discriminator.layer=none")
 _PLAIN_G = ("norm.generator.layer=none", "init.generator=he")  # with batch norm G stands a rate of 0.2
 _DEEP = (
     "generator=mlp", "discriminator=mlp", "generator.hidden=[64,64,64,64,64,64,64,64]",
@@ -95,14 +96,14 @@ PLANTED: tuple[Kind, ...] = (
     Kind("eight_images", "digits", (*_PIXELS, "evaluation=none", "data.limit=208", "batch_size=8", "norm=batch"),
          ("discriminator_overfits", "mode_collapse"),
          "8 training images, 200 held out: D knows them by their pixels, and G shows nothing else.", "judging", 400),
-    Kind("few_images_wide_d", "digits", (*_PIXELS, "data.limit=216", "discriminator.width=64", "norm=none",
-         "batch_size=16", "evaluation.reals=16", *rates(1e-3, 2e-3)),
+    Kind("few_images_wide_d", "digits", (*_PIXELS, "data.limit=216", "discriminator.width=64",
+         *_PLAIN_D, "batch_size=16", "evaluation.reals=16"),
          ("discriminator_overfits",), "16 training images, 200 held out, and a wide D, which memorises them.",
-         "thresholds"),
-    Kind("few_stacked_wide_d", "stacked", (*_PIXELS, "data.limit=224", "discriminator.width=64", "norm=none",
-         "batch_size=16", "evaluation.reals=24", *rates(1e-3, 2e-3)),
+         "thresholds", 400),
+    Kind("few_stacked_wide_d", "stacked", (*_PIXELS, "data.limit=224", "discriminator.width=64",
+         *_PLAIN_D, "batch_size=16", "evaluation.reals=24"),
          ("discriminator_overfits",), "24 training images, 200 held out, and a wide D, which memorises them.",
-         "judging"),
+         "judging", 400),
     Kind("latent_dim_1", "digits", ("latent.dim=1",), ("partial_collapse", "mode_collapse"),
          "All images lie on one curve: most of the variety of digits is out of reach.", "judging"),
     Kind("ring_bce", "ring", ("init=normal", "generator.hidden=[32,32]", "discriminator.hidden=[128,128]",
