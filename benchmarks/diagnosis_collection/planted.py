@@ -5,8 +5,9 @@ The two halves are drawn up so that causes that resemble each other are on eithe
 Planted at first, and no failures by their scores (FID within 1.1 of the healthy runs' median): D's rate times 100 with
 spectral norm, and times 100 and 1,000 without a norm (Adam makes G's step independent of the size of D's slope, and the
 loss does not saturate); dropout of 95 % in D. G's rate times 100 with batch norm, and weights times 30 without a norm,
-were made harder. Batches of 2 gave a FID 1.6 times as high, and were left out. Batch norm in a penalised critic is a
-healthy kind now.
+were made harder. Batches of 2 gave a FID 1.6 times as high, and targets of 0.5 for both kinds of images one 1.9 times as high; they were
+left out. Batch norm in a penalised critic is a healthy kind now. Two kinds meant as healthy were left out, because they
+missed modes: R1 on the ring, and WGAN-GP on the grid.
 """
 
 from __future__ import annotations
@@ -115,10 +116,8 @@ PLANTED: tuple[Kind, ...] = (
     # What tells D nothing
     Kind("labels_flipped_half", "digits", ("targets.flip=0.5",), _CHANCE,
          "Half of D's labels are wrong: they say nothing.", "thresholds"),
-    Kind("targets_all_half", "digits", ("targets.real=0.5", "targets.fake=0.5"), _CHANCE,
-         "Real and generated images have the same target.", "judging"),
-    Kind("noise_of_10", "digits", ("augment=[instance_noise]", "augment.instance_noise.std={start: 10, shape: constant}"),
-         _CHANCE,
+    Kind("noise_of_10", "digits",
+         ("augment=[instance_noise]", "augment.instance_noise.std={start: 10, shape: constant}"), _CHANCE,
          "Noise twenty times as large as the images hides them from D.", "judging"),
     Kind("r1_of_1e5", "ring", ("regularizer=[r1]", "regularizer.r1.weight=1e5"),
          ("discriminator_at_chance", "vanishing_gradients"),
