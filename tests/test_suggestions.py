@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from ganlab.commands.diagnose import Diagnose
 from ganlab.commands.evaluate import Evaluate
 from ganlab.commands.export import Export
 from ganlab.commands.report import ReportSettings
@@ -30,16 +31,16 @@ TOKEN = re.compile(rf"(?<![\w./…{{}}=\"'\\-])({NAME})=(?!=)('[^']*'|\[[^\]]*\]
 EXAMPLES = {  # of what a message fills in
     "{network}": "generator", "{part}": "generator", "{network.name}": "generator", "{learner.name}": "generator",
     "{failing.name}": "generator", "{one.name}": "discriminator", "{field.name}": "real",
-    "regularizer.{regularizer}": "regularizer.gradient_penalty", "augment.{name}": "augment.ada",
+    "regularizer.{regularizer}": "regularizer.gradient_penalty", "regularizer.{name}": "regularizer.r1", "augment.{name}": "augment.ada",
     "data.{setting}": "data.images", "data.options.{name}": "data.options", "data.options.{wrong[2]}": "data.options",
 }  # fmt: skip
 COMPUTED = ("{key", "{group}", "{name}", "{prefix_and_key}", "{PLACE}", "{missing[0]}", "{one.", "{text.")
 """Beginnings of keys that are computed from what was typed or from the settings themselves."""
 TRAINS = {
     ("commands/evaluate.py", "data.held_out"), ("trained.py", "output"), ("data/torchvision_sets.py", "download"),
-    ("commands/in_process.py", "config_dir"), ("commands/inspect_init.py", "out"),
+    ("commands/diagnose.py", "try"), ("commands/tries.py", "try"), ("commands/in_process.py", "config_dir"), ("commands/inspect_init.py", "out"),
 }  # fmt: skip
-"""Keys of another command: a run must be trained with it, arguments in Python, a message of torchvision's, and a key
+"""Keys of another command, or ones that stand for another field: a run must be trained with it, arguments in Python, a message of torchvision's, and a key
 that is read before the settings."""
 EXPORTS = {("commands/sample.py", "format"), ("commands/doctor.py", "format"), ("loading.py", "format")}
 OTHER = ("commands/__init__.py", "commands/model_card.py")  # lines of a shell, and of Python
@@ -54,6 +55,8 @@ OF_HYDRA = (
 )
 KINDS: dict[str, list[type]] = {
     "commands/sample.py": [Sample],
+    "commands/diagnose.py": [Diagnose, Settings],
+    "report/diagnosis.py": [Diagnose, Settings],
     "commands/evaluate.py": [Evaluate],
     "commands/export.py": [Export],
     "commands/report.py": [ReportSettings, Settings],  # baseline=[init=normal] names what the sweep was typed with

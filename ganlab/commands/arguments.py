@@ -121,7 +121,8 @@ def _settings(kind: type, prefix: str) -> Iterator[tuple[str, str]]:
         if is_dataclass(annotation):
             yield from _settings(annotation, f"{prefix}{one.name}.")  # type: ignore[arg-type]
         else:
-            yield f"{prefix}{one.metadata.get('typed', one.name)}={_default(one)}", _help(annotation)
+            typed = one.metadata.get("typed", one.name)
+            yield f"{prefix}{typed}={_default(one)}", _help(annotation)
 
 
 def _help(annotation: Any) -> str:

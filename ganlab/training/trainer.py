@@ -186,8 +186,8 @@ class Trainer:
 
     def _tell_verdicts(self) -> None:
         """Tells observers where a verdict has begun or ended, and keeps the checkpoint from before the first one."""
+        self.checkpoints.before = self.verdicts.earliest
         if self.verdicts.changed:
-            self.checkpoints.before = self.verdicts.first_step
             self.observers.notify(lambda observer: observer.diagnosed(self.step, self.verdicts.lasting))
 
     def _followed_verdict(self) -> bool:
@@ -379,7 +379,7 @@ class Trainer:
             self.divergence_monitor.restore(state["watch"], updates)
         self.diagnosis.restore(state.get("diagnosis", {}))
         self.verdicts.restore(state.get("verdicts", {}))
-        self.checkpoints.before = self.verdicts.first_step
+        self.checkpoints.before = self.verdicts.earliest
         for note in self.gan.states.restore(state.get("components", {})):
             log.warning("note: %s", note)
         self.meter.restore(state["meter"], self.machine.device)

@@ -53,12 +53,15 @@ class Changes(Protocol):
 
 
 class Judge(Protocol):
-    """Judges the rows of a training in their order. ``verdicts`` are those that last, ``all`` every one so far."""
+    """Judges the rows of a training in their order. ``verdicts`` are those that last, ``all`` every one so far, and
+    ``earliest`` the step at which the first one, or what may become one, began."""
 
     @property
     def verdicts(self) -> Sequence[Verdict]: ...
     @property
     def all(self) -> Sequence[Verdict]: ...
+    @property
+    def earliest(self) -> int | None: ...
 
     def row(self, row: Mapping[str, Any]) -> Changes:
         """Judges the values of a log point by tag, with their ``step``."""
@@ -90,9 +93,9 @@ class Verdicts:
         return tuple(self.judge.all) if self.judge else ()
 
     @property
-    def first_step(self) -> int | None:
-        """The step at which the first verdict began."""
-        return min((one.since for one in self.all), default=None)
+    def earliest(self) -> int | None:
+        """The step at which the first verdict, or what may become one, began; None if there is none."""
+        return self.judge.earliest if self.judge else None
 
     def tags(self) -> dict[str, float]:
         """Returns the values to log: the number of verdicts that last, and for each that was given whether it does."""

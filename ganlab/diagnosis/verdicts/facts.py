@@ -159,7 +159,7 @@ class Facts:
         if self.has("augment", "instance_noise"):
             return None
         return Advice(
-            ("augment.instance_noise={std: 0.5}",), "noise makes reals and fakes overlap (Sønderby et al. 2017)"
+            ("augment.instance_noise={std:0.5}",), "noise makes reals and fakes overlap (Sønderby et al. 2017)"
         )
 
     def fewer_updates(self) -> Advice | None:

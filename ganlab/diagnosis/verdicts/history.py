@@ -13,6 +13,8 @@ RECENT = 24
 FIRST = 5
 """The number of first values of a tag that are kept: the level from which growth is measured."""
 IMAGES = "progress/images"
+READ = ("generator/", "discriminator/", "diagnosis/", "scores/")
+"""The beginnings of the tags that are kept. The speed is none: it is another one after a resume."""
 OWN = "diagnosis/verdict"
 """The beginning of the tags that tell verdicts themselves."""
 
@@ -62,7 +64,8 @@ class History:
     def _take(self, row: Mapping[str, Any]) -> None:
         self.row, broken = {}, set()
         for tag, value in row.items():
-            if tag == "step" or "/sigma/" in tag or tag.startswith(OWN) or isinstance(value, bool | str):
+            kept = tag == IMAGES or (tag.startswith(READ) and not tag.startswith(OWN) and "/sigma/" not in tag)
+            if not kept or isinstance(value, bool | str):
                 continue
             if value is None or (isinstance(value, int | float) and not math.isfinite(value)):
                 broken.add(tag)

@@ -66,6 +66,13 @@ class Judge:
         return tuple(sorted((*self.past, *self.verdicts), key=lambda one: one.given))
 
     @property
+    def earliest(self) -> int | None:
+        """The step at which the first verdict began, or what may become one began to hold; None if there is none."""
+        steps = [one.since for one in self.all]
+        steps += [one.since for watch in self._watches.values() for one in watch.streaks.values() if one.held]
+        return min(steps, default=None)
+
+    @property
     def warm(self) -> bool:
         """Whether the first part of training, which is excused, is over."""
         planned = self.facts.planned_images
@@ -76,6 +83,12 @@ class Judge:
             return self.history.images > limit
         steps = self.facts.number("steps")
         return steps is None or self.history.step > self.settings.warm_up * steps
+
+    @property
+    def _images(self) -> float:
+        """The training images for which a condition must hold."""
+        planned = self.facts.planned_images
+        return self.settings.images if planned is None else min(self.settings.images, self.settings.part * planned)
 
     def row(self, row: Mapping[str, Any]) -> Changes:
         """Judges a row of metrics.jsonl: ``step``, and numbers by tag."""
@@ -125,7 +138,7 @@ class Judge:
             streak.since, streak.images = history.step, history.images
         streak.held, streak.clear, streak.evidence = streak.held + 1, 0, evidence
         lasted = history.images is None or streak.images is None or clause.startswith(RARE) or not detector.excused
-        lasted = lasted or (history.images or 0) - (streak.images or 0) >= self.settings.images
+        lasted = lasted or (history.images or 0) - (streak.images or 0) >= self._images
         streak.given = streak.given or (streak.held >= needed and lasted)
 
     def _update(

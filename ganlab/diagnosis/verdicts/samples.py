@@ -31,6 +31,14 @@ MODES_MEANING = "the share of the data's modes among the samples"
 COPIES_MEANING = "the share of samples with a near copy"
 
 
+def on_its_way(seen: History) -> bool:
+    """Whether the variety of the samples still grows, or is not known for long enough to tell."""
+    distances = seen.recent(DISTANCE, AGO + 3)
+    if len(distances) <= 3:
+        return True
+    return median(distances[-3:]) > GROWING * median(distances[: max(len(distances) - AGO, 1)])
+
+
 def alike(seen: History, distance: float, share: float) -> tuple[Evidence, ...] | None:
     """Returns the evidence that samples are nearer to each other than ``distance``, in distances of real images, and
     than ``share`` of what their contrast would allow; None if the row does not say.
@@ -40,8 +48,7 @@ def alike(seen: History, distance: float, share: float) -> tuple[Evidence, ...] 
     """
     if (found := seen.level(DISTANCE)) is None:
         return None
-    before = seen.recent(DISTANCE, AGO + 3)
-    if len(before) <= 3 or found > GROWING * median(before[: max(len(before) - AGO, 1)]):
+    if on_its_way(seen):
         return ()
     limit, contrast = distance, seen.level(CONTRAST)
     if contrast is not None and contrast > FLAT:
@@ -163,7 +170,8 @@ class PartialCollapse(Detector):
         if recall is not None and precision is not None:
             missed = below("scores/recall", recall, self.recall, "the share of real images that are near a sample")
             good = above("scores/precision", precision, self.precision, "the share of samples near a real image")
-            found["rare recall"] = (*missed, *good) if missed and good else ()
+            known = DISTANCE in seen.series  # otherwise the scores are all that is known
+            found["rare recall"] = (*missed, *good) if missed and good and not (known and on_its_way(seen)) else ()
         return found
 
     def needed(self, clause: str) -> int:

@@ -26,12 +26,14 @@ class VerdictSettings:
 
     In the first ``warm_up`` of the planned training, and at most in its first ``warm_up_images``, nothing but
     divergence is looked for: G's first images are all alike, and D is right about all of them. A condition must hold
-    for ``images`` training images too, so that frequent rows do not make verdicts hasty.
+    for ``images`` training images too, or for the share ``part`` of the planned training if that is less, so that
+    frequent rows do not make verdicts hasty.
     """
 
     warm_up: Fraction = 0.1
     warm_up_images: NonNegativeInt = 50_000
     images: NonNegativeInt = 1000
+    part: Fraction = 0.15
     divergence: Divergence = field(default_factory=Divergence)
     exploding_gradients: ExplodingGradients = field(default_factory=ExplodingGradients)
     dead_layers: DeadLayers = field(default_factory=DeadLayers)

@@ -300,9 +300,7 @@ def run_table(report: Report, link: Links) -> Table | None:
         text_field("seed", lambda run: run.seed or ""),
         (Column("outcome"), lambda run: Cell(run.outcome, style=run.outcome, hint=run.reason)),
         text_field("cause", lambda run: run.cause),
-        text_field(
-            "verdicts", lambda run: ", ".join(run.verdicts or ()) or ("" if run.verdicts is None else "healthy")
-        ),
+        text_field("verdicts", lambda run: "" if run.verdicts is None else ", ".join(run.verdicts) or "healthy"),
         number_field("score", attrgetter("value"), "that counts, failures at the score of noise"),
         number_field("final", attrgetter("final")),
         number_field("best", attrgetter("best")),

@@ -48,7 +48,6 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Value]]] = [
     ("discriminator_at_chance", {}, {**ALONE, **GUESSES}),
     ("discriminator_at_chance", {"loss.name": "hinge"}, {"discriminator/adversarial": 2.1, "diagnosis/logit_effect": -5.0}),
     ("mode_collapse", {}, {"diagnosis/distance": 0.1}),
-    ("discriminator_at_chance", {}, {"diagnosis/logit_effect": -5.0}),
     ("mode_collapse", {}, {"diagnosis/distance": 0.2, "diagnosis/contrast": None}),
     ("mode_collapse", {}, {"diagnosis/duplicates": lambda i: 0.8 if i % 5 == 0 else None}),
     ("partial_collapse", {}, {"diagnosis/distance": 0.5}),

@@ -150,13 +150,10 @@ def _state(folder: Path, step: int) -> dict[str, Any]:
 def test_the_checkpoint_before_a_verdict_is_kept(make_trainer: Make, tmp_path: Path) -> None:
     """A branch can begin there."""
 
-    class Late(Observer):
-        def stepped(self, step: int) -> None:
-            trainer.verdicts.judge.history.series.clear() if step < 6 else None  # type: ignore[union-attr]
-
-    trainer = make_trainer((Late(),), **stuck(checkpoint={"every": 2, "keep": 1}, steps=20))
+    late = {"verdicts": {"images": 0, "warm_up": 0.4}}
+    trainer = make_trainer(**stuck(checkpoint={"every": 2, "keep": 1}, steps=20, diagnosis=late))
     trainer.run()
-    first = trainer.verdicts.first_step
+    first = trainer.verdicts.earliest
     assert first is not None
     kept = [int(path.stem.removeprefix("step-")) for path in checkpoint.numbered(tmp_path / "checkpoints")]
     assert [step for step in kept if step <= first] == [first // 2 * 2]
