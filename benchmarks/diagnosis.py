@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
@@ -28,8 +29,9 @@ from benchmarks.diagnosis_collection.judging import Judged, judge
 from benchmarks.diagnosis_collection.outcomes import outcome, references
 from benchmarks.diagnosis_collection.pictures import draw
 from benchmarks.diagnosis_collection.publish import PAGE, publish
-from benchmarks.diagnosis_collection.runs import KINDS, Member, members, train_all, use_cache
+from benchmarks.diagnosis_collection.runs import KINDS, Member, alone, members, train_all, use_cache
 from ganlab.commands.provenance import machine
+from ganlab.errors import UserError
 
 FIGURE = PAGE.parent / "diagnosis.png"
 
@@ -85,15 +87,21 @@ def main() -> None:
         found = [one for one in judge(chosen) if one.member.kind.half == arguments.judge]
         print(tables.summary(found), half_of(found, arguments.judge, references(chosen)), sep="\n\n")
     elif arguments.advice:
-        for line in try_all(judge(chosen), arguments.folder):
-            print(line, flush=True)
+        with alone(arguments.folder):
+            print_each(try_all(judge(chosen), arguments.folder))
     elif arguments.export:
         print(f"{export(chosen, arguments.export)} rows in {arguments.export}")
     elif arguments.publish:
         write_page(chosen, arguments.folder)
     else:
-        for line in train_all(chosen):
-            print(line, flush=True)
+        with alone(arguments.folder):
+            print_each(train_all(chosen))
+
+
+def print_each(lines: Iterable[str]) -> None:
+    """Prints each line as soon as it is there."""
+    for line in lines:
+        print(line, flush=True)
 
 
 def write_page(chosen: list[Member], folder: Path) -> None:
@@ -108,4 +116,7 @@ def write_page(chosen: list[Member], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(str(error))

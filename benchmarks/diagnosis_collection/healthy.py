@@ -41,6 +41,4 @@ HEALTHY: tuple[Kind, ...] = (
              "regularizer.r1.weight=0.1", "regularizer.r2.weight=0.1"),
     _healthy("grid_relativistic", "grid", "thresholds", "loss=relativistic", "regularizer=[r1,r2]",
              "regularizer.r1.weight=0.1", "regularizer.r2.weight=0.1"),
-    _healthy("grid_wgan_gp", "grid", "judging", "loss=wgan_gp", "regularizer.gradient_penalty.weight=0.1",
-             "schedule.n_critic=2"),
 )  # fmt: skip

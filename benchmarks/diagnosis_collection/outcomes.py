@@ -9,8 +9,7 @@ from statistics import median
 from benchmarks.diagnosis_collection.kinds import Kind
 from benchmarks.diagnosis_collection.runs import Member
 
-FAILED = 2.5  # times the median FID of the healthy runs on the same data
-HEALTHY = 2.0  # times the same, at most
+LIMIT = 2.0  # times the median FID of the healthy runs on the same data, as in reports of sweeps
 MODES = {"ring": 8, "grid": 25, "digits": 10, "digits16": 10}
 MISSING = 0.7  # of the modes: fewer are a failure
 PRESENT = 0.9  # of the modes: a healthy run has as many
@@ -48,7 +47,7 @@ def references(members: Sequence[Member]) -> dict[str, float]:
 
 
 def outcome(one: Member, references: Mapping[str, float]) -> Outcome:
-    """Returns how a run ended. It failed if it diverged, if its FID is above 2.5 times the reference, or if fewer than
+    """Returns how a run ended. It failed if it diverged, if its FID is above twice the reference, or if fewer than
     70 % of the modes are there; it is healthy with at most twice the reference and 90 % of the modes."""
     if one.status == "diverged":
         return Outcome(True, False, "diverged")
@@ -61,4 +60,4 @@ def outcome(one: Member, references: Mapping[str, float]) -> Outcome:
     modes = one.scores()[-1].get("modes")
     share = modes / expected if expected and isinstance(modes, int | float) else 1.0
     text = f"FID × {ratio:.1f}" + (f", {modes:.0f} of {expected} modes" if expected and modes is not None else "")
-    return Outcome(ratio > FAILED or share < MISSING, ratio <= HEALTHY and share >= PRESENT, text)
+    return Outcome(ratio > LIMIT or share < MISSING, ratio <= LIMIT and share >= PRESENT, text)

@@ -2,10 +2,12 @@
 
 The two halves are drawn up so that causes that resemble each other are on either side.
 
-Planted at first, and no failures by their scores (FID within 1.1 of the healthy runs' median): D's rate times 100 with
-spectral norm, and times 100 and 1,000 without a norm (Adam makes G's step independent of the size of D's slope, and the
-loss does not saturate); dropout of 95 % in D. G's rate times 100 with batch norm, and weights times 30 without a norm,
-were made harder. Batch norm in a penalised critic is a healthy kind now.
+Planted at first, and left out because their scores say that they are no failures (in brackets the FID over that of the
+healthy runs): D's rate times 100 with spectral norm, and times 100 and 1,000 without a norm (1.1: with Adam, G's step
+does not depend on the size of D's slope, and the loss does not saturate), dropout of 95 % in D (1.0), batches of 2
+(1.6), targets of 0.5 for all images (1.9). G's rate times 100 with batch norm (1.0), weights times 30 without a norm
+(1.7), and noise that falls to 0 (1.6) were made harder. Batch norm in a penalised critic (0.9) is a healthy kind now.
+Two kinds meant as healthy were left out because they missed modes: R1 on the ring, and WGAN-GP on the grid.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 from benchmarks.diagnosis_collection.kinds import Kind, rates
 
 _NO_NORM = ("norm=none", "init=normal")
+_PLAIN_D = ("norm=batch", "norm.discriminator.layer=none")
 _PLAIN_G = ("norm.generator.layer=none", "init.generator=he")  # with batch norm G stands a rate of 0.2
 _DEEP = (
     "generator=mlp", "discriminator=mlp", "generator.hidden=[64,64,64,64,64,64,64,64]",
@@ -91,19 +94,17 @@ PLANTED: tuple[Kind, ...] = (
          ("dead_layers", "no_learning", "vanishing_gradients", "mode_collapse"),
          "No ReLU of G ever opens: all points are equal.", "judging"),
     # Too little data, or too little variety
-    Kind("one_image", "digits", (*_PIXELS, "evaluation=none", "data.limit=201"),
+    Kind("eight_images", "digits", (*_PIXELS, "evaluation=none", "data.limit=208", "batch_size=8", "norm=batch"),
          ("discriminator_overfits", "mode_collapse"),
-         "One training image, 200 held out: D knows it by its pixels, and G shows nothing else.", "judging"),
-    Kind("few_images_wide_d", "digits", (*_PIXELS, "data.limit=216", "discriminator.width=64", "norm=none",
-         "evaluation.reals=16", *rates(1e-3, 2e-3)),
+         "8 training images, 200 held out: D knows them by their pixels, and G shows nothing else.", "judging", 400),
+    Kind("few_images_wide_d", "digits", (*_PIXELS, "data.limit=216", "discriminator.width=64",
+         *_PLAIN_D, "batch_size=16", "evaluation.reals=16"),
          ("discriminator_overfits",), "16 training images, 200 held out, and a wide D, which memorises them.",
-         "thresholds"),
-    Kind("few_stacked_wide_d", "stacked", (*_PIXELS, "data.limit=224", "discriminator.width=64", "norm=none",
-         "evaluation.reals=24", *rates(1e-3, 2e-3)),
+         "thresholds", 400),
+    Kind("few_stacked_wide_d", "stacked", (*_PIXELS, "data.limit=224", "discriminator.width=64",
+         *_PLAIN_D, "batch_size=16", "evaluation.reals=24"),
          ("discriminator_overfits",), "24 training images, 200 held out, and a wide D, which memorises them.",
-         "judging"),
-    Kind("batch_size_2", "digits", ("batch_size=2",), ("oscillation", *_COLLAPSE),
-         "Batch norm over two images, and gradients that are mostly noise.", "thresholds"),
+         "judging", 400),
     Kind("latent_dim_1", "digits", ("latent.dim=1",), ("partial_collapse", "mode_collapse"),
          "All images lie on one curve: most of the variety of digits is out of reach.", "judging"),
     Kind("ring_bce", "ring", ("init=normal", "generator.hidden=[32,32]", "discriminator.hidden=[128,128]",
@@ -115,9 +116,8 @@ PLANTED: tuple[Kind, ...] = (
     # What tells D nothing
     Kind("labels_flipped_half", "digits", ("targets.flip=0.5",), _CHANCE,
          "Half of D's labels are wrong: they say nothing.", "thresholds"),
-    Kind("targets_all_half", "digits", ("targets.real=0.5", "targets.fake=0.5"), _CHANCE,
-         "Real and generated images have the same target.", "judging"),
-    Kind("noise_of_10", "digits", ("augment=[instance_noise]", "augment.instance_noise.std=10"), _CHANCE,
+    Kind("noise_of_10", "digits",
+         ("augment=[instance_noise]", "augment.instance_noise.std={start: 10, shape: constant}"), _CHANCE,
          "Noise twenty times as large as the images hides them from D.", "judging"),
     Kind("r1_of_1e5", "ring", ("regularizer=[r1]", "regularizer.r1.weight=1e5"),
          ("discriminator_at_chance", "vanishing_gradients"),

@@ -8,10 +8,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from benchmarks.diagnosis_collection.healthy import HEALTHY
 from benchmarks.diagnosis_collection.kinds import Kind, without_replaced
@@ -21,13 +24,14 @@ from ganlab.commands.training_run import Outcome
 from ganlab.commands.training_run import train as training
 from ganlab.config import Configuration, configure
 from ganlab.config.compose import composer
-from ganlab.errors import Diverged
+from ganlab.errors import Diverged, UserError
 from ganlab.run.rows import metrics_rows, scores_rows
 from ganlab.run_folder import RunFolder
 
 KINDS: tuple[Kind, ...] = PLANTED + HEALTHY
 ENDED = ("finished", "diverged", "refused", "failed")
 """The statuses of runs that are not trained again."""
+TYPED = "typed.json"
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,20 @@ class Member:
 
     @property
     def ended(self) -> bool:
-        """Whether it is not to be trained (again)."""
-        return self.status in ENDED
+        """Whether it is not to be trained again: it has ended, with the settings that its kind has today."""
+        return self.status in ENDED and self._typed() in (None, self.kind.overrides(self.seed))
+
+    def _typed(self) -> list[str] | None:
+        try:
+            return list(json.loads((self.folder / TYPED).read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return None
+
+    def begin(self) -> None:
+        """Empties its folder, and writes down what it is trained with."""
+        shutil.rmtree(self.folder, ignore_errors=True)  # of a run that was interrupted, or of other settings
+        self.folder.mkdir(parents=True)
+        (self.folder / TYPED).write_text(json.dumps(self.kind.overrides(self.seed), indent=1), encoding="utf-8")
 
     def metrics(self) -> list[dict[str, Any]]:
         """Returns the rows of its metrics."""
@@ -102,18 +118,31 @@ def train(configured: Callable[[], Configuration], path: Path, parent: RunFolder
 
 
 def train_all(todo: Sequence[Member]) -> Iterator[str]:
-    """Trains the runs that have not ended, and yields a line for each."""
+    """Trains the runs that have not ended, and yields a line for each. Ctrl-C and SIGTERM end it after a step."""
     logging.getLogger("ganlab").setLevel("ERROR")
     for number, one in enumerate(todo, 1):
         if one.ended:
             continue
         began = time.process_time()
-        shutil.rmtree(one.folder, ignore_errors=True)  # of a run that was interrupted
+        one.begin()
         status = train(partial(settings_of, one.kind, one.seed), one.folder)
         last = (one.scores() or [{}])[-1]
         scores = " ".join(f"{name} {last[name]:.3g}" for name in ("fid", "modes", "recall") if name in last)
         seconds = time.process_time() - began
         yield f"{number}/{len(todo)} {one.kind.name} seed {one.seed}: {status}, {seconds:.0f} CPU s, {scores}"
+        if status == "stopped":
+            return
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Returns a context in which no other process trains in the collection's folder. Raises UserError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "collection.lock", timeout=0):
+            yield
+    except Timeout:
+        raise UserError(f"{folder}: another process trains there; wait for it, or end it") from None
 
 
 def use_cache(folder: Path) -> None:

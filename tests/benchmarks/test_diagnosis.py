@@ -18,8 +18,9 @@ from benchmarks.diagnosis_collection.judging import Judged, count
 from benchmarks.diagnosis_collection.kinds import BASES, SEEDS, VERDICTS, Kind, without_replaced
 from benchmarks.diagnosis_collection.planted import PLANTED
 from benchmarks.diagnosis_collection.publish import PAGE, insert
-from benchmarks.diagnosis_collection.runs import KINDS, Member, members, settings_of
+from benchmarks.diagnosis_collection.runs import KINDS, Member, alone, members, settings_of
 from ganlab.diagnosis.verdicts import NAMES, Advice, Verdict
+from ganlab.errors import UserError
 
 KIND = Kind("made", "digits", (), ("mode_collapse", "oscillation"), "It is made for a test.", "judging", 100)
 GOOD = replace(KIND, name="good", accepted=("healthy",))
@@ -69,7 +70,7 @@ def test_no_kind_and_no_seed_is_in_both_halves() -> None:
     assert len({one.folder for one in rows}) == len(rows) == sum(len(kind.seeds) for kind in KINDS)
 
 
-QUICK = ("g_rate_times_0.001", "relu_bias_minus_5", "one_image", "deep_and_small_weights", "healthy_grid_wgan_gp")
+QUICK = ("g_rate_times_0.001", "relu_bias_minus_5", "eight_images", "deep_and_small_weights", "healthy_grid_relativistic")
 
 
 @pytest.mark.parametrize(
@@ -106,11 +107,28 @@ def test_a_run_fails_by_its_score_or_by_missing_modes(tmp_path: Path) -> None:
     references = outcomes.references(runs)
     assert references == {"digits": 10.0}
     assert all(outcomes.outcome(one, references).healthy for one in runs)
-    cases = {"worse": (26.0, 10, True), "poor": (21.0, 10, False), "missing": (10.0, 6, True), "fine": (12.0, 9, False)}
+    cases = {"worse": (21.0, 10, True), "poor": (19.0, 8, False), "missing": (10.0, 6, True), "fine": (12.0, 9, False)}
     for name, (fid, modes, failed) in cases.items():
         found = outcomes.outcome(written(tmp_path / name, KIND, fid, modes), references)
         assert (found.failed, found.healthy) == (failed, name == "fine"), found
     assert outcomes.outcome(written(tmp_path / "away", KIND, 10.0, status="diverged"), references).failed
+
+
+def test_a_run_of_other_settings_is_trained_again(tmp_path: Path) -> None:
+    one = Member(KIND, 10, tmp_path / "run")
+    one.begin()
+    assert not one.ended
+    (one.folder / "status.json").write_text('{"status": "finished"}')
+    assert one.ended
+    assert not replace(one, seed=11).ended
+    assert not replace(one, kind=replace(KIND, changes=("norm=batch",))).ended
+
+
+def test_one_process_trains_in_a_folder(tmp_path: Path) -> None:
+    with alone(tmp_path), pytest.raises(UserError, match="another process trains there"), alone(tmp_path):
+        pass
+    with alone(tmp_path):
+        pass
 
 
 def test_verdicts_are_replayed_on_ended_runs_alone(tmp_path: Path) -> None:
