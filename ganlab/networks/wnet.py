@@ -109,7 +109,7 @@ class _Generator(GeneratorModule):
         encoded: dict[str, list[Tensor]] = {}
         for part, name in zip(self.encoders, self.names, strict=True):
             if name in condition and (names is None or name in names):
-                x = padded(condition[name].to(self.output[0].weight.dtype), *self.full)
+                x = padded(condition[name].to(next(self.parameters()).dtype), *self.full)
                 encoded[name] = self.encoders[part](x, condition)
         return encoded
 
