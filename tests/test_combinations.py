@@ -60,7 +60,7 @@ REFUSALS = {
     r"tricks=\[\w+,\w+\] both set": "two tricks that contradict each other",
     r"generator=unet: it translates an image": "a translation without an image to translate",
     r"generator=\w+: it makes images from a latent alone": "an image to translate and no translation",
-    r"condition=image needs an aligned image": "data without aligned images",
+    r"condition=\w+ needs an aligned image": "data without aligned images",
     r"regularizer=(reconstruction|perceptual) with condition=": "a reconstruction without sources",
     r"regularizer=perceptual compares features of a classifier": "a classifier of data without classes",
     r"condition\.heads=\w+ needs labels": "labels that the data does not have",

@@ -393,6 +393,8 @@ ELSEWHERE = {
         for field in ("path", "layers", "weights", "rest")
     },
     "condition.image.heads": "conditions.test_several_images",
+    "condition.content_style.source": "conditions.test_several_images",
+    "condition.content_style.heads": "conditions.test_several_images",
     "generator.wnet.heads": "networks.test_wnet.test_the_table_of_the_generator_at_64_pixels_and_full_width",
     "regularizer.perceptual.network": "regularizers.test_perceptual",
     "regularizer.perceptual.weights": "regularizers.test_perceptual",

@@ -1,6 +1,6 @@
 """Conditions: the inputs of G and D besides the latent and the images, one class for each."""
 
-from ganlab.conditions.image import ImageCondition
+from ganlab.conditions.image import ContentStyleCondition, ImageCondition
 from ganlab.conditions.labels import AuxiliaryCondition, ConcatCondition, EmbeddingCondition, ProjectionCondition
 from ganlab.conditions.unconditional import Unconditional
 from ganlab.table import Table
@@ -15,5 +15,6 @@ CONDITIONS = Table[Conditioning](
         "projection": ProjectionCondition,
         "auxiliary": AuxiliaryCondition,
         "image": ImageCondition,
+        "content_style": ContentStyleCondition,
     },
 )

@@ -40,6 +40,16 @@ class ImageCondition(Conditioning):
         return self.fake_condition(count, classes, real, torch.Generator())
 
 
+@dataclass(frozen=True)
+class ContentStyleCondition(ImageCondition):
+    """An image for the content and one for the style: G draws the one in the style of the other, and D predicts the
+    font and the character, on which both networks are trained (``regularizer=[auxiliary_classifier]``, which this
+    option adds). Jiang et al. 2018."""
+
+    source: str | tuple[str, ...] = ("content", "style")
+    heads: tuple[str, ...] = ("font", "character")
+
+
 def _repeated(rows: Tensor, count: int) -> Tensor:
     """Returns ``count`` rows: the given ones in order, repeated from the first if there are fewer."""
     return rows.repeat(-(-count // len(rows)), *[1] * (rows.dim() - 1))[:count]

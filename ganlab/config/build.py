@@ -20,6 +20,7 @@ from ganlab.diagnosis.inspection import Inspector
 from ganlab.diagnosis.settings import SignalSettings
 from ganlab.diagnosis.signals import Classify, Signals, Subject, UpdateLogits
 from ganlab.diagnosis.verdicts import Judge
+from ganlab.errors import UserError
 from ganlab.evaluation import Scoring
 from ganlab.evaluation.feature_maps import open_feature_maps
 from ganlab.evaluation.scores import Evaluator
@@ -227,12 +228,19 @@ def _feature_maps(settings: Settings, machine: Machine, image_set: ImageSet, ran
     """Opens the feature networks of the regularizers, by the regularizer's name. Raises UserError on all ranks."""
     networks = {name: network for name, one in settings.regularizer.items() if (network := one.feature_network)}
     real, cache = reals_of(settings, image_set), folder_of(settings.runtime.cache)
-    with ranks.together():
-        if ranks.first:  # the others find in the cache what it has trained
-            found = {name: open_feature_maps(one, real, machine.device, cache) for name, one in networks.items()}
-    if ranks.first:
+
+    def opened() -> dict[str, FeatureMaps]:
+        found = {}
+        for name, network in networks.items():
+            try:
+                found[name] = open_feature_maps(network, real, machine.device, cache)
+            except UserError as error:
+                raise UserError(f"regularizer.{name}: {error}") from error
         return found
-    return {name: open_feature_maps(one, real, machine.device, cache) for name, one in networks.items()}
+
+    with ranks.together():
+        first = opened() if ranks.first else {}  # the others find in the cache what it has trained
+    return first if ranks.first else opened()
 
 
 def _held_out_notes(settings: Settings, gan: GAN, held_out: int) -> list[str]:

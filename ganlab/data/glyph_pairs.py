@@ -66,7 +66,7 @@ class GlyphPairs(Source):
             )
         if self.content is not None and not os.path.isfile(os.path.expanduser(self.content)):
             raise UserError(f"data.content={self.content}: there is no such font file; type null for DejaVu Sans")
-        assert self.glyphs.files()
+        self.glyphs.files()  # raises UserError if there are none, or if one of a list is missing
 
     @cached_property
     def glyphs(self) -> Glyphs:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from PIL import features
@@ -43,6 +43,9 @@ class Glyphs(Stored):
     are used, evenly spaced in the order of their files. A font that has fewer than half of the characters is left out,
     and so are copies of fonts.
     """
+
+    paths: ClassVar[frozenset[str]] = frozenset({"root", "fonts", "content"})
+    maybe_paths: ClassVar[frozenset[str]] = frozenset({"root", "fonts"})
 
     root: str | None = None
     fonts: str | None = None

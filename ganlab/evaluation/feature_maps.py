@@ -82,7 +82,7 @@ def _vgg(setting: FeatureNetwork) -> nn.Sequential:
     """Returns the convolutional part of a VGG with the weights of the setting. Raises UserError."""
     from torchvision.models import get_model, get_model_weights  # takes a second, and only this network needs it
 
-    where = f"regularizer.perceptual.weights={setting.weights or 'null'}"
+    where = setting.weights or "torchvision's server"
     try:
         if setting.weights is None:
             state = get_model_weights(setting.network).IMAGENET1K_V1.get_state_dict(progress=False)  # type: ignore[attr-defined]
@@ -92,8 +92,8 @@ def _vgg(setting: FeatureNetwork) -> nn.Sequential:
             state = torch.load(os.path.expanduser(setting.weights), map_location="cpu", weights_only=True)
     except Exception as error:  # networks and damaged files raise errors of many types
         raise UserError(
-            f"{where}: the weights of torchvision's {setting.network} cannot be had ({in_one_line(error)}); type the "
-            "path of their file, or regularizer.perceptual.network=classifier"
+            f"{where}: the weights of torchvision's {setting.network} cannot be had ({in_one_line(error)}); name their "
+            "file as weights, or choose the network classifier"
         ) from error
     with torch.device("meta"):
         model = get_model(setting.network, weights=None).features

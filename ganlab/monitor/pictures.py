@@ -71,5 +71,5 @@ def caption(name: str, samples: Samples) -> str:
     kind, _, part = name.partition("-")
     if kind != "comparison":
         return ""
-    of_part = f"Of {part.replace('_', ' ')} images. " if part else ""
+    of_part = f"This is the part {part} of the data. " if part else ""
     return f"{of_part}In each cell, from left to right: {', '.join(samples.compared)}."

@@ -33,7 +33,7 @@ class WNetGenerator:
     residual blocks at the finest three maps, where M is ``residual``; the style's has M blocks at the third and none at
     the finest two; the coarser ones of both are plain. A residual block has two convolutions 3×3 (He et al. 2016). The
     last layer is a transposed convolution without norm, and tanh (a known reimplementation ends in batch norm and ReLU,
-    which cannot give the blank paper of [-1, 1]).
+    which give no value below 0).
 
     The latent enters at the coarsest map, through a dense layer; the paper has none. With ``heads`` a dense layer on
     each code predicts the label that its image shares with the result: the character from the content's, the font from
@@ -109,7 +109,7 @@ class _Generator(GeneratorModule):
         encoded: dict[str, list[Tensor]] = {}
         for part, name in zip(self.encoders, self.names, strict=True):
             if name in condition and (names is None or name in names):
-                x = padded(condition[name].to(self.output[0].weight.dtype), *self.full)
+                x = padded(condition[name].to(next(self.parameters()).dtype), *self.full)
                 encoded[name] = self.encoders[part](x, condition)
         return encoded
 

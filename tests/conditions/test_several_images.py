@@ -12,7 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ganlab.conditions.image import ImageCondition
+from ganlab.conditions.image import ContentStyleCondition, ImageCondition
 from ganlab.data import SOURCES, ImageSet, Source
 from ganlab.data.feed import Feed
 from ganlab.data.source import Drawn, LabelSet, evenly
@@ -148,6 +148,9 @@ def test_the_condition_keeps_its_contract() -> None:
     assert fake["family"].tolist() == [0, 1, 2, 3, 0, 1]
     with pytest.raises(ValueError, match="at least one"):
         ImageCondition(())
+    named = ContentStyleCondition()
+    assert (named.sources, named.heads) == (("content", "style"), ("font", "character"))
+    check_condition(named, {**known, "character": torch.arange(4)})
 
 
 def test_the_auxiliary_classifier_adds_its_heads() -> None:

@@ -230,3 +230,42 @@ def test_what_is_refused(settings: dict[str, Any], sentence: str, folder: Path, 
         settings = {"content": str(tmp_path / "damaged.ttf")}
     with pytest.raises(UserError, match=sentence):
         opened(folder, tmp_path, **settings)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("content", "DejaVuSerif.ttf"), ("characters", tuple("ABCDEabcdf")), ("size", 20), ("ink", "white"), ("margin", 0.2),
+        ("per_family", 1), ("limit", 5), ("unseen_fonts", 3), ("unseen_characters", 3), ("root", "folder"),
+    ],
+)  # fmt: skip
+def test_every_setting_changes_something(setting: str, value: Any, folder: Path, tmp_path: Path) -> None:
+    if setting == "content":
+        value = bundled(value)
+    if setting == "root":
+        value = str(tmp_path / "other")
+        shutil.copytree(folder, value)
+        (tmp_path / "other" / "cmr10.ttf").unlink()
+
+    def facts(images: ImageSet) -> list[Any]:
+        shown = images.aligned_images("content", images.rows[:4])
+        return [images.images.tobytes(), shown.tobytes(), images.rows.tolist(), images.held_out.tolist()]
+
+    before, after = opened(folder, tmp_path), opened(folder, tmp_path, **{setting: value})
+    assert facts(before) != facts(after)
+    if setting == "limit":
+        assert len(after.rows) == 5
+
+
+def test_the_built_in_list_is_well_formed() -> None:
+    from ganlab.data.font_list import named_list
+
+    found = named_list("latin_v1")
+    assert len(found.fonts) == 129
+    assert sum(bool(font["unseen"]) for font in found.fonts.values()) == 22
+    assert set(found.unseen_characters) <= set(SETS["latin"])
+    families: dict[str, set[bool]] = {}
+    for font in found.fonts.values():
+        assert font["license"] in ("OFL-1.1", "Apache-2.0")
+        families.setdefault(str(font["package"]), set()).add(bool(font["unseen"]))
+    assert all(len(split) == 1 for split in families.values())  # families are held out whole

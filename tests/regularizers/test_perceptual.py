@@ -109,7 +109,7 @@ def test_a_vgg_from_a_file(tmp_path: Path) -> None:
         x = F.relu(F.conv2d(x, state[f"features.{place}.weight"], state[f"features.{place}.bias"], padding=1))
     torch.testing.assert_close(found["relu1_2"], x)
     assert found["relu2_2"].shape == (2, 128, 8, 8)
-    with pytest.raises(UserError, match=r"the weights of torchvision's vgg16 cannot be had.*network=classifier"):
+    with pytest.raises(UserError, match=r"the weights of torchvision's vgg16 cannot be had.*network classifier"):
         open_feature_maps(FeatureNetwork("vgg16", ("relu1_2",), "/nowhere.pth"), Reals(torch.zeros(1, 8, 8, 1).numpy()), torch.device("cpu"), tmp_path)  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def terms_have_what_they_compare(
         if network is not None and network.network == "classifier" and settings.data.class_count < 2:
             findings.refusals.append(
                 f"regularizer={key} compares features of a classifier of the data's classes, and this data has none; "
-                f"type regularizer.{key}.network=vgg16"
+                "type regularizer.perceptual.network=vgg16"
             )
     if getattr(generator, "heads", False) and not trained:
         findings.advise(
