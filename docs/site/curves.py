@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-import yaml
 
 PAGE = Path(__file__).resolve().parents[1] / "init-and-norm.png"
 STYLES = {
     ("normal", "none"): ("#D55E00", "s"),
     ("he", "none"): ("#E69F00", "D"),
     ("normal", "batch"): ("#0072B2", "o"),
-    ("he", "batch"): ("#56B4E9", "^"),
+    ("normal", "spectral"): ("#009E73", "^"),
 }
 """The colour (Okabe & Ito 2008) and the mark of each combination."""
 
@@ -31,13 +30,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
 def main() -> None:
     figure, axes = plt.subplots(2, 2, figsize=(10, 6.2), constrained_layout=True)
     for (init, norm), (color, mark) in STYLES.items():
-        (run,) = [
-            file.parent
-            for file in Path(sys.argv[1]).glob("*/config.yaml")
-            if (settings := yaml.safe_load(file.read_text()))["init"]["generator"]["name"] == init
-            and settings["norm"]["discriminator"]["layer"]["name"] == norm
-            and settings["norm"]["discriminator"]["weight"]["name"] == "none"
-        ]
+        run = next(Path(sys.argv[1]).glob(f"*init-{init}+norm-{norm}"))
         metrics, scores = rows(run / "metrics.jsonl"), rows(run / "scores.jsonl")
         steps = [row["step"] for row in metrics]
         style: dict[str, Any] = {"color": color, "marker": mark, "markersize": 4, "label": f"init={init} norm={norm}"}

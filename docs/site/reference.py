@@ -45,7 +45,7 @@ def page(area: str) -> str:
     """Returns the page of an area, from which mkdocstrings makes the reference."""
     lines = [f"# {title_of(area)}", ""]
     for module in modules_of(area):
-        lines += [f"## {module.removeprefix('ganlab.')}", "", f"::: {module}", ""]
+        lines += [f"## {module.removeprefix('ganlab.')} {{#{module}}}", "", f"::: {module}", ""]
     return "\n".join(lines)
 
 

@@ -138,9 +138,7 @@ def _verdict(found: Diagnosis) -> Verdict:
     for one in found.verdicts:
         if one.advice:
             return one
-    raise UserError(
-        f"{shown(found.folder)}: no verdict has advice, so that nothing can be tried; leave try=true out"
-    )
+    raise UserError(f"{shown(found.folder)}: no verdict has advice, so that nothing can be tried; leave try=true out")
 
 
 def _refuse_own(also: Sequence[str]) -> None:

@@ -70,7 +70,13 @@ def test_no_kind_and_no_seed_is_in_both_halves() -> None:
     assert len({one.folder for one in rows}) == len(rows) == sum(len(kind.seeds) for kind in KINDS)
 
 
-QUICK = ("g_rate_times_0.001", "relu_bias_minus_5", "eight_images", "deep_and_small_weights", "healthy_grid_relativistic")
+QUICK = (
+    "g_rate_times_0.001",
+    "relu_bias_minus_5",
+    "eight_images",
+    "deep_and_small_weights",
+    "healthy_grid_relativistic",
+)
 
 
 @pytest.mark.parametrize(
