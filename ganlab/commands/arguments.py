@@ -69,6 +69,9 @@ def read(kind: type[T], words: Sequence[str]) -> T:
         if not equals or not key or word.startswith("-"):
             hint = f"type {without_dashes(word, words)}" if word.startswith("--") else "--help lists the keys"
             problems.append(f"{word}: need KEY=VALUE; {hint}")
+        elif key in names.values():
+            word = next(word for word, name in names.items() if name == key)
+            problems.append(f"{key}: no such setting; type {word}={text}")
         elif key in typed:
             problems.append(f"{key}: it is typed twice; leave one out")
         else:

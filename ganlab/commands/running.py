@@ -14,7 +14,7 @@ from ganlab.training.verdicts import Verdict
 
 def save_running(folder: RunFolder, verdicts: Sequence[Mapping[str, Any]] = ()) -> None:
     """Writes the status ``running`` with the process that trains, and the verdicts that last. Raises OSError."""
-    facts = {"verdicts": [dict(one) for one in verdicts]} if verdicts else {}
+    facts: dict[str, Any] = {"verdicts": [dict(one) for one in verdicts]} if verdicts else {}
     folder.save_status("running", pid=os.getpid(), host=socket.gethostname(), **facts)
 
 

@@ -139,7 +139,7 @@ def _verdict(found: Diagnosis) -> Verdict:
         if one.advice:
             return one
     raise UserError(
-        f"{shown(found.folder)}: no verdict with advice, so that there is nothing to try; leave try=true out"
+        f"{shown(found.folder)}: no verdict has advice, so that nothing can be tried; leave try=true out"
     )
 
 

@@ -51,7 +51,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Value]]] = [
     ("mode_collapse", {}, {"diagnosis/distance": 0.2, "diagnosis/contrast": None}),
     ("mode_collapse", {}, {"diagnosis/duplicates": lambda i: 0.8 if i % 5 == 0 else None}),
     ("partial_collapse", {}, {"diagnosis/distance": 0.5}),
-    ("partial_collapse", {}, {"diagnosis/classes": 0.6}),
+    ("partial_collapse", {}, {"diagnosis/classes": 0.4}),
     (
         "oscillation",
         {},
