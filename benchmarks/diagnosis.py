@@ -26,7 +26,7 @@ from benchmarks.diagnosis_collection import tables
 from benchmarks.diagnosis_collection.advice import trials, try_all
 from benchmarks.diagnosis_collection.export import export
 from benchmarks.diagnosis_collection.judging import Judged, judge
-from benchmarks.diagnosis_collection.outcomes import outcome, references
+from benchmarks.diagnosis_collection.outcomes import contradicts, outcome, references
 from benchmarks.diagnosis_collection.pictures import draw
 from benchmarks.diagnosis_collection.publish import PAGE, publish
 from benchmarks.diagnosis_collection.runs import KINDS, Member, alone, members, train_all, use_cache
@@ -41,9 +41,14 @@ def check(all_members: list[Member]) -> None:
     found = references(all_members)
     for one in all_members:
         if one.ended:
-            ended = outcome(one, found)
-            wrong = ended.known and not (ended.healthy if one.kind.healthy else ended.failed)
-            print(f"{'WRONG ' if wrong else '      '}{one.kind.name} seed {one.seed}: {one.status}, {ended.why}")
+            mark = "WRONG " if contradicts(one, found) else "      "
+            print(f"{mark}{one.kind.name} seed {one.seed}: {one.status}, {outcome(one, found).why}")
+
+
+def counted(all_members: list[Member]) -> list[Member]:
+    """Returns the runs that have ended as their labels say, by their scores."""
+    found = references(all_members)
+    return [one for one in all_members if one.ended and not contradicts(one, found)]
 
 
 def half_of(found: list[Judged], half: str, reference: dict[str, float]) -> str:
@@ -53,13 +58,16 @@ def half_of(found: list[Judged], half: str, reference: dict[str, float]) -> str:
 
 def origin(all_members: list[Member]) -> str:
     """Returns the sentence on the commands, the runs, the machine and the date."""
-    ended = sum(one.ended for one in all_members)
+    ended = [one for one in all_members if one.ended]
+    out = [f"{one.kind.name} seed {one.seed}" for one in ended if contradicts(one, references(all_members))]
     kinds = [kind for kind in KINDS if not kind.healthy]
     where = f"{machine()['processor']}, {machine()['cores']} cores, {torch.backends.cpu.get_cpu_capability()}"
     return (
         f"`python benchmarks/diagnosis.py --folder FOLDER`, with `--advice` and `--publish`: {len(kinds)} kinds of "
-        f"planted failures and {len(KINDS) - len(kinds)} of healthy runs, two seeds each, {ended} of "
-        f"{len(all_members)} runs. {date.today()}, {where}, torch {torch.__version__}, one thread."
+        f"planted failures and {len(KINDS) - len(kinds)} of healthy runs, two seeds each, {len(ended)} "
+        f"of {len(all_members)} runs. Not counted, since their scores contradict their labels: "
+        f"{', '.join(out) or 'none'}. "
+        f"{date.today()}, {where}, torch {torch.__version__}, one thread."
     )
 
 
@@ -84,11 +92,11 @@ def main() -> None:
     if arguments.check:
         check(chosen)
     elif arguments.judge:
-        found = [one for one in judge(chosen) if one.member.kind.half == arguments.judge]
+        found = judge([one for one in counted(chosen) if one.kind.half == arguments.judge])
         print(tables.summary(found), half_of(found, arguments.judge, references(chosen)), sep="\n\n")
     elif arguments.advice:
         with alone(arguments.folder):
-            print_each(try_all(judge(chosen), arguments.folder))
+            print_each(try_all(judge(counted(chosen)), arguments.folder))
     elif arguments.export:
         print(f"{export(chosen, arguments.export)} rows in {arguments.export}")
     elif arguments.publish:
@@ -106,7 +114,7 @@ def print_each(lines: Iterable[str]) -> None:
 
 def write_page(chosen: list[Member], folder: Path) -> None:
     """Writes the tables and the picture of docs/diagnosis.md."""
-    found, reference, tried = judge(chosen), references(chosen), trials(folder)
+    found, reference, tried = judge(counted(chosen)), references(chosen), trials(folder)
     draw(found, FIGURE)
     publish({
         "origin": origin(chosen), "summary": tables.summary(found), "kinds": tables.kinds(found),

@@ -72,6 +72,9 @@ def try_all(found: Sequence[Judged], folder: Path) -> Iterator[str]:
         if (place / FILE).exists() and json.loads((place / FILE).read_text())["advice"] == str(advice):
             continue
         trial = _try(one, verdict, advice, place)
+        if trial.status not in ("finished", "diverged"):
+            yield f"{trial.kind} seed {trial.seed}: {trial.advice}: {trial.status}, see {place / 'status.json'}"
+            continue
         (place / FILE).write_text(json.dumps(asdict(trial)), encoding="utf-8")
         yield f"{trial.kind} seed {trial.seed}: {trial.verdict}, {trial.advice}: {trial.branch} against {trial.twin}"
 

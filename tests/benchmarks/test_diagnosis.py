@@ -117,6 +117,8 @@ def test_a_run_fails_by_its_score_or_by_missing_modes(tmp_path: Path) -> None:
     for name, (fid, modes, failed) in cases.items():
         found = outcomes.outcome(written(tmp_path / name, KIND, fid, modes), references)
         assert (found.failed, found.healthy) == (failed, name == "fine"), found
+        assert outcomes.contradicts(Member(KIND, 10, tmp_path / name), references) is not failed
+        assert outcomes.contradicts(Member(GOOD, 10, tmp_path / name), references) is (name != "fine")
     assert outcomes.outcome(written(tmp_path / "away", KIND, 10.0, status="diverged"), references).failed
 
 
