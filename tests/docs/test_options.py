@@ -48,7 +48,7 @@ def test_defaults_are_those_of_a_run(group: str) -> None:
                 for key in both(row.key):
                     found = lookup(plain, key)
                     chosen = found.get("name", found) if isinstance(found, dict) and found else found
-                    if isinstance(chosen, dict) or chosen is None and row.default != "null":
+                    if isinstance(chosen, dict) or (chosen is None and row.default != "null"):
                         continue  # several components; a setting that the file leaves to the class: see below
                     assert same(as_typed(chosen), row.default), (option.name, key)
 
