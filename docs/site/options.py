@@ -60,8 +60,8 @@ def page(group: str, decides: str) -> str:
         *([f"{decides[0].upper()}{decides[1:]}.", ""] if decides else []),
         f"    python train.py {typed}",
         "",
-        f"{'Several may be chosen. ' if listed else ''}The default is {f'`{default}`' if default else 'none'}. This page is "
-        f"made from the files in [`configs/{group}/`](../../configs/{group}) and from the classes that read them.",
+        f"{'Several may be chosen. ' if listed else ''}The default is {f'`{default}`' if default else 'none'}. This page "
+        f"is made from the files in [`configs/{group}/`](../../configs/{group}) and from the classes that read them.",
         "",
     ]
     if group not in SPREAD and (said := _about(group)):
