@@ -53,15 +53,15 @@ def page(group: str, decides: str) -> str:
     options = files_of(group)
     listed = group in LISTS
     typed = f"'{group}=[{next(iter(options))}]'" if listed else f"{group}={next(iter(options))}"
-    default = _default_of(group)
+    default = f"`{_default_of(group)}`" if _default_of(group) else "none"
     lines = [
         f"# {group}",
         "",
         *([f"{decides[0].upper()}{decides[1:]}.", ""] if decides else []),
         f"    python train.py {typed}",
         "",
-        f"{'Several may be chosen. ' if listed else ''}The default is {f'`{default}`' if default else 'none'}. This page "
-        f"is made from the files in [`configs/{group}/`](../../configs/{group}) and from the classes that read them.",
+        f"{'Several may be chosen. ' if listed else ''}The default is {default}. This page is made "
+        f"from the files in [`configs/{group}/`](../../configs/{group}) and from the classes that read them.",
         "",
     ]
     if group not in SPREAD and (said := _about(group)):

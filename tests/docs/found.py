@@ -87,9 +87,10 @@ def all_commands() -> list[Command]:
 def settings_in(text: str) -> Iterator[str]:
     """Yields every ``KEY=VALUE`` that a page shows as code in a sentence, and that is no part of a command."""
     prose = re.sub(r"^(```.*?^```|    .*?$)", "", text, flags=re.MULTILINE | re.DOTALL)
+    one = r"(?:'[a-z_][\w.]*=[^']+'|[a-z_]+(?:[./][\w<>*]+)*=[^\s()]+)"
     for words in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", prose):
-        if not COMMAND.match(words):
-            yield from re.findall(r"(?:^|(?<=\s))('[^']+'|[a-z_]+(?:[./][\w<>*]+)*=\S*)", words)
+        if re.fullmatch(rf"{one}(?:\s+{one})*", words):  # otherwise a command, or Python
+            yield from re.findall(one, words)
 
 
 def files_in(text: str) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra.errors import HydraException
 
 from ganlab.commands.evaluate import Evaluate
 from ganlab.commands.export import Export
@@ -103,12 +104,18 @@ def test_every_setting_in_a_sentence_is_one(folder: Path) -> None:
         for one in settings_in(page.read_text(encoding="utf-8"))
     }
     assert len(found) > 200
-    assert sorted(f"{page}: {one}" for page, one in found if not is_setting(one.strip("'"), options)) == []
+    assert (
+        sorted(
+            f"{page}: {one}" for page, one in found if one not in NOT_WHOLE and not is_setting(one.strip("'"), options)
+        )
+        == []
+    )
 
 
 def is_setting(text: str, options: dict[str, list[str]]) -> bool:
     """Whether a ``KEY=VALUE`` is one of a command, or chooses an option; examples of values stand for others."""
     key, _, value = text.partition("=")
+    value = re.sub(r"^(\d+)(,\d+)+$", r"\1", value)  # of a sweep
     key = re.sub(r"<network>|\*", "generator", key)
     if key in options:
         names = re.findall(r"[a-z]\w*", value)
@@ -117,9 +124,17 @@ def is_setting(text: str, options: dict[str, list[str]]) -> bool:
         )
     if key.startswith("hydra"):
         return key in OF_HYDRA
-    return names_component(key) or any(accepts(kind, key, value) for kind in KINDS)
+    try:
+        return names_component(key) or any(accepts(kind, key, value) for kind in KINDS)
+    except HydraException:  # its grammar does not read the value
+        return False
 
 
+NOT_WHOLE = (
+    "largest_width=512", "interval=16", "tricks=[x]", "features.name=file", "baseline=[init=normal,norm=batch]",
+    "regularizer.r1.weight.end=0.01",
+)  # fmt: skip
+"""Settings whose sentence names the rest of their key, and those of which a part stands for the reader's own."""
 MINE = ("mine", "tiny", "null")
 """Names that stand for an option of the reader."""
 
