@@ -36,7 +36,8 @@ ELSEWHERE = {
     **{
         ("data", file.stem): "tests/data"
         for file in (config_folder() / "data").glob("*.yaml")
-        if file.stem not in ("digits", "digit_pairs", "glyph_pairs", "image_pairs", "image_folder", "ring", "grid", "swiss_roll")
+        if file.stem
+        not in ("digits", "digit_pairs", "glyph_pairs", "image_pairs", "image_folder", "ring", "grid", "swiss_roll")
     },
     ("init", "pretrained"): "tests/initializers/test_pretrained.py: it needs a file",
 }
