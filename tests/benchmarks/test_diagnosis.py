@@ -193,5 +193,5 @@ def test_parts_are_inserted_between_markers_and_the_page_has_them_all() -> None:
     with pytest.raises(ValueError, match="marker"):
         insert(page, {"y": "new"})
     text = PAGE.read_text(encoding="utf-8")
-    for name in ("origin", "summary", "kinds", "judging", "thresholds", "advice summary", "advice"):
+    for name in ("origin", "summary", "proposed", "kinds", "judging", "thresholds", "advice summary", "advice"):
         assert insert(text, {name: "x"})
