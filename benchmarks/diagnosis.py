@@ -25,7 +25,7 @@ import torch
 from benchmarks.diagnosis_collection import tables
 from benchmarks.diagnosis_collection.advice import trials, try_all
 from benchmarks.diagnosis_collection.export import export
-from benchmarks.diagnosis_collection.judging import PROPOSED, Judged, judge, proposed
+from benchmarks.diagnosis_collection.judging import Judged, judge
 from benchmarks.diagnosis_collection.outcomes import contradicts, outcome, references
 from benchmarks.diagnosis_collection.pictures import draw
 from benchmarks.diagnosis_collection.publish import PAGE, publish
@@ -112,19 +112,12 @@ def print_each(lines: Iterable[str]) -> None:
         print(line, flush=True)
 
 
-def proposal(chosen: list[Member]) -> str:
-    """Returns the summary with the proposed thresholds."""
-    named = ", ".join(f"`{name}.{key}={value}`" for name, keys in PROPOSED.items() for key, value in keys.items())
-    table = tables.summary(judge(counted(chosen), proposed()))
-    return f"With {named}, which the half for thresholds asks for and which is not the default:\n\n{table}"
-
-
 def write_page(chosen: list[Member], folder: Path) -> None:
     """Writes the tables and the picture of docs/diagnosis.md."""
     found, reference, tried = judge(counted(chosen)), references(chosen), trials(folder)
     draw(found, FIGURE)
     publish({
-        "origin": origin(chosen), "summary": tables.summary(found), "proposed": proposal(chosen),
+        "origin": origin(chosen), "goals": tables.goals(found, tried), "summary": tables.summary(found),
         "kinds": tables.kinds(found),
         "judging": half_of(found, "judging", reference), "thresholds": half_of(found, "thresholds", reference),
         "advice summary": tables.advice_summary(tried), "advice": tables.advice(tried),

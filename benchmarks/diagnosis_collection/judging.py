@@ -10,14 +10,10 @@ from typing import Any
 
 from benchmarks.diagnosis_collection.runs import Member
 from ganlab.diagnosis.verdicts import HEALTHY, Verdict, VerdictSettings, replay
-from ganlab.diagnosis.verdicts.settings import of_plain
 from ganlab.report.model import Share
 from ganlab.report.statistics import wilson
 from ganlab.run_folder import RunFolder
 
-PROPOSED = {"partial_collapse": {"classes": 0.55}}
-"""Thresholds that the half for thresholds asks for and that are not the default ones: healthy runs of it were called
-partly collapsed with an entropy of classes of 0.65 to 0.81, and the planted failures of it have at most 0.47."""
 FIRST_HALF = 0.5  # of a run's steps, within which a failure should be named
 
 
@@ -51,11 +47,6 @@ class Judged:
         has none."""
         named = self.named(within)
         return not named if self.member.kind.healthy else bool(set(named) & set(self.member.kind.accepted))
-
-
-def proposed() -> VerdictSettings:
-    """Returns the default thresholds with those that are proposed."""
-    return of_plain(PROPOSED)
 
 
 def judge(members: Iterable[Member], thresholds: VerdictSettings | None = None) -> list[Judged]:
