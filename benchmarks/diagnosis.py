@@ -117,7 +117,8 @@ def write_page(chosen: list[Member], folder: Path) -> None:
     found, reference, tried = judge(counted(chosen)), references(chosen), trials(folder)
     draw(found, FIGURE)
     publish({
-        "origin": origin(chosen), "summary": tables.summary(found), "kinds": tables.kinds(found),
+        "origin": origin(chosen), "goals": tables.goals(found, tried), "summary": tables.summary(found),
+        "kinds": tables.kinds(found),
         "judging": half_of(found, "judging", reference), "thresholds": half_of(found, "thresholds", reference),
         "advice summary": tables.advice_summary(tried), "advice": tables.advice(tried),
     })  # fmt: skip

@@ -16,17 +16,23 @@ WIDTH = 240  # pixels of a panel
 
 
 def examples(found: Sequence[Judged]) -> dict[str, Judged]:
-    """Returns a run for each verdict that was rightly given: one on which it was the first, otherwise one on which it
-    was given earliest; and a healthy run."""
+    """Returns a run for each verdict that was rightly given: one of a kind that is not shown yet if there is one, and
+    on which it was the first verdict; and a healthy run."""
     chosen: dict[str, Judged] = {}
     for name in NAMES:
+        shown = {one.member.kind.name for one in chosen.values()}
         given = [
-            (one.first is None or one.first.name != name, min(v.given for v in one.verdicts if v.name == name), number)
+            (
+                one.member.kind.name in shown,
+                one.first is None or one.first.name != name,
+                min(v.given for v in one.verdicts if v.name == name),
+                number,
+            )
             for number, one in enumerate(found)
             if name in one.member.kind.accepted and name in one.named()
         ]
         if given:
-            chosen[name] = found[min(given)[2]]
+            chosen[name] = found[min(given)[-1]]
     healthy = next((one for one in found if one.member.kind.healthy and one.is_right()), None)
     return {**chosen, **({"healthy": healthy} if healthy else {})}
 

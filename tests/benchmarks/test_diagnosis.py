@@ -182,6 +182,7 @@ def test_tables_count_runs_and_mark_right_verdicts(tmp_path: Path) -> None:
     trial = Trial("made", "judging", 10, "oscillation", True, "a=1", False, 20, "finished", 5.0, 10.0)
     diverged = replace(trial, seed=11, branch=None, status="diverged")
     assert "| 0.50, diverged | 1 of 2 |" in tables.advice([trial, diverged])
+    assert "1 of 2: 50% (9% to 91%) | **no** |" in tables.goals(found, [trial, diverged])
     assert "**both** | 1 of 2: 50%" in tables.advice_summary([trial, diverged])
 
 
@@ -193,5 +194,5 @@ def test_parts_are_inserted_between_markers_and_the_page_has_them_all() -> None:
     with pytest.raises(ValueError, match="marker"):
         insert(page, {"y": "new"})
     text = PAGE.read_text(encoding="utf-8")
-    for name in ("origin", "summary", "kinds", "judging", "thresholds", "advice summary", "advice"):
+    for name in ("origin", "goals", "summary", "kinds", "judging", "thresholds", "advice summary", "advice"):
         assert insert(text, {name: "x"})
