@@ -171,7 +171,7 @@ def test_the_process_is_left_as_it_was(tmp_path: Path, capsys: pytest.CaptureFix
         assert torch.get_num_threads() == threads + 1
     finally:
         torch.set_num_threads(threads)
-    assert own.settings["loss"] == {"name": "hinge"}
+    assert own.settings["loss"]["name"] == "hinge"
     assert own.command.startswith(f"ganlab train --config-dir {tmp_path} batch_size=8")
     assert not GlobalHydra.instance().is_initialized()
     assert (sys.argv, log.handlers, log.level, log.propagate) == (argv, handlers, level, True)

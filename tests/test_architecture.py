@@ -24,7 +24,7 @@ FLOORS = [
     {"config", "run_folder"},
     {"report"},
     {"trained"},
-    {"loading"},
+    {"loading", "lettering"},
     {"commands", "testing"},
     {"run"},
     {"api"},

@@ -16,11 +16,11 @@ from ganlab.atomic_write import write_atomically
 from ganlab.config.evaluators import Split, reals_of
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
+from ganlab.data.nearest_style import nearest_style
 from ganlab.data.source import Drawn, some
 from ganlab.evaluation.features import Features
 from ganlab.evaluation.features.base import as_images
 from ganlab.evaluation.features.classifier import Classifier, shrunk
-from ganlab.evaluation.glyph_baselines import nearest_style
 from ganlab.evaluation.paired import paired_scores
 from ganlab.evaluation.scores import BATCH, Evaluator
 from ganlab.image_cache import folder_of

@@ -11,6 +11,7 @@ import torch
 import yaml
 
 from ganlab import tree_file
+from ganlab.commands import launch
 from ganlab.commands.train import main
 from ganlab.run_folder import RunFolder
 from tests.conftest import TINY_OVERRIDES
@@ -141,10 +142,6 @@ def test_a_sweep_begins_each_job_from_the_checkpoint() -> None:
         (["branch=parent", "seed=0,1"], "it was saved at the last step, 6; type steps=12"),
         (["branch=parent", "steps=9", "generator.width=8,9"], "the saved weights are of that network"),
         (["branch=latest,parent", "steps=9"], "name the run that latest means"),
-        (
-            ["branch=parent", "steps=9", "seed=0,1", "hydra/launcher=basic", "hydra.callbacks.x={}"],
-            "only sweeps without",
-        ),
     ],
 )
 def test_a_sweep_over_what_does_not_fit_is_refused(
@@ -153,3 +150,11 @@ def test_a_sweep_over_what_does_not_fit_is_refused(
     assert main(["-m", *typed]) == 2
     assert sentence in capsys.readouterr().err
     assert not Path("outputs").exists()
+
+
+def test_a_sweep_that_hydra_runs_does_not_begin_from_a_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(launch, "runs_here", lambda composing, read: False)  # as with another launcher
+    assert main(["-m", "branch=parent", "steps=9", "seed=0,1"]) == 2
+    assert "only sweeps without hydra/sweeper and hydra/launcher" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from ganlab.commands.completion import candidates
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("ganlab tr", ["train"]),
+        ("ganlab tr", ["train", "translate"]),
         ("ganlab --v", ["--version"]),
         ("ganlab train init=or", ["init=orthogonal"]),
         ("/usr/bin/ganlab train seed=1 st", ["steps=", "study="]),

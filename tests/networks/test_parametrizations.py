@@ -112,8 +112,10 @@ def test_the_walk_knows_every_parameter_once() -> None:
     from ganlab.types import Shapes
 
     for table in (GENERATORS, DISCRIMINATORS):
-        for architecture in table.values():
-            network = architecture().build(Shapes((3, 32, 32), 8, sources={"source": (1, 32, 32)}), NORMS["batch"]())
+        for name, architecture in table.items():
+            images = ("content", "style") if name == "wnet" else ("source",)
+            shapes = Shapes((3, 32, 32), 8, sources=dict.fromkeys(images, (1, 32, 32)))
+            network = architecture().build(shapes, NORMS["batch"]())
             owned = [p for layer in walk(network) for p in (layer.weight, layer.bias) if p is not None]
             assert len(owned) == len(set(owned)) == len(list(network.parameters()))
             assert [layer.role for layer in walk(network)].count("output") >= 1

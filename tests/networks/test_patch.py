@@ -190,7 +190,7 @@ PAIRS = [
     for loss in LOSSES
     for regularizer, one in REGULARIZERS.items()
     for pack in (1, 2)
-    if not one.needs_sources
+    if not (one.needs_sources or one.needs_codes or one.trains_encoder_heads)
 ]
 
 
