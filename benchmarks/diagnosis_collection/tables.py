@@ -135,9 +135,14 @@ def advice_summary(tried: Sequence[Trial]) -> str:
     for half in (*HALVES, None):
         those = [one for one in tried if half in (one.half, None)]
         right = [one for one in those if one.right]
-        cells = (wilson(sum(one.better for one in some), len(some)) for some in (those, right))
+        cells = (
+            wilson(sum(one.better for one in those), len(those)),
+            wilson(sum(one.clearly_better for one in those), len(those)),
+            wilson(sum(one.better for one in right), len(right)),
+        )
         rows.append([f"**{half or 'both'}**", *map(percent, cells)])
-    return table(("half", "first advice better than the twin", "where the first verdict is right"), rows)
+    head = ("half", "first advice better than the twin", "by 10 % at least", "better, where the first verdict is right")
+    return table(head, rows)
 
 
 def kinds(found: Sequence[Judged]) -> str:
