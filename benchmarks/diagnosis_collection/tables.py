@@ -108,7 +108,9 @@ def advice(tried: Sequence[Trial]) -> str:
         those = list(group)
         ratios = [one.branch / one.twin for one in those if one.branch is not None and one.twin]
         diverged = sum(one.branch is None for one in those)
-        shown = ", ".join([*(f"{ratio:.2f}" for ratio in ratios), *(["diverged"] * diverged)])
+        rescued = sum(one.branch is not None and not one.twin for one in those)
+        words = ["diverged"] * diverged + ["the twin alone diverged"] * rescued
+        shown = ", ".join([*(f"{ratio:.2f}" for ratio in ratios), *words])
         better = sum(one.better for one in those)
         verdict = ", ".join(dict.fromkeys(one.verdict for one in those))
         begun = " (from the start)" if those[0].restart else ""
