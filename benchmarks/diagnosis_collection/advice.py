@@ -45,6 +45,11 @@ class Trial:
         """Whether the branch ended with a lower FID than the twin, or with one where the twin has none."""
         return self.branch is not None and (self.twin is None or self.branch < self.twin)
 
+    @property
+    def clearly_better(self) -> bool:
+        """Whether its FID is lower by 10 % at least: less may be chance."""
+        return self.better and (self.twin is None or (self.branch or 0.0) <= 0.9 * self.twin)
+
 
 def advised(one: Judged) -> tuple[Verdict, Advice] | None:
     """Returns the first verdict on a run, and its first advice; None where there is no advice, or where it would come

@@ -57,8 +57,6 @@ def draw(found: Sequence[Judged], file: Path) -> list[tuple[str, Judged]]:
         axes.set_title(f"{TITLES[name]}\n{one.member.kind.name}, seed {one.member.seed}", fontsize=7)
         axes.set_axis_off()
     figure.savefig(file, dpi=110)
-    with Image.open(file) as picture:  # few colours, and a small file
-        picture.convert("RGB").quantize(64).save(file, optimize=True)
     return shown
 
 

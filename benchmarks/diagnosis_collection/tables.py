@@ -108,7 +108,9 @@ def advice(tried: Sequence[Trial]) -> str:
         those = list(group)
         ratios = [one.branch / one.twin for one in those if one.branch is not None and one.twin]
         diverged = sum(one.branch is None for one in those)
-        shown = ", ".join([*(f"{ratio:.2f}" for ratio in ratios), *(["diverged"] * diverged)])
+        rescued = sum(one.branch is not None and not one.twin for one in those)
+        words = ["diverged"] * diverged + ["the twin alone diverged"] * rescued
+        shown = ", ".join([*(f"{ratio:.2f}" for ratio in ratios), *words])
         better = sum(one.better for one in those)
         verdict = ", ".join(dict.fromkeys(one.verdict for one in those))
         begun = " (from the start)" if those[0].restart else ""
@@ -135,9 +137,14 @@ def advice_summary(tried: Sequence[Trial]) -> str:
     for half in (*HALVES, None):
         those = [one for one in tried if half in (one.half, None)]
         right = [one for one in those if one.right]
-        cells = (wilson(sum(one.better for one in some), len(some)) for some in (those, right))
+        cells = (
+            wilson(sum(one.better for one in those), len(those)),
+            wilson(sum(one.clearly_better for one in those), len(those)),
+            wilson(sum(one.better for one in right), len(right)),
+        )
         rows.append([f"**{half or 'both'}**", *map(percent, cells)])
-    return table(("half", "first advice better than the twin", "where the first verdict is right"), rows)
+    head = ("half", "first advice better than the twin", "by 10 % at least", "better, where the first verdict is right")
+    return table(head, rows)
 
 
 def kinds(found: Sequence[Judged]) -> str:

@@ -180,6 +180,8 @@ def test_tables_count_runs_and_mark_right_verdicts(tmp_path: Path) -> None:
     assert "FID × 3.0" in text
     assert "0 of 1: 0% (0% to 79%)" in tables.summary(found)
     trial = Trial("made", "judging", 10, "oscillation", True, "a=1", False, 20, "finished", 5.0, 10.0)
+    assert trial.clearly_better
+    assert not replace(trial, branch=9.5).clearly_better
     diverged = replace(trial, seed=11, branch=None, status="diverged")
     assert "| 0.50, diverged | 1 of 2 |" in tables.advice([trial, diverged])
     assert "1 of 2: 50% (9% to 91%) | **no** |" in tables.goals(found, [trial, diverged])
