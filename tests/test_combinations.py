@@ -49,7 +49,7 @@ REFUSALS = {
     r"instance norm averages over height and width": "instance norm of vectors or of single pixels",
     r"constraint=weight_clipping with norm\.discriminator\.weight=": "clipping what is rescaled",
     r"regularizer=weight_penalty with norm\.discriminator\.weight=": "a penalty on a scale that is divided out",
-    r"discriminator=\w+: with pack=\d+ .*no common label": "packed images have no common label",
+    r"discriminator=\w+: with discriminator\.pack=\d+ .*no common label": "packed images have no common label",
     r"condition=\w+ needs labels": "data without classes",
     r"condition=\w+ gives G the class by its norm": "a norm without scales per class",
     r"condition=\w+ without regularizer\.auxiliary_classifier": "a head that nothing trains",

@@ -24,6 +24,7 @@ EXTRAS = {
     "inception": "evaluation.features=inception: FID as published",
     "onnx": "ganlab export format=onnx: the generator for other programs",
     "video": "MP4 files from ganlab sample",
+    "fonts": "data=glyph_pairs: dozens of free font families; ganlab stylize out=mine.ttf",
     "mlflow": "logging.observers.mlflow: runs in MLflow",
     "wandb": "logging.observers.wandb: runs in Weights & Biases",
     "optuna": "hydra/sweeper=optuna: a search by score",

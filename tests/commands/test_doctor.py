@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"
 
 
 def test_each_extra_is_explained() -> None:
-    assert {*doctor.EXTRAS, "test"} == set(PROJECT["optional-dependencies"])
+    assert {*doctor.EXTRAS, "test", "docs"} == set(PROJECT["optional-dependencies"])
 
 
 def test_requirements_are_those_of_the_project() -> None:

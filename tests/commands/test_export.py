@@ -143,7 +143,7 @@ def test_the_configuration_beside_it(trained_run: Callable[..., Path]) -> None:
     assert (kept["step"], kept["weights"]) == (2, "average")
     assert kept["model"] == {
         "image_shape": [1, 16, 16], "classes": 10, "class_names": kept["classes"], "images": 64,
-        "fingerprint": generator.model.fingerprint, "sources": {},
+        "fingerprint": generator.model.fingerprint, "sources": {}, "heads": {}, "shared": {},
     }  # fmt: skip
     assert kept["settings"]["generator"] == RunFolder(run).load_config()["generator"]
 
