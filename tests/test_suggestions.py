@@ -17,6 +17,8 @@ from ganlab.commands.evaluate import Evaluate
 from ganlab.commands.export import Export
 from ganlab.commands.report import ReportSettings
 from ganlab.commands.sample import Sample
+from ganlab.commands.stylize import Stylize
+from ganlab.commands.translate import Translate
 from ganlab.config.choices import LISTS
 from ganlab.config.compose import composer
 from ganlab.config.parse import parse
@@ -55,6 +57,9 @@ OF_HYDRA = (
 )
 KINDS: dict[str, list[type]] = {
     "commands/sample.py": [Sample],
+    "commands/stylize.py": [Stylize, Settings],
+    "commands/translate.py": [Translate, Settings],
+    "lettering/": [Stylize, Settings],
     "commands/diagnose.py": [Diagnose, Settings],
     "report/diagnosis.py": [Diagnose, Settings],
     "commands/evaluate.py": [Evaluate],
@@ -137,6 +142,11 @@ def suggestions() -> list[Suggestion]:
     ]
 
 
+def kinds_of(file: str) -> list[type]:
+    """Returns the settings that messages of a file name."""
+    return KINDS.get(file) or KINDS.get(f"{file.split('/')[0]}/", [Settings])
+
+
 def is_example(value: str) -> bool:
     """Whether a value stands for others: …, FOLDER, or what a message fills in."""
     return not value or "…" in value or "{" in value or value.isupper() or "." in value
@@ -162,7 +172,7 @@ def accepts(kind: type, key: str, value: str) -> bool:
 def is_accepted(one: Suggestion, options: dict[str, list[str]]) -> bool:
     if (one.file, one.key) in TRAINS:
         return True
-    kinds = [ReportSettings, Settings] if one.file.startswith("report/") else KINDS.get(one.file, [Settings])
+    kinds = [ReportSettings, Settings] if one.file.startswith("report/") else kinds_of(one.file)
     kinds = [Export] if (one.file, one.key) in EXPORTS else kinds
     if one.key in {*one.own, *(("from",) if "since" in one.own else ())} and one.key not in hints(
         Settings

@@ -40,7 +40,10 @@ def test_losses(name: str) -> None:
     testing.check_loss(LOSSES[name]())
 
 
-@pytest.mark.parametrize("name", [name for name in REGULARIZERS if name != "auxiliary_classifier"])
+WITH_MORE = ("auxiliary_classifier", "encoder_classifier", "code_constancy", "perceptual")  # heads, codes, features
+
+
+@pytest.mark.parametrize("name", [name for name in REGULARIZERS if name not in WITH_MORE])
 def test_regularizers(name: str) -> None:
     # Before the first update LeCam has no term.
     state = {"real": torch.tensor(3.0), "fake": torch.tensor(-3.0), "updates": torch.tensor(1)}
@@ -55,7 +58,7 @@ def test_augmentations(name: str) -> None:
 @pytest.mark.parametrize("name", GENERATORS)
 def test_generators(name: str) -> None:
     settings = {"mlp": {"hidden": (8,)}}.get(name, {"width": 4})
-    sources = {"source": (1, 16, 16)} if name == "unet" else {}
+    sources = dict.fromkeys({"unet": ("source",), "wnet": ("content", "style")}.get(name, ()), (1, 16, 16))
     testing.check_generator(GENERATORS[name](**settings), Shapes(IMAGES, 5, sources=sources))  # type: ignore[call-arg, arg-type]
 
 
@@ -68,9 +71,11 @@ def test_discriminators(name: str, pack: int) -> None:
 
 
 def test_conditions() -> None:
-    for name, condition in CONDITIONS.items():
-        known = {"source": torch.zeros(6, 1, 4, 4)} if name == "image" else {"labels": torch.arange(6) % 3}
-        testing.check_condition(condition(), known, classes=0 if name == "image" else 3)
+    labels = torch.arange(6) % 3
+    images = dict.fromkeys(("source", "content", "style"), torch.zeros(6, 1, 4, 4))
+    for condition in CONDITIONS.values():
+        known = {**images, "font": labels, "character": labels} if condition().sources else {"labels": labels}
+        testing.check_condition(condition(), known, classes=0 if condition().sources else 3)
 
 
 def test_schedule_and_sources() -> None:
