@@ -5,7 +5,7 @@ import torch
 from ganlab.conditions import CONDITIONS
 from ganlab.types import Wiring
 
-LABELS = {name: condition for name, condition in CONDITIONS.items() if name != "image"}
+LABELS = {name: condition for name, condition in CONDITIONS.items() if not condition().sources}
 REAL = {"labels": torch.tensor([4, 1, 1])}
 
 
