@@ -46,6 +46,7 @@ def history(store: str, run: Any, tag: str) -> list[tuple[int, float]]:
 
 
 @needs_mlflow
+@pytest.mark.slow
 def test_a_training_and_its_resume_are_one_run(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     typed = [f"logging.observers.mlflow.uri={store}", "logging.observers.mlflow.experiment=tiny", "logging.every=1"]
