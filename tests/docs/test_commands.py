@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from ganlab.commands.sample import Sample
 from ganlab.config.choices import LISTS
 from ganlab.config.compose import composer
 from ganlab.config.settings import Settings
+from ganlab.table import Table
 from tests.docs.checks import Checks, names_component, write_files
 from tests.docs.found import PAGES, ROOT, Command, all_commands, commands_in, files_in, settings_in
 from tests.test_suggestions import OF_HYDRA, accepts, is_example
@@ -25,8 +28,12 @@ KINDS = (Settings, Sample, Evaluate, Export, ReportSettings)
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with every file that the pages say to write."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with every file that the pages say to write. What their plugins register is forgotten afterwards."""
+    tables = [one for one in gc.get_objects() if isinstance(one, Table)]
+    for table in tables:
+        monkeypatch.setattr(table, "_components", dict(table._components))
+    modules = set(sys.modules)
     for page in PAGES:
         write_files(tmp_path, list(files_in(page.read_text(encoding="utf-8"))))
     for name in ("mine", "NAME"):
@@ -35,7 +42,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    return tmp_path
+    yield tmp_path
+    for name in set(sys.modules) - modules:
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 def checked(commands: list[Command], composed: bool) -> str:
