@@ -218,7 +218,7 @@ def whole_run(rank: int, folder: Path) -> dict[str, Any]:
     class Stop:
         """Tells rank 1 to stop after a step."""
 
-        whom, step = stopping, 3
+        whom, step, histograms_every = stopping, 3, None
 
         def __getattr__(self, name: str) -> Callable[..., None]:
             def told(*arguments: Any) -> None:
