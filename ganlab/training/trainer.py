@@ -195,8 +195,8 @@ class Trainer:
         Raises Diagnosed if it must end. All ranks call it together, and follow rank 0."""
         if self.verdicts.on_verdict == "tell" or not self.ranks.most(int(bool(self.verdicts.began))):
             return False
-        began = self.verdicts.began
-        reason = f"At step {self.step:,}: {sentence(began[0])}." if began else ""
+        began = self.verdicts.began  # of rank 0; the other ranks have no judge
+        reason = self.ranks.gathered(f"At step {self.step:,}: {sentence(began[0])}." if began else "")[0]
         policy, rollbacks = self.divergence_monitor.policy, self.divergence_monitor.rollbacks
         if self.verdicts.on_verdict == "rollback" and policy.action(policy.patience, rollbacks) == "go back":
             self._roll_back(reason, before=min(one.since for one in began))

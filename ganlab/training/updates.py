@@ -48,7 +48,7 @@ def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: Updat
     set_progress(gan, context.progress)
     gan.discriminator.advance()
     reports: list[Values] = []
-    signals: list[Values] = []
+    logits: list[tuple[Tensor, Tensor]] = []
     observations: list[Observation] = []
     for microbatch in _microbatches(gan, real, len(real.images), context):
         with gan.autocast():
@@ -67,7 +67,7 @@ def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: Updat
             )
         learner.backward(total / context.microbatches)
         observations.append(observed(update, gan.loss.boundary))
-        signals.append(_logit_signals(gan, update))
+        logits.append((update.real_output.sample_logits.detach(), update.fake_output.sample_logits.detach()))
         reports.append(
             {
                 "adversarial": adversarial,
@@ -79,7 +79,7 @@ def update_discriminator(gan: GAN, learner: Learner, real: Batch, context: Updat
         )
     applied = learner.apply(context.progress)
     gan.states.finish_update(applied["discriminator/blocked"], observations)
-    return {**_tagged("discriminator", reports), **_tagged("diagnosis", signals), **applied}
+    return {**_tagged("discriminator", reports), **_logit_signals(gan, logits), **applied}
 
 
 def update_generator(
@@ -119,11 +119,13 @@ def update_generator(
 
 
 @torch.no_grad()
-def _logit_signals(gan: GAN, update: Update) -> Values:
+def _logit_signals(gan: GAN, logits: Sequence[tuple[Tensor, Tensor]]) -> Values:
+    """Returns the signals of D's logits on reals and on fakes, microbatch by microbatch, by tag. They are those of the
+    whole batch, because the boundary between reals and fakes may depend on all its logits."""
     if gan.logit_signals is None:
         return {}
-    assert update.real_output is not None
-    return gan.logit_signals.of_update(update.real_output.sample_logits, update.fake_output.sample_logits)
+    real, fake = logits[0] if len(logits) == 1 else map(torch.cat, zip(*logits, strict=True))
+    return _tagged("diagnosis", [gan.logit_signals.of_update(real, fake)])
 
 
 @torch.no_grad()

@@ -49,7 +49,7 @@ def test_held_out_images_are_judged_and_change_nothing(
     for trainer in (watched, unwatched):
         trainer.run()
         assert len(trainer.feed.image_set) == 48  # type: ignore[attr-defined]
-    assert_same_state(watched, unwatched)
+    assert_same_state(watched, unwatched, apart="verdicts")  # they have read what is said of the others
     assert all(-10 < row["discriminator/held_out"] < 10 for row in values.rows)
     assert len({row["discriminator/held_out"] for row in values.rows}) == 3
 

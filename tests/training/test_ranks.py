@@ -19,7 +19,7 @@ from ganlab.commands.ready import open_data
 from ganlab.commands.training_run import train
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
-from ganlab.errors import TrainingFailed, UserError
+from ganlab.errors import Diagnosed, TrainingFailed, UserError
 from ganlab.ranks import Ranks, global_batch, here, mean_over_batch, std_of_batch
 from ganlab.run_folder import RunFolder
 from ganlab.training import checkpoint
@@ -218,7 +218,7 @@ def whole_run(rank: int, folder: Path) -> dict[str, Any]:
     class Stop:
         """Tells rank 1 to stop after a step."""
 
-        whom, step = stopping, 3
+        whom, step, histograms_every = stopping, 3, None
 
         def __getattr__(self, name: str) -> Callable[..., None]:
             def told(*arguments: Any) -> None:
@@ -252,6 +252,16 @@ def whole_run(rank: int, folder: Path) -> dict[str, Any]:
                 found["full disk"].append([full.step, tries])
             except TrainingFailed as error:
                 found["full disk"].append(str(error))
+
+    # A verdict, which rank 0 alone gives, ends the training: neither network learns.
+    rates = {name: {"name": "adam", "lr": 1e-9} for name in ADAM}
+    verdicts = {"name": "default", "on_verdict": "stop", "verdicts": {"images": 0, "warm_up": 0.0}}
+    stuck = built(folder / "stuck", optimizer=rates, logging={"every": 1}, norm=LAYER, diagnosis=verdicts)
+    stuck.steps = 12
+    try:
+        stuck.run()
+    except Diagnosed as error:
+        found["verdict"] = [str(error), stuck.step, error.step]
 
     # Weights that drift apart.
     differing = built(folder / "differing", checkpoint={"every": 1})
@@ -328,6 +338,16 @@ def test_all_ranks_learn_whether_the_first_could_save(runs: tuple[Path, list[dic
     assert checkpoint.newest(folder / "refused-1" / "checkpoints")[1]["step"] == 2
     assert "Training ended after step 2: its checkpoint could not be written. " in ended
     assert others_ended == f"rank 0: {ended}"
+
+
+def test_all_ranks_follow_the_verdicts_of_the_first(runs: tuple[Path, list[dict[str, Any]]]) -> None:
+    folder, found = runs
+    first, other = (one["verdict"] for one in found)
+    assert first == other
+    said, step, ended_at = first
+    assert "no learning of the generator since step 1: " in said
+    assert said.endswith(" Its weights were saved.")
+    assert checkpoint.newest(folder / "stuck" / "checkpoints")[1]["step"] == step == ended_at < 12
 
 
 def test_weights_that_differ_are_told_and_not_saved(runs: tuple[Path, list[dict[str, Any]]]) -> None:

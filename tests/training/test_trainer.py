@@ -57,8 +57,11 @@ def flat(tree: Any, path: str = "") -> dict[str, Any]:
     return {path: tree}
 
 
-def assert_same_state(one: Trainer, other: Trainer) -> None:
-    ours, theirs = flat(one.state()), flat(other.state())
+def assert_same_state(one: Trainer, other: Trainer, *, apart: str = "") -> None:
+    """Two trainers have the same state, ``apart`` from one part of it."""
+    ours, theirs = (
+        flat({name: part for name, part in trainer.state().items() if name != apart}) for trainer in (one, other)
+    )
     assert ours.keys() == theirs.keys()
     for name, value in ours.items():
         equal = torch.equal(value, theirs[name]) if isinstance(value, Tensor) else value == theirs[name]
@@ -78,7 +81,41 @@ def test_four_steps_are_two_and_two_bit_for_bit(make_trainer: Make, tmp_path: Pa
     second.restore(checkpoint.newest(tmp_path / "b" / "checkpoints")[1])
     second.run()
     assert second.step == 4
+    # The first half's last step is a log point, whose row only the resumed run's verdicts have read.
+    assert_same_state(unbroken, second, apart="verdicts")
+
+
+class StopAfter(Observer):
+    """Requests a stop after a number of steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.trainer: Trainer | None = None
+
+    def stepped(self, step: int) -> None:
+        if self.trainer is not None and step == self.steps:
+            self.trainer.stop_requested = True
+
+
+def test_a_stop_between_two_log_points_changes_no_row_and_no_verdict(make_trainer: Make, tmp_path: Path) -> None:
+    """What was summed up until the stop, and what the verdicts remember, are parts of the checkpoint."""
+    changes = {**RUNS["ada, lecam"], "steps": 4, "logging": {"every": 3}}
+    unbroken = make_trainer((whole := Recorder(),), **changes, folder=tmp_path / "a")
+    unbroken.run()
+    first = make_trainer((stop := StopAfter(2),), **changes, folder=tmp_path / "b")
+    stop.trainer = first
+    first.run()
+    assert first.step == 2
+    second = make_trainer((rest := Recorder(),), **changes, folder=tmp_path / "b")
+    second.restore(checkpoint.newest(tmp_path / "b" / "checkpoints")[1])
+    second.run()
+    assert unbroken.state()["verdicts"]["history"]["points"] == 2
     assert_same_state(unbroken, second)
+    ours, theirs = (
+        [{tag: value for tag, value in row.items() if "per_second" not in tag} for row in one.values]
+        for one in (whole, rest)
+    )
+    assert ours == theirs
 
 
 def test_resuming_with_decaying_noise_is_exact_too(make_trainer: Make, tmp_path: Path) -> None:
