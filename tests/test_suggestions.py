@@ -36,15 +36,19 @@ EXAMPLES = {  # of what a message fills in
     "regularizer.{regularizer}": "regularizer.gradient_penalty", "regularizer.{name}": "regularizer.r1", "augment.{name}": "augment.ada",
     "data.{setting}": "data.images", "data.options.{name}": "data.options", "data.options.{wrong[2]}": "data.options",
 }  # fmt: skip
-COMPUTED = ("{key", "{group}", "{name}", "{prefix_and_key}", "{PLACE}", "{missing[0]}", "{one.", "{text.")
+COMPUTED = ("{word}", "{key", "{group}", "{name}", "{prefix_and_key}", "{PLACE}", "{missing[0]}", "{one.", "{text.")
 """Beginnings of keys that are computed from what was typed or from the settings themselves."""
 TRAINS = {
     ("commands/evaluate.py", "data.held_out"), ("trained.py", "output"), ("data/torchvision_sets.py", "download"),
     ("commands/diagnose.py", "try"), ("commands/tries.py", "try"), ("commands/in_process.py", "config_dir"), ("commands/inspect_init.py", "out"),
+    ("commands/announcements.py", "images"),
 }  # fmt: skip
-"""Keys of another command, or ones that stand for another field: a run must be trained with it, arguments in Python, a message of torchvision's, and a key
-that is read before the settings."""
-EXPORTS = {("commands/sample.py", "format"), ("commands/doctor.py", "format"), ("loading.py", "format")}
+"""Keys of another command, or ones that stand for another field: a run must be trained with it, arguments in Python, a message of torchvision's, a key
+that is read before the settings, and a flag of TensorBoard's."""
+EXPORTS = {
+    (f"{name}.py", "format")
+    for name in ("commands/sample", "commands/doctor", "commands/stylize", "commands/translate", "loading")
+}
 OTHER = ("commands/__init__.py", "commands/model_card.py")  # lines of a shell, and of Python
 MARKUP = ("report/figures/", "report/page/", "run/html.py")  # attributes of SVG and HTML
 OF_HYDRA = (
@@ -60,6 +64,7 @@ KINDS: dict[str, list[type]] = {
     "commands/stylize.py": [Stylize, Settings],
     "commands/translate.py": [Translate, Settings],
     "lettering/": [Stylize, Settings],
+    "commands/doctor.py": [Settings, Stylize],
     "commands/diagnose.py": [Diagnose, Settings],
     "report/diagnosis.py": [Diagnose, Settings],
     "commands/evaluate.py": [Evaluate],
@@ -183,7 +188,7 @@ def is_accepted(one: Suggestion, options: dict[str, list[str]]) -> bool:
     if Settings in kinds and one.key in options:
         names = re.findall(r"\w+", one.value)
         return is_example(one.value) or (set(names) <= set(options[one.key]) and (one.key in LISTS or len(names) == 1))
-    if kinds == [Settings] and one.key.startswith("hydra"):
+    if Settings in kinds and one.key.startswith("hydra"):
         return one.key in OF_HYDRA
     return any(accepts(kind, one.key, one.value) for kind in kinds)
 

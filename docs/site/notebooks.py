@@ -13,5 +13,6 @@ def page(path: Path) -> str:
     for cell in cells:
         text = "".join(cell["source"]).strip()
         parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+    title, _, rest = parts[0].partition("\n")
     note = f"[`{path.name}`]({path.name}) is this page as a notebook, to run yourself."
-    return "\n\n".join([parts[0], note, *parts[1:]]) + "\n"
+    return "\n\n".join(one for one in (title, note, rest.strip(), *parts[1:]) if one) + "\n"

@@ -106,7 +106,9 @@ def spread_section(group: str, option: OptionFile) -> list[str]:
 def rows(group: str, option: OptionFile) -> list[Row]:
     """Returns the settings of an option. Settings that are equal for both networks are one row."""
     found = _merged(list(_rows(hints(Settings)[group], _inside(group, option), group, (), _said(group, option))))
-    chosen = (group, f"{group}.<network>", *(f"{group}.{network}" for network in NETWORKS))
+    chosen = [group]
+    if table_of(hints(Settings)[group]) is None:  # condition.generator, however, is a setting of a component
+        chosen += [f"{group}.<network>", *(f"{group}.{network}" for network in NETWORKS)]
     return [one for one in found if one.key not in chosen]  # what is chosen is the heading
 
 

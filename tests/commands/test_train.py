@@ -23,6 +23,7 @@ from ganlab.commands.train import main
 from ganlab.config import configure
 from ganlab.config.compose import composer, config_folder
 from ganlab.config.plain import lookup
+from ganlab.data.font_files import bundled
 from ganlab.run_folder import RunFolder
 from ganlab.training import checkpoint
 from tests.conftest import TINY_OVERRIDES
@@ -85,7 +86,7 @@ def test_a_run_folder_has_all_that_later_commands_need() -> None:
 def test_wgan_gp_needs_nothing_else_typed() -> None:
     assert train("loss=wgan_gp") == 0
     saved = config(runs()[0])
-    assert saved["loss"] == {"name": "wasserstein"}
+    assert saved["loss"] == {"name": "wasserstein", "weight": 1.0}
     assert list(saved["regularizer"]) == ["gradient_penalty"]
     assert saved["regularizer"]["gradient_penalty"]["weight"] == 10.0
     assert saved["norm"]["discriminator"]["layer"]["name"] == "layer"
@@ -384,7 +385,7 @@ def test_a_run_that_is_being_trained_is_left_alone(capsys: pytest.CaptureFixture
         (["tricks=null", "experiment=null"], "averaging", {"name": "none"}),
         (["experiment=dcgan_digits", "tricks=ttur"], "averaging", {"name": "none"}),
         (["experiment=dcgan_digits", "+tricks=ttur", "data.limit=null"], "data.limit", None),
-        (["loss={name: bce}"], "loss", {"name": "bce"}),
+        (["loss={name: bce}"], "loss", {"name": "bce", "weight": 1.0}),
         (["latent={dim: 3}"], "latent", {"name": "normal", "dim": 3, "truncation": None}),
         (["tricks=[linear_decay]", "optimizer.generator=sgd"], "optimizer.generator.decay.name", "linear"),
         (["tricks=[linear_decay]", "optimizer.generator=sgd"], "optimizer.generator.name", "sgd"),
@@ -462,7 +463,7 @@ def test_what_a_run_would_do_is_a_recipe(capsys: pytest.CaptureFixture[str]) -> 
         (["tricks={ema: 1}"], "need a list of names; type tricks=[ema]"),
         (
             ["generator=mlp", "generator.width=4"],
-            "generator.width: mlp has no such setting, dcgan or resnet or unet has; type generator=dcgan too",
+            "generator.width: mlp has no such setting, dcgan or resnet or unet or wnet has; type generator=dcgan too",
         ),
         (["hydra/launcher=slurm"], "hydra/launcher=slurm: not installed"),
         (["--steps", "5"], "--steps: there is no such flag; type steps=5"),
@@ -665,9 +666,9 @@ def test_every_recipe_is_accepted_as_it_stands(recipe: str, pictures: Path) -> N
     if "download" in data:
         (pictures / data.get("folder", "MNIST/raw")).mkdir(parents=True)
         data["download"] = False
-    if "root" in data:
+    if "root" in data and data["root"] != "packages":  # those are fonts of installed packages
         assert "data.root=FOLDER" in header
-        data["root"] = str(pictures)
+        data["root"] = bundled("") if data["name"] == "glyph_pairs" else str(pictures)
     assert configure(plain).warnings == ()
 
 

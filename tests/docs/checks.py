@@ -80,6 +80,9 @@ class Checks:
 
     def _of_python(self, words: list[str], abridged: bool) -> str | None:
         script, *rest = words
+        if script == "-c":
+            compile(rest[0], script, "exec")  # raises SyntaxError
+            return None
         if script == "-m":
             return self._of_ganlab(rest[1:], abridged) if rest[0] == "ganlab" else f"{rest[0]} is not ganlab's"
         if script == "train.py":
@@ -199,6 +202,7 @@ def _pytest(words: list[str]) -> str | None:
 
 OTHER: dict[str, Callable[[list[str]], str | None]] = {
     "make": _make,
+    "mlflow": lambda words: None if words == ["ui"] else words[0],
     "pip": _pip,
     "pytest": _pytest,
     "tensorboard": lambda words: None if words[0] == "--logdir" else words[0],

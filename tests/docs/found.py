@@ -77,7 +77,8 @@ def all_commands() -> list[Command]:
         for one in commands_in(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")):
             found.setdefault(one.text, one)
     for path in sorted(ROOT.glob("configs/**/*.yaml")):
-        for line in path.read_text(encoding="utf-8").splitlines():
+        text = re.sub(r" *\\\n# *", " ", path.read_text(encoding="utf-8"))
+        for line in text.splitlines():
             words = COMMENT.sub("", line.removeprefix("#")).strip() if line.startswith("#   ") else ""
             if COMMAND.match(words):
                 found.setdefault(words, Command(str(path.relative_to(ROOT)), words))

@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 from hydra.errors import HydraException
 
+from ganlab.commands.diagnose import Diagnose
 from ganlab.commands.evaluate import Evaluate
 from ganlab.commands.export import Export
 from ganlab.commands.report import ReportSettings
 from ganlab.commands.sample import Sample
+from ganlab.commands.stylize import Stylize
+from ganlab.commands.translate import Translate
 from ganlab.config.choices import LISTS
 from ganlab.config.compose import composer
 from ganlab.config.settings import Settings
@@ -24,7 +27,7 @@ from tests.docs.checks import Checks, names_component, write_files
 from tests.docs.found import PAGES, ROOT, Command, all_commands, commands_in, files_in, settings_in
 from tests.test_suggestions import OF_HYDRA, accepts, is_example
 
-KINDS = (Settings, Sample, Evaluate, Export, ReportSettings)
+KINDS = (Settings, Sample, Evaluate, Export, ReportSettings, Diagnose, Stylize, Translate)
 
 
 @pytest.fixture
@@ -55,9 +58,16 @@ def checked(commands: list[Command], composed: bool) -> str:
     return "\n".join(f"{one}\n    {problem}" for one, problem in problems if problem is not None)
 
 
+MISTYPED = {
+    f"python train.py {word}"
+    for word in ("init=orthogonl", "normm=batch", "optimizer.generator.lrr=1e-4", "batch_size=0")
+}
+"""Commands that are wrong on purpose: benchmarks/README.md has the time until each is refused."""
+
+
 def is_refused(command: Command) -> bool:
-    """Whether a page shows the command with its refusal."""
-    return command.printed[:1] == ("This configuration cannot run:",)
+    """Whether a page shows the command with its refusal, or how long that takes."""
+    return command.printed[:1] == ("This configuration cannot run:",) or command.text in MISTYPED
 
 
 def test_every_command_is_read(folder: Path) -> None:
@@ -83,7 +93,10 @@ def test_every_command_is_composed(folder: Path) -> None:
 
 def test_refusals_are_those_that_the_pages_show(folder: Path) -> None:
     shown = [
-        one for page in PAGES for one in commands_in(page.name, page.read_text(encoding="utf-8")) if is_refused(one)
+        one
+        for page in PAGES
+        for one in commands_in(page.name, page.read_text(encoding="utf-8"))
+        if is_refused(one) and one.text not in MISTYPED
     ]
     assert len(shown) >= 2
     for one in shown:
@@ -142,9 +155,10 @@ def is_setting(text: str, options: dict[str, list[str]]) -> bool:
 
 NOT_WHOLE = (
     "largest_width=512", "interval=16", "tricks=[x]", "features.name=file", "baseline=[init=normal,norm=batch]",
-    "regularizer.r1.weight.end=0.01",
+    "regularizer.r1.weight.end=0.01", "half=thresholds", "try=true", "also=[evaluation=scores]",
 )  # fmt: skip
-"""Settings whose sentence names the rest of their key, and those of which a part stands for the reader's own."""
+"""Settings whose sentence names the rest of their key, those of which a part stands for the reader's own, and columns of a
+table, keys that Python has a word for, and lists of settings."""
 MINE = ("mine", "tiny", "null")
 """Names that stand for an option of the reader."""
 
