@@ -3,9 +3,10 @@ from __future__ import annotations
 import torch
 
 from ganlab.conditions import CONDITIONS
+from ganlab.conditions.image import ImageCondition
 from ganlab.types import Wiring
 
-LABELS = {name: condition for name, condition in CONDITIONS.items() if name != "image"}
+LABELS = {name: condition for name, condition in CONDITIONS.items() if not issubclass(condition, ImageCondition)}
 REAL = {"labels": torch.tensor([4, 1, 1])}
 
 
