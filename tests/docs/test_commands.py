@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 
 from ganlab.commands.evaluate import Evaluate
@@ -17,16 +20,23 @@ from ganlab.commands.sample import Sample
 from ganlab.config.choices import LISTS
 from ganlab.config.compose import composer
 from ganlab.config.settings import Settings
+from ganlab.table import Table
 from tests.docs.checks import Checks, names_component, write_files
 from tests.docs.found import PAGES, ROOT, Command, all_commands, commands_in, files_in, settings_in
 from tests.test_suggestions import OF_HYDRA, accepts, is_example
 
 KINDS = (Settings, Sample, Evaluate, Export, ReportSettings)
+TABLES = [one for one in gc.get_objects() if isinstance(one, Table)]
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with every file that the pages say to write."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with every file that the pages say to write. What its plugins register is removed afterwards: other
+    tests compare tables, option files and pages."""
+    for table in TABLES:
+        monkeypatch.setattr(table, "_components", dict(table._components))
+    store = ConfigStore.instance().repo
+    options = {group: dict(store.get(group, {})) for group in ("init", "norm", "optimizer")}
     for page in PAGES:
         write_files(tmp_path, list(files_in(page.read_text(encoding="utf-8"))))
     for name in ("mine", "NAME"):
@@ -35,7 +45,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    return tmp_path
+    yield tmp_path
+    for path in tmp_path.glob("*.py"):
+        sys.modules.pop(path.stem, None)
+    store.update(options)
 
 
 def checked(commands: list[Command], composed: bool) -> str:
