@@ -98,7 +98,7 @@ def test_every_table_entry_has_an_option_file() -> None:
 def test_every_group_of_the_design_is_there() -> None:
     groups = (
         "data generator discriminator condition latent init norm loss targets regularizer augment schedule optimizer "
-        "constraint averaging tricks divergence runtime logging checkpoint evaluation experiment study"
+        "constraint averaging tricks divergence diagnosis runtime logging checkpoint evaluation experiment study"
     )
     assert set(groups.split()) == set(GROUPS)
 

@@ -49,6 +49,7 @@ def test_these_settings_are_paths() -> None:
     assert found == {
         "data.root", "data.labels", "data.dataset", "runtime.cache", "resume", "branch", "init.generator.path",
         "init.discriminator.path", "evaluation.features.path", "evaluation.features.weights",
+        "regularizer.perceptual.weights",
     }  # fmt: skip
     assert is_path_key("hydra.run.dir")
     assert is_path_key("hydra.sweep.dir")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 
 from ganlab.commands.diagnose import Diagnose
@@ -28,15 +29,17 @@ from tests.docs.found import PAGES, ROOT, Command, all_commands, commands_in, fi
 from tests.test_suggestions import OF_HYDRA, accepts, is_example
 
 KINDS = (Settings, Sample, Evaluate, Export, ReportSettings, Diagnose, Stylize, Translate)
+TABLES = [one for one in gc.get_objects() if isinstance(one, Table)]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with every file that the pages say to write. What their plugins register is forgotten afterwards."""
-    tables = [one for one in gc.get_objects() if isinstance(one, Table)]
-    for table in tables:
+    """A folder with every file that the pages say to write. What its plugins register is removed afterwards: other
+    tests compare tables, option files and pages."""
+    for table in TABLES:
         monkeypatch.setattr(table, "_components", dict(table._components))
-    modules = set(sys.modules)
+    store = ConfigStore.instance().repo
+    options = {group: dict(store.get(group, {})) for group in ("init", "norm", "optimizer")}
     for page in PAGES:
         write_files(tmp_path, list(files_in(page.read_text(encoding="utf-8"))))
     for name in ("mine", "NAME"):
@@ -46,9 +49,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
-    for name in set(sys.modules) - modules:
-        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(tmp_path)):
-            del sys.modules[name]
+    for path in tmp_path.glob("*.py"):
+        sys.modules.pop(path.stem, None)
+    store.update(options)
 
 
 def checked(commands: list[Command], composed: bool) -> str:

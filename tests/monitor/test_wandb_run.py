@@ -68,9 +68,22 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     found = []
     for record in records(folder):
         if record.WhichOneof("record_type") == "history":
-            items = [(one.key or ".".join(one.nested_key), json.loads(one.value_json)) for one in record.history.item]
-            found.append({key: value for key, value in items if not key.startswith("_")})
+            found.append({key: value for key, value in _values(record.history.item) if not key.startswith("_")})
     return found
+
+
+def _values(items: Any) -> list[tuple[str, Any]]:
+    """Each item's key and value. The package writes an image as one item, or each of its fields as an item of its own:
+    here it is one dictionary either way."""
+    found: dict[str, Any] = {}
+    for one in items:
+        value = json.loads(one.value_json)
+        if len(one.nested_key) > 1:
+            key, *rest = one.nested_key
+            found.setdefault(key, {})[".".join(rest)] = value
+        else:
+            found[one.key or one.nested_key[0]] = value
+    return list(found.items())
 
 
 def ids(folder: Path) -> list[str]:

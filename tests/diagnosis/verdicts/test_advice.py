@@ -89,7 +89,7 @@ def test_advice_can_be_typed(name: str) -> None:
             "discriminator",
             "0.001",
         ),
-        ({"generator": {"name": "adam", "lr": {"start": 1e-3, "end": 0.0}}}, "generator", "0.0002"),
+        ({"generator": {"name": "adam", "lr": {"start": 1e-3, "end": 1e-6}}}, "generator", "0.0002"),
     ],
 )
 def test_a_lower_rate_is_computed_from_the_runs_own(changes: dict[str, Any], network: str, expected: str) -> None:
