@@ -651,6 +651,14 @@ def pictures() -> Path:
     return root
 
 
+def pairs(root: Path) -> Path:
+    """Writes twenty files of two images side by side, and returns their folder."""
+    root.mkdir()
+    for number in range(20):
+        Image.new("RGB", (64, 32), (12 * number, 255 - 12 * number, 9 * number)).save(root / f"{number}.png")
+    return root
+
+
 def composed(recipe: str, *overrides: str) -> dict[str, Any]:
     with composer() as composing:
         return composing.plain([f"experiment={recipe}", *overrides])
@@ -694,6 +702,10 @@ def test_every_recipe_takes_two_steps(recipe: str, pictures: Path, request: pyte
         small += ["data=image_folder", f"data.root={pictures}", f"data.size={size}"]
     elif data == "image_folder":
         small.append(f"data.root={pictures}")
+    elif data == "image_pairs":
+        small += [f"data.root={pairs(Path('pairs'))}", "data.size=32", "discriminator.layers=2"]
+    elif recipe == "wnet_chinese":  # matplotlib's fonts have no Chinese characters
+        small += [f"data.root={bundled('')}", "data.characters=latin", "data.limit=64", "data.size=32"]
     else:
         small.append("data.limit=64")
     if "held_out" in plain["data"]:
