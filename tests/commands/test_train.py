@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from ganlab.config import configure
 from ganlab.config.compose import composer, config_folder
 from ganlab.config.plain import lookup
 from ganlab.data.font_files import bundled
+from ganlab.evaluation import feature_maps
+from ganlab.evaluation.features.classifier import Classifier
 from ganlab.run_folder import RunFolder
 from ganlab.training import checkpoint
 from tests.conftest import TINY_OVERRIDES
@@ -705,6 +708,7 @@ def test_every_recipe_takes_two_steps(recipe: str, pictures: Path, request: pyte
     elif data == "image_pairs":
         small += [f"data.root={pairs(Path('pairs'))}", "data.size=32", "discriminator.layers=2"]
     elif recipe == "wnet_chinese":  # matplotlib's fonts have no Chinese characters
+        request.getfixturevalue("monkeypatch").setattr(feature_maps, "Classifier", partial(Classifier, steps=2))
         small += [f"data.root={bundled('')}", "data.characters=latin", "data.limit=64", "data.size=32"]
     else:
         small.append("data.limit=64")
