@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from ganlab.config import configure
 from ganlab.config.compose import composer, config_folder
 from ganlab.config.plain import lookup
 from ganlab.data.font_files import bundled
+from ganlab.evaluation import feature_maps
+from ganlab.evaluation.features.classifier import Classifier
 from ganlab.run_folder import RunFolder
 from ganlab.training import checkpoint
 from tests.conftest import TINY_OVERRIDES
@@ -651,6 +654,14 @@ def pictures() -> Path:
     return root
 
 
+def pairs(root: Path) -> Path:
+    """Writes twenty files of two images side by side, and returns their folder."""
+    root.mkdir()
+    for number in range(20):
+        Image.new("RGB", (64, 32), (12 * number, 255 - 12 * number, 9 * number)).save(root / f"{number}.png")
+    return root
+
+
 def composed(recipe: str, *overrides: str) -> dict[str, Any]:
     with composer() as composing:
         return composing.plain([f"experiment={recipe}", *overrides])
@@ -694,6 +705,11 @@ def test_every_recipe_takes_two_steps(recipe: str, pictures: Path, request: pyte
         small += ["data=image_folder", f"data.root={pictures}", f"data.size={size}"]
     elif data == "image_folder":
         small.append(f"data.root={pictures}")
+    elif data == "image_pairs":
+        small += [f"data.root={pairs(Path('pairs'))}", "data.size=32", "discriminator.layers=2"]
+    elif recipe == "wnet_chinese":  # matplotlib's fonts have no Chinese characters
+        request.getfixturevalue("monkeypatch").setattr(feature_maps, "Classifier", partial(Classifier, steps=2))
+        small += [f"data.root={bundled('')}", "data.characters=latin", "data.limit=64", "data.size=32"]
     else:
         small.append("data.limit=64")
     if "held_out" in plain["data"]:
