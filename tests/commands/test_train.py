@@ -581,7 +581,7 @@ def test_a_plugin_brings_a_loss() -> None:
     )
     try:
         assert train("plugins=[my_losses]", "loss.name=mine", "loss.scale=3") == 0
-        assert config(runs()[0])["loss"] == {"name": "mine", "scale": 3.0}
+        assert config(runs()[0])["loss"] == {"name": "mine", "scale": 3.0, "weight": 1.0}
     finally:
         from ganlab.losses import LOSSES
 
@@ -631,7 +631,7 @@ def test_a_signal_saves_and_says_how_to_go_on(number: signal.Signals, sweep: lis
 
 def test_help_lists_groups_and_cfg_prints_and_neither_trains(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--cfg", "job", "loss=wgan_gp"]) == 0
-    assert yaml.safe_load(capsys.readouterr().out)["loss"] == {"name": "wasserstein"}
+    assert yaml.safe_load(capsys.readouterr().out)["loss"] == {"name": "wasserstein", "weight": 1.0}
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
     assert ended.value.code == 0
