@@ -144,7 +144,7 @@ def test_mixing_is_asked(architecture: type, norm: object, mixes: bool) -> None:
     shapes = Shapes((1, 32, 32), 4, pack=2)
     if architecture is MLPDiscriminator and isinstance(norm, InstanceNorm):
         pytest.skip("an MLP has no height and width")
-    if architecture is TorchvisionDiscriminator and isinstance(norm, InstanceNorm):
+    if architecture in (TorchvisionDiscriminator, DISCRIMINATORS["wnet"]) and isinstance(norm, InstanceNorm):
         pytest.skip("its last maps have one pixel")
     network = architecture().build(shapes, norm)
     buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
@@ -181,8 +181,10 @@ def test_batch_statistics_are_kept_apart_per_part() -> None:
 def test_stored_names_do_not_depend_on_the_parametrization(table: object) -> None:
     from ganlab.networks import PARAMETRIZATIONS, parametrize
 
-    for architecture in table.values():  # type: ignore[attr-defined]
-        network = architecture().build(Shapes((1, 32, 32), 4, sources={"source": (1, 32, 32)}), NORMS["batch"]())
+    for name, architecture in table.items():  # type: ignore[attr-defined]
+        images = ("content", "style") if name == "wnet" else ("source",)
+        shapes = Shapes((1, 32, 32), 4, sources=dict.fromkeys(images, (1, 32, 32)))
+        network = architecture().build(shapes, NORMS["batch"]())
         before = set(dict(network.named_parameters()))
         parametrize(network, PARAMETRIZATIONS["spectral"]())
         assert set(dict(network.named_parameters())) == before
