@@ -1,4 +1,4 @@
-"""What can be had without a generator where an image has a content and a style: copies of other images."""
+"""Finds the training image that is nearest in style to a given one: a baseline for generators of glyphs."""
 
 from __future__ import annotations
 

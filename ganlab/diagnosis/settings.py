@@ -28,8 +28,9 @@ class SignalSettings(DiagnosisSetting):
     sample points only (``logging.samples_every``). A generated image counts as a duplicate if another is nearer than
     ``near`` times the median distance from a real image to its nearest other real image.
 
-    ``on_verdict``: a verdict is told only, or ends the run, or lets it go back to before the verdict with lower rates,
-    as ``divergence=rollback`` does. ``verdicts`` are the thresholds.
+    ``on_verdict`` is what follows a verdict: ``tell`` reports it, ``stop`` also ends the run, and ``rollback`` goes
+    back to a checkpoint before it with lower learning rates, as ``divergence=rollback`` does. ``verdicts`` are the
+    thresholds.
     """
 
     # 24: a share of images has a standard error of 0.1 at most, and the pass costs a quarter of a step with 64 images.

@@ -11,7 +11,7 @@ from torch import Tensor
 from ganlab.diagnosis.signals.family import Family, Moment
 
 WINDOW = 10  # log points: at the defaults 500 steps, several periods of the oscillations of small GANs
-LEAST = 5  # of them, before a swing is told from noise
+LEAST = 5  # log points: with fewer, an oscillation cannot be distinguished from noise
 
 
 class Oscillation(Family):

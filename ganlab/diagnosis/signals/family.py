@@ -71,7 +71,7 @@ class Moment:
 
     @cached_property
     def measured(self) -> Measured:
-        """What one pass of some images through both networks shows."""
+        """The measurements of one pass of some images through both networks."""
         subject = self.subject
         real = subject.feed.trained_on(subject.samples, self.point.step)
         return measure(subject.gan, subject.discriminator, real, self.rng, self.point.progress)

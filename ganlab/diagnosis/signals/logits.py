@@ -15,7 +15,7 @@ from ganlab.types import Values
 
 @dataclass(frozen=True)
 class UpdateLogits:
-    """What is computed in each update of D, from the logits that it has there.
+    """The signs of D's logits, computed in each update of D from the logits of that update.
 
     ``boundary`` is the logit that separates reals from fakes (``Loss.boundary``). Where only differences of logits
     matter it is None, and halfway between the mean logits of reals and of fakes is used.

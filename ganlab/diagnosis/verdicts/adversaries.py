@@ -96,8 +96,8 @@ class DiscriminatorOverpowers(Detector):
 
 @dataclass(frozen=True)
 class DiscriminatorAtChance(Detector):
-    """D tells reals from fakes no better than by chance, or takes one for the other, and that is not because they are
-    alike: it has never told them apart, or the images differ from the data by simple measures. D at chance beside good
+    """D classifies reals and fakes no better than by chance, or worse, although they differ: its classification was
+    never better, or the images differ from the data by simple measures. D at chance beside good
     images is where training should end: its loss is log 4 with bce then (Goodfellow et al. 2014, Theorem 1)."""
 
     name: ClassVar[str] = "discriminator_at_chance"

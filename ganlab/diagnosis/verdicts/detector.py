@@ -10,8 +10,8 @@ from ganlab.diagnosis.verdicts.history import History
 from ganlab.diagnosis.verdicts.records import Advice, Evidence
 
 Sight = Mapping[str, tuple[Evidence, ...]]
-"""What a detector sees in a row, by clause: the evidence that the clause holds, () if it does not hold. A clause about
-which the row says nothing is not among them."""
+"""The result of a detector for one row: each clause with the evidence that it holds, () if it does not hold. A clause
+whose values the row does not have is absent."""
 RARE = "rare"
 """The beginning of the names of clauses about values that only some rows have: scores, and what is measured at sample
 points."""

@@ -1,4 +1,4 @@
-"""What the judge remembers of a run's rows: of each tag its newest values, its first ones, and their range."""
+"""The values of a run's rows that the judge keeps: for each tag the newest ones, the first ones, and their range."""
 
 from __future__ import annotations
 
