@@ -359,12 +359,12 @@ def overheads(root: Path, device: str, name: str, rounds: int) -> None:
     from ganlab.monitor.progress import Progress
     from ganlab.monitor.tensorboard import TensorBoard
     from ganlab.training.diagnosis import Diagnosis
-    from ganlab.training.observer import Observers
+    from ganlab.training.observers import Observers
 
     trainer = build_ours(MODELS[name], root, runtime={"device": device})
     folder = root / "run"
     folder.mkdir(exist_ok=True)
-    trainer.observers = Observers([Files(folder), TensorBoard(folder, ""), Progress()])
+    trainer.observers = trainer.reports.observers = Observers([Files(folder), TensorBoard(folder, ""), Progress()])
     trainer.observers.start(0, trainer.steps)
     trainer.checkpoints.begin()
     for _ in range(3):
@@ -423,9 +423,10 @@ def overheads(root: Path, device: str, name: str, rounds: int) -> None:
         parts.setdefault("numbers to files and TensorBoard, per report", []).append(timed(numbers))
     for _ in range(5):
         parts.setdefault("signals of sample points, per grid", []).append(timed(diagnosed(True)))
-        parts.setdefault("samples, per grid", []).append(timed(trainer._report_samples))
+        parts.setdefault("samples, per grid", []).append(timed(lambda: trainer.reports.samples(trainer.step)))
         parts.setdefault("checkpoint, each", []).append(timed(trainer.save))
-        parts.setdefault("inspection of the initialization, per run", []).append(timed(trainer._report_inspection))
+        inspection = timed(lambda: trainer.reports.inspection(trainer.step))
+        parts.setdefault("inspection of the initialization, per run", []).append(inspection)
     step = statistics.median(parts["step"])
     every = {
         "per report": trainer.logging.every,

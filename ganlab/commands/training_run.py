@@ -25,7 +25,8 @@ from ganlab.errors import Diagnosed, Diverged, UserError, in_one_line
 from ganlab.ranks import Ranks, here
 from ganlab.run_folder import RunFolder, as_yaml
 from ganlab.training.device import Machine
-from ganlab.training.observer import ObservedRun, build_observers
+from ganlab.training.observer import ObservedRun
+from ganlab.training.observers import build_observers
 from ganlab.training.trainer import Trainer
 
 log = logging.getLogger("ganlab")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import shlex
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from ganlab.errors import Diagnosed, Diverged, TrainingFailed, UserError, in_one_line
+from ganlab.errors import Diagnosed, Diverged, TrainingFailed, UserError
 from ganlab.ranks import RankLost, is_loss_of_a_rank, reason_of_loss
 from ganlab.table import PositiveInt, Range
 from ganlab.training.checkpoint import Checkpoints
@@ -20,7 +19,9 @@ from ganlab.training.divergence_monitor import DivergenceMonitor
 from ganlab.training.gan import GAN
 from ganlab.training.learner import need_same_weights
 from ganlab.training.meter import Meter
-from ganlab.training.observer import Inspect, Measure, Observer, Observers
+from ganlab.training.observer import Inspect, Measure, Observer
+from ganlab.training.observers import Observers
+from ganlab.training.reports import Reports, Speed
 from ganlab.training.sampling import Sampler
 from ganlab.training.scoring import Scorer
 from ganlab.training.step import Stepper
@@ -67,13 +68,14 @@ class Trainer:
     ) -> None:
         self.stepper, self.steps, self.ranks, self.machine = stepper, stepper.steps, stepper.ranks, stepper.machine
         self.generator, self.discriminator, self.feed = stepper.generator, stepper.discriminator, stepper.feed
-        self.logging, self.scorer, self.inspect, self.measure = logging, scorer or Scorer(), inspect, measure
+        self.logging, self.scorer = logging, scorer or Scorer()
         assert logging.samples != "auto", "resolved by the configuration"
         self.sampler = Sampler(
             self.gan, self.generator, self.discriminator, self.feed, self.machine.device, stepper.seed, logging.samples
         )
         self.checkpoints, self.header = checkpoints, dict(header or {})
         self.observers = Observers(observers)
+        self.reports = Reports(self.gan, self.feed, self.sampler, self.observers, self.ranks, inspect, measure)
         self.divergence_monitor = DivergenceMonitor(divergence or Stop())
         self.diagnosis = diagnosis or Diagnosis()
         self.verdicts = verdicts or Verdicts()
@@ -82,7 +84,6 @@ class Trainer:
         self.stop_requested = False
         self.saved_step: int | None = None
         self.scored_step: int | None = None
-        self._real_shown = False
         self.notes = [*notes, *stepper.obstacles]
 
     @property
@@ -126,12 +127,12 @@ class Trainer:
 
     def _loop(self) -> None:
         if self.step == 0:
-            self._report_samples()
-            self._report_inspection()
-            self._report_histograms()
+            self.reports.samples(self.step)
+            self.reports.inspection(self.step)
+            self.reports.histograms(self.step, progress=0.0)
             if self.divergence_monitor.policy.rolls_back:
                 self.save()
-        began, images, request, first = time.perf_counter(), self.feed.drawn, GO_ON, self.step + 1
+        speed, request, first = Speed(self.feed), GO_ON, self.step + 1
         while self.step < self.steps and (request := self._request()) != STOP:
             if self._due(self.logging.every, self.step + 1):
                 self.diagnosis.before_step()
@@ -143,26 +144,25 @@ class Trainer:
                 for every in (self.logging.every, self.logging.samples_every, self.checkpoints.settings.every)
             )
             if self.step == first and not report:
-                self._report_first_step(began, images)
+                self._report_first_step(self.meter.peek(self.ranks), speed.images_per_second())
             if report:
                 values = self.meter.read(self.ranks)  # waits for the device, so the clock is read after it
-                speed = (self.feed.drawn - images) / max(time.perf_counter() - began, 1e-9)
-                self._report_values(values, speed)
+                self._report_values(values, speed.images_per_second())
                 if self._rolled_back(values):
-                    began, images = time.perf_counter(), self.feed.drawn
+                    speed.restart()
                     continue
             if sample:
-                self._report_samples()
-            self._report_histograms()
+                self.reports.samples(self.step)
+            self.reports.histograms(self.step, self.step / self.steps)
             if scored := self.scorer.due(self.step, done):
                 self._score()
             if (report or scored) and self._followed_verdict():
-                began, images = time.perf_counter(), self.feed.drawn
+                speed.restart()
                 continue
             if save or request == SAVE:
                 self.save()
             if report:  # the time for samples and checkpoints is not counted as training
-                began, images = time.perf_counter(), self.feed.drawn
+                speed.restart()
         if request == STOP and self.saved_step != self.step:
             self.save(last=True)
 
@@ -213,9 +213,8 @@ class Trainer:
         sampled = regular and self.step // samples_every > (self.step - every) // samples_every
         return LogPoint(self.step, self.step / self.steps, values, updates, regular, sampled)
 
-    def _report_first_step(self, began: float, images: int) -> None:
-        values = self.meter.peek(self.ranks)
-        values["progress/images_per_second"] = (self.feed.drawn - images) / max(time.perf_counter() - began, 1e-9)
+    def _report_first_step(self, values: dict[str, float], images_per_second: float) -> None:
+        values["progress/images_per_second"] = images_per_second
         self.observers.notify(lambda observer: observer.first_step(self.step, values))
 
     def _rolled_back(self, values: Mapping[str, float]) -> bool:
@@ -271,44 +270,10 @@ class Trainer:
             self.checkpoints.drop_after(self.step)
         self.observers.notify(lambda observer: observer.rolled_back(self.step))
 
-    def _report_samples(self) -> None:
-        if not self.ranks.first:
-            return
-        samples, self._real_shown = self.sampler.samples(with_real=not self._real_shown), True
-        self.observers.notify(lambda observer: observer.sampled(self.step, samples))
-
-    def _report_inspection(self) -> None:
-        """Reports what the inspection of the initialized networks finds. Training goes on if it fails."""
-        if not self.ranks.first or self.inspect is None or not any(True for _ in self.observers):
-            return
-        try:
-            inspection = self.inspect(self.gan, self.feed)
-        except Exception as error:  # a network of a plugin that it cannot differentiate, or too little memory
-            log.warning(
-                "note: the initialization could not be inspected (%s: %s); training goes on",
-                type(error).__name__,
-                in_one_line(error),
-            )
-            return
-        self.observers.notify(lambda observer: observer.inspected(self.step, inspection))
-
     def _score_once(self) -> None:
         """Scores the last samples of a training that ends early, unless they are scored already."""
         if self.scorer.due(self.step, done=True) and self.scored_step != self.step:
             self._score()
-
-    def _report_histograms(self) -> None:
-        """Reports histograms to the observers that take them now. Training goes on if they cannot be computed."""
-        if not self.ranks.first or self.measure is None or not (due := self.observers.due_for_histograms(self.step)):
-            return
-        try:
-            histograms = self.measure(self.gan, self.feed, self.step / self.steps)
-        except Exception as error:  # as above
-            self.measure = None
-            reason = f"{type(error).__name__}: {in_one_line(error)}"
-            log.warning("note: histograms could not be computed (%s) and are left out; training goes on", reason)
-            return
-        self.observers.notify(lambda observer: observer.measured(self.step, histograms), due)
 
     def _score(self) -> None:
         """Computes the scores of the present samples, and saves the checkpoint if its score is the best."""

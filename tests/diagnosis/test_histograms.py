@@ -84,7 +84,7 @@ def test_measuring_changes_nothing(make_trainer: Make) -> None:
     assert_same_state(with_, without)
     assert sorted(taking.found) == [0, 2, 4]
     assert taking.found[0] != taking.found[4]
-    again = with_.measure(with_.gan, with_.feed, 1.0) if with_.measure else {}
+    again = with_.reports.measure(with_.gan, with_.feed, 1.0) if with_.reports.measure else {}
     assert again == taking.found[4]
 
 
@@ -94,7 +94,7 @@ def test_what_cannot_be_measured_does_not_end_a_run(make_trainer: Make, caplog: 
 
     taking = Taking()
     trainer = make_trainer((taking,), steps=4)
-    trainer.measure = broken
+    trainer.reports.measure = broken
     trainer.run()
     assert trainer.step == 4
     assert taking.found == {}

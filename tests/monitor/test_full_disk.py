@@ -13,7 +13,8 @@ import pytest
 
 from ganlab.monitor import Files, TensorBoard, appended
 from ganlab.monitor.appended import Appended
-from ganlab.training.observer import Observer, Observers
+from ganlab.training.observer import Observer
+from ganlab.training.observers import Observers
 from ganlab.training.trainer import Trainer
 from tests.monitor.test_monitor import read
 

@@ -21,7 +21,8 @@ from ganlab.config.settings import Settings
 from ganlab.errors import Refused, UserError
 from ganlab.monitor import OBSERVERS
 from ganlab.run_folder import RunFolder
-from ganlab.training.observer import ObservedRun, Observer, Observers, ObserverSetting, Samples, build_observers
+from ganlab.training.observer import ObservedRun, Observer, ObserverSetting, Samples
+from ganlab.training.observers import Observers, build_observers
 from tests.conftest import TINY_OVERRIDES, tiny
 
 

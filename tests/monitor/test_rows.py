@@ -10,7 +10,7 @@ import pytest
 
 from ganlab.monitor import Files, rows
 from ganlab.monitor.rows import Rows
-from ganlab.training.observer import Observers
+from ganlab.training.observers import Observers
 
 
 def steps(file: Path) -> list[int]:

@@ -129,7 +129,7 @@ def test_held_out_images_and_samples_leave_it(make_trainer: Make, changes: dict[
         trainer.train_step()
     before = states_of(trainer)
     trainer._report_values(trainer.meter.read(), 1.0)
-    trainer._report_samples()
+    trainer.reports.samples(trainer.step)
     assert_equal(before, states_of(trainer))
 
 

@@ -42,7 +42,7 @@ def test_training_is_bit_identical_with_and_without(make_trainer: Make, tmp_path
     for name, inspected in (("with", True), ("without", False)):
         (tmp_path / name).mkdir()
         trainer = make_trainer((Files(tmp_path / name),), folder=tmp_path / name, **WITH_RANDOM_PARTS)
-        trainer.inspect = trainer.inspect if inspected else None
+        trainer.reports.inspect = trainer.reports.inspect if inspected else None
         torch.manual_seed(5)
         trainer.run()
         trainers.append((trainer, torch.random.get_rng_state()))
@@ -52,8 +52,8 @@ def test_training_is_bit_identical_with_and_without(make_trainer: Make, tmp_path
 
 
 def test_it_can_be_switched_off(make_trainer: Make) -> None:
-    assert make_trainer(logging={"inspection": True}).inspect is not None
-    assert make_trainer(logging={"inspection": False}).inspect is None
+    assert make_trainer(logging={"inspection": True}).reports.inspect is not None
+    assert make_trainer(logging={"inspection": False}).reports.inspect is None
 
 
 def test_an_inspection_changes_nothing_of_the_networks(make_trainer: Make) -> None:
@@ -94,7 +94,7 @@ def test_an_inspection_that_fails_does_not_end_a_run(
         raise ZeroDivisionError("nothing to divide by")
 
     trainer = make_trainer((Files(tmp_path),), steps=1)
-    trainer.inspect = broken
+    trainer.reports.inspect = broken
     trainer.run()
     assert trainer.step == 1
     assert "could not be inspected (ZeroDivisionError: nothing to divide by); training goes on" in caplog.text
