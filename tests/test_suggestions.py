@@ -66,7 +66,7 @@ KINDS: dict[str, list[type]] = {
     "lettering/": [Stylize, Settings],
     "commands/doctor.py": [Settings, Stylize],
     "commands/diagnose.py": [Diagnose, Settings],
-    "report/diagnosis.py": [Diagnose, Settings],
+    "report/reading/diagnosis.py": [Diagnose, Settings],
     "commands/evaluate.py": [Evaluate],
     "commands/export.py": [Export],
     "commands/report.py": [ReportSettings, Settings],  # baseline=[init=normal] names what the sweep was typed with

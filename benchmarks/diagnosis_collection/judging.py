@@ -10,8 +10,8 @@ from typing import Any
 
 from benchmarks.diagnosis_collection.runs import Member
 from ganlab.diagnosis.verdicts import HEALTHY, Verdict, VerdictSettings, replay
+from ganlab.report.analysis.statistics import wilson
 from ganlab.report.model import Share
-from ganlab.report.statistics import wilson
 from ganlab.run_folder import RunFolder
 
 FIRST_HALF = 0.5  # of a run's steps, within which a failure should be named

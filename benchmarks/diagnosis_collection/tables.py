@@ -9,8 +9,8 @@ from statistics import median
 from benchmarks.diagnosis_collection.advice import Trial
 from benchmarks.diagnosis_collection.judging import FIRST_HALF, Judged, count
 from benchmarks.diagnosis_collection.outcomes import outcome
+from ganlab.report.analysis.statistics import wilson
 from ganlab.report.model import Share
-from ganlab.report.statistics import wilson
 
 HALVES = ("thresholds", "judging")
 

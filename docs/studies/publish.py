@@ -21,10 +21,10 @@ sys.path.insert(0, str(HERE.parents[1]))
 
 from ganlab.report.build import report_of  # noqa: E402
 from ganlab.report.files import write  # noqa: E402
-from ganlab.report.markdown import as_markdown  # noqa: E402
 from ganlab.report.model import Report  # noqa: E402
 from ganlab.report.page.gallery import gallery  # noqa: E402
-from ganlab.report.sweep import find_sweep  # noqa: E402
+from ganlab.report.reading.sweep import find_sweep  # noqa: E402
+from ganlab.report.text.markdown import as_markdown  # noqa: E402
 
 FIGURES = ("together-", "effects-", "outcomes-")
 """The beginnings of the names of the figures that a page shows, in this order."""

@@ -12,9 +12,9 @@ from ganlab.commands.arguments import Help, run_command
 from ganlab.commands.program import command_text
 from ganlab.diagnosis.verdicts import NAMES, TITLES, Verdict
 from ganlab.errors import UserError
-from ganlab.report.diagnosis import Diagnosis, diagnosed
-from ganlab.report.runs import is_run
-from ganlab.report.sweep import find_sweep
+from ganlab.report.reading.diagnosis import Diagnosis, diagnosed
+from ganlab.report.reading.runs import is_run
+from ganlab.report.reading.sweep import find_sweep
 from ganlab.run_folder import shown
 from ganlab.table import PATH, PositiveInt
 

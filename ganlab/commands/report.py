@@ -15,7 +15,7 @@ from ganlab.errors import UserError
 from ganlab.report.build import report_of
 from ganlab.report.files import write
 from ganlab.report.model import Report
-from ganlab.report.sweep import Jobs, find_runs, find_sweep
+from ganlab.report.reading.sweep import Jobs, find_runs, find_sweep
 from ganlab.run_folder import OUTPUTS, shown
 from ganlab.table import PATH
 

@@ -18,7 +18,7 @@ from ganlab.config.programs import refuse_saved_code
 from ganlab.diagnosis.verdicts import Verdict, scores_in
 from ganlab.errors import UserError
 from ganlab.progress import progress
-from ganlab.report.diagnosis import Diagnosis, diagnosed
+from ganlab.report.reading.diagnosis import Diagnosis, diagnosed
 from ganlab.run_folder import OUTPUTS, make_exclusively, shown
 from ganlab.score_names import BETTER
 from ganlab.training.checkpoint import numbered

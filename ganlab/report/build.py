@@ -7,19 +7,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from ganlab.report import budgets, comparability, curves, effects, facts, groups, measure, origin, sentences
-from ganlab.report.factors import Choices, choices_of, with_baselines
-from ganlab.report.groups import MOST_LEVELS
-from ganlab.report.interactions import interactions_of
-from ganlab.report.lifted import lifted_rules_of
+from ganlab.report.analysis import budgets, comparability, curves, effects, groups
+from ganlab.report.analysis.factors import Choices, choices_of, with_baselines
+from ganlab.report.analysis.groups import MOST_LEVELS
+from ganlab.report.analysis.interactions import interactions_of
+from ganlab.report.analysis.lifted import lifted_rules_of
+from ganlab.report.analysis.pairs import pairs_of
+from ganlab.report.analysis.profiles import profiles_of
+from ganlab.report.analysis.trends import trends_of
+from ganlab.report.analysis.variance import explained
 from ganlab.report.model import Damage, Explained, Factor, Report, Run, Score, Stated
-from ganlab.report.pairs import pairs_of
-from ganlab.report.profiles import profiles_of
-from ganlab.report.records import curve_of, record
-from ganlab.report.runs import RunFiles
-from ganlab.report.sweep import Job, Jobs
-from ganlab.report.trends import trends_of
-from ganlab.report.variance import explained
+from ganlab.report.reading import measure, origin
+from ganlab.report.reading.records import curve_of, record
+from ganlab.report.reading.runs import RunFiles
+from ganlab.report.reading.sweep import Job, Jobs
+from ganlab.report.text import facts, sentences
 
 MOST_SENTENCES = 6
 At = Literal["final", "best"]

@@ -10,14 +10,14 @@ from pathlib import Path
 from ganlab.atomic_write import replacing, write_atomically
 from ganlab.errors import UserError
 from ganlab.report.figures.drawing import Drawing, standalone
-from ganlab.report.latex import as_latex
-from ganlab.report.markdown import as_markdown
 from ganlab.report.model import Report, as_plain
 from ganlab.report.page.drawings import figures_of
 from ganlab.report.page.gallery import Gallery, gallery
 from ganlab.report.page.page import as_html, linked
 from ganlab.report.page.sheet import sheet
 from ganlab.report.tables import as_csv, run_rows
+from ganlab.report.text.latex import as_latex
+from ganlab.report.text.markdown import as_markdown
 
 FIGURES, PICTURES = "figures", "pictures.png"
 

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from ganlab.report.build import report_of
 from ganlab.report.files import write
-from ganlab.report.markdown import as_markdown
 from ganlab.report.model import Report
 from ganlab.report.page import as_fragment
-from ganlab.report.sweep import find_runs, find_sweep
+from ganlab.report.reading.sweep import find_runs, find_sweep
 from ganlab.report.tables import as_frame, effect_rows, group_rows, run_rows
+from ganlab.report.text.markdown import as_markdown
 
 
 class Results:

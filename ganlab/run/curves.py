@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from ganlab.report.full_rows import Row
+from ganlab.report.reading.full_rows import Row
 from ganlab.run.rows import LOSSES, is_number, metrics_rows, scores_rows
 from ganlab.score_names import BETTER
 

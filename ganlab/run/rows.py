@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ganlab.report.full_rows import Row, rows_of
+from ganlab.report.reading.full_rows import Row, rows_of
 
 LOSSES = {"discriminator/loss": "D", "generator/loss": "G"}
 """The tags of the losses, with whose they are."""

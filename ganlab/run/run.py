@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ganlab import run_folder
 from ganlab.commands.program import command_text, first_command, training_program
 from ganlab.errors import UserError
-from ganlab.report.runs import is_run, read_run
+from ganlab.report.reading.runs import is_run, read_run
 from ganlab.report.tables import as_frame
 from ganlab.run.rows import metrics_rows, scores_rows
 from ganlab.run.saved import SavedSettings
@@ -85,7 +85,7 @@ class Run:
     def verdicts(self) -> list[Verdict]:
         """The verdicts on the run, those that last first, with ``evidence``, ``explanation`` and ``advice``; [] of
         a healthy one. Raises UserError if it has no row to judge yet."""
-        from ganlab.report.diagnosis import diagnosed
+        from ganlab.report.reading.diagnosis import diagnosed
 
         return list(diagnosed(self.folder).verdicts)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from ganlab.errors import UserError
-from ganlab.report.runs import is_run, read_run
+from ganlab.report.reading.runs import is_run, read_run
 from ganlab.report.tables import as_frame
 from ganlab.run.rows import scores_rows
 from ganlab.run.run import Run

@@ -16,7 +16,7 @@ import ganlab
 from ganlab.commands import diagnose, tries
 from ganlab.commands.training_run import train
 from ganlab.commands.tries import last_checkpoint_before, try_advice
-from ganlab.report.diagnosis import diagnosed
+from ganlab.report.reading.diagnosis import diagnosed
 from ganlab.run_folder import RunFolder
 from tests.conftest import tiny
 from tests.diagnosis.verdicts.rows import SETTINGS, changed, rows

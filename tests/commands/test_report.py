@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ganlab.commands.report import main
-from tests.report.test_sweep import sweep
+from tests.report.reading.test_sweep import sweep
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

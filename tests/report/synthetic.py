@@ -12,9 +12,9 @@ import numpy as np
 
 from ganlab.report.build import report_of
 from ganlab.report.model import Report
-from ganlab.report.rows import ScoreRow
-from ganlab.report.runs import RunFiles
-from ganlab.report.sweep import Job, Jobs
+from ganlab.report.reading.rows import ScoreRow
+from ganlab.report.reading.runs import RunFiles
+from ganlab.report.reading.sweep import Job, Jobs
 from ganlab.run_folder import RunFolder
 
 FACTORS = {"init": ("normal", "he", "orthogonal"), "norm": ("batch", "spectral"), "loss": ("bce", "hinge")}

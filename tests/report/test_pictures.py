@@ -17,10 +17,10 @@ from ganlab.report.model import Report
 from ganlab.report.page import pictures
 from ganlab.report.page.gallery import Gallery, gallery
 from ganlab.report.page.pictures import album, small
-from ganlab.report.sweep import find_sweep
+from ganlab.report.reading.sweep import find_sweep
 from tests.report.pictures import add_pictures, images
 from tests.report.synthetic import write_run
-from tests.report.test_sweep import sweep
+from tests.report.reading.test_sweep import sweep
 
 
 def decoded(address: str) -> Image.Image:

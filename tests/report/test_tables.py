@@ -13,13 +13,13 @@ import pytest
 import ganlab
 from ganlab.errors import UserError
 from ganlab.report.files import write
-from ganlab.report.latex import escape
-from ganlab.report.markdown_table import table
 from ganlab.report.model import Report
 from ganlab.report.tables import as_csv, as_frame, effect_rows, group_rows, run_rows
-from ganlab.report.words import number
+from ganlab.report.text.latex import escape
+from ganlab.report.text.markdown_table import table
+from ganlab.report.text.words import number
 from tests.report.synthetic import in_memory, lognormal, report_on
-from tests.report.test_sweep import sweep
+from tests.report.reading.test_sweep import sweep
 
 
 @pytest.fixture(scope="module")

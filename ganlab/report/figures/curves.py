@@ -19,7 +19,7 @@ from ganlab.report.figures.drawing import (
 )
 from ganlab.report.figures.scales import finite, is_log, set_scale
 from ganlab.report.model import Curve, Score
-from ganlab.report.words import number, score_name
+from ganlab.report.text.words import number, score_name
 
 HEALTH = {
     "discriminator/loss": "loss of D",

@@ -9,7 +9,7 @@ from typing import Any
 from ganlab.report.figures.drawing import BETTER, INK, WORSE, Drawing, as_svg, axes, fitting, margin, style
 from ganlab.report.figures.scales import set_scale
 from ganlab.report.model import Effect, Explained, Factor, Score
-from ganlab.report.words import number, percent, ratio_or_difference, score_name
+from ganlab.report.text.words import number, percent, ratio_or_difference, score_name
 
 ROW = 20.0
 FARTHEST = 1e4

@@ -9,7 +9,7 @@ from typing import Any
 from ganlab.report.figures.drawing import INK, Drawing, as_svg, axes, fitting, margin, style
 from ganlab.report.figures.scales import finite
 from ganlab.report.model import Interaction, Score
-from ganlab.report.words import number, percent, score_name
+from ganlab.report.text.words import number, percent, score_name
 
 CELL = 34.0
 MAP = "cividis"  # ordered for all kinds of colour vision (Nuñez et al. 2018)

@@ -17,7 +17,7 @@ from ganlab.report.figures.drawing import (
     style,
 )
 from ganlab.report.model import Group
-from ganlab.report.words import percent
+from ganlab.report.text.words import percent
 
 BAR, GAP = 20.0, 6.0
 

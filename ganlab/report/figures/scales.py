@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ganlab.report.model import Score
-from ganlab.report.words import number
+from ganlab.report.text.words import number
 
 MOST_TICKS = 6
 

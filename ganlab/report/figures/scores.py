@@ -22,7 +22,7 @@ from ganlab.report.figures.drawing import (
 )
 from ganlab.report.figures.scales import finite, is_log, set_scale
 from ganlab.report.model import Factor, Group, Profile, Report, Run, Score, Trend
-from ganlab.report.words import interval, number, score_name
+from ganlab.report.text.words import interval, number, score_name
 
 ROW = 30.0
 MOST_DOTS = 400

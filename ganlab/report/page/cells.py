@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ganlab.report.words import number
+from ganlab.report.text.words import number
 
 MOST_ROWS = 2000
 """The most rows of a table; effects.json and runs.csv have all."""

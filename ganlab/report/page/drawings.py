@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from ganlab.report.analysis.groups import MOST_LEVELS
 from ganlab.report.figures.curves import HEALTH, curve_lines
 from ganlab.report.figures.drawing import Drawing
 from ganlab.report.figures.effects import explained_bars, forest
 from ganlab.report.figures.heatmaps import heat_maps
 from ganlab.report.figures.outcomes import outcome_bars
 from ganlab.report.figures.scores import distribution, profile_lines, trend_dots
-from ganlab.report.groups import MOST_LEVELS
 from ganlab.report.model import Factor, Interaction, Report
 
 MOST_FACTORS = 6

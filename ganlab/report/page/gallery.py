@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganlab.report.groups import MOST_LEVELS
+from ganlab.report.analysis.groups import MOST_LEVELS
 from ganlab.report.model import Report, Run
 from ganlab.report.page.pictures import MOST_RUNS, album
-from ganlab.report.words import levels, number, score_name
+from ganlab.report.text.words import levels, number, score_name
 
 SEED, RUN, STEP = "seed", "run", "step"
 

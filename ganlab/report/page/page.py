@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ganlab.report.analysis.groups import MOST_LEVELS
 from ganlab.report.figures.drawing import Drawing
-from ganlab.report.groups import MOST_LEVELS
 from ganlab.report.model import Report, Run, Sentence
 from ganlab.report.page import tables
 from ganlab.report.page.cells import Table
 from ganlab.report.page.drawings import Figures, figures_of
 from ganlab.report.page.gallery import Gallery, gallery
-from ganlab.report.words import number, plural, score_name
+from ganlab.report.text.words import number, plural, score_name
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -21,7 +21,7 @@ from ganlab.report.model import (
     Trend,
 )
 from ganlab.report.page.cells import Cell, Column, Field, Table, make, number_field, text_field
-from ganlab.report.words import interval, levels, number, percent, ratio_or_difference, score_name
+from ganlab.report.text.words import interval, levels, number, percent, ratio_or_difference, score_name
 
 KINDS = ("poor", "collapsed", "diverged", "failed", "refused", "unfinished")
 MOST_NUMBERS = 12

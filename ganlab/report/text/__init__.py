@@ -1,0 +1,1 @@
+"""Puts a report into words: sentences, Markdown and LaTeX."""

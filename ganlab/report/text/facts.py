@@ -1,0 +1,89 @@
+"""Sentences on what was counted, and on what the data cannot tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ganlab.report.analysis.effects import excludes_none, none_of
+from ganlab.report.model import Cause, Effect, Factor, Group, Run, Score, Sentence, Share, Stated
+from ganlab.report.text.sentences import turned
+from ganlab.report.text.words import interval, number, percent, plural, score_name
+
+COUNTED = {
+    "poor": "did not reach it", "collapsed": "collapsed", "diverged": "diverged", "failed": "failed",
+    "refused": "were refused",
+}  # fmt: skip
+
+
+def unknown_of(
+    factors: Sequence[Factor], levels: Sequence[Group], effects: Sequence[Effect], score: Score
+) -> list[Sentence]:
+    """Returns sentences on the factors whose two best levels cannot be told apart, the widest interval first."""
+    found = []
+    for factor in factors:
+        centres = {
+            one.levels[factor.name]: one.with_failures.iqm
+            for one in levels
+            if list(one.levels) == [factor.name] and one.with_failures.iqm is not None
+        }
+        best = sorted(centres, key=lambda level: (centres[level] or 0.0) * (1 if score.better == "lower" else -1))[:2]
+        for one in effects:
+            if (
+                one.factor == factor.name
+                and {one.level, one.baseline} == set(best)
+                and one.better is None
+                and one.pairs
+            ):
+                found.append(_cannot_tell(one if one.level == best[0] else turned(one, score), score))
+    found.sort(key=lambda one: -one.size)
+    return found
+
+
+def _cannot_tell(one: Effect, score: Score) -> Sentence:
+    who = plural(one.blocks, "seed") if one.block == "seeds" else plural(one.pairs, "matched pair")
+    verb = "cannot" if one.blocks > 1 else "alone cannot"
+    if one.low is None or one.high is None:
+        why = "it needs a second seed, or further settings, for an interval"
+        width = 0.0
+    else:
+        kind, name = ("ratio" if score.comparison == "ratio" else "difference"), score_name(score.name)
+        why = f"the 95 % interval of the {kind} of their {name} is {interval(one.low, one.high)}"
+        width = math.log(one.high / one.low) if score.comparison == "ratio" and one.low > 0 else 0.0
+        if excludes_none(one.low, one.high, none_of(score)):
+            why += f", and {plural(one.pairs, 'matched pair')} are too few for so many comparisons"
+    text = f"{who} {verb} separate {one.factor}={one.level} from {one.factor}={one.baseline}: {why}."
+    numbers = {
+        "factor": one.factor, "level": one.level, "baseline": one.baseline, "estimate": one.estimate, "low": one.low,
+        "high": one.high, "pairs": one.pairs, "blocks": one.blocks, "block": one.block, "p_adjusted": one.p_adjusted,
+    }  # fmt: skip
+    return Sentence("unknown", text, numbers, width)
+
+
+def fact_of(
+    runs: Sequence[Run], success: Share, causes: Sequence[Cause], score: Score | None, threshold: Stated | None
+) -> Sentence:
+    """Returns the sentence on how many runs succeeded, why most of the others did not, and how many have not ended."""
+    reached = "finished and did not collapse"
+    if score is not None and threshold is not None:
+        end = "at most" if score.better == "lower" else "at least"
+        reached = f"reached {score_name(score.name)} {end} {number(threshold.value)} ({threshold.rule})"
+    text = "No run has ended yet"
+    if success.of:
+        text = f"{success.count} of {plural(success.of, 'run')} that ended {reached}"
+        text += f": {percent(success.share)} (95 % interval {percent(success.low)} to {percent(success.high)})"
+    counts = {outcome: sum(one.count for one in causes if one.outcome == outcome) for outcome in COUNTED}
+    others = [f"{count} {COUNTED[outcome]}" for outcome, count in counts.items() if count]
+    if others:
+        text += f". Of the others {', '.join(others)}"
+        if named := [one for one in causes if one.outcome in COUNTED and one.outcome != "poor"]:
+            text += f" (most often: {named[0].cause or named[0].outcome}, {plural(named[0].count, 'run')})"
+    unfinished = sum(one.count for one in causes if one.outcome == "unfinished")
+    if unfinished:
+        text += f". {plural(unfinished, 'run')} {'has' if unfinished == 1 else 'have'} no result yet"
+    numbers = {
+        "runs": len(runs), "succeeded": success.count, "ended": success.of, "share": success.share, "low": success.low,
+        "high": success.high, "threshold": threshold.value if threshold else None, "unfinished": unfinished,
+        "failures": counts,
+    }  # fmt: skip
+    return Sentence("fact", f"{text}.", numbers)

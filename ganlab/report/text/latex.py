@@ -1,0 +1,94 @@
+"""The combinations and the effects of a report as LaTeX tables; they need the package booktabs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ganlab.report.model import Report
+from ganlab.report.text.words import interval, number, percent, score_name
+
+MOST_ROWS = 40
+SPECIAL = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "×": r"$\times$", "±": r"$\pm$", "–": "--",
+}  # fmt: skip
+
+
+def escape(text: str) -> str:
+    """Returns text for LaTeX."""
+    return re.sub(r"[\\&%$#_{}~^×±–]", lambda match: SPECIAL[match[0]], text)
+
+
+def as_latex(report: Report) -> str:
+    """Returns both tables, each in a ``table`` environment."""
+    tables = [_cells(report), _effects(report)]
+    head = "% Made by ganlab report. In the preamble: \\usepackage{booktabs}\n"
+    return head + "\n".join(table for table in tables if table)
+
+
+def _cells(report: Report) -> str:
+    score = report.score
+    names = report.varied or ("runs",)
+    rows = []
+    for cell in report.cells[:MOST_ROWS]:
+        levels = [cell.levels[name] for name in report.varied] or [str(len(cell.runs))]
+        success = f"{cell.success.count}/{cell.success.of}"
+        if score is None:
+            rows.append([*levels, success, percent(cell.success.share)])
+            continue
+        with_failures, survivors = cell.with_failures, cell.survivors
+        ends = interval(with_failures.low, with_failures.high) if with_failures.low is not None else "–"
+        own = (
+            f"{number(survivors.mean)} ± {number(survivors.sd)}" if survivors.sd is not None else number(survivors.mean)
+        )
+        rows.append([*levels, success, number(with_failures.median), number(with_failures.iqm), ends, own])
+    if score is None:
+        return _table([*names, "succeeded", "share"], rows, len(names), "Success of each combination.")
+    head = [*names, "succeeded", "median", "IQM", "95 % interval", "survivors"]
+    noise = f" A failed run counts as {number(report.noise.value)}, {report.noise.rule}." if report.noise else ""
+    caption = (
+        f"{score.at.capitalize()} {score_name(score.name)} ({score.better} is better) of each combination: median, "
+        f"interquartile mean and its bootstrap interval with failures, mean ± sd among survivors.{noise}"
+    )
+    return _table(head, rows, len(names), caption)
+
+
+def _effects(report: Report) -> str:
+    if report.score is None or not report.effects:
+        return ""
+    rows = [
+        [one.factor, one.level, one.baseline, number(one.estimate), interval(one.low, one.high),
+         number(one.p_adjusted, 2), percent(one.improves), str(one.pairs)]
+        for one in report.effects[:MOST_ROWS]
+    ]  # fmt: skip
+    word = report.score.comparison
+    caption = (
+        f"{word.capitalize()}s of {score_name(report.score.name)} between two levels over matched pairs, with "
+        "bootstrap intervals over seeds, Holm's adjusted p, and the probability of improvement."
+    )
+    head = ["factor", "level", "against", word, "95 % interval", "p", "improves", "pairs"]
+    return _table(head, rows, 3, caption)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], texts: int, caption: str) -> str:
+    """Returns a table whose first ``texts`` columns are left-aligned."""
+    if not rows:
+        return ""
+    lines = [" & ".join(map(escape, row)) + r" \\" for row in (head, *rows)]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{escape(caption)}}}",
+            rf"\begin{{tabular}}{{{'l' * texts}{'r' * (len(head) - texts)}}}",
+            r"\toprule",
+            lines[0],
+            r"\midrule",
+            *lines[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
