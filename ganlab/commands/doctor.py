@@ -30,6 +30,7 @@ EXTRAS = {
     "optuna": "hydra/sweeper=optuna: a search by score",
     "joblib": "hydra/launcher=joblib: the jobs of a sweep in Hydra's process pool",
     "slurm": "hydra/launcher=submitit_slurm: the jobs of a sweep on a Slurm cluster",
+    "ray": "hydra/launcher=ray: the jobs of a sweep on a Ray cluster",
 }
 """The gain of each extra, which is what `pip install 'ganlab-train[NAME]'` adds."""
 
