@@ -24,6 +24,7 @@ from ganlab.training.observers import Observers
 from ganlab.training.reports import Reports, Speed
 from ganlab.training.sampling import Sampler
 from ganlab.training.scoring import Scorer
+from ganlab.training.state import restore, state_of
 from ganlab.training.step import Stepper
 from ganlab.training.verdicts import Verdicts, sentence
 
@@ -315,44 +316,8 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Returns all that a resumed run needs, including the settings in ``header``. All ranks call it together."""
-        return {
-            **self.header,
-            "step": self.step,
-            "finite": self._all_finite(),
-            "drawn": self.feed.drawn,
-            "data": self.feed.position(),
-            "best": self.scorer.best,
-            "meter": self.meter.state(self.ranks),
-            "reported": self.reported,
-            "watch": self.divergence_monitor.state(),
-            "diagnosis": self.diagnosis.state(),
-            "verdicts": self.verdicts.state(),
-            "components": self.gan.states.state(),
-            "generator": self.generator.state(),
-            "discriminator": self.discriminator.state(),
-        }
+        return {**self.header, **state_of(self)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Loads a saved ``state``. Raises RuntimeError if names or shapes of the weights do not fit."""
-        if self.stepper.graphs:
-            self.stepper.graphs.forget()
-        self.step, self.feed.drawn = state["step"], state["drawn"]
-        self.scorer.best = state.get("best")
-        self.reported = state.get("reported", self.step)
-        if "watch" in state:  # earlier versions kept none
-            updates = {name: state[name]["updates"] for name in ("generator", "discriminator")}
-            self.divergence_monitor.restore(state["watch"], updates)
-        self.diagnosis.restore(state.get("diagnosis", {}))
-        self.verdicts.restore(state.get("verdicts", {}))
-        self.checkpoints.before = self.verdicts.earliest
-        for note in self.gan.states.restore(state.get("components", {})):
-            log.warning("note: %s", note)
-        self.meter.restore(state["meter"], self.machine.device)
-        self.generator.restore(state["generator"])
-        self.discriminator.restore(state["discriminator"])
-
-    def _all_finite(self) -> bool:
-        """Whether all updates were finite since the last log point and in the interval before it. Reads from the
-        device."""
-        sums = (self.meter.sums.get(f"{learner.name}/blocked") for learner in (self.generator, self.discriminator))
-        return self.divergence_monitor.finite and not any(float(total) for total in sums if total is not None)
+        restore(self, state)

@@ -20,8 +20,8 @@ from ganlab.report.page import as_fragment, as_html
 from ganlab.report.reading.sweep import find_runs, find_sweep
 from tests.report.page_parser import Page
 from tests.report.pictures import add_pictures
-from tests.report.synthetic import in_memory, report_on, write_run
 from tests.report.reading.test_sweep import sweep
+from tests.report.synthetic import in_memory, report_on, write_run
 
 HOSTILE = ("<script>alert(1)</script>", '"&$x$_"', "0.0002")
 RULE = "batch norm cannot go with a gradient penalty; type norm=layer"

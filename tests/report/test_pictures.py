@@ -19,8 +19,8 @@ from ganlab.report.page.gallery import Gallery, gallery
 from ganlab.report.page.pictures import album, small
 from ganlab.report.reading.sweep import find_sweep
 from tests.report.pictures import add_pictures, images
-from tests.report.synthetic import write_run
 from tests.report.reading.test_sweep import sweep
+from tests.report.synthetic import write_run
 
 
 def decoded(address: str) -> Image.Image:

@@ -18,8 +18,8 @@ from ganlab.report.tables import as_csv, as_frame, effect_rows, group_rows, run_
 from ganlab.report.text.latex import escape
 from ganlab.report.text.markdown_table import table
 from ganlab.report.text.words import number
-from tests.report.synthetic import in_memory, lognormal, report_on
 from tests.report.reading.test_sweep import sweep
+from tests.report.synthetic import in_memory, lognormal, report_on
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from ganlab.report.model import FORMAT, Report, as_plain
 from ganlab.report.reading.sweep import find_runs, find_sweep
 from ganlab.report.text.markdown import as_markdown
 from ganlab.run_folder import RunFolder
-from tests.report.synthetic import FINGERPRINT, write_run
 from tests.report.reading.test_runs import BEFORE
+from tests.report.synthetic import FINGERPRINT, write_run
 
 
 def sweep(root: Path, seeds: int = 2) -> Path:
