@@ -160,7 +160,8 @@ class Share:
 @dataclass(frozen=True)
 class Group:
     """The runs of a cell, or of one level of a factor. ``success`` is a share of the runs that ended, refused ones
-    included; ``outcomes`` counts all. ``best`` and ``best_step`` are among survivors."""
+    included; ``outcomes`` counts all. ``best`` and ``best_step`` are among survivors, and so is each of ``all_scores``:
+    the scores of the last row of each run, whichever it is compared by."""
 
     levels: Mapping[str, str]
     runs: tuple[int, ...]
@@ -173,6 +174,7 @@ class Group:
     images: Summary
     d_updates: Summary
     seconds: Summary
+    all_scores: Mapping[str, Summary] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

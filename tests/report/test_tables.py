@@ -12,14 +12,17 @@ import pytest
 
 import ganlab
 from ganlab.errors import UserError
+from ganlab.report.build import report_of
 from ganlab.report.files import write
 from ganlab.report.model import Report
+from ganlab.report.reading.sweep import find_sweep
 from ganlab.report.tables import as_csv, as_frame, effect_rows, group_rows, run_rows
-from ganlab.report.text.latex import escape
+from ganlab.report.text.latex import as_latex, escape
+from ganlab.report.text.markdown import as_markdown
 from ganlab.report.text.markdown_table import table
 from ganlab.report.text.words import number
 from tests.report.reading.test_sweep import sweep
-from tests.report.synthetic import in_memory, lognormal, report_on
+from tests.report.synthetic import in_memory, lognormal, report_on, write_run
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,25 @@ def test_tables_are_frames_with_pandas_and_lists_without(made: Report, monkeypat
     assert len(as_frame(group_rows(made.cells))) == 12
     monkeypatch.setitem(sys.modules, "pandas", None)
     assert as_frame([{"a": 1}]) == [{"a": 1}]
+
+
+def test_all_scores_stand_beside_each_other(tmp_path: Path) -> None:
+    modes = {"he": (10.0, 9.0, 5.0), "normal": (1.0, 2.0, 6.0)}
+    for init, values in modes.items():
+        for seed, value in enumerate(values):
+            write_run(
+                tmp_path / f"{init}-{seed}", [f"init={init}", f"seed={seed}"], scores=(20.0, value), score="modes"
+            )
+    made = report_of(find_sweep(str(tmp_path)))
+    for cell in made.cells:
+        values = np.array(modes[cell.levels["init"]])
+        assert cell.all_scores["modes"].mean == pytest.approx(values.mean())
+        assert cell.all_scores["modes"].sd == pytest.approx(values.std(ddof=1))
+        assert (cell.all_scores["kid"].n, cell.all_scores["kid"].mean) == (3, 1.0)
+    row = f"| he | 1 ± 0 | {number(8.0)} ± {number(float(np.std(modes['he'], ddof=1)))} |"
+    assert row in as_markdown(made)
+    assert "| init | KID ↓ | number of modes ↑ |" in as_markdown(made)
+    assert r"init & KID $\downarrow$ & number of modes $\uparrow$ \\" in as_latex(made)
 
 
 def test_all_files_are_written_and_hold_the_same_numbers(made: Report, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ganlab.report.analysis.statistics import summary, wilson
 from ganlab.report.model import FAILURES, Cause, Factor, Group, Run, Score, Share, Summary
+from ganlab.score_names import BETTER
 
 MOST_CELLS = 2000
 MOST_LEVELS = 12
@@ -50,7 +51,14 @@ def group(levels: Mapping[str, str], runs: Sequence[Run], score: Score | None) -
         images=plain(run.images for run in runs),
         d_updates=plain(run.d_updates for run in runs),
         seconds=plain(run.seconds for run in runs),
+        all_scores={name: plain(run.scores.get(name) for run in survivors) for name in _names_of_scores(survivors)},
     )
+
+
+def _names_of_scores(runs: Iterable[Run]) -> list[str]:
+    """Returns the scores with a better direction that some run has, in the order of their table."""
+    found = {name for run in runs for name, value in run.scores.items() if value is not None}
+    return [name for name in BETTER if name in found]
 
 
 def cells_of(runs: Sequence[Run], factors: Sequence[Factor], score: Score | None) -> tuple[Group, ...]:

@@ -170,7 +170,12 @@ def _sections(report: Report, figures: Figures, pictures: Gallery | None, link: 
             "With failures: a run that diverged or failed has the score of noise. Survivors: runs that ended with a "
             "finite score. IQM is the mean of the middle half.",
             [("", figures.scores), ("Scores over the time of training", figures.budgets)],
-            some(tables.cell_table(report), tables.level_table(report), tables.budget_table(report)),
+            some(
+                tables.cell_table(report),
+                tables.level_table(report),
+                tables.all_scores_table(report),
+                tables.budget_table(report),
+            ),
         ),
         Section(
             "effects",

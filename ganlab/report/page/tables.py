@@ -21,7 +21,18 @@ from ganlab.report.model import (
     Trend,
 )
 from ganlab.report.page.cells import Cell, Column, Field, Table, make, number_field, text_field
-from ganlab.report.text.words import interval, levels, number, percent, ratio_or_difference, score_name
+from ganlab.report.text.words import (
+    interval,
+    levels,
+    mean_and_sd,
+    number,
+    percent,
+    ratio_or_difference,
+    score_name,
+    scores_beside,
+    with_arrow,
+)
+from ganlab.score_names import BETTER
 
 KINDS = ("poor", "collapsed", "diverged", "failed", "refused", "unfinished")
 MOST_NUMBERS = 12
@@ -134,14 +145,16 @@ def _compared() -> list[Field]:
     ]
 
 
+def _mean_and_sd(one: Summary) -> Cell:
+    return Cell(mean_and_sd(one), one.mean)
+
+
 def _summary(name: str, title: str) -> list[Field]:
     def of(field: str) -> Callable[[Group], float | None]:
         return lambda one: getattr(getattr(one, name), field)  # type: ignore[no-any-return]
 
     def mean(one: Group) -> Cell:
-        summary: Summary = getattr(one, name)
-        sd = f" ± {number(summary.sd)}" if summary.sd is not None else ""
-        return Cell(f"{number(summary.mean)}{sd}", summary.mean)
+        return _mean_and_sd(getattr(one, name))
 
     return [
         number_field(f"{title}n", of("n")),
@@ -180,6 +193,21 @@ def cell_table(report: Report) -> Table | None:
     own = [_level(name) for name in report.varied] or [text_field("runs", lambda one: "all runs")]
     caption = f"{_what(report.score)} of each combination with failures, the best first"
     return make("cells", caption, [*own, *_group_fields(report)], report.cells, lambda one: _words(one.levels))
+
+
+def all_scores_table(report: Report) -> Table | None:
+    """Returns the means of all scores of each combination; None if there is no more than one score."""
+
+    def score(name: str) -> Field:
+        hint = f"{BETTER[name]} is better"
+        return Column(with_arrow(name), True, hint), lambda one: _mean_and_sd(one.all_scores.get(name, Summary(0)))
+
+    scores = [score(name) for name in scores_beside(report)]
+    if not scores:
+        return None
+    own = [_level(name) for name in report.varied] or [text_field("runs", lambda one: "all runs")]
+    caption = "All scores of the last samples of each combination, mean ± sd among survivors"
+    return make("all-scores", caption, [*own, *scores], report.cells, lambda one: _words(one.levels))
 
 
 def _level(name: str) -> Field:

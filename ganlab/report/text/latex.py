@@ -1,28 +1,29 @@
-"""The combinations and the effects of a report as LaTeX tables; they need the package booktabs."""
+"""The combinations, their scores, and the effects of a report as LaTeX tables; they need the package booktabs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from ganlab.report.model import Report
-from ganlab.report.text.words import interval, number, percent, score_name
+from ganlab.report.model import Report, Summary
+from ganlab.report.text.words import interval, mean_and_sd, number, percent, score_name, scores_beside, with_arrow
 
 MOST_ROWS = 40
 SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "×": r"$\times$", "±": r"$\pm$", "–": "--",
+    "↓": r"$\downarrow$", "↑": r"$\uparrow$",
 }  # fmt: skip
 
 
 def escape(text: str) -> str:
     """Returns text for LaTeX."""
-    return re.sub(r"[\\&%$#_{}~^×±–]", lambda match: SPECIAL[match[0]], text)
+    return re.sub(r"[\\&%$#_{}~^×±–↓↑]", lambda match: SPECIAL[match[0]], text)
 
 
 def as_latex(report: Report) -> str:
-    """Returns both tables, each in a ``table`` environment."""
-    tables = [_cells(report), _effects(report)]
+    """Returns the tables, each in a ``table`` environment."""
+    tables = [_cells(report), _all_scores(report), _effects(report)]
     head = "% Made by ganlab report. In the preamble: \\usepackage{booktabs}\n"
     return head + "\n".join(table for table in tables if table)
 
@@ -39,10 +40,8 @@ def _cells(report: Report) -> str:
             continue
         with_failures, survivors = cell.with_failures, cell.survivors
         ends = interval(with_failures.low, with_failures.high) if with_failures.low is not None else "–"
-        own = (
-            f"{number(survivors.mean)} ± {number(survivors.sd)}" if survivors.sd is not None else number(survivors.mean)
-        )
-        rows.append([*levels, success, number(with_failures.median), number(with_failures.iqm), ends, own])
+        medians = [number(with_failures.median), number(with_failures.iqm)]
+        rows.append([*levels, success, *medians, ends, mean_and_sd(survivors)])
     if score is None:
         return _table([*names, "succeeded", "share"], rows, len(names), "Success of each combination.")
     head = [*names, "succeeded", "median", "IQM", "95 % interval", "survivors"]
@@ -52,6 +51,18 @@ def _cells(report: Report) -> str:
         f"interquartile mean and its bootstrap interval with failures, mean ± sd among survivors.{noise}"
     )
     return _table(head, rows, len(names), caption)
+
+
+def _all_scores(report: Report) -> str:
+    scores, names = scores_beside(report), report.varied or ("runs",)
+    rows = [
+        [*([cell.levels[name] for name in report.varied] or [str(len(cell.runs))]),
+         *(mean_and_sd(cell.all_scores.get(name, Summary(0))) for name in scores)]
+        for cell in report.cells[:MOST_ROWS]
+    ]  # fmt: skip
+    head = [*names, *map(with_arrow, scores)]
+    caption = "All scores of the last samples of each combination: mean ± sd among survivors."
+    return _table(head, rows, len(names), caption) if scores else ""
 
 
 def _effects(report: Report) -> str:

@@ -8,7 +8,16 @@ from ganlab.report.analysis.verdicts import verdict_counts
 from ganlab.report.model import Group, Report, Share, Summary
 from ganlab.report.text.markdown_effects import effects_text, explained_text, interaction_text, trends_text
 from ganlab.report.text.markdown_table import MOST_ROWS, Row, escaped, table
-from ganlab.report.text.words import interval, number, percent, plural, score_name
+from ganlab.report.text.words import (
+    interval,
+    mean_and_sd,
+    number,
+    percent,
+    plural,
+    score_name,
+    scores_beside,
+    with_arrow,
+)
 
 MOST_LISTED = 12
 BUDGETS = {"images": "images", "d_updates": "D updates", "seconds": "seconds"}
@@ -20,6 +29,7 @@ def as_markdown(report: Report) -> str:
     for title, text in (
         ("Outcomes", _outcomes(report)),
         ("Scores", _scores(report)),
+        ("All scores", _all_scores(report)),
         ("Scores at equal budgets", _budgets(report)),
         ("Effects", effects_text(report)),
         ("Trends", trends_text(report)),
@@ -99,10 +109,9 @@ def _some(items: Sequence[str]) -> str:
 
 
 def _summary(one: Summary) -> Row:
-    mean = f"{number(one.mean)} ± {number(one.sd)}" if one.sd is not None else number(one.mean)
     return (
         str(one.n),
-        mean,
+        mean_and_sd(one),
         number(one.median),
         number(one.iqm),
         interval(one.low, one.high) if one.low is not None else "–",
@@ -134,6 +143,18 @@ def _scores(report: Report) -> str:
             parts.append(f"{title}:")
             parts.append(table((*first, *head, "best", "at step", "images", "D updates", "seconds"), rows))
     return "\n\n".join(parts)
+
+
+def _all_scores(report: Report) -> str:
+    """Returns a row for each combination, with a column for each score."""
+    scores = scores_beside(report)
+    rows = [
+        (*([one.levels[name] for name in report.varied] or ["all runs"]),
+         *(mean_and_sd(one.all_scores.get(name, Summary(0))) for name in scores))
+        for one in report.cells
+    ]  # fmt: skip
+    text = "Of the last samples: mean ± sd among survivors; ↓ lower, ↑ higher is better."
+    return f"{table((*(report.varied or ('',)), *map(with_arrow, scores)), rows)}\n\n{text}" if scores and rows else ""
 
 
 def _spent(one: Group) -> Row:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ganlab.report.model import Score
+from ganlab.report.model import Report, Score, Summary
+from ganlab.score_names import BETTER
 
 NAMES = {
     "fid": "FID",
@@ -53,6 +54,23 @@ def ratio_or_difference(value: float | None, score: Score) -> str:
 def levels(chosen: Mapping[str, str]) -> str:
     """Returns levels as they are typed: ``init=he norm=batch``."""
     return " ".join(f"{name}={level}" for name, level in chosen.items()) or "all runs"
+
+
+def mean_and_sd(one: Summary) -> str:
+    """Returns ``12.3 ± 0.45``, or the mean alone where there is one run."""
+    return f"{number(one.mean)} ± {number(one.sd)}" if one.sd is not None else number(one.mean)
+
+
+def scores_beside(report: Report) -> list[str]:
+    """Returns the names of all scores that the runs have; none if there is only the one that they are compared by."""
+    found = {name for cell in report.cells for name in cell.all_scores}
+    names = [name for name in BETTER if name in found]
+    return names if len(names) > 1 else []
+
+
+def with_arrow(name: str) -> str:
+    """Returns the name of a score with an arrow to its better values: ``FID ↓``."""
+    return f"{score_name(name)} {'↓' if BETTER[name] == 'lower' else '↑'}"
 
 
 def plural(count: int, word: str) -> str:
