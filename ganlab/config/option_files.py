@@ -103,7 +103,7 @@ def _parsed_by_libyaml(stream: io.StringIO) -> Any:
     if (loader := _libyaml()) is None:
         return None
     try:
-        content = yaml.load(stream, loader)  # noqa: S506  # a safe loader
+        content = yaml.load(stream, loader)  # a safe loader
         config = OmegaConf.create(content) if isinstance(content, dict) else None
     except (yaml.YAMLError, *BAD_VALUE, RecursionError):
         config = None
