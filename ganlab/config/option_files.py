@@ -100,16 +100,16 @@ def _parsed(stream: io.StringIO, path: str) -> Any:
 def _parsed_by_libyaml(stream: io.StringIO) -> Any:
     """Returns what ``OmegaConf.load`` does, in an eighth of the time; None where PyYAML was built without its parser in
     C, or where the content is not settings, about which the parser in Python has better messages."""
-    if (loader := _libyaml()) is None:
-        return None
     try:
-        content = yaml.load(stream, loader)  # a safe loader
-        config = OmegaConf.create(content) if isinstance(content, dict) else None
+        content = _content(stream.getvalue())
+        return OmegaConf.create(content) if isinstance(content, dict) else None
     except (yaml.YAMLError, *BAD_VALUE, RecursionError):
-        config = None
-    if config is None:
-        stream.seek(0)
-    return config
+        return None
+
+
+@lru_cache(maxsize=512)  # the jobs of a sweep are composed of the same files
+def _content(text: str) -> Any:
+    return yaml.load(text, loader) if (loader := _libyaml()) else None
 
 
 @lru_cache(maxsize=1)
@@ -122,8 +122,8 @@ def _libyaml() -> Any:
     own: Any = get_yaml_loader()
 
     class Loader(CParser, own):  # type: ignore[misc]
-        def __init__(self, stream: io.StringIO) -> None:
-            CParser.__init__(self, stream)
+        def __init__(self, text: str) -> None:
+            CParser.__init__(self, text)
             yaml.constructor.SafeConstructor.__init__(self)
             yaml.resolver.Resolver.__init__(self)
 
