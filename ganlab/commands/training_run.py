@@ -22,7 +22,7 @@ from ganlab.config.model import Model, model_of
 from ganlab.config.paths import to_type
 from ganlab.data import ImageSet
 from ganlab.errors import Diagnosed, Diverged, UserError, in_one_line
-from ganlab.networks.kernels.processor import processor
+from ganlab.processor import processor
 from ganlab.ranks import Ranks, here
 from ganlab.run_folder import RunFolder, as_yaml
 from ganlab.training.device import Machine

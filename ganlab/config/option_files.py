@@ -109,12 +109,18 @@ def _parsed_by_libyaml(stream: io.StringIO) -> Any:
 
 @lru_cache(maxsize=512)  # the jobs of a sweep are composed of the same files
 def _content(text: str) -> Any:
-    return yaml.load(text, loader) if (loader := _libyaml()) else None
+    if (loader := _libyaml()) is None:
+        return None
+    parser = loader(text)
+    try:
+        return parser.get_single_data()
+    finally:
+        parser.dispose()
 
 
 @lru_cache(maxsize=1)
 def _libyaml() -> Any:
-    """Returns OmegaConf's loader with the parser in C, or None if there is none."""
+    """Returns OmegaConf's safe loader, which makes plain values alone, with the parser in C; None if there is none."""
     if not hasattr(yaml, "CSafeLoader"):
         return None
     from yaml._yaml import CParser

@@ -20,7 +20,7 @@ from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.config.compose import composer, config_folder
 from ganlab.evaluation.features import classifier
-from ganlab.networks.kernels.processor import processor
+from ganlab.processor import processor
 from ganlab.run_folder import RunFolder
 from tests.conftest import TINY_OVERRIDES
 from tests.training.test_trainer import assert_same_state

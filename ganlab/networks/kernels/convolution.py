@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from ganlab.input_gradient import only_inputs
-from ganlab.networks.kernels.processor import processor
+from ganlab.processor import processor
 
 SMALL_MAP = 4  # pixels a side
 SMALLEST_MAP = 2

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlab.input_gradient import input_gradient
 from ganlab.networks.kernels.convolution import convolve, convolve_transposed, exchanges
-from ganlab.networks.kernels.processor import processor
+from ganlab.processor import processor
 from tests.networks.calls import Calls
 
 # in, out, kernel, stride, padding, height, width. Maps of 4×4 and below, and few channels, have ways of their own.
