@@ -21,11 +21,11 @@ from ganlab.errors import BAD_VALUE, Refused, in_one_line
 _interpolation_map = of_hydra._create_interpolation_map
 
 
-def _map_where_needed(overrides: Any, defaults: list[Any], self_added: bool) -> DictConfig:
+def _map_where_needed(overrides: Any, defaults_list: list[Any], self_added: bool) -> DictConfig:
     """Returns the choices so far, in the place of Hydra's function, which collects them for each file of a composition:
     a fifth of its time. They are of use where a defaults list has an interpolation, ``loss: ${other}``."""
-    if any(one.is_interpolation() for one in defaults):
-        return _interpolation_map(overrides, defaults, self_added)
+    if any(one.is_interpolation() for one in defaults_list):
+        return _interpolation_map(overrides, defaults_list, self_added)
     return OmegaConf.create()
 
 

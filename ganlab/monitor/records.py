@@ -33,9 +33,9 @@ def masked(checksum: int) -> int:
 def crc32c(data: bytes) -> int:
     """Returns the CRC-32C of ``data``."""
     if len(data) < SHORT:
-        state, steps = 0xFFFFFFFF, _steps()[1]
+        state, table = 0xFFFFFFFF, _steps()[1]
         for byte in data:
-            state = steps[(state ^ byte) & 0xFF] ^ (state >> 8)
+            state = table[(state ^ byte) & 0xFF] ^ (state >> 8)
         return state ^ 0xFFFFFFFF
     # The start value 0xFFFFFFFF inverts the first four bytes, and zeros before them change nothing.
     padded = np.zeros(-(-len(data) // LANES) * LANES, np.uint8)
@@ -66,7 +66,8 @@ def _steps() -> tuple[Words, list[int]]:
 def _apply(matrix: Words, states: Words) -> Words:
     """Returns a linear map of states over GF(2), given as the images (32,) of their bits."""
     bits = (states[:, None] >> np.arange(32, dtype=np.uint32)) & np.uint32(1)
-    return np.bitwise_xor.reduce(bits * matrix, axis=1)
+    moved: Words = np.bitwise_xor.reduce(bits * matrix, axis=1)
+    return moved
 
 
 def _power(zeros: int) -> Words:
