@@ -3,6 +3,7 @@
     python benchmarks/jobs.py                  # three ways, twice each, in turn; about half an hour on two cores
     python benchmarks/jobs.py --steps 50       # shorter runs: start-up counts for more
     python benchmarks/jobs.py --memory 50      # the memory of one process over 50 jobs
+    python benchmarks/jobs.py --cost 6         # what a job of 200 steps at 16×16 spends beside them, in CPU seconds
 
 Twelve runs on the bundled digits at 16×16 and 32×32, width 16, six seeds each.
 """
@@ -10,6 +11,7 @@ Twelve runs on the bundled digits at 16×16 and 32×32, width 16, six seeds each
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -109,10 +111,87 @@ def memory(jobs: int) -> None:
     print(f"median of {tenth} jobs after the third: {first}; of the last {tenth}: {last}")
 
 
+COST = """
+import json, sys, time
+sys.path.insert(0, sys.argv.pop(1))
+clock, costs, inner = time.process_time, {}, []
+def measured(owner, name, title):
+    function = getattr(owner, name)
+    def wrapped(*args, **keywords):
+        began = clock()
+        inner.append(0.0)
+        try:
+            return function(*args, **keywords)
+        finally:
+            used, within = clock() - began, inner.pop()
+            costs[title] = costs.get(title, 0.0) + used - within
+            if inner:
+                inner[-1] += used
+    setattr(owner, name, wrapped)
+from ganlab.commands.train import main
+measured(sys.modules["ganlab.commands.train"], "refuse_mistakes", "configuration")
+from ganlab.commands import launch, single_run, training_run
+from ganlab.commands.sweep import run as sweep
+from ganlab.config.composition import Composition
+from ganlab.training.meter import Meter
+from ganlab.training.observer import Observers
+from ganlab.training.trainer import Trainer
+imported = clock()
+measured(training_run, "_build", "data and networks")
+measured(Observers, "start", "files begun")
+titles = {"train_step": "steps", "_report_inspection": "inspection of the initialization", "save": "checkpoints",
+          "_report_samples": "pictures", "_report_values": "numbers", "_loop": "rest of the loop"}
+for name, title in titles.items():
+    measured(Trainer, name, title)
+measured(Meter, "read", "steps")
+measured(sweep, "run_task", "configuration, Hydra")
+ended = []
+run = sweep.run_task
+def counted(task):
+    costs.clear()
+    outcome = run(task)
+    ended.append(dict(costs))
+    return outcome
+sweep.run_task = counted
+several = "-m" in sys.argv
+code = main(sys.argv[1:])
+if not several:
+    beside = clock() - imported - sum(costs.values())
+    ended = [{"imports": imported, "configuration, Hydra": beside + costs.pop("configuration", 0.0), **costs}]
+print("cost", json.dumps(ended))
+sys.exit(code)
+"""
+
+
+def cost(jobs: int) -> None:
+    """Prints what a run of 200 small steps spends, by what for: as a process of its own, and as a job of a sweep that
+    runs one job after another in one process, medians over ``jobs`` after the first."""
+    small = [*SMALL, "data.size=16", "steps=200", "runtime.threads=1"]
+    columns = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for title, more in {"alone": ["seed=0"], "in a sweep": ["-m", f"seed=range(0,{jobs + 1})"]}.items():
+            command, found = [sys.executable, "-c", COST, str(CHECKOUT), *small, *more], []
+            for _ in range(min(jobs, 3) if title == "alone" else 1):
+                done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+                (line,) = (line for line in done.stdout.splitlines() if line.startswith("cost "))
+                found += json.loads(line[5:])
+            jobs_after = found[1:] if title != "alone" else found
+            columns[title] = {name: median(one.get(name, 0.0) for one in jobs_after) for name in jobs_after[-1]}
+    print("| CPU seconds | " + " | ".join(columns) + " |\n|---|---|---|")
+    for name in columns["alone"]:
+        print(f"| {name} | " + " | ".join(f"{found.get(name, 0.0):.2f}" for found in columns.values()) + " |")
+    shares = [f"{found['steps'] / sum(found.values()):.0%}" for found in columns.values()]
+    print("| share of the steps | " + " | ".join(shares) + " |")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--memory", type=int, metavar="JOBS")
+    parser.add_argument("--cost", type=int, metavar="JOBS")
     arguments = parser.parse_args()
-    memory(arguments.memory) if arguments.memory else compare(arguments.rounds, arguments.steps)
+    if arguments.memory or arguments.cost:
+        memory(arguments.memory) if arguments.memory else cost(arguments.cost)
+    else:
+        compare(arguments.rounds, arguments.steps)

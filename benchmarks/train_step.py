@@ -4,6 +4,8 @@ and feed included, alternating in one run, each side in a process of its own.
     python benchmarks/train_step.py                     # five models, about a quarter of an hour on two cores
     python benchmarks/train_step.py --quick             # the three small ones, about a minute
     python benchmarks/train_step.py --models dcgan64 wgan_gp --rounds 9
+    python benchmarks/train_step.py --quick --cpu       # CPU seconds of one thread: less disturbed by others
+    ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 python benchmarks/train_step.py --quick --cpu   # as laptops
     python benchmarks/train_step.py --overheads         # logging, signals, EMA, samples, checkpoints
     python benchmarks/train_step.py --scaling           # batch, width, image size, ranks
 
@@ -31,6 +33,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+CLOCK = CLOCKS[os.environ.get("GANLAB_BENCHMARK_CLOCK", "wall")]  # of the workers too, which inherit the environment
 BATCH = 64
 SLOT = 1.5  # seconds that one turn takes, at least
 DCGAN_ADAM = {"name": "adam", "lr": 2e-4, "betas": [0.5, 0.999]}
@@ -213,11 +217,11 @@ def worker(task: dict[str, Any]) -> None:
     print(json.dumps({"flops": counter.total}), flush=True)
     for line in sys.stdin:
         _wait(device)
-        began = time.perf_counter()
+        began = CLOCK()
         for _ in range(int(line)):
             step()
         _wait(device)
-        seconds = (time.perf_counter() - began) / int(line)
+        seconds = (CLOCK() - began) / int(line)
         print(json.dumps({"seconds": seconds, "memory": _peak(device)}), flush=True)
 
 
@@ -285,11 +289,11 @@ def rates(device: Any, dtype: Any) -> tuple[float, float]:
     def rate(run: Callable[[], Any], count: float) -> float:
         run()
         _wait(device)
-        began = time.perf_counter()
+        began = CLOCK()
         for _ in range(repeats):
             run()
         _wait(device)
-        return repeats * count / (time.perf_counter() - began)
+        return repeats * count / (CLOCK() - began)
 
     return (
         rate(lambda: torch.conv2d(x, weight, padding=1), 2.0 * weight.numel() * x.numel() / 256),
@@ -510,6 +514,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--reuse", action="store_true", help="plain DCGAN: D's fakes again in G's update")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--cpu", action="store_true", help="CPU seconds of one thread instead of seconds")
     parser.add_argument("--overheads", action="store_true")
     parser.add_argument("--scaling", action="store_true")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -517,13 +522,22 @@ def main() -> None:
     if options.worker:
         worker(json.loads(options.worker))
         return
+    if options.cpu and "GANLAB_BENCHMARK_CLOCK" not in os.environ:
+        environment = {**os.environ, "GANLAB_BENCHMARK_CLOCK": "cpu", "OMP_NUM_THREADS": "1"}
+        sys.exit(subprocess.run([sys.executable, *sys.argv], env=environment).returncode)
     import torch
 
+    from ganlab.processor import processor
     from ganlab.training.device import computes_bf16, find_device
 
     device = find_device(options.device)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.machine()}, {cores} cores"
+    where = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"{platform.machine()}, {processor()}, {cores} cores"
+    )
+    where += ", CPU time of one thread" if options.cpu else ""
     print(f"{time.strftime('%Y-%m-%d')}, {where}, Python {platform.python_version()}, torch {torch.__version__}\n")
     precisions = options.precisions or (["fp32", "bf16"] if computes_bf16(device) else ["fp32"])
     with tempfile.TemporaryDirectory() as folder:

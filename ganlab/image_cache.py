@@ -28,7 +28,6 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from filelock import FileLock, Timeout
 
 from ganlab.errors import UserError
 
@@ -96,6 +95,8 @@ def leftovers(folder: Path) -> list[Path]:
 def clear(folder: Path, names: Sequence[str] = ()) -> list[Entry]:
     """Removes the entries with these names, or all entries and the remains of killed runs. A run that has opened an
     entry keeps it. Raises UserError if there is no entry of a name; then nothing is removed."""
+    from filelock import FileLock, Timeout  # which misspelt settings need not wait for
+
     known = {entry.path.name: entry for entry in entries(folder)}
     if missing := [name for name in names if name not in known]:
         raise UserError(f"{missing[0]}: there is no such entry under {folder}; ganlab data lists them")

@@ -22,6 +22,7 @@ from ganlab.config.model import Model, model_of
 from ganlab.config.paths import to_type
 from ganlab.data import ImageSet
 from ganlab.errors import Diagnosed, Diverged, UserError, in_one_line
+from ganlab.processor import processor
 from ganlab.ranks import Ranks, here
 from ganlab.run_folder import RunFolder, as_yaml
 from ganlab.training.device import Machine
@@ -124,7 +125,7 @@ def _build(
             "settings": plain,
             "model": dump(Model, model_of(settings, image_set)),
             "versions": dict(versions()),
-            "processor": torch.backends.cpu.get_cpu_capability(),
+            "processor": processor(),
         },
         initialize=state is None,
     )
@@ -174,7 +175,7 @@ def _need_the_same_images(image_set: ImageSet, ranks: Ranks) -> None:
 
 def _compare_processors(state: Mapping[str, Any], machine: Machine, folder: RunFolder) -> None:
     """Logs a note where kernels are chosen for another processor than the saved run's, which round differently."""
-    saved, ours = state.get("processor"), torch.backends.cpu.get_cpu_capability()
+    saved, ours = state.get("processor"), processor()
     if machine.device.type == "cpu" and isinstance(saved, str) and saved != ours:
         log.warning(
             "note: %s was trained on a processor with %s, and this one has %s; it goes on, and the last digits of its "

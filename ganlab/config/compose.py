@@ -123,8 +123,8 @@ class Composer(Composition):
                 problems.append(self.unreadable(text, error))
         plugins = [one.value() for one in read if one.key_or_group == "plugins" and not one.is_sweep_override()]
         import_plugins(plugins_in({"plugins": plugins[-1]}) if plugins else [])
-        offer_for_both_networks()
-        self.options = self._options()
+        if offer_for_both_networks() or plugins:
+            self.options = self._options()
         wrong = {one.key_or_group: found for one in read if (found := self.choice_problems(one))}
         if problems or wrong:
             problems += [problem for found in wrong.values() for problem in found]

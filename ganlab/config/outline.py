@@ -18,11 +18,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-import platformdirs
-
 import ganlab
 from ganlab.atomic_write import replacing
 from ganlab.config.schema import hints, is_union
+from ganlab.errors import BAD_VALUE, UserError
+from ganlab.image_cache import folder_of
 from ganlab.scalars import Scheduled
 from ganlab.table import PATH, Range, Table
 
@@ -45,20 +45,30 @@ def _settings() -> type:
 
 @lru_cache(maxsize=1)
 def _outline() -> type:
-    """Returns the outline in the cache; ``Settings`` where there is none of these files, after writing one."""
-    place = hashlib.sha256(str(_package()).encode(errors="replace")).hexdigest()[:12]
-    file = platformdirs.user_cache_path("ganlab") / f"settings-{place}.json"  # one for each installation
-    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
+    """Returns the outline in the cache; ``Settings`` where there is none of these files, after writing one. A file that
+    is damaged is written again; where none can be written, each command imports the settings themselves."""
+    try:
+        file, found = _file(), _fingerprint()
+    except (OSError, UserError):
+        return _settings()
+    with contextlib.suppress(OSError, *BAD_VALUE, RecursionError):
         content = json.loads(file.read_text(encoding="utf-8"))
-        if content["of"] == _fingerprint():
+        if content["of"] == found:
             return build(content["outline"])
     settings = _settings()
-    content = {"of": _fingerprint(), "outline": outline(settings)}
+    # The fingerprint is that of before the import: a file that was edited meanwhile makes the outline an old one.
+    content = {"of": found, "outline": outline(settings)}
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(file, f".{file.name}.{os.getpid()}.partial") as partial:
             partial.write_text(json.dumps(content), encoding="utf-8")
     return settings
+
+
+def _file() -> Path:
+    """Returns the file of this installation: several versions have one each. Raises UserError, and OSError."""
+    place = hashlib.sha256(str(_package()).encode(errors="replace")).hexdigest()[:12]
+    return folder_of() / f"settings-{place}.json"
 
 
 def _package() -> Path:

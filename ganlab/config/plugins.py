@@ -32,18 +32,21 @@ def import_plugins(modules: Sequence[str]) -> None:
             raise Refused([f"plugins=[{module}]: importing it fails ({type(error).__name__}: {error})"]) from error
 
 
-def offer_for_both_networks() -> None:
+def offer_for_both_networks() -> bool:
     """Makes each component without an option file an option of its group if it is one that each network has:
-    ``init=tiny`` chooses it for both, as ``init=he`` does. Hydra reads these options like files, also in a sweep."""
+    ``init=tiny`` chooses it for both, as ``init=he`` does. Hydra reads these options like files, also in a sweep.
+    Returns whether there are such components."""
     from hydra.core.config_store import ConfigStore  # a trained generator is loaded without Hydra
 
-    store = ConfigStore.instance()
+    store, any_offered = ConfigStore.instance(), False
     for group, annotation in hints(known_settings()).items():
         if not is_dataclass(annotation) or set(NETWORKS) - set(hints(annotation)):  # type: ignore[arg-type]
             continue
         for name, content in _components(hints(annotation)["generator"]).items():  # type: ignore[arg-type]
             if not (config_folder() / group / f"{name}.yaml").is_file():
                 store.store(name=name, node=dict.fromkeys(NETWORKS, content), group=group)
+                any_offered = True
+    return any_offered
 
 
 def _components(annotation: Any) -> dict[str, dict[str, Any]]:

@@ -27,6 +27,8 @@ def remove_replaced_options(
     """Removes the values of a recipe that belong to options which are no longer chosen: another option was typed,
     or the loss or trick that selected the recipe's option was replaced. The recipe's tricks stay unless others
     are typed."""
+    if not any(composition.is_group_choice(one) for one in read if one.key_or_group != RECIPE):
+        return  # only values were typed, which choose no file
     recipe = [one.input_line or "" for one in read if one.key_or_group == RECIPE]
     before = {(group, option) for group, option, _ in composition.chosen(recipe)}
     now = {(group, option) for group, option, _ in chosen}

@@ -12,6 +12,7 @@ from typing import Any
 from ganlab.monitor.appended import Appended
 from ganlab.monitor.dashboard.chart import Chart
 from ganlab.monitor.dashboard.summaries import scalar
+from ganlab.monitor.records import record
 
 GROUP = "result"
 ALWAYS = (
@@ -43,6 +44,10 @@ MEANINGS = {
 METRICS = tuple(MEANINGS)
 """The results in the table."""
 
+# As in tensorboard.plugins.hparams.metadata, which imports TensorBoard's stand-in for TensorFlow.
+PLUGIN, VERSION = "hparams", 0
+EXPERIMENT, STARTED, ENDED = (f"_hparams_/{name}" for name in ("experiment", "session_start_info", "session_end_info"))
+
 
 def start_summaries(chosen: Mapping[str, str], settings: Mapping[str, Any]) -> list[Any]:
     """Returns the summaries that give a run its row from its beginning. The texts of the ``chosen`` settings, by key,
@@ -50,7 +55,7 @@ def start_summaries(chosen: Mapping[str, str], settings: Mapping[str, Any]) -> l
 
     All runs of a sweep need the same keys: TensorBoard takes the columns of the table from one of them.
     """
-    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+    from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 
     shown = {key: value for key in ALWAYS if (value := _text(settings, key)) is not None} | dict(chosen)
     if not shown:
@@ -67,8 +72,8 @@ def start_summaries(chosen: Mapping[str, str], settings: Mapping[str, Any]) -> l
         start.hparams[key].CopyFrom(_protobuf(typed))
     experiment = api_pb2.Experiment(time_created_secs=now, hparam_infos=infos, metric_infos=columns)
     return [
-        _summary(metadata.EXPERIMENT_TAG, experiment=experiment),
-        _summary(metadata.SESSION_START_INFO_TAG, session_start_info=start),
+        _summary(EXPERIMENT, experiment=experiment),
+        _summary(STARTED, session_start_info=start),
     ]
 
 
@@ -77,8 +82,7 @@ def write_result(folder: Path, metrics: Mapping[str, float], success: bool) -> N
     without ``success`` the run is shown as failed. Raises OSError."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
-    from tensorboard.summary.writer.record_writer import RecordWriter
+    from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 
     ended = api_pb2.STATUS_SUCCESS if success else api_pb2.STATUS_FAILURE
     now = time.time()
@@ -87,13 +91,13 @@ def write_result(folder: Path, metrics: Mapping[str, float], success: bool) -> N
         scalar(Chart(GROUP, name, f"{MEANINGS[name]}, for the tab HParams."), value, first=True)
         for name, value in metrics.items()
     ]
-    contents = [Summary(value=results), _summary(metadata.SESSION_END_INFO_TAG, session_end_info=end)]
+    contents = [Summary(value=results), _summary(ENDED, session_end_info=end)]
     file = Appended(folder / f"events.out.tfevents.{now:017.6f}.{socket.gethostname()}.{os.getpid()}.hparams")
     try:
         events = [Event(file_version="brain.Event:2"), *(Event(summary=one) for one in contents)]
         for event in events:
             event.wall_time = now
-            RecordWriter(file).write(event.SerializeToString())
+            file.write(record(event.SerializeToString()))
     finally:
         file.close()
 
@@ -101,10 +105,10 @@ def write_result(folder: Path, metrics: Mapping[str, float], success: bool) -> N
 def _summary(tag: str, **content: Any) -> Any:
     """Returns the summary that the plugin of the table reads."""
     from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
-    from tensorboard.plugins.hparams import metadata, plugin_data_pb2
+    from tensorboard.plugins.hparams import plugin_data_pb2
 
-    data = plugin_data_pb2.HParamsPluginData(version=metadata.PLUGIN_DATA_VERSION, **content).SerializeToString()
-    plugin = SummaryMetadata.PluginData(plugin_name=metadata.PLUGIN_NAME, content=data)
+    data = plugin_data_pb2.HParamsPluginData(version=VERSION, **content).SerializeToString()
+    plugin = SummaryMetadata.PluginData(plugin_name=PLUGIN, content=data)
     return Summary(value=[Summary.Value(tag=tag, metadata=SummaryMetadata(plugin_data=plugin))])
 
 

@@ -21,6 +21,7 @@ from ganlab.monitor.dashboard.held_back import HeldBack, held_back
 from ganlab.monitor.filmstrip import filmstrips
 from ganlab.monitor.hparams import start_summaries
 from ganlab.monitor.named_grid import Picture
+from ganlab.monitor.records import record
 from ganlab.training.observer import Histogram, Inspected, Observer, Samples, Scores
 from ganlab.training.verdicts import Verdict
 
@@ -181,7 +182,6 @@ class TensorBoard(Observer):
 
     def _add(self, step: int, **content: Any) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.summary.writer.record_writer import RecordWriter
 
-        event = Event(wall_time=time.time(), step=step, **content)
-        RecordWriter(self.file).write(event.SerializeToString())
+        assert self.file is not None
+        self.file.write(record(Event(wall_time=time.time(), step=step, **content).SerializeToString()))

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import torch
 
 from ganlab.errors import UserError
+from ganlab.processor import processor
 from ganlab.ranks import here_on_this_machine
 from ganlab.table import PATH, Fraction, NonNegativeInt, Range
 
@@ -202,5 +203,5 @@ def computes_bf16(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
         supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-        return bool(supported())
+        return bool(supported()) and processor() == "AVX512"  # a limit in the environment counts
     return False

@@ -20,6 +20,7 @@ from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.config.compose import composer, config_folder
 from ganlab.evaluation.features import classifier
+from ganlab.processor import processor
 from ganlab.run_folder import RunFolder
 from tests.conftest import TINY_OVERRIDES
 from tests.training.test_trainer import assert_same_state
@@ -100,6 +101,21 @@ def test_learning_rates_go_on_with_the_override(run: Path, capsys: pytest.Captur
     row = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert (row["step"], row["generator/learning_rate"]) == (3, 1e-5)
     assert row["discriminator/learning_rate"] == 2e-4
+
+
+def test_another_kind_of_processor_is_noted(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its kernels are others, which round differently."""
+    ours = processor()
+    assert tree_file.read(run / "checkpoints" / "final.safetensors")["processor"] == ours
+    capsys.readouterr()
+    assert main(["resume=run", "steps=3"]) == 0
+    assert "was trained on a processor" not in capsys.readouterr().out
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "SVE256")
+    assert main(["resume=run", "steps=4"]) == 0
+    assert f"note: run was trained on a processor with {ours}, and this one has SVE256" in capsys.readouterr().out
+    assert tree_file.read(run / "checkpoints" / "final.safetensors")["processor"] == "SVE256"
 
 
 @pytest.mark.parametrize(

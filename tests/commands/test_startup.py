@@ -14,7 +14,8 @@ from tests.conftest import TINY_OVERRIDES
 HEAVY = ("torch", "torchvision", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "tensorboard")
 # A step needs none of these: PyTorch's compiler and what it imports, and packages of other commands. scikit-learn is
 # imported where the digits are not in the cache of decoded images yet.
-UNUSED = ("torch._dynamo", "torch._inductor", "sympy", "torchvision", "matplotlib", "onnx")
+UNUSED = ("torch._dynamo", "torch._inductor", "sympy", "torchvision", "matplotlib", "onnx",
+          "tensorboard.compat.tensorflow_stub", "torch.utils.tensorboard", "fsspec", "absl")  # fmt: skip
 
 SCRIPT = """
 import contextlib, io, json, sys
@@ -69,6 +70,20 @@ def test_training_imports_no_compiler(tmp_path: Path) -> None:
     ((code, modules, said),) = imported([words], UNUSED, tmp_path).values()
     assert code == 0, said
     assert modules == []
+
+
+def test_what_writes_nothing_imports_no_tensorboard(tmp_path: Path) -> None:
+    words = [["train", "--cfg", "job"], ["train", "loss=wgan_gp", "norm.discriminator.layer=batch"]]
+    found = imported(words, (*UNUSED, "tensorboard", "google.protobuf", "scipy", "sklearn"), tmp_path)
+    assert [(code, modules) for code, modules, _ in found.values()] == [(0, []), (2, [])]
+
+
+def test_a_trained_generator_is_loaded_without_hydra(tmp_path: Path) -> None:
+    words = ["train", *TINY_OVERRIDES, "steps=1", "hydra.run.dir=run"]
+    imported([words], (), tmp_path)
+    unused = (*UNUSED, "tensorboard", "hydra", "omegaconf", "scipy", "sklearn")
+    ((code, modules, said),) = imported([["sample", "run=run", "n=4", "out=new"]], unused, tmp_path).values()
+    assert (code, modules) == (0, []), said
 
 
 @pytest.mark.parametrize("words", [["optimizer=sgd"], ["optimizer=rmsprop"], ["loss=wgan_gp"]], ids=str)

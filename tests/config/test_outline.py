@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import pytest
 
 from ganlab.config import outline as outlines
@@ -72,24 +72,86 @@ def test_where_pytorch_is_imported_the_settings_themselves_are_known() -> None:
     assert known_settings() is Settings
 
 
-def test_it_is_written_once_and_again_when_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / name)
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty cache folder, for a process that has not read its outline yet."""
+    monkeypatch.setenv("GANLAB_CACHE", str(tmp_path / "cache"))
+    outlines._outline.cache_clear()
+    yield tmp_path / "cache"
+    outlines._outline.cache_clear()
+
+
+def kind() -> type:
+    outlines._outline.cache_clear()
+    return outlines._outline()
+
+
+def test_it_is_written_once_and_again_when_a_file_changes(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = ["first"]
     monkeypatch.setattr(outlines, "_fingerprint", lambda: state[0])
+    assert kind() is Settings
+    assert kind() is not Settings
+    assert list(keys(kind())) == list(keys(Settings))
+    state[0] = "changed"
+    assert kind() is Settings
+    assert kind() is not Settings
 
-    def kind() -> type:
-        outlines._outline.cache_clear()
-        return outlines._outline()
 
-    try:
-        assert kind() is Settings
-        assert kind() is not Settings
-        assert list(keys(kind())) == list(keys(Settings))
-        state[0] = "changed"
-        assert kind() is Settings
-        assert kind() is not Settings
-        (file,) = (tmp_path / "ganlab").iterdir()
-        file.write_text('{"of": "changed", "outline": {"root": 0}}', encoding="utf-8")
-        assert kind() is Settings
-    finally:
-        outlines._outline.cache_clear()
+def test_every_file_of_ganlab_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "losses").mkdir()
+    file = tmp_path / "losses" / "one.py"
+    file.write_text("a = 1")
+    monkeypatch.setattr(outlines, "_package", lambda: tmp_path)
+    before = outlines._fingerprint()
+    assert outlines._fingerprint() == before
+    file.write_text("a = 22")
+    changed = outlines._fingerprint()
+    (tmp_path / "losses" / "two.py").touch()
+    assert len({before, changed, outlines._fingerprint()}) == 3
+
+
+def test_each_installation_has_its_own(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind()
+    monkeypatch.setattr(outlines, "_package", lambda: tmp_path / "other")
+    kind()
+    assert len(list(cache.glob("settings-*.json"))) == 2
+
+
+DAMAGED = {
+    "empty": "", "half": '{"of": "F", "outl', "a list": "[]", "no outline": '{"of": "F"}', "bytes": "\0\0",
+    "no kinds": '{"of": "F", "outline": {"root": 0}}',
+    "of itself": '{"of": "F", "outline": {"root": 0, "tables": [], "kinds": [["A", [["a", true, ["kind", 0]]]]]}}',
+    "unknown form": '{"of": "F", "outline": {"root": 0, "tables": [], "kinds": [["A", [["a", true, ["list"]]]]]}}',
+    "no name": '{"of": "F", "outline": {"root": 0, "tables": [], "kinds": [["A", [["1", true, ["path"]]]]]}}',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_file_is_written_again(text: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlines, "_fingerprint", lambda: "F")
+    kind()
+    (file,) = cache.iterdir()
+    file.write_text(text, encoding="utf-8")
+    assert kind() is Settings
+    assert kind() is not Settings
+
+
+def test_where_none_can_be_written_the_settings_are_imported(cache: Path, tmp_path: Path) -> None:
+    cache.write_text("a file in the place of the folder")
+    assert kind() is Settings
+    assert kind() is Settings
+
+
+def test_a_file_that_is_edited_during_the_import_makes_it_an_old_one(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = ["before"]
+    monkeypatch.setattr(outlines, "_fingerprint", lambda: state[0])
+
+    def imported() -> type:
+        state[0] = "edited"
+        return Settings
+
+    monkeypatch.setattr(outlines, "_settings", imported)
+    assert kind() is Settings
+    assert kind() is Settings  # not the outline of before

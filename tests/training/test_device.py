@@ -74,6 +74,14 @@ def test_auto_takes_bf16_only_where_the_processor_has_it(has: bool, monkeypatch:
     assert str(Runtime(device="cpu", precision="auto").resolve()) == ("cpu bf16" if has else "cpu fp32")
 
 
+def test_a_limit_of_the_processor_counts_for_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ATEN_CPU_CAPABILITY=avx2 and ONEDNN_MAX_CPU_ISA=AVX2 make bf16 an emulation."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    for kind in ("AVX512", "AVX2"):
+        monkeypatch.setattr(device, "processor", lambda kind=kind: kind)
+        assert device.computes_bf16(torch.device("cpu")) == (kind == "AVX512")
+
+
 def test_bf16_without_a_processor_for_it_is_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -75,10 +75,19 @@ def histogram(chart: Chart, found: Histogram, first: bool) -> Any:
 
 
 def text(name: str, content: str) -> Any:
-    """Returns the summary of a text in Markdown."""
-    from torch.utils.tensorboard.summary import text as summary_of_text
+    """Returns the summary of a text in Markdown. (PyTorch's function makes the same one, but its module imports
+    TensorBoard's stand-in for TensorFlow.)"""
+    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+    from tensorboard.compat.proto.tensor_pb2 import TensorProto
+    from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+    from tensorboard.compat.proto.types_pb2 import DT_STRING
+    from tensorboard.plugins.text.plugin_data_pb2 import TextPluginData
 
-    return summary_of_text(name, content)
+    data = SummaryMetadata.PluginData(plugin_name="text", content=TextPluginData(version=0).SerializeToString())
+    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=1)])
+    tensor = TensorProto(dtype=DT_STRING, string_val=[content.encode()], tensor_shape=shape)
+    value = Summary.Value(tag=f"{name}/text_summary", metadata=SummaryMetadata(plugin_data=data), tensor=tensor)
+    return Summary(value=[value])
 
 
 def _jpeg(picture: Picture) -> bytes:

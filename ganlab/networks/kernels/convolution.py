@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from ganlab.input_gradient import only_inputs
+from ganlab.processor import processor
 
 SMALL_MAP = 4  # pixels a side
 SMALLEST_MAP = 2
@@ -157,7 +158,7 @@ class _WeightGradient(Function):
     def forward(ctx: Any, large: Tensor, small: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(large, small)
         ctx.stride, ctx.padding = stride, padding
-        if large.device.type == "cpu" and exchanges(torch.backends.cpu.get_cpu_capability(), large.shape, small.shape):
+        if large.device.type == "cpu" and exchanges(processor(), large.shape, small.shape):
             # A convolution with channels and images exchanged and the small maps as kernels.
             full = F.conv2d(large.transpose(0, 1), small.transpose(0, 1), None, 1, padding, stride)
             full = full[:, :, :kernel, :kernel].reshape(large.shape[1], -1)  # (a, b · k · k)

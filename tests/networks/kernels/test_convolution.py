@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganlab.input_gradient import input_gradient
 from ganlab.networks.kernels.convolution import convolve, convolve_transposed, exchanges
+from ganlab.processor import processor
 from tests.networks.calls import Calls
 
 # in, out, kernel, stride, padding, height, width. Maps of 4×4 and below, and few channels, have ways of their own.
@@ -96,6 +97,24 @@ def test_which_way_is_chosen_by_processor_and_shape() -> None:
     assert [chosen("AVX2", (64, 128), side) for side in (2, 4, 8)] == [True, False, False]
     assert [chosen("AVX2", (128, 256), side) for side in (2, 4, 8)] == [True, False, False]
     assert [chosen("AVX2", (256, 512), side) for side in (2, 4, 8)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("capability", "limit", "kind"),
+    [
+        ("AVX512", None, "AVX512"), ("AVX512", "AVX2", "AVX2"), ("AVX512", "avx2_vnni", "AVX2"),
+        ("AVX512", "AVX512_CORE", "AVX512"), ("AVX512", "SSE41", "DEFAULT"), ("AVX2", "AVX512_CORE", "AVX2"),
+        ("AVX2", "AVX", "DEFAULT"), ("SVE256", "AVX2", "SVE256"),
+    ],
+)  # fmt: skip
+def test_limits_of_onednn_count(capability: str, limit: str | None, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.delenv("DNNL_MAX_CPU_ISA", raising=False)
+    if limit is None:
+        monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    else:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    assert processor() == kind
 
 
 def test_under_autocast_they_compute_in_its_type_and_weights_get_gradients_in_theirs() -> None:
