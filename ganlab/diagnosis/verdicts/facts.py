@@ -118,7 +118,7 @@ class Facts:
         rate = self.rate(network)
         if not rate:
             return None
-        usual = self._usual(network)
+        usual = self.usual(network)
         new = usual if rate > 2 * usual else rate / factor
         return Advice((f"optimizer.{network}.lr={new:.3g}",), f"its rate is {rate:.3g}")
 
@@ -128,14 +128,14 @@ class Facts:
         rate = self.rate(network)
         if rate is None:
             return None
-        usual = self._usual(network)
+        usual = self.usual(network)
         new = usual if rate < usual / 2 else rate * factor
         return Advice((f"optimizer.{network}.lr={new:.3g}",), f"its rate is {rate:.3g}")
 
     def is_fast(self, network: str) -> bool:
         """Whether the rate of a network is more than five times the usual one, and more than the other's."""
         rate, other = self.rate(network), self.rate(_other(network))
-        return rate is not None and rate > 5 * self._usual(network) and (other is None or rate >= other)
+        return rate is not None and rate > 5 * self.usual(network) and (other is None or rate >= other)
 
     def is_slow(self, network: str) -> bool:
         """Whether the rate of a network is less than a fifth of the usual one."""
@@ -187,15 +187,7 @@ class Facts:
             return None
         return Advice(("constraint=weight_clipping",), "it bounds the critic's slope (Arjovsky et al. 2017)")
 
-    def weaker_penalty(self) -> Advice | None:
-        """Returns advice for a tenth of the weight of a penalty on D that is stronger than published ones."""
-        for name in ("r1", "r2", "gradient_penalty", "weight_penalty", "orthogonal"):
-            weight = self.number(f"regularizer.{name}.weight")
-            if weight is not None and weight > 10:
-                return Advice((f"regularizer.{name}.weight={weight / 10:g}",), f"the weight of {name} is {weight:g}")
-        return None
-
-    def _usual(self, network: str) -> float:
+    def usual(self, network: str) -> float:
         """Returns the usual rate, or that of the other network if it is within a factor of 30 of it: small networks and
         plain gradient descent train with higher ones."""
         other, usual = self.rate(_other(network)), self.usual_rate

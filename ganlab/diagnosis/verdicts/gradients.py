@@ -10,6 +10,7 @@ from ganlab.diagnosis.verdicts.detector import Detector, Sight, above, below
 from ganlab.diagnosis.verdicts.facts import Facts, best_of
 from ganlab.diagnosis.verdicts.history import History
 from ganlab.diagnosis.verdicts.records import Advice, Evidence
+from ganlab.diagnosis.verdicts.unusual import unusual
 from ganlab.table import Fraction, Positive, PositiveInt
 
 NETWORKS = ("generator", "discriminator")
@@ -59,13 +60,8 @@ class VanishingGradients(Detector):
         return f"The {network} receives almost no gradient, so that it stays as it is."
 
     def advise(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> tuple[Advice, ...]:
-        bound = facts.number("constraint.bound") if facts.name("constraint") == "weight_clipping" else None
-        wider = None
-        if bound is not None and bound < 0.005:
-            wider = Advice(("constraint.bound=0.01",), f"D's weights are clipped to ±{bound:g}")
         return best_of(
-            wider,
-            facts.saturating() if network == "generator" else None,
+            *unusual(facts, self.name),
             facts.lower_rate("discriminator") if facts.is_fast("discriminator") else None,
             restart_with(f"init.{network}", "orthogonal", facts, "its weights begin at another scale"),
             facts.slope_penalty("keeps its gradient useful") if network == "generator" else None,
@@ -109,6 +105,7 @@ class ExplodingGradients(Detector):
         if facts.number(f"optimizer.{network}.clip_norm") is None:
             clip = Advice((f"optimizer.{network}.clip_norm=10",), "no gradient is larger then (Pascanu et al. 2013)")
         return best_of(
+            *unusual(facts, self.name),
             facts.lower_rate("discriminator") if facts.is_fast("discriminator") else None,
             facts.lower_rate("generator") if facts.is_fast("generator") else None,
             facts.lipschitz() if facts.is_critic else None,
@@ -143,6 +140,7 @@ class DeadLayers(Detector):
     def advise(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> tuple[Advice, ...]:
         reason = "it passes a gradient for negative inputs too"
         return best_of(
+            *unusual(facts, self.name),
             facts.lower_rate(str(network)) if facts.is_fast(str(network)) else None,
             restart_with(f"{network}.activation", "leaky_relu", facts, reason),
             restart_with(f"init.{network}", "orthogonal", facts, "its weights begin at another scale"),
