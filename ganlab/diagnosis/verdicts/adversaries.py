@@ -229,8 +229,8 @@ class DiscriminatorOverfits(Detector):
     def advise(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> tuple[Advice, ...]:
         augmented = facts.are_points or any(facts.has("augment", one) for one in ("ada", "diff_augment"))
         return best_of(
-            None if augmented else Advice(("augment.diff_augment={}",), "D sees each image changed (Zhao et al. 2020)"),
             facts.slope_penalty("keeps D from rising at single images"),
+            None if augmented else Advice(("augment.diff_augment={}",), "D sees each image changed (Zhao et al. 2020)"),
             facts.instance_noise(),
             facts.lower_rate("discriminator"),
         )

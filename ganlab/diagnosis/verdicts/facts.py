@@ -20,6 +20,9 @@ SCALES = {"bce": 1.0, "minimax": 1.0, "hinge": 1.0, "lsgan": 0.5, "relativistic"
 CHANCE = {"bce": math.log(4), "minimax": math.log(4), "hinge": 2.0, "lsgan": 0.25}
 """D's loss if it gives every image the logit of the boundary, by loss."""
 
+TARGETS = {"real": 1.0, "fake": 0.0, "noise": 0.0, "flip": 0.0}
+"""The targets of D's outputs that all losses allow."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -152,7 +155,28 @@ class Facts:
         """Returns advice for a penalty on D's slope, where there is none and D's norm allows it."""
         if self.mixes_samples or any(self.has("regularizer", one) for one in ("r1", "r2", "gradient_penalty")):
             return None
-        return Advice(("regularizer.r1={}",), f"a penalty on D's slope {reason} (Mescheder et al. 2018)")
+        reason = f"a penalty on D's slope {reason} (Mescheder et al. 2018)"
+        return Advice((f"regularizer.r1={self._slope_weight()}",), reason)
+
+    def relativistic(self, reason: str) -> Advice | None:
+        """Returns advice for the relativistic loss with penalties on D's slope (Huang et al. 2024, R3GAN), where D's
+        norm allows them."""
+        slope = self.slope_penalty(reason)
+        moved = any(self.number(f"targets.{key}", value) != value for key, value in TARGETS.items())
+        if slope is None or moved or self.loss not in ("bce", "minimax", "hinge", "lsgan"):
+            return None
+        weight = self._slope_weight()
+        words = ("loss=relativistic", f"regularizer.r1={weight}", f"regularizer.r2={weight}")
+        return Advice(words, f"D compares reals with fakes, which {reason} (Huang et al. 2024)")
+
+    def _slope_weight(self) -> str:
+        """Returns the weight of a penalty on D's slope. The published 10 is for faces at 256×256: on points and small
+        images it flattens D (Karras et al. 2020, ADA, let it grow with the number of pixels)."""
+        size = self.get("data.size")
+        side = size if isinstance(size, int | float) else 0
+        if self.are_points:
+            return "{weight:0.1}"
+        return "{weight:1}" if 0 < side <= 64 else "{}"
 
     def instance_noise(self) -> Advice | None:
         """Returns advice for noise on what D sees, where there is none."""
