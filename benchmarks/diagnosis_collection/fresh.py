@@ -15,6 +15,7 @@ _SLOPE = ("not_lipschitz", "divergence", "exploding_gradients")
 _RUNAWAY = ("divergence", "exploding_gradients")
 _FLAT_D = ("discriminator_at_chance", "vanishing_gradients")
 _PLAIN_D = ("norm=batch", "norm.discriminator.layer=none")
+_FREE_D = ("norm.discriminator.weight=none", "norm.discriminator.layer=none")
 _PIXELS = ("evaluation.features=pixels",)  # too few images for a classifier
 _DEEP_TANH = (
     "generator=mlp", "discriminator=mlp", "generator.hidden=[64,64,64,64,64,64]",
@@ -38,7 +39,7 @@ FRESH_PLANTED: tuple[Kind, ...] = (
     _planted("d_rate_of_1e-8", "stacked", rates(2e-3, 1e-8),
              ("discriminator_at_chance", "no_learning", *_COLLAPSE),
              "D stays as it was initialized, and all images become what it happens to prefer."),
-    _planted("narrow_g", "digits16", ("generator.width=1", "norm.discriminator.weight=none", "norm.discriminator.layer=none"),
+    _planted("narrow_g", "digits16", ("generator.width=1", *_FREE_D),
              ("discriminator_overpowers", *_COLLAPSE), "G has one channel before its output, and D has no restraint."),
     _planted("minimax_and_three_d_updates", "stacked",
              ("loss=minimax", "norm=none", "schedule.n_critic=3", *rates(2e-4, 4e-3)), _OVERPOWERED,
@@ -63,7 +64,7 @@ FRESH_PLANTED: tuple[Kind, ...] = (
              "The squared loss overflows after a few updates of gradient descent."),
     # Initialization
     _planted("d_all_zero", "digits16", ("init.discriminator={name: constant, value: 0}",
-             "norm.discriminator.weight=none", "norm.discriminator.layer=none"),
+             *_FREE_D),
              (*_FLAT_D, "dead_layers", "no_learning"),
              "Every weight of D is 0: its logit is the same for all images, and its hidden weights have no gradient."),
     _planted("deep_tanh_saturated", "digits", (*_DEEP_TANH, "init.generator={name: normal, std: 2}",
@@ -76,8 +77,9 @@ FRESH_PLANTED: tuple[Kind, ...] = (
     _planted("few_images_16x16", "digits16", (*_PIXELS, "data.limit=212", "discriminator.width=48", *_PLAIN_D,
              "batch_size=12", "evaluation.reals=12"), ("discriminator_overfits", "mode_collapse"),
              "12 training images, 200 held out, and a wide D, which memorises them.", 400),
-    _planted("few_images_hinge", "digits", (*_PIXELS, "data.limit=216", "discriminator=resnet", "discriminator.width=32",
-             "loss=hinge", *_PLAIN_D, "batch_size=16", "evaluation.reals=16"), ("discriminator_overfits", "mode_collapse"),
+    _planted("few_images_hinge", "digits", (*_PIXELS, "data.limit=216", "discriminator=resnet",
+             "discriminator.width=32", "loss=hinge", *_PLAIN_D, "batch_size=16", "evaluation.reals=16"),
+             ("discriminator_overfits", "mode_collapse"),
              "16 training images, 200 held out, and a residual D, which memorises them.", 400),
     _planted("bottleneck_in_g", "grid", ("generator.hidden=[64,1]",), _COLLAPSE,
              "All that G makes passes one unit: its points lie on a curve."),

@@ -1,5 +1,5 @@
-"""The healthy runs of the half for thresholds: recipes and variations that train. A verdict other than ``healthy`` on one
-is a false alarm."""
+"""The healthy runs of the half for thresholds: recipes and variations that train. A verdict other than ``healthy`` on
+one is a false alarm."""
 
 from __future__ import annotations
 

@@ -225,6 +225,10 @@ def _other(network: str) -> str:
 
 
 def best_of(*advice: Advice | None, most: int = 2) -> tuple[Advice, ...]:
-    """Returns the first advices that apply, at most ``most``, without repeated ones."""
-    found = dict.fromkeys(one for one in advice if one is not None)
-    return tuple(found)[:most]
+    """Returns the first advices that apply, at most ``most``, without those that an earlier one
+    contains."""
+    found: list[Advice] = []
+    for one in advice:
+        if one is not None and not any(set(one.overrides) <= set(other.overrides) for other in found):
+            found.append(one)
+    return tuple(found[:most])

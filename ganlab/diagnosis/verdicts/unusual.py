@@ -143,12 +143,21 @@ def rare_updates(facts: Facts) -> Advice | None:
 
 
 def bound(facts: Facts) -> Advice | None:
-    """Returns advice for the published bound of clipped weights where it is far from that."""
+    """Returns advice for the published bound of clipped weights where it is far below that."""
     found = facts.number("constraint.bound") if facts.name("constraint") == "weight_clipping" else None
-    if found is None or 0.002 <= found <= 0.05:
+    if found is None or found >= 0.002:
         return None
     reason = f"the critic's weights are clipped to ±{found:g} (Arjovsky et al. 2017: 0.01)"
     return Advice(("constraint.bound=0.01",), reason)
+
+
+def free_critic(facts: Facts) -> Advice | None:
+    """Returns advice for a gradient penalty where nothing holds the slope of a critic, or next to nothing. Such a
+    penalty helped more than a lower bound of clipped weights."""
+    clipped = facts.number("constraint.bound") if facts.name("constraint") == "weight_clipping" else None
+    penalty = facts.number("regularizer.gradient_penalty.weight")
+    held = (clipped is not None and clipped <= 0.05) or (penalty is not None and penalty >= 0.01)
+    return facts.lipschitz() if facts.is_critic and not held else None
 
 
 def latent(facts: Facts) -> Advice | None:
@@ -160,15 +169,15 @@ def latent(facts: Facts) -> Advice | None:
 
 
 OF_COLLAPSE = (
-    rates, momentum, saturating, weight_decay, initialization, latent, targets, noise, penalties, rare_updates, bound,
-    early_decay, clipping,
+    free_critic, rates, momentum, saturating, weight_decay, initialization, latent, targets, noise, penalties,
+    rare_updates, bound, early_decay, clipping,
 )  # fmt: skip
 CAUSES: Mapping[str, Sequence[Callable[[Facts], Advice | None]]] = {
-    "divergence": (rates, momentum, initialization),
-    "exploding_gradients": (rates, initialization, momentum),
+    "divergence": (free_critic, rates, momentum, initialization),
+    "exploding_gradients": (free_critic, rates, initialization, momentum),
     "dead_layers": (rates, weight_decay, initialization, penalties),
     "no_learning": (rates, early_decay, clipping, initialization, weight_decay, saturating),
-    "not_lipschitz": (bound, rates),
+    "not_lipschitz": (bound, free_critic, rates),
     "discriminator_overpowers": (
         saturating, rates, momentum, updates, initialization, weight_decay, targets, early_decay
     ),
