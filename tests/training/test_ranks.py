@@ -263,19 +263,6 @@ def whole_run(rank: int, folder: Path) -> dict[str, Any]:
     except Diagnosed as error:
         found["verdict"] = [str(error), stuck.step, error.step]
 
-    # It lets both go back first, with lower rates.
-    back = built(
-        folder / "back", optimizer=rates, logging={"every": 1}, norm=LAYER,
-        diagnosis={**verdicts, "on_verdict": "rollback"}, divergence={"name": "rollback", "times": 1, "rate": 0.5},
-    )  # fmt: skip
-    back.steps = 12
-    try:
-        back.run()
-    except Diagnosed as error:
-        learners = (back.generator, back.discriminator)
-        weights = [float(one.double().sum()) for learner in learners for one in learner.parameters]
-        found["back"] = [str(error), back.step, [one.rate_factor for one in learners], weights]
-
     # Weights that drift apart.
     differing = built(folder / "differing", checkpoint={"every": 1})
     if rank == 1:
@@ -361,15 +348,6 @@ def test_all_ranks_follow_the_verdicts_of_the_first(runs: tuple[Path, list[dict[
     assert "no learning of the generator since step 1: " in said
     assert said.endswith(" Its weights were saved.")
     assert checkpoint.newest(folder / "stuck" / "checkpoints")[1]["step"] == step == ended_at < 12
-
-
-def test_all_ranks_go_back_together(runs: tuple[Path, list[dict[str, Any]]]) -> None:
-    first, other = (one["back"] for one in runs[1])
-    assert first == other
-    said, step, factors, _ = first
-    assert "Training had gone back 1 times" in said
-    assert factors == [0.5, 0.5]
-    assert 0 < step < 12
 
 
 def test_weights_that_differ_are_told_and_not_saved(runs: tuple[Path, list[dict[str, Any]]]) -> None:
