@@ -25,7 +25,7 @@ class BothNetworks(nn.Module):
     def __init__(self, gan: GAN, condition: dict[str, Tensor], seed: int) -> None:
         super().__init__()
         self.gan, self.condition, self.seed = gan, condition, seed
-        self.generator, self.discriminator = gan.generator, gan.discriminator
+        self.generator, self.discriminator = _module(gan.generator), _module(gan.discriminator)
 
     def forward(self, latent: Tensor) -> Tensor:
         fake = self.generator(latent, self.condition).images
@@ -36,6 +36,11 @@ class BothNetworks(nn.Module):
         seen = augmented(self.gan, Batch(fake, self.condition), "fake", rngs, 0.0)
         logits: Tensor = self.discriminator(seen).logits
         return logits
+
+
+def _module(network: object) -> nn.Module:
+    assert isinstance(network, nn.Module)
+    return network
 
 
 @dataclass(frozen=True)
