@@ -115,6 +115,8 @@ def test_a_verdict_is_named(name: str, settings: dict[str, Any], changes: dict[s
             {"diagnosis/accuracy_real": 1.0, "diagnosis/accuracy_fake": 1.0, "generator/adversarial": 0.01},
         ),  # the loss of minimax alone is saturated there
         ("discriminator_overfits", {"discriminator/trained_on": 0.6, "discriminator/held_out": 0.4}),
+        ("mode_collapse", {"diagnosis/duplicates": lambda i: 0.1 if i % 5 == 0 else None}),
+        ("partial_collapse", {"diagnosis/classes": 0.9}),
         (
             "discriminator_overfits",
             {"discriminator/trained_on": 0.6, "discriminator/held_out": lambda i: (-0.6, 0.6, 0.6)[i % 3]},
@@ -139,3 +141,8 @@ def test_every_verdict_is_tried() -> None:
 @pytest.mark.parametrize("signals", [True, False])
 def test_a_healthy_run_has_none(settings: dict[str, Any], signals: bool) -> None:
     assert replay(rows({} if signals else ALONE), [], changed(SETTINGS, settings)) == []
+
+
+def test_a_small_penalty_is_a_critic_near_its_slope() -> None:
+    without = {**ALONE, "discriminator/gradient_penalty": 0.1}
+    assert replay(rows(without), [], changed(SETTINGS, CRITIC)) == []
