@@ -383,6 +383,7 @@ ELSEWHERE = {
     "runtime.cuda_graph": "test_cuda_graph",
     "runtime.deterministic": "test_device.test_deterministic_kernels_are_one_jobs_choice",
     "logging.observers.tensorboard.histograms": "monitor.test_monitor.test_histograms_come_every_so_many_steps",
+    "logging.observers.tensorboard.graph": "diagnosis.test_graph.test_it_is_in_the_event_file_if_it_is_asked_for",
     "logging.progress": "monitor.test_progress_lines.test_what_is_shown",
     **{f"logging.observers.mlflow.{field}": "monitor.test_mlflow_run" for field in ("experiment", "uri")},
     **{f"logging.observers.wandb.{field}": "monitor.test_wandb_run" for field in ("project", "entity", "mode")},

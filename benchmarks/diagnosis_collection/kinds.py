@@ -15,8 +15,8 @@ VERDICTS = (
 )  # fmt: skip
 """The names of verdicts that a label may have."""
 
-SEEDS: Mapping[Half, tuple[int, ...]] = {"thresholds": (0, 1), "judging": (10, 11)}
-"""The seeds of each half: no seed of one half is used in the other."""
+SEEDS: Mapping[Half, tuple[int, ...]] = {"thresholds": (0, 1), "judging": (20, 21)}
+"""The seeds of each half: no seed of one half is used in the other. Seeds 10 and 11 judged in the first round."""
 
 COMMON = (
     "logging.observers=[files]", "logging.every=5", "logging.inspection=false", "logging.progress=false",

@@ -16,6 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from benchmarks.diagnosis_collection.fresh import FRESH_HEALTHY, FRESH_PLANTED
 from benchmarks.diagnosis_collection.healthy import HEALTHY
 from benchmarks.diagnosis_collection.kinds import Kind, without_replaced
 from benchmarks.diagnosis_collection.planted import PLANTED
@@ -28,7 +29,7 @@ from ganlab.errors import Diverged, UserError
 from ganlab.run.rows import metrics_rows, scores_rows
 from ganlab.run_folder import RunFolder
 
-KINDS: tuple[Kind, ...] = PLANTED + HEALTHY
+KINDS: tuple[Kind, ...] = PLANTED + FRESH_PLANTED + HEALTHY + FRESH_HEALTHY
 ENDED = ("finished", "diverged", "refused", "failed")
 """The statuses of runs that are not trained again."""
 TYPED = "typed.json"

@@ -45,12 +45,18 @@ def summary(found: Sequence[Judged]) -> str:
 def goals(found: Sequence[Judged], tried: Sequence[Trial]) -> str:
     """Returns what was aimed at, and whether the half that judges reached it."""
     counted = count([one for one in found if one.member.kind.half == "judging"])
-    better = wilson(sum(one.better for one in tried), len(tried))
+    judging = [one for one in tried if one.half == "judging"]  # advice was chosen on the other half
+    better = wilson(sum(one.better for one in judging), len(judging))
     hits, alarms = counted.in_time, counted.false_alarms
     rows = (
         ("failures named rightly in the first half of the run", "at least 90 %", hits, (hits.share or 0) >= 0.9),
         ("healthy runs with a false alarm", "at most 5 %", alarms, (alarms.share or 0) <= 0.05),
-        ("first advices better than the twin (both halves)", "at least 2 of 3", better, (better.share or 0) >= 2 / 3),
+        (
+            "first advices better than the twin (half that judges)",
+            "at least 2 of 3",
+            better,
+            (better.share or 0) >= 2 / 3,
+        ),
     )
     lines = [[name, goal, percent(share), "yes" if reached else "**no**"] for name, goal, share, reached in rows]
     return table(("judged", "goal", "measured", "reached"), lines)

@@ -85,7 +85,7 @@ def lines(found: Diagnosis) -> Iterator[str]:
             "  note: it has no signals (it was trained before there were any, or with diagnosis=none), so that losses, "
             "D's outputs, gradient norms and scores are all that is judged"
         )
-    if not found.judge.warm:
+    if not found.judge.warm():
         yield "  note: it has not passed the first part of training, which is excused: only divergence is looked for"
     if not found.verdicts:
         yield "  healthy: no verdict. Looked for " + ", ".join(TITLES[name] for name in NAMES)

@@ -15,6 +15,7 @@ from ganlab.config.model import shapes_of
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
 from ganlab.data.feed import Feed
+from ganlab.diagnosis.graph import NetworkGraph
 from ganlab.diagnosis.histograms import Histograms
 from ganlab.diagnosis.inspection import Inspector
 from ganlab.diagnosis.settings import SignalSettings
@@ -170,6 +171,7 @@ def build_trainer(
         diagnosis=_diagnosis(settings, stepper, scorer),
         verdicts=_verdicts(settings, ranks),
         measure=Histograms(settings.seed),
+        trace=NetworkGraph(settings.seed),
     )
 
 

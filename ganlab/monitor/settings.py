@@ -24,12 +24,14 @@ class FilesSetting(ObserverSetting):
 @dataclass(frozen=True)
 class TensorBoardSetting(ObserverSetting):
     """An event file of TensorBoard in the run folder. Histograms of weights, gradients and activations are added every
-    ``histograms`` steps (null: never); they cost about as much as a step."""
+    ``histograms`` steps (null: never); they cost about as much as a step. With ``graph`` the tab *Graphs* has the
+    operations of both networks."""
 
     histograms: PositiveInt | None = 500
+    graph: bool = False
 
     def build(self, run: ObservedRun) -> Observer:
-        return TensorBoard(run.folder, run.text, run.class_names, run.chosen, run.settings, self.histograms)
+        return TensorBoard(run.folder, run.text, run.class_names, run.chosen, run.settings, self.histograms, self.graph)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class TensorBoard(Observer):
 
     When training ends, the filmstrips of the pictures in ``samples/`` follow. ``class_names`` name the rows of
     pictures, the tab HParams has the ``chosen`` settings of the run before the most important of all its ``settings``,
-    and histograms come every ``histograms`` steps (None: never).
+    and histograms come every ``histograms`` steps (None: never). With ``graph`` the networks are drawn too.
 
     The events are written here and not by its ``SummaryWriter``, whose thread ends at the
     first write that fails, and loses the data that was waiting.
@@ -54,9 +54,11 @@ class TensorBoard(Observer):
         chosen: Mapping[str, str] | None = None,
         settings: Mapping[str, Any] | None = None,
         histograms: int | None = None,
+        graph: bool = False,
     ) -> None:
         self.folder, self.configuration, self.class_names = folder, configuration, tuple(class_names)
         self.chosen, self.settings, self.histograms_every = dict(chosen or {}), dict(settings or {}), histograms
+        self.wants_graph = graph
         self.file: Appended | None = None
         self.step = 0  # of the newest picture
         self.real: Tensor | None = None
@@ -110,6 +112,11 @@ class TensorBoard(Observer):
             chart = histogram_chart(kind, network, layer, places[kind, network])
             values.append(summaries.histogram(chart, found, self._first(chart)))
         self._values(step, values)
+        self.file.flush()
+
+    def traced(self, graph: bytes) -> None:
+        assert self.file is not None
+        self._add(0, graph_def=graph)
         self.file.flush()
 
     def diagnosed(self, step: int, verdicts: Sequence[Verdict]) -> None:

@@ -85,6 +85,11 @@ Measure = Callable[[GAN, Feed, float], Mapping[str, Histogram]]
 changes nothing. Names are ``KIND/NETWORK/LAYER`` with the kinds weights, gradients and activations."""
 
 
+Trace = Callable[[GAN, Feed], bytes]
+"""Traces the graph of the networks of a GAN with images of the feed, as a serialized ``GraphDef``, and changes
+nothing."""
+
+
 class Observer:
     """An observer of a training run. Subclasses override the methods that they use; the trainer calls them between
     steps, on rank 0 alone. An observer reads; it changes nothing of the training.
@@ -97,6 +102,9 @@ class Observer:
 
     histograms_every: int | None = None
     """The steps between calls of ``measured``; None for an observer that takes no histograms."""
+
+    wants_graph: bool = False
+    """Whether ``traced`` is called."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -136,6 +144,10 @@ class Observer:
     def measured(self, step: int, histograms: Mapping[str, Histogram]) -> None:
         """Called every ``histograms_every`` steps, and before the first step, with histograms of weights, gradients and
         activations by their names (see ``Measure``), layer by layer in the order in which they are called."""
+
+    def traced(self, graph: bytes) -> None:
+        """Called once before the first step, for an observer with ``wants_graph``, with the graph of the networks: G,
+        and D on G's images (a serialized ``GraphDef``)."""
 
     def rolled_back(self, step: int) -> None:
         """Called when training has gone back to ``step`` (``divergence=rollback``).

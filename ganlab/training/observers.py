@@ -38,6 +38,10 @@ class Observers:
         """Returns the observers that take histograms after ``step`` steps."""
         return [one for one in self if one.histograms_every and step % one.histograms_every == 0]
 
+    def due_for_graph(self) -> list[Observer]:
+        """Returns the observers that take the graph of the networks."""
+        return [one for one in self if one.wants_graph]
+
     def __iter__(self) -> Iterator[Observer]:
         return (observer for observer in self._observers if id(observer) not in self._left_out)
 

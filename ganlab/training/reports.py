@@ -1,4 +1,5 @@
-"""What observers are told of the networks themselves: samples, the inspection before the first step, and histograms."""
+"""What observers are told of the networks themselves: samples, the inspection before the first step, histograms,
+and the graph."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from ganlab.errors import in_one_line
 from ganlab.ranks import Ranks
 from ganlab.training.feed import Feed
 from ganlab.training.gan import GAN
-from ganlab.training.observer import Inspect, Measure
+from ganlab.training.observer import Inspect, Measure, Trace
 from ganlab.training.observers import Observers
 from ganlab.training.sampling import Sampler
 
@@ -29,9 +30,10 @@ class Reports:
         ranks: Ranks,
         inspect: Inspect | None = None,
         measure: Measure | None = None,
+        trace: Trace | None = None,
     ) -> None:
         self.gan, self.feed, self.sampler, self.observers, self.ranks = gan, feed, sampler, observers, ranks
-        self.inspect, self.measure = inspect, measure
+        self.inspect, self.measure, self.trace = inspect, measure, trace
         self._real_shown = False
 
     def samples(self, step: int) -> None:
@@ -64,6 +66,17 @@ class Reports:
             _note("histograms could not be computed (%s) and are left out; training goes on", error)
             return
         self.observers.notify(lambda observer: observer.measured(step, histograms), due)
+
+    def graph(self) -> None:
+        """Reports the graph of the networks to the observers that take it."""
+        if not self.ranks.first or self.trace is None or not (due := self.observers.due_for_graph()):
+            return
+        try:
+            graph = self.trace(self.gan, self.feed)
+        except Exception as error:  # a network of a plugin that PyTorch cannot trace
+            _note("the graph of the networks could not be traced (%s); training goes on", error)
+            return
+        self.observers.notify(lambda observer: observer.traced(graph), due)
 
 
 class Speed:

@@ -19,7 +19,7 @@ from ganlab.training.divergence_monitor import DivergenceMonitor
 from ganlab.training.gan import GAN
 from ganlab.training.learner import need_same_weights
 from ganlab.training.meter import Meter
-from ganlab.training.observer import Inspect, Measure, Observer
+from ganlab.training.observer import Inspect, Measure, Observer, Trace
 from ganlab.training.observers import Observers
 from ganlab.training.reports import Reports, Speed
 from ganlab.training.sampling import Sampler
@@ -66,6 +66,7 @@ class Trainer:
         diagnosis: Diagnosis | None = None,
         verdicts: Verdicts | None = None,
         measure: Measure | None = None,
+        trace: Trace | None = None,
     ) -> None:
         self.stepper, self.steps, self.ranks, self.machine = stepper, stepper.steps, stepper.ranks, stepper.machine
         self.generator, self.discriminator, self.feed = stepper.generator, stepper.discriminator, stepper.feed
@@ -76,7 +77,7 @@ class Trainer:
         )
         self.checkpoints, self.header = checkpoints, dict(header or {})
         self.observers = Observers(observers)
-        self.reports = Reports(self.gan, self.feed, self.sampler, self.observers, self.ranks, inspect, measure)
+        self.reports = Reports(self.gan, self.feed, self.sampler, self.observers, self.ranks, inspect, measure, trace)
         self.divergence_monitor = DivergenceMonitor(divergence or Stop())
         self.diagnosis = diagnosis or Diagnosis()
         self.verdicts = verdicts or Verdicts()
@@ -131,6 +132,7 @@ class Trainer:
             self.reports.samples(self.step)
             self.reports.inspection(self.step)
             self.reports.histograms(self.step, progress=0.0)
+            self.reports.graph()
             if self.divergence_monitor.policy.rolls_back:
                 self.save()
         speed, request, first = Speed(self.feed), GO_ON, self.step + 1

@@ -13,15 +13,15 @@ import pytest
 from benchmarks.diagnosis_collection import judging, outcomes, tables
 from benchmarks.diagnosis_collection.advice import Trial, advised, checkpoint_before
 from benchmarks.diagnosis_collection.export import export
-from benchmarks.diagnosis_collection.healthy import HEALTHY
 from benchmarks.diagnosis_collection.judging import Judged, count
 from benchmarks.diagnosis_collection.kinds import BASES, SEEDS, VERDICTS, Kind, without_replaced
-from benchmarks.diagnosis_collection.planted import PLANTED
 from benchmarks.diagnosis_collection.publish import PAGE, insert
 from benchmarks.diagnosis_collection.runs import KINDS, Member, alone, members, settings_of
 from ganlab.diagnosis.verdicts import NAMES, Advice, Verdict
 from ganlab.errors import UserError
 
+PLANTED = [kind for kind in KINDS if not kind.healthy]
+HEALTHY = [kind for kind in KINDS if kind.healthy]
 KIND = Kind("made", "digits", (), ("mode_collapse", "oscillation"), "It is made for a test.", "judging", 100)
 GOOD = replace(KIND, name="good", accepted=("healthy",))
 
@@ -56,16 +56,18 @@ def test_labels_are_names_of_verdicts() -> None:
     for kind in PLANTED:
         assert kind.accepted
         assert set(kind.accepted) <= set(NAMES)
-    assert all(kind.healthy for kind in HEALTHY)
+    assert all(kind.accepted == ("healthy",) for kind in HEALTHY)
 
 
 def test_no_kind_and_no_seed_is_in_both_halves() -> None:
     assert not set(SEEDS["thresholds"]) & set(SEEDS["judging"])
     for half in ("thresholds", "judging"):
         assert sum(kind.half == half for kind in PLANTED) >= 12
-        assert sum(kind.half == half for kind in HEALTHY) >= 7
+        assert sum(kind.half == half for kind in HEALTHY) >= 15
         named = {name for kind in PLANTED if kind.half == half for name in kind.accepted}
         assert named == set(NAMES), "each verdict is right for a kind of either half"
+    changed = {half: {kind.changes for kind in PLANTED if kind.half == half} for half in SEEDS}
+    assert not changed["thresholds"] & changed["judging"], "no change that was seen judges"
     rows = members(Path("folder"))
     assert len({one.folder for one in rows}) == len(rows) == sum(len(kind.seeds) for kind in KINDS)
 

@@ -57,5 +57,7 @@ def nearest_distances(points: Tensor) -> Tensor:
 
 
 def variance_of_mean(images: Tensor) -> Tensor:
-    """Returns the variance of the mean of ``images`` (n, …), summed over the pixels, a scalar."""
-    return images.var(dim=0).sum() / len(images)
+    """Returns the variance of the mean of ``images`` (n, …), summed over the pixels, a scalar; not a number for one
+    image."""
+    # Of the biased variance, since PyTorch warns where it must divide by n - 1 = 0 itself.
+    return images.var(dim=0, correction=0).sum() / (len(images) - 1)

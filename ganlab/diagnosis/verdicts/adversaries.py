@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import ClassVar
 
 from ganlab.diagnosis.verdicts.detector import Detector, Sight, above, below
 from ganlab.diagnosis.verdicts.facts import SCALES, Facts, best_of
 from ganlab.diagnosis.verdicts.history import History
 from ganlab.diagnosis.verdicts.records import Advice, Evidence
-from ganlab.diagnosis.verdicts.samples import DISTANCE, DISTANCE_MEANING
+from ganlab.diagnosis.verdicts.samples import CONTRAST, DISTANCE, PIXEL_GAP, differences
+from ganlab.diagnosis.verdicts.unusual import unusual
 from ganlab.table import Fraction, Positive, PositiveInt
 
+EFFECT = "diagnosis/logit_effect"
 REAL, FAKE, LOSS = "discriminator/real", "discriminator/fake", "discriminator/adversarial"
 RIGHT_ON = {
     "diagnosis/accuracy_real": "the share of reals that D classifies rightly",
@@ -51,6 +54,9 @@ class DiscriminatorOverpowers(Detector):
     fallen: Fraction = 0.1
     # A mean loss of 5 of G with bce: D takes its images for real with a probability of 0.7 %.
     loss: Positive = 5.0
+    # With minimax the gradient of G's loss by a logit is that probability: at 5 % it has lost all but a twentieth.
+    # D's mean loss tells it too, but G's is what G learns from.
+    saturated: Fraction = 0.05
 
     def look(self, seen: History, facts: Facts, network: str | None) -> Sight:
         if facts.is_critic:
@@ -74,6 +80,9 @@ class DiscriminatorOverpowers(Detector):
         loss, limit = seen.level("generator/adversarial"), {"hinge": 2.0}.get(facts.loss, 1.0) * self.loss
         if loss is not None and facts.loss in ("bce", "relativistic", "hinge"):
             found += above("generator/adversarial", loss, limit, "G's mean loss")
+        if loss is not None and facts.loss == "minimax":
+            meaning = "the size of G's mean loss, which is 0 where it is saturated,"
+            found += below("generator/adversarial", abs(loss), self.saturated, meaning)
         return tuple(found)
 
     def explain(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> str:
@@ -84,10 +93,9 @@ class DiscriminatorOverpowers(Detector):
 
     def advise(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> tuple[Advice, ...]:
         return best_of(
+            *unusual(facts, self.name),
             facts.lower_rate("discriminator") if facts.is_fast("discriminator") else None,
             facts.higher_rate("generator") if facts.is_slow("generator") else None,
-            facts.saturating(),
-            facts.fewer_updates(),
             facts.slope_penalty("keeps its gradient useful"),
             facts.instance_noise(),
             facts.lower_rate("discriminator"),
@@ -96,9 +104,11 @@ class DiscriminatorOverpowers(Detector):
 
 @dataclass(frozen=True)
 class DiscriminatorAtChance(Detector):
-    """D classifies reals and fakes no better than by chance, or worse, although they differ: its classification was
-    never better, or the images differ from the data by simple measures. D at chance beside good
-    images is where training should end: its loss is log 4 with bce then (Goodfellow et al. 2014, Theorem 1)."""
+    """D classifies reals and fakes no better than by chance, or worse, although they clearly differ by simple measures.
+
+    D at chance beside images that resemble the data is no fault: it is where training should end (Goodfellow et al.
+    2014, Theorem 1), and D of a relativistic loss or under a penalty on its slope is near it for most of a good run.
+    """
 
     name: ClassVar[str] = "discriminator_at_chance"
     points: PositiveInt = 5
@@ -106,56 +116,51 @@ class DiscriminatorAtChance(Detector):
     loss: Positive = 0.97
     # The gap of D's mean logits in standard deviations of them: from 1 on it does tell them apart.
     effect: Positive = 1.0
-    # D that never brought its loss below 90 % of that has not learned anything.
-    learned: Positive = 0.9
+    # Below -1 it prefers the fakes, as if they were the reals, whatever its loss is.
+    reversed: Positive = 1.0
     # Samples that differ from the data by more than these have not been made by a run that went well.
     distance: Fraction = 0.6
     contrast: Fraction = 0.6
     pixel_gap: Positive = 0.6
+    # Without such measures: D that never brought its loss below 90 % of chance has not learned anything.
+    learned: Positive = 0.9
 
     def look(self, seen: History, facts: Facts, network: str | None) -> Sight:
         chance, loss = facts.chance, seen.level(LOSS, 5)
         if chance is None or loss is None:
             return {}  # a critic, whose outputs have no unit
+        guesses = self._guesses(seen, chance, loss)
+        if not guesses:
+            return {"indifferent": ()}
+        unlike = differences(seen, self.distance, self.contrast, self.pixel_gap)
+        if unlike is None:
+            return {"indifferent": guesses if (seen.low(LOSS) or 0.0) > self.learned * chance else ()}
+        return {"indifferent": (*guesses, *unlike) if unlike else ()}
+
+    def _guesses(self, seen: History, chance: float, loss: float) -> tuple[Evidence, ...]:
+        """Returns the evidence that D does not tell reals from fakes, or takes one for the other."""
         meaning = f"D's mean loss, {chance:.3g} of a D that guesses,"
         found = above(LOSS, loss, self.loss * chance, meaning)
-        tag = "diagnosis/logit_effect"
-        if found and (effect := seen.level(tag, 5)) is not None:
-            gap = "the gap of D's logits of reals and of fakes, in standard deviations,"
-            found = (*found, *apart) if (apart := below(tag, effect, self.effect, gap)) else ()
-        unlike = self._unlike(seen)
-        never = (seen.low(LOSS) or 0.0) > self.learned * chance
-        return {"indifferent": (*found, *unlike) if found and (unlike or never) else ()}
-
-    def _unlike(self, seen: History) -> tuple[Evidence, ...]:
-        """Returns the evidence that the samples differ from the data by simple measures."""
-        found: list[Evidence] = []
-        if (distance := seen.last(DISTANCE)) is not None:
-            found += below(DISTANCE, distance, self.distance, DISTANCE_MEANING)
-        if (contrast := seen.last("diagnosis/contrast")) is not None:
-            meaning = "the standard deviation of the samples' pixels, over that of the data,"
-            found += below("diagnosis/contrast", contrast, self.contrast, meaning)
-        if (gap := seen.last("diagnosis/pixel_gap")) is not None:
-            found += above(
-                "diagnosis/pixel_gap", gap, self.pixel_gap, "the distance of the mean sample from that of the data"
-            )
-        return tuple(found)
+        if (effect := seen.level(EFFECT, 5)) is None:
+            return found
+        gap = "the gap of D's logits of reals and of fakes, in standard deviations,"
+        if wrong := below(EFFECT, effect, -self.reversed, gap):
+            return wrong
+        apart = below(EFFECT, effect, self.effect, gap)
+        return (*found, *apart) if found and apart else ()
 
     def explain(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> str:
-        differ = any(one.tag in (DISTANCE, "diagnosis/contrast", "diagnosis/pixel_gap") for one in evidence)
+        differ = any(one.tag in (DISTANCE, CONTRAST, PIXEL_GAP) for one in evidence)
         reason = "although they differ" if differ else "and always has"
         return f"D gives real and generated images the same outputs, {reason}, so that G learns nothing from it."
 
     def advise(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> tuple[Advice, ...]:
-        flip, noise = facts.number("targets.flip", 0.0) or 0.0, facts.number("targets.noise", 0.0) or 0.0
         critic = facts.number("schedule.n_critic")
         return best_of(
-            Advice(("targets.flip=0",), f"{100 * flip:.0f} % of D's labels are exchanged") if flip > 0.1 else None,
-            Advice(("targets.noise=0",), "D's targets are mostly noise") if noise > 0.5 else None,
+            *unusual(facts, self.name),
             facts.lower_rate("discriminator") if facts.is_fast("discriminator") else None,
             facts.higher_rate("discriminator") if facts.is_slow("discriminator") else None,
             facts.lower_rate("generator") if facts.is_fast("generator") else None,
-            facts.weaker_penalty(),
             Advice(("schedule.n_critic=2",), "D has one update for each of G") if critic == 1 else None,
             facts.higher_rate("discriminator"),
         )
@@ -169,26 +174,39 @@ class DiscriminatorOverfits(Detector):
     points: PositiveInt = 4
     # Of the training reals D calls 30 points more real than of held-out ones.
     gap: Fraction = 0.3
-    # Without accuracies: half of the way from reals to fakes lies between training and held-out reals.
-    share: Fraction = 0.5
-    # D's logits of reals and fakes a scale apart: before that shares of the gap are noise.
-    apart: Positive = 1.0
+    # By mean logits: 30 % of the way from training images to fakes lies between training and held-out images. In runs
+    # that train well it is 20 % at most.
+    share: Fraction = 0.3
+    # D's logits of training images and fakes a tenth of a scale apart: before that shares of the gap are noise.
+    apart: Positive = 0.1
+    # The rows whose median counts: the logits of a few held-out images vary much from row to row.
+    rows: PositiveInt = 5
     # Without held-out images: D has seen each image 100 times, and is sure of nearly all of them.
     epochs: Positive = 100.0
     sure: Fraction = 0.97
 
     def look(self, seen: History, facts: Facts, network: str | None) -> Sight:
+        found: dict[str, tuple[Evidence, ...]] = {}
         held, trained = seen.level("diagnosis/accuracy_held_out"), seen.level("diagnosis/accuracy_real")
         if held is not None and trained is not None:
             meaning = f"the share of training images that D calls real is {trained:.2f}; that of held-out ones"
-            return {"held out": below("diagnosis/accuracy_held_out", held, trained - self.gap, meaning)}
-        held, trained, fake = (seen.level(tag) for tag in ("discriminator/held_out", "discriminator/trained_on", FAKE))
-        if held is not None and trained is not None and fake is not None:
-            apart = trained - fake
-            meaning = f"D's mean logit of training images is {trained:.3g}, of fakes {fake:.3g}; of held-out images it"
-            found = below("discriminator/held_out", held, trained - self.share * apart, meaning)
-            return {"held out": found if apart > self.apart * SCALES.get(facts.loss, 1.0) else ()}
-        return self._often_seen(seen, facts)
+            found["held out"] = below("diagnosis/accuracy_held_out", held, trained - self.gap, meaning)
+        if (way := self._way(seen, facts)) is not None:
+            meaning = "D's mean logit of held-out images, as a share of the way from training images to fakes,"
+            found["way"] = above("discriminator/held_out", way, self.share, meaning)
+        return found or self._often_seen(seen, facts)
+
+    def _way(self, seen: History, facts: Facts) -> float | None:
+        """Returns how far D's mean logit of held-out images is from that of training images (0) to that of fakes (1),
+        the median of the newest rows; None if the row does not say."""
+        tags = ("discriminator/held_out", "discriminator/trained_on", FAKE)
+        if any(seen.now(tag) is None for tag in tags):
+            return None
+        least = self.apart * SCALES.get(facts.loss, 1.0)
+        rows = zip(*(seen.recent(tag, self.rows) for tag in tags), strict=False)
+        return median(
+            (trained - held) / (trained - fake) if trained - fake > least else 0.0 for held, trained, fake in rows
+        )
 
     def _often_seen(self, seen: History, facts: Facts) -> Sight:
         """Returns what the row of a run without held-out images shows: few images, seen often, all of them known."""
@@ -211,8 +229,8 @@ class DiscriminatorOverfits(Detector):
     def advise(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> tuple[Advice, ...]:
         augmented = facts.are_points or any(facts.has("augment", one) for one in ("ada", "diff_augment"))
         return best_of(
-            None if augmented else Advice(("augment.diff_augment={}",), "D sees each image changed (Zhao et al. 2020)"),
             facts.slope_penalty("keeps D from rising at single images"),
+            None if augmented else Advice(("augment.diff_augment={}",), "D sees each image changed (Zhao et al. 2020)"),
             facts.instance_noise(),
             facts.lower_rate("discriminator"),
         )

@@ -11,7 +11,8 @@ from ganlab.diagnosis.verdicts.detector import Detector, Sight, above, below
 from ganlab.diagnosis.verdicts.facts import SCALES, Facts, best_of
 from ganlab.diagnosis.verdicts.history import History
 from ganlab.diagnosis.verdicts.records import Advice, Evidence
-from ganlab.diagnosis.verdicts.samples import less_momentum
+from ganlab.diagnosis.verdicts.samples import differences
+from ganlab.diagnosis.verdicts.unusual import unusual
 from ganlab.table import Fraction, Positive, PositiveInt
 
 NETWORKS = ("generator", "discriminator")
@@ -52,7 +53,8 @@ class Divergence(Detector):
             if (weight := seen.level(tag)) is not None and (first := seen.low(tag)):
                 meaning = f"the size of the {name}'s weights, {first:.3g} at its smallest,"
                 found[f"{name} weights"] = above(tag, weight, max(self.weights * first, self.size), meaning)
-        for tag in ("scores/fid", "scores/kid"):
+        # Of points of the plane the FID is near 0 once all is well, so that a multiple of its best says nothing.
+        for tag in () if facts.are_points else ("scores/fid", "scores/kid"):
             if (score := seen.now(tag)) is not None and (best := seen.low(tag)) is not None and best > 0:
                 meaning = f"the score, {best:.3g} at its best,"
                 found["rare score"] = above(tag, score, self.score * best, meaning)
@@ -75,10 +77,10 @@ class Divergence(Detector):
         fault = "discriminator" if "discriminator" in tags and "generator" not in tags.replace("discrim", "") else ""
         both = _both_lower(facts)
         return best_of(
+            *unusual(facts, self.name),
             facts.lower_rate("discriminator") if facts.is_fast("discriminator") else None,
             facts.lower_rate("generator") if facts.is_fast("generator") else None,
             facts.lipschitz() if facts.is_critic else None,
-            less_momentum(facts),
             facts.lower_rate(fault) if fault else None,
             both,
             facts.slope_penalty("bounds what G can gain in a step"),
@@ -127,7 +129,7 @@ class Oscillation(Detector):
 
     def advise(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> tuple[Advice, ...]:
         return best_of(
-            less_momentum(facts),
+            *unusual(facts, self.name),
             facts.lower_rate("generator") if facts.is_fast("generator") else None,
             facts.lower_rate("discriminator") if facts.is_fast("discriminator") else None,
             facts.slope_penalty("damps the circles"),
@@ -157,7 +159,8 @@ def _largest_gap(pairs: Sequence[tuple[float, float]]) -> float:
 
 @dataclass(frozen=True)
 class NoLearning(Detector):
-    """A network does not move: its updates are far smaller than its weights, from the start on."""
+    """A network does not move: its updates are far smaller than its weights, from the start on, or from before its
+    samples resembled the data."""
 
     name: ClassVar[str] = "no_learning"
     networks: ClassVar[tuple[str | None, ...]] = NETWORKS
@@ -167,6 +170,10 @@ class NoLearning(Detector):
     update: Positive = 1e-4
     # And never above three times that: a rate that has decayed at the end of training is no fault.
     most: Positive = 3.0
+    # Unless its samples differ from the data by these measures: then it has stopped before its work was done.
+    distance: Fraction = 0.5
+    contrast: Fraction = 0.5
+    pixel_gap: Positive = 0.6
     # Without that number: a learning rate of Adam below 1e-6.
     rate: Positive = 1e-6
 
@@ -175,17 +182,24 @@ class NoLearning(Detector):
         if (update := seen.level(tag)) is not None:
             most = max(seen.high(tag) or 0.0, update)
             meaning = f"the size of an update of the {network} over that of its weights, at most {most:.2g} so far,"
-            return {"update": below(tag, update, self.update, meaning) if most < self.most * self.update else ()}
+            found = below(tag, update, self.update, meaning)
+            if found and most >= self.most * self.update:
+                unlike = differences(seen, self.distance, self.contrast, self.pixel_gap)
+                found = (*found, *unlike) if unlike else ()
+            return {"update": found}
         adaptive = facts.name(f"optimizer.{network}") in ("adam", "adamw", "rmsprop")
         if adaptive and seen.now(rate) is not None and (largest := seen.high(rate)) is not None:
             return {"rate": below(rate, largest, self.rate, "its largest learning rate so far")}
         return {}
 
     def explain(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> str:
+        if len(evidence) > 1:
+            return f"The {network} has stopped: its updates are too small to change it, and the samples are not good."
         return f"The updates of the {network} are so small that it is still what its initialization made it."
 
     def advise(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> tuple[Advice, ...]:
         return best_of(
+            *unusual(facts, self.name),
             facts.higher_rate(str(network), 10.0),
             Advice((f"init.{network}=orthogonal",), "its weights begin at a usual scale", restart=True)
             if facts.name(f"init.{network}") in ("constant", "zero", "normal", "uniform")

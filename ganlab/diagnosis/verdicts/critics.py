@@ -10,6 +10,7 @@ from ganlab.diagnosis.verdicts.detector import Detector, Sight, above, below
 from ganlab.diagnosis.verdicts.facts import Facts, best_of
 from ganlab.diagnosis.verdicts.history import History
 from ganlab.diagnosis.verdicts.records import Advice, Evidence
+from ganlab.diagnosis.verdicts.unusual import unusual
 from ganlab.table import Positive, PositiveInt
 
 SLOPE, PENALTY = "diagnosis/input_gradient", "discriminator/gradient_penalty"
@@ -23,8 +24,8 @@ class NotLipschitz(Detector):
 
     name: ClassVar[str] = "not_lipschitz"
     points: PositiveInt = 3
-    # A mean slope of 10: runs with a gradient penalty stay below 3, also on toys with its weight of 0.1.
-    steep: Positive = 10.0
+    # A mean slope of 5: runs with a gradient penalty stay below 3, also on toys with its weight of 0.1.
+    steep: Positive = 5.0
     # A mean slope of 0.001: the critic is flat, and G's gradient a thousandth of what it should be.
     flat: Positive = 1e-3
     # Without the slope: a gradient penalty of 25, which is that of a slope of 6 everywhere.
@@ -57,14 +58,8 @@ class NotLipschitz(Detector):
         return "Nothing holds the critic's slope near 1: its outputs can grow without end, and its loss is no distance."
 
     def advise(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> tuple[Advice, ...]:
-        bound = facts.number("constraint.bound") if facts.name("constraint") == "weight_clipping" else None
-        clip = None
-        if bound is not None and (bound > 0.05 or bound < 0.005):
-            clip = Advice(
-                ("constraint.bound=0.01",), f"its weights are clipped to ±{bound:g} (Arjovsky et al. 2017: 0.01)"
-            )
         return best_of(
-            clip,
+            *unusual(facts, self.name),
             facts.lipschitz(),
             facts.lower_rate("discriminator") if facts.is_fast("discriminator") else None,
             Advice(("schedule.n_critic=5",), "the critic has more updates")

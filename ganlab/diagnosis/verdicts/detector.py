@@ -29,6 +29,8 @@ class Detector:
     """The networks that are looked at one by one; None is both together."""
     excused: ClassVar[bool] = True
     """Whether the first part of training is excused (``warm_up``)."""
+    begins: float = 0.0
+    """The share of the planned training that is excused for this verdict, if it is more than ``warm_up``."""
     points: int = 3
     rare_points: int = 2
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,9 +10,11 @@ from ganlab.diagnosis.verdicts.detector import Detector, Sight, above, below
 from ganlab.diagnosis.verdicts.facts import Facts, best_of
 from ganlab.diagnosis.verdicts.history import History
 from ganlab.diagnosis.verdicts.records import Advice, Evidence
+from ganlab.diagnosis.verdicts.unusual import unusual
 from ganlab.table import Fraction, Positive, PositiveInt
 
 NETWORKS = ("generator", "discriminator")
+Compare = Callable[[str, float, float, str], tuple[Evidence, ...]]
 
 
 def first_over_last(seen: History, network: str | None) -> float | None:
@@ -20,6 +22,22 @@ def first_over_last(seen: History, network: str | None) -> float | None:
     first = seen.level(f"diagnosis/{network}_gradient_first")
     last = seen.level(f"diagnosis/{network}_gradient_last")
     return first / last if first is not None and last is not None and last > 0 else None
+
+
+def beyond(
+    seen: History, network: str | None, compare: Compare, limit: Callable[[float], float], first: float
+) -> Sight:
+    """Returns the evidence that the norm of a network's gradient is beyond ``limit`` of its norm at first, and that the
+    ratio of its first layer's to its last layer's is beyond ``first``: above or below, as ``compare`` says."""
+    found: dict[str, tuple[Evidence, ...]] = {}
+    tag = f"{network}/gradient_norm"
+    if (norm := seen.level(tag)) is not None:
+        start = seen.start(tag) or 0.0
+        found["norm"] = compare(tag, norm, limit(start), f"the norm of its gradient, at first {start:.3g},")
+    if (ratio := first_over_last(seen, network)) is not None:
+        meaning = "the norm of its first layer's gradient, over that of its last layer,"
+        found["first"] = compare(f"diagnosis/{network}_gradient_first", ratio, first, meaning)
+    return found
 
 
 def restart_with(key: str, value: str, facts: Facts, reason: str) -> Advice | None:
@@ -42,16 +60,7 @@ class VanishingGradients(Detector):
     first: Positive = 1e-4
 
     def look(self, seen: History, facts: Facts, network: str | None) -> Sight:
-        found: dict[str, tuple[Evidence, ...]] = {}
-        tag = f"{network}/gradient_norm"
-        if (norm := seen.level(tag)) is not None:
-            start = seen.start(tag) or 0.0
-            limit = max(self.norm, self.fallen * start)
-            found["norm"] = below(tag, norm, limit, f"the norm of its gradient, at first {start:.3g},")
-        if (ratio := first_over_last(seen, network)) is not None:
-            meaning = "the norm of its first layer's gradient, over that of its last layer,"
-            found["first"] = below(f"diagnosis/{network}_gradient_first", ratio, self.first, meaning)
-        return found
+        return beyond(seen, network, below, lambda start: max(self.norm, self.fallen * start), self.first)
 
     def explain(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> str:
         if any(one.tag.endswith("_first") for one in evidence):
@@ -59,13 +68,8 @@ class VanishingGradients(Detector):
         return f"The {network} receives almost no gradient, so that it stays as it is."
 
     def advise(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> tuple[Advice, ...]:
-        bound = facts.number("constraint.bound") if facts.name("constraint") == "weight_clipping" else None
-        wider = None
-        if bound is not None and bound < 0.005:
-            wider = Advice(("constraint.bound=0.01",), f"D's weights are clipped to ±{bound:g}")
         return best_of(
-            wider,
-            facts.saturating() if network == "generator" else None,
+            *unusual(facts, self.name),
             facts.lower_rate("discriminator") if facts.is_fast("discriminator") else None,
             restart_with(f"init.{network}", "orthogonal", facts, "its weights begin at another scale"),
             facts.slope_penalty("keeps its gradient useful") if network == "generator" else None,
@@ -88,16 +92,8 @@ class ExplodingGradients(Detector):
     first: Positive = 1e4
 
     def look(self, seen: History, facts: Facts, network: str | None) -> Sight:
-        found: dict[str, tuple[Evidence, ...]] = {}
-        tag = f"{network}/gradient_norm"
-        if (norm := seen.level(tag)) is not None:
-            start = seen.start(tag) or 0.0
-            limit = max(self.norm, min(self.grown * start, 1e2 * self.norm))
-            found["norm"] = above(tag, norm, limit, f"the norm of its gradient, at first {start:.3g},")
-        if (ratio := first_over_last(seen, network)) is not None:
-            meaning = "the norm of its first layer's gradient, over that of its last layer,"
-            found["first"] = above(f"diagnosis/{network}_gradient_first", ratio, self.first, meaning)
-        return found
+        most = 1e2 * self.norm
+        return beyond(seen, network, above, lambda start: max(self.norm, min(self.grown * start, most)), self.first)
 
     def explain(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> str:
         if any(one.tag.endswith("_first") for one in evidence):
@@ -109,6 +105,7 @@ class ExplodingGradients(Detector):
         if facts.number(f"optimizer.{network}.clip_norm") is None:
             clip = Advice((f"optimizer.{network}.clip_norm=10",), "no gradient is larger then (Pascanu et al. 2013)")
         return best_of(
+            *unusual(facts, self.name),
             facts.lower_rate("discriminator") if facts.is_fast("discriminator") else None,
             facts.lower_rate("generator") if facts.is_fast("generator") else None,
             facts.lipschitz() if facts.is_critic else None,
@@ -143,6 +140,7 @@ class DeadLayers(Detector):
     def advise(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> tuple[Advice, ...]:
         reason = "it passes a gradient for negative inputs too"
         return best_of(
+            *unusual(facts, self.name),
             facts.lower_rate(str(network)) if facts.is_fast(str(network)) else None,
             restart_with(f"{network}.activation", "leaky_relu", facts, reason),
             restart_with(f"init.{network}", "orthogonal", facts, "its weights begin at another scale"),

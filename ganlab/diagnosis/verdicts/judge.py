@@ -17,11 +17,12 @@ from ganlab.diagnosis.verdicts.settings import VerdictSettings
 @dataclass
 class Streak:
     """How long a clause has held, or has not held since: ``held`` and ``clear`` are rows in a row; ``since`` is the
-    step of the first of them, ``images`` the training images at it."""
+    step of the first of them, ``row`` its number, ``images`` the training images at it."""
 
     held: int = 0
     clear: int = 0
     since: int = 0
+    row: int = 0
     images: int | None = None
     given: bool = False
     evidence: tuple[Evidence, ...] = ()
@@ -72,17 +73,16 @@ class Judge:
         steps += [one.since for watch in self._watches.values() for one in watch.streaks.values() if one.held]
         return min(steps, default=None)
 
-    @property
-    def warm(self) -> bool:
-        """Whether the first part of training, which is excused, is over."""
-        planned = self.facts.planned_images
+    def warm(self, begins: float = 0.0) -> bool:
+        """Whether the first part of training, which is excused, is over: ``warm_up``, or ``begins`` if it is more."""
+        share, planned = max(self.settings.warm_up, begins), self.facts.planned_images
         limit: float = self.settings.warm_up_images
         if planned is not None:
-            limit = min(limit, self.settings.warm_up * planned)
+            limit = min(limit, share * planned)
         if self.history.images is not None:
             return self.history.images > limit
         steps = self.facts.number("steps")
-        return steps is None or self.history.step > self.settings.warm_up * steps
+        return steps is None or self.history.step > share * steps
 
     @property
     def _images(self) -> float:
@@ -109,7 +109,7 @@ class Judge:
         began: list[Verdict] = []
         ended: list[Verdict] = []
         for detector in self.settings.detectors:
-            if detector.excused and not self.warm:
+            if detector.excused and not self.warm(detector.begins):
                 continue
             for network in detector.networks:
                 watch = self._watches[detector.name, network]
@@ -135,11 +135,16 @@ class Judge:
                 streak.held, streak.given, streak.evidence = 0, False, ()
             return
         if streak.held == 0:
-            streak.since, streak.images = history.step, history.images
+            streak.since, streak.images, streak.row = history.step, history.images, history.points
         streak.held, streak.clear, streak.evidence = streak.held + 1, 0, evidence
         lasted = history.images is None or streak.images is None or clause.startswith(RARE) or not detector.excused
         lasted = lasted or (history.images or 0) - (streak.images or 0) >= self._images
-        streak.given = streak.given or (streak.held >= needed and lasted)
+        streak.given = streak.given or (self._confirmed(streak, needed) and lasted)
+
+    def _confirmed(self, streak: Streak, needed: int) -> bool:
+        """Whether a clause has held in enough rows. Rows between that say nothing of it count if it held before and
+        after them: D has few rows of its own where it is seldom updated."""
+        return streak.held >= needed or (streak.held >= 2 and self.history.points - streak.row >= needed)
 
     def _update(
         self, watch: Watch, detector: Detector, network: str | None, began: list[Verdict], ended: list[Verdict]

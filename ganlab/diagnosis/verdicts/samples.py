@@ -11,24 +11,42 @@ from ganlab.diagnosis.verdicts.detector import Detector, Sight, above, below
 from ganlab.diagnosis.verdicts.facts import Facts, best_of
 from ganlab.diagnosis.verdicts.history import History
 from ganlab.diagnosis.verdicts.records import Advice, Evidence
+from ganlab.diagnosis.verdicts.unusual import unusual
 from ganlab.table import Fraction, PositiveInt
 
 DISTANCE, FEATURES = "diagnosis/distance", "diagnosis/feature_distance"
 DUPLICATES, CLASSES = "diagnosis/duplicates", "diagnosis/classes"
-CONTRAST = "diagnosis/contrast"
+CONTRAST, PIXEL_GAP = "diagnosis/contrast", "diagnosis/pixel_gap"
 FLAT = 0.01
 """The contrast from which an output is called an image: 1 % of the data's is a level or two of grey."""
 PALE = 0.4
 """The share of the data's contrast from which on copies and missing modes count: grey images are copies of each other,
 and of no class, before G has begun."""
-AGO, GROWING = 8, 1.25
-"""The distance between samples grows if it is more than a quarter larger than it was 8 rows ago. In runs that train it
+AGO, GROWING = 8, 1.15
+"""The distance between samples grows if it is more than 15 % larger than it was 8 rows ago. In runs that train it
 doubles in that time at first."""
 GROWS = 1.05
 """The factor from one score to the next from which the number of modes is called growing."""
 DISTANCE_MEANING = "the mean distance between two samples, over that between two real images,"
 MODES_MEANING = "the share of the data's modes among the samples"
 COPIES_MEANING = "the share of samples with a near copy"
+
+
+def differences(seen: History, distance: float, contrast: float, pixel_gap: float) -> tuple[Evidence, ...] | None:
+    """Returns the evidence that the samples differ from the data by simple measures: the newest values below
+    ``distance`` or ``contrast``, or above ``pixel_gap``; None if there is no such measure."""
+    values = {tag: seen.last(tag) for tag in (DISTANCE, CONTRAST, PIXEL_GAP)}
+    if all(value is None for value in values.values()):
+        return None
+    found: list[Evidence] = []
+    if (value := values[DISTANCE]) is not None:
+        found += below(DISTANCE, value, distance, DISTANCE_MEANING)
+    if (value := values[CONTRAST]) is not None:
+        meaning = "the standard deviation of the samples' pixels, over that of the data,"
+        found += below(CONTRAST, value, contrast, meaning)
+    if (value := values[PIXEL_GAP]) is not None:
+        found += above(PIXEL_GAP, value, pixel_gap, "the distance of the mean sample from that of the data")
+    return tuple(found)
 
 
 def on_its_way(seen: History) -> bool:
@@ -79,35 +97,23 @@ def mode_share(seen: History, facts: Facts) -> float | None:
     return None if found is None or not expected else min(found / expected, 1.0)
 
 
-def diversity_advice(facts: Facts) -> tuple[Advice, ...]:
+def diversity_advice(facts: Facts, verdict: str) -> tuple[Advice, ...]:
     """Returns advice for more diverse samples."""
     critic = facts.number("schedule.n_critic", 1.0) or 1.0
     pack = None
     if facts.number("discriminator.pack") == 1:
         pack = Advice(("discriminator.pack=2",), "D sees two samples at once (Lin et al. 2018)", restart=True)
     return best_of(
+        *unusual(facts, verdict),
         facts.lower_rate("generator") if facts.is_fast("generator") else None,
         facts.lower_rate("discriminator") if facts.is_fast("discriminator") else None,
         facts.higher_rate("discriminator") if facts.is_slow("discriminator") else None,
-        facts.saturating(),
-        less_momentum(facts),
+        facts.relativistic("lets modes that G has left attract it again"),
         facts.slope_penalty("lets modes that G has left attract it again"),
         Advice(("schedule.n_critic=2",), "D follows G's changes sooner") if critic == 1 else None,
         facts.lower_rate("generator"),
         pack,
     )
-
-
-def less_momentum(facts: Facts) -> Advice | None:
-    """Returns advice against a momentum that the adversarial game does not stand (Gidel et al. 2019)."""
-    words = []
-    for network in ("generator", "discriminator"):
-        betas = facts.get(f"optimizer.{network}.betas")
-        if isinstance(betas, list | tuple) and isinstance(betas[0], int | float) and betas[0] >= 0.8:
-            words.append(f"optimizer.{network}.betas=[0.5,{betas[1]:g}]")
-        if (momentum := facts.number(f"optimizer.{network}.momentum")) is not None and momentum >= 0.8:
-            words.append(f"optimizer.{network}.momentum=0")
-    return Advice(tuple(words), "momentum drives the two networks in circles (Gidel et al. 2019)") if words else None
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,8 @@ class ModeCollapse(Detector):
     """
 
     name: ClassVar[str] = "mode_collapse"
+    # A G that starts slowly makes images that are alike for up to a fifth of a short run.
+    begins: Fraction = 0.2
     points: PositiveInt = 3
     rare_points: PositiveInt = 2
     # Samples 0.35 times as far from each other as real images are; those of healthy runs are at 0.8 to 1.1.
@@ -143,7 +151,7 @@ class ModeCollapse(Detector):
         )
 
     def advise(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> tuple[Advice, ...]:
-        return diversity_advice(facts)
+        return diversity_advice(facts, self.name)
 
 
 @dataclass(frozen=True)
@@ -151,10 +159,11 @@ class PartialCollapse(Detector):
     """G makes varied images, but not of all modes of the data."""
 
     name: ClassVar[str] = "partial_collapse"
+    begins: Fraction = 0.2  # as above
     points: PositiveInt = 4
     rare_points: PositiveInt = 2
-    # Samples 0.65 times as far from each other as real images are, and as their contrast allows.
-    distance: Fraction = 0.65
+    # Samples 0.6 times as far from each other as real images are, and as their contrast allows.
+    distance: Fraction = 0.6
     share: Fraction = 0.75
     # 1 is the entropy of equally many samples of each class. Of 128 samples of runs that train it is 0.65 to 1; with
     # four of ten classes it is at most 0.6.
@@ -191,4 +200,4 @@ class PartialCollapse(Detector):
         return "G's images vary, but parts of the data are missing among them."
 
     def advise(self, evidence: Sequence[Evidence], facts: Facts, network: str | None) -> tuple[Advice, ...]:
-        return diversity_advice(facts)
+        return diversity_advice(facts, self.name)

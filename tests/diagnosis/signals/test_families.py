@@ -22,6 +22,7 @@ from ganlab.diagnosis.signals.family import Family
 from ganlab.diagnosis.signals.gradients import ImageGradients, layer_weights
 from ganlab.diagnosis.signals.jacobian import Condition
 from ganlab.diagnosis.signals.logits import LogitFamily, UpdateLogits
+from ganlab.diagnosis.signals.reference import variance_of_mean
 from ganlab.diagnosis.signals.units import Units
 from ganlab.diagnosis.signals.weights import SingularValues, WeightSizes
 from ganlab.losses.wasserstein import Wasserstein
@@ -259,3 +260,10 @@ def test_the_layers_of_a_network_without_ours_are_its_matrices() -> None:
     assert layer_weights(subject.generator) == {"layer.weight": 4}
     subject.generator.network = nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3))
     assert layer_weights(subject.generator) == {"0.weight": 6}
+
+
+def test_the_variance_of_the_mean_of_one_image_is_not_known(recwarn: pytest.WarningsRecorder) -> None:
+    images = torch.tensor([[1.0, 2.0], [3.0, 6.0], [2.0, 1.0]])
+    assert float(variance_of_mean(images)) == pytest.approx(np.var(images.numpy(), axis=0, ddof=1).sum() / 3)
+    assert variance_of_mean(images[:1]).isnan()
+    assert not recwarn.list

@@ -39,14 +39,34 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Value]]] = [
     ("discriminator_overpowers", {}, {**ALONE, "discriminator/real": 5.0, "discriminator/fake": -6.0, "generator/adversarial": 6.0}),
     ("discriminator_overfits", {}, {"diagnosis/accuracy_real": 0.95, "diagnosis/accuracy_held_out": 0.4}),
     ("discriminator_overfits", {}, {**ALONE, "discriminator/trained_on": 2.0, "discriminator/held_out": -1.0}),
-    ("discriminator_at_chance", {}, {**GUESSES, "diagnosis/logit_effect": 0.01}),
+    ("discriminator_at_chance", {}, {**GUESSES, "diagnosis/logit_effect": 0.01, "diagnosis/pixel_gap": 0.9}),
+    ("discriminator_at_chance", {}, {"diagnosis/logit_effect": -1.5, "diagnosis/pixel_gap": 0.9}),
+    (
+        "discriminator_overpowers",
+        {"loss.name": "minimax"},
+        {"diagnosis/accuracy_real": 1.0, "diagnosis/accuracy_fake": 1.0, "generator/adversarial": -0.01},
+    ),
+    (
+        "no_learning",
+        {},
+        {"diagnosis/generator_update": lambda i: 1e-3 if i < 6 else 1e-8, "diagnosis/pixel_gap": 0.9},
+    ),
+    (
+        "discriminator_overfits",
+        {},
+        {"discriminator/trained_on": 0.6, "discriminator/held_out": lambda i: (-0.2, 0.6, 0.1)[i % 3]},
+    ),
     (
         "discriminator_at_chance",
         {},
         {**GUESSES, "discriminator/adversarial": lambda i: 0.7 if i < 9 else 1.39, "diagnosis/pixel_gap": 0.9},
     ),
     ("discriminator_at_chance", {}, {**ALONE, **GUESSES}),
-    ("discriminator_at_chance", {"loss.name": "hinge"}, {"discriminator/adversarial": 2.1, "diagnosis/logit_effect": -5.0}),
+    (
+        "discriminator_at_chance",
+        {"loss.name": "hinge"},
+        {"discriminator/adversarial": 2.1, "diagnosis/logit_effect": -5.0, "diagnosis/distance": 0.5},
+    ),
     ("mode_collapse", {}, {"diagnosis/distance": 0.1}),
     ("mode_collapse", {}, {"diagnosis/distance": 0.2, "diagnosis/contrast": None}),
     ("mode_collapse", {}, {"diagnosis/duplicates": lambda i: 0.8 if i % 5 == 0 else None}),
@@ -85,7 +105,22 @@ def test_a_verdict_is_named(name: str, settings: dict[str, Any], changes: dict[s
             "discriminator_at_chance",
             {**GUESSES, "discriminator/adversarial": lambda i: 1.0 if i < 9 else 1.386},
         ),  # done
-        ("discriminator_at_chance", {**GUESSES, "diagnosis/logit_effect": 3.0}),  # it does tell them apart
+        ("discriminator_at_chance", {**GUESSES, "diagnosis/logit_effect": 0.01}),  # nothing differs: normal
+        (
+            "discriminator_at_chance",
+            {**GUESSES, "diagnosis/logit_effect": 3.0, "diagnosis/pixel_gap": 0.9},
+        ),  # it does tell them apart
+        (
+            "discriminator_overpowers",
+            {"diagnosis/accuracy_real": 1.0, "diagnosis/accuracy_fake": 1.0, "generator/adversarial": 0.01},
+        ),  # the loss of minimax alone is saturated there
+        ("discriminator_overfits", {"discriminator/trained_on": 0.6, "discriminator/held_out": 0.4}),
+        ("mode_collapse", {"diagnosis/duplicates": lambda i: 0.1 if i % 5 == 0 else None}),
+        ("partial_collapse", {"diagnosis/classes": 0.9}),
+        (
+            "discriminator_overfits",
+            {"discriminator/trained_on": 0.6, "discriminator/held_out": lambda i: (-0.6, 0.6, 0.6)[i % 3]},
+        ),  # few held-out images: single rows say little
         ("divergence", {"diagnosis/generator_weight": lambda i: 1e-4 * (1 + i)}),  # weights that were tiny
         ("no_learning", {"diagnosis/generator_update": lambda i: 1e-3 * 0.8**i}),  # a rate that decays
         ("oscillation", {"discriminator/real": lambda i: 0.6 + 0.3 * (-1) ** i}),  # noise
@@ -106,3 +141,8 @@ def test_every_verdict_is_tried() -> None:
 @pytest.mark.parametrize("signals", [True, False])
 def test_a_healthy_run_has_none(settings: dict[str, Any], signals: bool) -> None:
     assert replay(rows({} if signals else ALONE), [], changed(SETTINGS, settings)) == []
+
+
+def test_a_small_penalty_is_a_critic_near_its_slope() -> None:
+    without = {**ALONE, "discriminator/gradient_penalty": 0.1}
+    assert replay(rows(without), [], changed(SETTINGS, CRITIC)) == []

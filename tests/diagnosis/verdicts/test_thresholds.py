@@ -43,6 +43,16 @@ MORE: list[tuple[str, dict[str, Any], dict[str, Any], list[Any]]] = [
     ("not_lipschitz", CRITIC, {**ALONE, "discriminator/real": 5e-5, "discriminator/fake": 0.0}, []),
     ("not_lipschitz", CRITIC, {"diagnosis/input_gradient": 5e-4}, []),
     ("discriminator_at_chance", {}, LEARNED, []),
+    *(
+        ("no_learning", {}, {"diagnosis/generator_update": lambda i: 1e-3 if i < 6 else 1e-8, **unlike}, [])
+        for unlike in ({"diagnosis/distance": 0.3}, {"diagnosis/contrast": 0.3})
+    ),
+    (
+        "discriminator_overfits",
+        {},
+        {"discriminator/trained_on": 0.6, "discriminator/held_out": lambda i: 0.6 if i < 25 else -0.6},
+        [],
+    ),
 ]
 """Runs in which a threshold matters that matters in none of ``CASES``, by the verdict."""
 
