@@ -134,15 +134,17 @@ from ganlab.commands import launch, single_run, training_run
 from ganlab.commands.sweep import run as sweep
 from ganlab.config.composition import Composition
 from ganlab.training.meter import Meter
-from ganlab.training.observer import Observers
+from ganlab.training.observers import Observers
+from ganlab.training.reports import Reports
 from ganlab.training.trainer import Trainer
 imported = clock()
 measured(training_run, "_build", "data and networks")
 measured(Observers, "start", "files begun")
-titles = {"train_step": "steps", "_report_inspection": "inspection of the initialization", "save": "checkpoints",
-          "_report_samples": "pictures", "_report_values": "numbers", "_loop": "rest of the loop"}
+titles = {"train_step": "steps", "save": "checkpoints", "_report_values": "numbers", "_loop": "rest of the loop"}
 for name, title in titles.items():
     measured(Trainer, name, title)
+for name, title in {"inspection": "inspection of the initialization", "samples": "pictures"}.items():
+    measured(Reports, name, title)
 measured(Meter, "read", "steps")
 measured(sweep, "run_task", "configuration, Hydra")
 ended = []

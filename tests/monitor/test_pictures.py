@@ -299,9 +299,9 @@ def test_a_resumed_run_has_the_filmstrip_of_one_that_was_not_stopped(
     while first.step < 2:
         if first.step == 0:
             first.observers.start(0, 4)
-            first._report_samples()
+            first.reports.samples(first.step)
         first.train_step()
-        first._report_samples()
+        first.reports.samples(first.step)
     state = first.state()
     first.observers.notify(lambda observer: observer.closed())
     second = make_trainer((Files(tmp_path / "run"),), folder=tmp_path / "run", **settings)
