@@ -34,7 +34,8 @@ from docs.site.option_files import read  # noqa: E402
 PAGE = ROOT / "docs" / "recipes.md"
 PICTURES = ROOT / "docs" / "recipes"
 BEGIN, END = "<!-- measured: written by docs/site/recipes.py -->", "<!-- end of measured -->"
-SHOWN = ("fid", "modes", "good_share", "precision", "recall")
+SHOWN = ("fid", "kid", "modes", "precision", "recall", "memorised")
+OF_POINTS = ("modes", "good_share")
 """The scores in the table, in this order, where a run has them."""
 
 
@@ -116,12 +117,12 @@ def _scores(runs: Sequence[Path]) -> str:
     scored = rows[0]["fingerprint"]
     features = f"{scored['features']}, {scored['images']:,} samples"
     parts = []
-    for score in SHOWN:
+    for score in OF_POINTS if "good_share" in rows[0]["scores"] else SHOWN:
         values = [row["scores"][score] for row in rows if score in row["scores"]]
         if values:
-            spread = f" ({min(values):.3g} to {max(values):.3g})" if len(values) > 1 else ""
+            spread = f" ({min(values):.3g} to {max(values):.3g})" if min(values) < max(values) else ""
             parts.append(f"{score} {statistics.fmean(values):.3g}{spread}")
-    return f"{'; '.join(parts)} ({features})"
+    return "<br>".join([*parts, f"({features})"])
 
 
 def _seconds(runs: Sequence[Path]) -> str:
@@ -143,7 +144,7 @@ def _picture(run: Path, path: Path) -> None:
 
 
 def _origin(starts: Sequence[Mapping[str, Any]]) -> list[str]:
-    machines = {", ".join(f"{key} {value}" for key, value in one["machine"].items() if key != "host") for one in starts}
+    machines = {f"{one['machine']['cores']} cores, {one['machine']['processor']}" for one in starts}
     days = sorted({str(one["started"])[:10] for one in starts})
     versions = {f"Python {one['versions']['python']}, torch {one['versions']['torch']}" for one in starts}
     return [
