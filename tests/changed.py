@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 ALWAYS = ("tests/test_architecture.py",)
 OTHERS = {
     "configs": ("tests/config/test_options.py", "tests/config/test_option_files.py"),
-    "docs": ("tests/test_extending.py",),
+    "docs": ("tests/test_extending.py", "tests/docs"),
+    "README.md": ("tests/docs/test_commands.py",),
+    "mkdocs.yml": ("tests/docs/test_site.py",),
     "benchmarks": ("tests/benchmarks",),
     "pyproject.toml": ("tests/commands/test_entry_points.py", "tests/commands/test_doctor.py"),
     "scripts": ("tests/commands/test_entry_points.py",),

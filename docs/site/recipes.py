@@ -1,10 +1,12 @@
 """Measures recipes, and writes the table of docs/recipes.md from the folders of their runs.
 
     python docs/site/recipes.py measure FOLDER ring grid seed=0,1,2      # trains, one process after the other
+    python docs/site/recipes.py measure FOLDER dcgan_mnist steps=1500 data.root=IMAGES seed=0,1,2
     python docs/site/recipes.py publish FOLDER                           # writes the table and the pictures
 
-Each run is ``python train.py experiment=NAME seed=SEED evaluation=scores runtime.threads=1``, scored once, at its last
-step. The processor time of its process, which other work on the machine hardly changes, is in ``processor-time.json``.
+Each run is ``python train.py experiment=NAME seed=SEED … evaluation=scores runtime.threads=1`` with the settings that
+were typed, scored once, at its last step. The processor time of its process, which other work on the machine hardly
+changes, is in ``processor-time.json``, with those settings.
 """
 
 from __future__ import annotations
@@ -32,25 +34,29 @@ from docs.site.option_files import read  # noqa: E402
 PAGE = ROOT / "docs" / "recipes.md"
 PICTURES = ROOT / "docs" / "recipes"
 BEGIN, END = "<!-- measured: written by docs/site/recipes.py -->", "<!-- end of measured -->"
-SHOWN = ("fid", "modes", "good_share", "precision", "recall")
+SHOWN = ("fid", "kid", "modes", "precision", "recall", "memorised")
+OF_POINTS = ("modes", "good_share")
 """The scores in the table, in this order, where a run has them."""
 
 
-def measure(folder: Path, names: Sequence[str], seeds: Sequence[str]) -> None:
-    """Trains each recipe with each seed, unless its run has finished."""
+def measure(folder: Path, names: Sequence[str], seeds: Sequence[str], settings: Sequence[str]) -> None:
+    """Trains each recipe with each seed and the settings, unless its run has finished."""
+    typed_steps = [one.removeprefix("steps=") for one in settings if one.startswith("steps=")]
     for name in names:
-        steps = read(ROOT / "configs" / "experiment" / f"{name}.yaml").values["steps"]
+        steps = (typed_steps or [read(ROOT / "configs" / "experiment" / f"{name}.yaml").values["steps"]])[-1]
+        scored = ["evaluation=scores", f"evaluation.every={steps}"]
         for seed in seeds:
             run = folder / name / seed
             if (run / "processor-time.json").exists():
                 continue
-            typed = [f"experiment={name}", f"seed={seed}", "evaluation=scores", f"evaluation.every={steps}"]
+            typed = [f"experiment={name}", f"seed={seed}", *settings, *scored]
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             words = [sys.executable, "train.py", *typed, "runtime.threads=1", f"hydra.run.dir={run}"]
             subprocess.run(words, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-            (run / "processor-time.json").write_text(json.dumps({"seconds": round(used, 1)}))
+            cost = {"seconds": round(used, 1), "settings": list(settings)}
+            (run / "processor-time.json").write_text(json.dumps(cost), encoding="utf-8")
 
 
 def publish(folder: Path) -> None:
@@ -59,12 +65,12 @@ def publish(folder: Path) -> None:
     for run in sorted(path.parent for path in folder.rglob("processor-time.json")):
         by_name.setdefault(_start(run)["options"]["experiment"], []).append(run)
     PICTURES.mkdir(exist_ok=True)
-    lines = [BEGIN, "", "| recipe | seeds | score at the last step | processor time | |", "|---|---|---|---|---|"]
+    lines = [BEGIN, "", "| recipe | score at the last step | processor time | samples |", "|---|---|---|---|"]
     for name, runs in by_name.items():
         _picture(runs[0], PICTURES / f"{name}.png")
-        seeds = ", ".join(str(_settings(run)["seed"]) for run in runs)
+        shown = "<br>".join(f"`{one}`" for one in (name, *_typed(runs)))
         picture = f"![samples of {name}](recipes/{name}.png)"
-        lines.append(f"| `{name}` | {seeds} | {_scores(runs)} | {_seconds(runs)} | {picture} |")
+        lines.append(f"| {shown} | {_scores(runs)} | {_seconds(runs)} | {picture} |")
     starts = [_start(run) for runs in by_name.values() for run in runs]
     lines += ["", *_origin(starts), "", END]
     text = PAGE.read_text(encoding="utf-8")
@@ -72,6 +78,22 @@ def publish(folder: Path) -> None:
     if old is None:
         sys.exit(f"{PAGE}: it has no place for the table; write {BEGIN} and {END} where it belongs")
     PAGE.write_text(text.replace(old[0], "\n".join(lines)), encoding="utf-8")
+
+
+def _cost(run: Path) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads((run / "processor-time.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _typed(runs: Sequence[Path]) -> list[str]:
+    """Returns what was typed beside the name, with all seeds, and FOLDER for the data."""
+    settings = {tuple(_cost(run).get("settings", ())) for run in runs}
+    if len(settings) > 1:
+        sys.exit(
+            f"{runs[0].parent}: its runs were trained with different settings; measure them in folders of their own"
+        )
+    seeds = ",".join(str(_settings(run)["seed"]) for run in runs)
+    return [*("data.root=FOLDER" if one.startswith("data.root=") else one for one in settings.pop()), f"seed={seeds}"]
 
 
 def _start(run: Path) -> Mapping[str, Any]:
@@ -95,16 +117,16 @@ def _scores(runs: Sequence[Path]) -> str:
     scored = rows[0]["fingerprint"]
     features = f"{scored['features']}, {scored['images']:,} samples"
     parts = []
-    for score in SHOWN:
+    for score in OF_POINTS if "good_share" in rows[0]["scores"] else SHOWN:
         values = [row["scores"][score] for row in rows if score in row["scores"]]
         if values:
-            spread = f" ({min(values):.3g} to {max(values):.3g})" if len(values) > 1 else ""
+            spread = f" ({min(values):.3g} to {max(values):.3g})" if min(values) < max(values) else ""
             parts.append(f"{score} {statistics.fmean(values):.3g}{spread}")
-    return f"{'; '.join(parts)} ({features})"
+    return "<br>".join([*parts, f"({features})"])
 
 
 def _seconds(runs: Sequence[Path]) -> str:
-    found = [json.loads((run / "processor-time.json").read_text())["seconds"] for run in runs]
+    found = [_cost(run)["seconds"] for run in runs]
     spread = f" ({min(found):.0f} to {max(found):.0f})" if len(found) > 1 else ""
     return f"{statistics.fmean(found):.0f} s{spread}"
 
@@ -122,7 +144,7 @@ def _picture(run: Path, path: Path) -> None:
 
 
 def _origin(starts: Sequence[Mapping[str, Any]]) -> list[str]:
-    machines = {", ".join(f"{key} {value}" for key, value in one["machine"].items() if key != "host") for one in starts}
+    machines = {f"{one['machine']['cores']} cores, {one['machine']['processor']}" for one in starts}
     days = sorted({str(one["started"])[:10] for one in starts})
     versions = {f"Python {one['versions']['python']}, torch {one['versions']['torch']}" for one in starts}
     return [
@@ -136,7 +158,10 @@ def main() -> None:
     action, folder, *rest = sys.argv[1:] or ["", ""]
     if action == "measure":
         seeds = next((one.removeprefix("seed=").split(",") for one in rest if one.startswith("seed=")), ["0"])
-        measure(Path(folder).resolve(), [one for one in rest if "=" not in one], seeds)
+        names = [one for one in rest if "=" not in one]
+        measure(
+            Path(folder).resolve(), names, seeds, [one for one in rest if "=" in one and not one.startswith("seed=")]
+        )
     elif action == "publish":
         publish(Path(folder).resolve())
     else:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 import ganlab
-from ganlab.commands.output import loading, write_out_odd_letters
+from ganlab.commands.output import loading, say, write_out_odd_letters
 from ganlab.errors import nearest
 
 
@@ -111,9 +111,9 @@ def main() -> None:
     write_out_odd_letters()
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
-        print("ganlab: find out which choices make a GAN train.\n")
-        print("\n".join(f"  ganlab {command:14}{text}" for command, (text, _) in COMMANDS.items()))
-        print(f"\n  ganlab {'--version':14}the version of ganlab")
+        lines = [f"  ganlab {command:14}{text}" for command, (text, _) in COMMANDS.items()]
+        last = f"  ganlab {'--version':14}the version of ganlab"
+        say("\n".join(["ganlab: find out which choices make a GAN train.", "", *lines, "", last]))
         sys.exit(0)
     if name == "--version":
         print(f"ganlab {ganlab.__version__}")

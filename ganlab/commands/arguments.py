@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 
-from ganlab.commands.output import write_out_odd_letters
+from ganlab.commands.output import read_no_more, say, write_out_odd_letters
 from ganlab.config.describe import describe
 from ganlab.config.parse import parse
 from ganlab.config.plain import assign
@@ -42,13 +42,16 @@ def run_command(
     write_out_odd_letters()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if {"-h", "--help"} & set(words) or (not words and any(map(_must_be_typed, fields(kind)))):  # type: ignore[arg-type]
-        print(usage(kind, program, summary), end="")
+        say(usage(kind, program, summary).rstrip("\n"))
         return 0
     try:
         do(read(kind, words))
     except UserError as error:
         print(error, file=sys.stderr)
         return 1 if isinstance(error, TrainingFailed) else 2
+    except BrokenPipeError:
+        read_no_more()
+        return 0
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130

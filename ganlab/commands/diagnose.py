@@ -9,7 +9,8 @@ from typing import Annotated
 
 from ganlab import run_folder
 from ganlab.commands.arguments import Help, run_command
-from ganlab.commands.program import command_text
+from ganlab.commands.program import command_here
+from ganlab.config.paths import to_type
 from ganlab.diagnosis.verdicts import NAMES, TITLES, Verdict
 from ganlab.errors import UserError
 from ganlab.report.reading.diagnosis import Diagnosis, diagnosed
@@ -92,7 +93,7 @@ def lines(found: Diagnosis) -> Iterator[str]:
     for number, one in enumerate(found.verdicts, start=1):
         yield from described(number, one)
     if any(one.advice for one in found.verdicts):
-        yield "  Does it help? " + command_text("scripts/diagnose.py", [f"run={shown(found.folder)}", "try=true"])
+        yield f"  Does it help? {command_here('diagnose')} {to_type('run', str(shown(found.folder)))} try=true"
 
 
 def described(number: int, one: Verdict) -> Iterator[str]:

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import ganlab
-from ganlab.commands.output import write_out_odd_letters
+from ganlab.commands.output import say, write_out_odd_letters
 from ganlab.errors import in_one_line
 
 DISTRIBUTION = "ganlab-train"
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "ganlab doctor")
         lines += [title, *(f"  {line}" for line in _found(section, problems))]
     problems += _found(missing, problems)
     lines += [f"problem: {problem}" for problem in problems]
-    print("\n".join([*lines, f"problems: {len(problems)}" if problems else "nothing is missing"]))
+    say("\n".join([*lines, f"problems: {len(problems)}" if problems else "nothing that ganlab needs is missing"]))
     return 1 if problems else 0
 
 

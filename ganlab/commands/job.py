@@ -17,12 +17,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganlab import run_folder
 from ganlab.commands.prepared import Prepared, Resume, options_in, plain_configuration
+from ganlab.commands.program import resuming
 from ganlab.commands.provenance import Provenance
 from ganlab.commands.ready import AlreadyDone
 from ganlab.commands.training_run import Outcome, train
 from ganlab.config import configure
 from ganlab.config.compose import Composer
-from ganlab.config.paths import to_type
 from ganlab.config.resume import table
 from ganlab.errors import Diagnosed, Diverged, TrainingFailed, UserError, in_one_line
 from ganlab.monitor.hparams import write_result
@@ -211,7 +211,7 @@ def _stopped_at_once(folder: RunFolder, provenance: Provenance | None, code: int
     if provenance is not None:
         provenance.end("stopped", reason)
     again = "Go on from the last checkpoint" if saved else "Nothing was saved yet. Begin again"
-    log.info("%s with: %s", again, to_type("resume", str(folder.path)))
+    log.info("%s with: %s", again, resuming(str(folder.path), here().count))
 
 
 def _outcome_of(error: Exception) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,21 @@ def write_out_odd_letters() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def say(text: str) -> None:
+    """Prints text to a reader who may stop reading, such as ``head`` or a pager that is left."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        read_no_more()
+
+
+def read_no_more() -> None:
+    """Discards what stdout still holds and will get, since nobody reads it: Python would end with a traceback."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 LOADING = "Loading PyTorch"

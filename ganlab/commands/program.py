@@ -6,6 +6,8 @@ import os
 import shlex
 from collections.abc import Sequence
 
+from ganlab.config.paths import to_type
+
 
 def command_text(program: str, arguments: Sequence[str]) -> str:
     """Returns a command as it can be typed in a shell."""
@@ -26,6 +28,21 @@ def command_beside(program: str, name: str) -> str:
     folder = os.path.dirname(program)
     folder = os.path.dirname(folder) if os.path.basename(folder) == "scripts" else folder
     return command_text(os.path.join(folder, "train.py" if name == "train" else f"scripts/{name}.py"), [])
+
+
+def command_here(name: str) -> str:
+    """Returns the beginning of the command ``name`` in the current folder, for a shell: that of the checkout where the
+    folder is one, otherwise that of the installed package."""
+    return command_beside(training_program(), name)
+
+
+def resuming(folder: str, ranks: int = 1) -> str:
+    """Returns the command that goes on with the run in ``folder`` in as many processes."""
+    if ranks == 1:
+        return f"{command_here('train')} {to_type('resume', folder)}"
+    program = training_program()
+    script = program if program.endswith(".py") else f"--no-python {program}"
+    return f"torchrun --nproc-per-node=… {script} {to_type('resume', folder)}"
 
 
 def first_command(starts: Sequence[dict[str, object]]) -> list[str] | None:

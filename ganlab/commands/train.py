@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hydra._internal.utils import get_args_parser
 
 from ganlab.commands.arguments import without_dashes
-from ganlab.commands.output import loading, write_out_odd_letters
+from ganlab.commands.output import loading, say, write_out_odd_letters
 from ganlab.commands.program import command_text
 from ganlab.commands.signals import stopped_by_sigterm
 from ganlab.commands.words import hydra_help, refuse_flags, refuse_what_is_no_text
@@ -101,7 +101,7 @@ def _main(arguments: list[str], program: str, ranks: Ranks | None) -> int:
         if ranks is None or ranks.first:
             with composer(args.config_dir) as composing:
                 shown = hydra_help(composing.hydra_options()).rstrip("\n") if args.hydra_help else composing.help()
-            print(shown)
+            say(shown)
         return 0
     refuse_flags(args)
     with composer(args.config_dir) as composing, ranks.together() if ranks else nullcontext():

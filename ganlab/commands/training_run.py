@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ganlab.commands.announcements import announce, announce_end
+from ganlab.commands.program import resuming
 from ganlab.commands.provenance import Provenance, versions
 from ganlab.commands.ready import open_data, ready
 from ganlab.commands.running import Status, save_running
@@ -19,7 +20,6 @@ from ganlab.config import Configuration, Settings
 from ganlab.config.build import build_trainer
 from ganlab.config.dump import dump
 from ganlab.config.model import Model, model_of
-from ganlab.config.paths import to_type
 from ganlab.data import ImageSet
 from ganlab.errors import Diagnosed, Diverged, UserError, in_one_line
 from ganlab.processor import processor
@@ -90,7 +90,8 @@ def train(
             log.error("%s", ended)
         return Outcome("diverged" if isinstance(ended, Diverged) else "diagnosed", str(ended), facts)
     if trainer.step < settings.steps:
-        log.info("Stopped and saved after step %d. Go on with: %s", trainer.step, to_type("resume", str(folder.path)))
+        again = resuming(str(folder.path), ranks.count)
+        log.info("Stopped and saved after step %d. Go on with: %s", trainer.step, again)
         number = ranks.most(signals.number)
         return Outcome("stopped", f"stopped after step {trainer.step}", {**facts, "exit_code": 128 + number})
     announce_end(trainer, folder, trainer.step - first, seconds)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ganlab import run_folder
 from ganlab.commands.arguments import Help, run_command
+from ganlab.commands.program import command_here
 from ganlab.errors import UserError, in_one_line
 from ganlab.loading import load
 from ganlab.monitor.grid import pixels
@@ -27,7 +28,7 @@ SUMMARY = """pictures translated by a generator that was trained on pairs
   {program} run=RUN images=a.png out=FOLDER                a single one
   {program} run=RUN images=FOLDER out=FOLDER beside=true   source and result side by side
 
-RUN was trained with condition=image, such as python train.py experiment=digits_from_outlines. Pictures of another shape
+RUN was trained with condition=image, such as experiment=digits_from_outlines. Pictures of another shape
 are cropped in the middle and resized. Nothing is overwritten."""
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -109,11 +110,11 @@ def read_picture(path: Path, shape: tuple[int, int, int]) -> Tensor:
 def _source_of(generator: TrainedGenerator) -> tuple[str, tuple[int, int, int]]:
     """Returns name and shape of the image that the generator translates. Raises UserError if there is not one."""
     if len(generator.sources) == 2:
-        raise UserError("run: it draws a content in a style; type scripts/stylize.py for text and fonts")
+        raise UserError(f"run: it draws a content in a style; type {command_here('stylize')} for text and fonts")
     if len(generator.sources) != 1:
         raise UserError(
             f"run: its generator takes {len(generator.sources) or 'no'} images, and one is translated; train one with "
-            "python train.py experiment=digits_from_outlines, or sample this one with scripts/sample.py"
+            f"experiment=digits_from_outlines, or sample this one with {command_here('sample')}"
         )
     ((name, shape),) = generator.sources.items()
     if shape[0] not in MODES:

@@ -49,7 +49,7 @@ class GlyphFormat:
         if data.get("name") != "glyph_pairs":
             raise UserError(
                 f"run: it was trained on data={data.get('name')}, and text is drawn by a run on glyphs; train one with "
-                "python train.py experiment=wnet_latin"
+                "experiment=wnet_latin"
             )
         file = os.path.expanduser(content or data["content"] or bundled(PLAIN))
         if not os.path.isfile(file):

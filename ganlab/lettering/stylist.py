@@ -26,7 +26,7 @@ class Stylist:
         if not hasattr(generator.network, "encode") or len(generator.sources) != 2:
             raise UserError(
                 "run: text is drawn by a generator with a content and a style image; train one with "
-                "python train.py experiment=wnet_latin"
+                "experiment=wnet_latin"
             )
         self.generator, self.form, self.seed = generator, form, seed
         self.content, self.style = generator.sources

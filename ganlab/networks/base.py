@@ -258,6 +258,6 @@ def ends_in_sigmoid(discriminator: DiscriminatorModule, shapes: Shapes) -> bool:
     with apart(), discriminator.statistics_frozen(), torch.enable_grad():
         node = discriminator(Batch(images, condition)).logits.grad_fn
     reshaping = ("Squeeze", "View", "Reshape", "Select", "Unsqueeze", "Alias", "Mean")
-    while node is not None and node.name().startswith(reshaping):
+    while node is not None and type(node).__name__.startswith(reshaping):  # PyTorch 2.6: no name() of own functions
         node = node.next_functions[0][0]
-    return node is not None and node.name().startswith("Sigmoid")
+    return type(node).__name__.startswith("Sigmoid")

@@ -57,7 +57,7 @@ def test_what_is_there(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     assert f"torch         {metadata.version('torch')}" in said
     assert f"{tmp_path}: 0 sets of images" in said
     assert "runtime.device=auto is " in said
-    assert said.endswith("nothing is missing\n")
+    assert said.endswith("nothing that ganlab needs is missing\n")
 
 
 def test_a_missing_and_an_old_package(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

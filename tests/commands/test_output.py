@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -16,3 +19,15 @@ def test_slow_work_is_announced_while_it_runs(takes: float, told: str, capsys: p
         assert capsys.readouterr().err == told
     time.sleep(0.15)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("words", [[], ["sample"], ["train"]])
+def test_a_reader_may_leave(words: list[str]) -> None:
+    """As in ``ganlab --help | true``: no traceback."""
+    code = f"import sys; sys.argv = {['ganlab', *words, '--help']}; import ganlab.commands; ganlab.commands.main()"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert "BrokenPipe" not in done.stderr
+    assert done.returncode == 0

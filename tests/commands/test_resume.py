@@ -236,7 +236,7 @@ def test_a_stop_while_the_classifier_trains(
         patch.setattr(classifier, "_read", lambda *words: None)
         assert main([*typed, "hydra.run.dir=run"]) == 128 + number
     said = capsys.readouterr()
-    assert "Nothing was saved yet. Begin again with: resume=run\n" in said.out
+    assert "Nothing was saved yet. Begin again with: ganlab train resume=run\n" in said.out
     assert "Traceback" not in said.out + said.err
     assert status(Path("run")) == {
         "status": "stopped",

@@ -624,7 +624,7 @@ def test_a_signal_saves_and_says_how_to_go_on(number: signal.Signals, sweep: lis
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert "Go on with: resume=outputs/" in said
+    assert "Go on with: ganlab train resume=outputs/" in said
     (run,) = runs()
     assert checkpoint.newest(run / "checkpoints")[1]["step"] > 0
 

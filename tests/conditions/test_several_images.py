@@ -177,7 +177,7 @@ def test_the_auxiliary_classifier_adds_its_heads() -> None:
 
 def test_a_run_from_training_to_a_file(trained_run: Any, tmp_path: Path) -> None:
     """Heads are trained, pictures show both sources, a file has inputs of these names alone."""
-    import onnxruntime
+    onnxruntime = pytest.importorskip("onnxruntime")
 
     import ganlab
     from ganlab.commands.export import main

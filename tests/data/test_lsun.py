@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import lmdb
 import numpy as np
 import pytest
 import yaml
@@ -31,6 +30,7 @@ def write(folder: Path, values: list[bytes]) -> list[bytes]:
     """Keys as LSUN has them, 40 digits of a hash; LMDB keeps them in order."""
     folder.mkdir(parents=True, exist_ok=True)
     keys = [f"{7 * number + 3:040x}".encode() for number in range(len(values))]
+    lmdb = pytest.importorskip("lmdb")
     with lmdb.open(str(folder), map_size=1 << 26) as database, database.begin(write=True) as writing:
         for key, value in reversed(list(zip(keys, values, strict=True))):
             writing.put(key, value)

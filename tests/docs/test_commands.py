@@ -63,7 +63,13 @@ def checked(commands: list[Command], composed: bool) -> str:
 
 MISTYPED = {
     f"python train.py {word}"
-    for word in ("init=orthogonl", "normm=batch", "optimizer.generator.lrr=1e-4", "batch_size=0")
+    for word in (
+        "init=orthogonl",
+        "normm=batch",
+        "optimizer.generator.lrr=1e-4",
+        "batch_size=0",
+        "loss=wgan_gp norm.discriminator.layer=batch",
+    )
 }
 """Commands that are wrong on purpose: benchmarks/README.md has the time until each is refused."""
 
@@ -173,7 +179,7 @@ def test_the_cheap_commands_run(folder: Path) -> None:
     train = [one.split(None, 2)[2] for one in first if one.startswith(("python train.py ", "ganlab train "))]
     alone = [one for one in train if not re.search(r"data.root|study=|-m |resume|…|spectrl", one)]
     assert len(alone) >= 4
-    small = ["steps=2", "logging.every=1", "data.limit=64", "batch_size=8", "hydra.run.dir=RUN", "evaluation=none"]
+    small = ["steps=2", "logging.every=1", "data.limit=128", "batch_size=8", "hydra.run.dir=RUN", "evaluation=none"]
     for typed in alone:
         words = re.findall(r"'[^']*'|\S+", typed.partition("  #")[0])
         only = [word for word in small if not (word.startswith("data.limit") and re.search(r"grid|ring", typed))]

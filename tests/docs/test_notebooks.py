@@ -41,8 +41,10 @@ def test_it_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # a kernel shows figures by its own
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(tmp_path)}}
     nbclient.NotebookClient(notebook, timeout=1800, kernel_name="python3", resources=resources).execute()
-    assert any(cell.get("outputs") for cell in notebook.cells)
+    shown = {kind for cell in notebook.cells for one in cell.get("outputs", []) for kind in one.get("data", {})}
+    assert {"image/png", "text/html"} <= shown

@@ -18,7 +18,7 @@ from ganlab.monitor import OBSERVERS, mlflow_run, tracked_run
 from ganlab.run_folder import RunFolder
 from ganlab.training.observer import ObservedRun, Samples
 from tests.conftest import TINY_OVERRIDES, tiny
-from tests.monitor.test_observers import FakeScores
+from tests.monitor.test_observers import SCORED_RUN, FakeScores
 
 try:
     import mlflow
@@ -49,20 +49,8 @@ def history(store: str, run: Any, tag: str) -> list[tuple[int, float]]:
 @pytest.mark.slow
 def test_a_training_and_its_resume_are_one_run(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    typed = [f"logging.observers.mlflow.uri={store}", "logging.observers.mlflow.experiment=tiny", "logging.every=1"]
-    assert (
-        main(
-            [
-                *TINY_OVERRIDES,
-                *typed,
-                "evaluation=scores",
-                "evaluation.images=32",
-                "evaluation.features=pixels",
-                "hydra.run.dir=run",
-            ]
-        )
-        == 0
-    )
+    typed = [f"logging.observers.mlflow.uri={store}", "logging.observers.mlflow.experiment=tiny"]
+    assert main([*SCORED_RUN, *typed]) == 0
     (run,) = runs(store, "tiny")
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "run"

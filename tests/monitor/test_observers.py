@@ -35,6 +35,13 @@ class FakeScores:
         return {"scores": dict(self.values), "id": self.id, "fingerprint": {}}
 
 
+SCORED_RUN = [
+    *TINY_OVERRIDES, "logging.every=1", "evaluation=scores", "evaluation.images=32", "evaluation.features=pixels",
+    "hydra.run.dir=run",
+]  # fmt: skip
+"""A training of two steps that has a row for each, pictures and scores, as it is typed."""
+
+
 def notify(observer: Observer, first: int, last: int) -> None:
     """The events of the steps after ``first`` up to ``last``; step 3 alone has a tag of its own."""
     for step in range(first + 1, last + 1):

@@ -15,8 +15,7 @@ import pytest
 from ganlab.commands.train import main
 from ganlab.monitor import OBSERVERS
 from ganlab.training.observer import ObservedRun
-from tests.conftest import TINY_OVERRIDES
-from tests.monitor.test_observers import FakeScores
+from tests.monitor.test_observers import SCORED_RUN, FakeScores
 
 wandb = pytest.importorskip("wandb", reason="needs Weights & Biases: pip install wandb")
 
@@ -93,25 +92,8 @@ def ids(folder: Path) -> list[str]:
 @pytest.mark.slow
 def test_a_training_and_its_resume_have_one_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    typed = [
-        "logging.observers.wandb.mode=offline",
-        "logging.observers.wandb.project=tiny",
-        "logging.observers.wandb.entity=team",
-        "logging.every=1",
-    ]
-    assert (
-        main(
-            [
-                *TINY_OVERRIDES,
-                *typed,
-                "evaluation=scores",
-                "evaluation.images=32",
-                "evaluation.features=pixels",
-                "hydra.run.dir=run",
-            ]
-        )
-        == 0
-    )
+    typed = [f"logging.observers.wandb.{one}" for one in ("mode=offline", "project=tiny", "entity=team")]
+    assert main([*SCORED_RUN, *typed]) == 0
     assert main(["resume=run", "steps=4"]) == 0
     folders = sorted((tmp_path / "run" / "wandb").glob("offline-run-*"))
     saved = json.loads((tmp_path / "run" / "wandb.json").read_text())

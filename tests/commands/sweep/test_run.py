@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from ganlab.commands.program import command_beside
 from ganlab.commands.sweep.plan import new_plan
 from ganlab.commands.sweep.run import print_summary
 
@@ -27,9 +26,3 @@ def test_what_to_type_next_is_of_the_installation_that_was_typed(
     assert "2 not begun" in said
     assert f"Run what is missing: {trains} resume={tmp_path}\n" in said
     assert f"What was found: {reports} sweep={tmp_path}\n" in said
-
-
-def test_a_command_beside_another() -> None:
-    assert command_beside("report.py", "train") == "python train.py"
-    assert command_beside("/a b/scripts/report.py", "train") == "python '/a b/train.py'"
-    assert command_beside("ganlab report", "inspect_init") == "ganlab inspect-init"
