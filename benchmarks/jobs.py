@@ -23,7 +23,13 @@ from pathlib import Path
 from statistics import median
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-SMALL = ["experiment=dcgan_digits", "generator.width=16", "discriminator.width=16", "logging.progress=false"]
+SMALL = [
+    "experiment=dcgan_digits",
+    "batch_size=64",
+    "generator.width=16",
+    "discriminator.width=16",
+    "logging.progress=false",
+]
 SIZES, SEEDS = (16, 32), range(6)
 
 
