@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ganlab.config.paths import to_type
 from ganlab.report.model import Holes, Origin, Run
 from ganlab.report.reading.outcomes import NOT_SCORED
 from ganlab.report.reading.runs import RunFiles
@@ -48,5 +49,5 @@ def holes_of(jobs: Jobs, runs: Sequence[Run], trains: str) -> Holes:
     command = ""
     if fillable:
         one = jobs.folder / fillable[0].folder if jobs.kind == "runs" else jobs.folder
-        command = f"{trains} {shlex.quote(f'resume={one}')}"
+        command = f"{trains} {to_type('resume', str(one))}"
     return Holes(dict(statuses), tuple(run.number for run in open_runs), command)
