@@ -21,7 +21,7 @@ from ganlab.report.tables import as_csv, as_frame, effect_rows, group_rows, run_
 from ganlab.report.text.latex import as_latex, escape
 from ganlab.report.text.markdown import as_markdown
 from ganlab.report.text.markdown_table import table
-from ganlab.report.text.words import number
+from ganlab.report.text.words import number, points
 from tests.report.reading.test_sweep import sweep
 from tests.report.synthetic import in_memory, lognormal, report_on, write_run
 
@@ -129,6 +129,10 @@ def test_text_is_escaped() -> None:
 )
 def test_numbers_are_readable(value: float | None, text: str) -> None:
     assert number(value) == text
+
+
+def test_differences_of_shares_have_a_sign() -> None:
+    assert [points(value) for value in (0.125, -1.0, 0.004, -0.004, None)] == ["+12", "-100", "0", "0", "–"]
 
 
 def test_results_in_python_show_themselves(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganlab.commands.announcements import ALL_PICTURES
+from ganlab.commands.arguments import path_to_type
 from ganlab.commands.program import command_beside, command_text
 from ganlab.commands.sweep.plan import Plan
 from ganlab.commands.sweep.shares import Share
@@ -115,6 +116,6 @@ def print_summary(plan: Plan, program: str) -> int:
             print(f"  {name}: {status}: {' '.join(reason.split())}")
     if missing or any(counts[word] for word in ("stopped", "killed", "failed")):
         print(f"Run what is missing: {command_text(program, [])} {to_type('resume', str(plan.folder))}")
-    print(f"What was found: {command_beside(program, 'report')} {to_type('sweep', str(plan.folder))}")
+    print(f"What was found: {command_beside(program, 'report')} {path_to_type('sweep', str(plan.folder))}")
     print(f"Look at them side by side: tensorboard --logdir {shlex.quote(str(plan.folder))} {ALL_PICTURES}")
     return 1 if counts["failed"] or counts["diverged"] or counts["diagnosed"] else 0 if counts["finished"] else 2

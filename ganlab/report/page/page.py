@@ -144,7 +144,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         facts.append(("score", f"{score.at} {score_name(score.name)}, {score.better} is better ({score.id})"))
         if report.threshold is not None:
             rule = success_rule(score, report.threshold, report.noise)
-            facts.append(("a run succeeds with", f"{rule}: {report.threshold.rule}"))
+            facts.append(("a run succeeds with", f"{rule} ({report.threshold.rule}), without a collapse"))
     if report.noise is not None:
         facts.append(("a failed run counts as", f"{number(report.noise.value)}: {report.noise.rule}"))
     if report.holes.runs:

@@ -75,14 +75,16 @@ def fact_of(
     noise: Stated | None = None,
 ) -> Sentence:
     """Returns the sentence on how many runs succeeded, why most of the others did not, and how many have not ended."""
+    counts = {outcome: sum(one.count for one in causes if one.outcome == outcome) for outcome in COUNTED}
     reached = "finished and did not collapse"
     if score is not None and threshold is not None:
         reached = f"reached {score_name(score.name)} {success_rule(score, threshold, noise)} ({threshold.rule})"
+        if counts["collapsed"]:  # a run may have done both
+            reached += " and did not collapse"
     text = "No run has ended yet"
     if success.of:
         text = f"{success.count} of {plural(success.of, 'run')} that ended {reached}"
         text += f": {percent(success.share)} (95 % interval {percent(success.low)} to {percent(success.high)})"
-    counts = {outcome: sum(one.count for one in causes if one.outcome == outcome) for outcome in COUNTED}
     others = [f"{count} {COUNTED[outcome]}" for outcome, count in counts.items() if count]
     if others:
         text += f". Of the others {', '.join(others)}"

@@ -55,7 +55,7 @@ def _head(report: Report) -> str:
         lines.append(f"Score: {report.score.at} {score_name(report.score.name)} ({report.score.id}; {better}).")
         if report.threshold is not None:
             rule = success_rule(report.score, report.threshold, report.noise)
-            lines.append(f"A run succeeds with {rule}: {report.threshold.rule}.")
+            lines.append(f"A run succeeds with {rule} ({report.threshold.rule}), without a collapse.")
     if report.noise is not None:
         lines.append(f"A failed run counts as {number(report.noise.value)}: {report.noise.rule}.")
     if report.holes.runs:

@@ -61,7 +61,8 @@ def success_rule(score: Score, threshold: Stated, noise: Stated | None) -> str:
 
 def points(difference: float | None) -> str:
     """Returns the difference of two shares in percentage points, with its sign."""
-    return "–" if difference is None else f"{100 * difference:+.0f}"
+    text = "–" if difference is None else f"{100 * difference:+.0f}"
+    return "0" if text in ("+0", "-0") else text
 
 
 def levels(chosen: Mapping[str, str]) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 
 import pytest
 
+from ganlab.commands.arguments import read
 from ganlab.commands.program import command_beside
+from ganlab.commands.report import ReportSettings
 from ganlab.commands.sweep.plan import new_plan
 from ganlab.commands.sweep.run import print_summary
 
@@ -27,6 +31,17 @@ def test_what_to_type_next_is_of_the_installation_that_was_typed(
     assert "2 not begun" in said
     assert f"Run what is missing: {trains} resume={tmp_path}\n" in said
     assert f"What was found: {reports} sweep={tmp_path}\n" in said
+
+
+@pytest.mark.parametrize("name", ["with space, comma", "a=b", "it's", "null", "~home", "[x]", '"q"'])
+def test_what_is_printed_can_be_typed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    print_summary(new_plan(Path(name), "…", ["seed=0"], [["seed=0"]]), "train.py")
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("What was found")]
+    read_back = read(ReportSettings, shlex.split(line)[-1:])
+    assert Path(os.path.expanduser(read_back.sweep or "")) == Path(name)
 
 
 def test_a_command_beside_another() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -189,7 +190,7 @@ def test_one_seed_and_one_run_get_no_interval_that_is_not_there() -> None:
 def test_which_scores_succeed_is_said_in_the_direction_of_the_score() -> None:
     jobs = in_memory(lambda *_: 5.0, {"init": ("he", "zero")}, modes=lambda _: 8.0, good_share=lambda _: 0.0)
     more = report_on(jobs, score="modes")
-    assert "A run succeeds with at least 4: 1/2 of" in as_markdown(more)
+    assert "A run succeeds with at least 4 (1/2 of" in as_markdown(more)
     assert "6 of 6 runs that ended reached number of modes at least 4 (" in more.sentences[0].text
     none = report_on(
         in_memory(lambda *_: 5.0, {"init": ("he", "zero")}, modes=lambda _: 0.0, good_share=lambda _: 0.0),
@@ -209,6 +210,15 @@ def test_where_pairs_are_too_few_the_sentence_has_the_p_that_says_so() -> None:
     )
     end = ", without 1, but p is 0.33 after the adjustment for all comparisons: 3 matched pairs are too few."
     assert text.endswith(end)
+
+
+def test_a_run_that_reached_the_threshold_and_collapsed_is_not_said_to_have_missed_it() -> None:
+    found = in_memory(lambda _, seed: 10.0 + seed, TWO, modes=lambda _: 3.0)
+    jobs = [replace(one, files=replace(one.files, config={"data": {"name": "ring", "modes": 8}})) for one in found.jobs]
+    text = report_on(replace(found, jobs=tuple(jobs))).sentences[0].text
+    assert text.startswith("0 of 6 runs that ended reached FID at most 22 (2 times the median")
+    assert "and did not collapse: 0 %" in text
+    assert "Of the others 6 collapsed" in text
 
 
 def test_differences_of_shares_are_percentage_points() -> None:
