@@ -87,7 +87,11 @@ def report_of(
         incomparable=comparability.incomparable_of(runs, files, chosen),
         damage=(*jobs.damage, *(one for job in jobs.jobs for one in _inside(job, jobs.folder))),
         holes=origin.holes_of(jobs, runs, trains),
-        notes=(*choices.notes, *_notes(factors, runs, any(map(_is_scoring, files.values())))),
+        notes=(
+            *(("The sweep is still running.",) if jobs.running else ()),
+            *choices.notes,
+            *_notes(factors, runs, any(map(_is_scoring, files.values()))),
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ganlab.errors import UserError, in_one_line
 from ganlab.report.model import Damage
-from ganlab.report.reading.runs import RunFiles, is_run, read_run
+from ganlab.report.reading.runs import RunFiles, is_held, is_run, read_run
 from ganlab.run_folder import OUTPUTS
 
 PLAN = "sweep.json"
@@ -32,14 +32,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Jobs:
-    """The jobs that were found in ``folder``. ``resumable`` is whether `resume=FOLDER` can fill holes; ``command`` is
-    what was typed, where the sweep has it."""
+    """The jobs that were found in ``folder``. ``kind`` is ``sweep``, or ``runs`` for runs that were named one by one;
+    ``command`` is what was typed, where the sweep has it; ``running``: a process still runs the sweep."""
 
     kind: str
     folder: Path
     jobs: tuple[Job, ...]
     damage: tuple[Damage, ...] = ()
     command: tuple[str, ...] = ()
+    running: bool = False
 
 
 def find_sweep(named: str, root: Path = OUTPUTS) -> Jobs:
@@ -64,7 +65,7 @@ def find_sweep(named: str, root: Path = OUTPUTS) -> Jobs:
         jobs.append(Job(number, files, _overrides(files, planned.get(name))))
     command = plan.get("command")
     words = tuple(map(str, command)) if isinstance(command, list) else (command,) if isinstance(command, str) else ()
-    return Jobs("sweep", folder, tuple(jobs), tuple(damage), words)
+    return Jobs("sweep", folder, tuple(jobs), tuple(damage), words, running=is_held(folder))
 
 
 def find_runs(named: Sequence[str]) -> Jobs:

@@ -149,6 +149,21 @@ def test_a_sweep_that_still_runs(tmp_path: Path) -> None:
     assert found.holes.statuses == {"running": 1, "stopped": 1}
 
 
+def test_while_a_sweep_runs_nothing_else_has_to_run_it(tmp_path: Path) -> None:
+    folders = sorted(sweep(tmp_path).iterdir())
+    jobs = [{"number": number, "folder": path.name, "overrides": []} for number, path in enumerate(folders)]
+    for name in ("8-begins", "9-empty"):
+        (tmp_path / name).mkdir()
+        jobs.append({"number": len(jobs), "folder": name, "overrides": []})
+    (tmp_path / "sweep.json").write_text(json.dumps({"command": "x", "jobs": jobs}))
+    with RunFolder(tmp_path).held(), RunFolder(tmp_path / "8-begins").held():
+        found = report(tmp_path)
+    assert found.notes[0] == "The sweep is still running."
+    assert found.holes.statuses == {"stopped": 1, "running": 1, "missing": 1}
+    assert (found.holes.command, found.damage) == ("", ())
+    assert report(tmp_path).holes.command == f"python train.py resume={tmp_path}"
+
+
 def test_a_sweep_without_scores_counts_what_finished(tmp_path: Path) -> None:
     for path in sweep(tmp_path).glob("*/scores.jsonl"):
         path.unlink()
