@@ -173,7 +173,7 @@ def with_baselines(factors: Sequence[Factor], typed: Sequence[str]) -> tuple[Fac
     all others, that one is the baseline: what is left out is compared with the whole. Raises UserError."""
     for one in typed:
         if "=" not in one:
-            raise UserError(f"baseline={one}: name a level of a factor, such as baseline=[init=normal]")
+            raise UserError(f"baseline={one}: name a level of it too, such as init=normal")
     chosen = dict(one.partition("=")[::2] for one in typed)
     for name, level in chosen.items():
         known = {factor.name: factor.levels for factor in factors}

@@ -106,7 +106,7 @@ def test_a_baseline_is_typed_or_the_list_that_holds_all_others() -> None:
 
 
 def test_a_baseline_without_a_level_is_one_sentence() -> None:
-    with pytest.raises(UserError, match=r"baseline=init: name a level of a factor, such as baseline=\[init=normal\]"):
+    with pytest.raises(UserError, match=r"baseline=init: name a level of it too, such as init=normal"):
         with_baselines((Factor("init", ("he", "zero")),), ["init"])
 
 
