@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from ganlab.commands.arguments import path_to_type
 from ganlab.commands.program import command_here
 from ganlab.config import Configuration
-from ganlab.config.paths import to_type
 from ganlab.data import ImageSet
 from ganlab.run_folder import OUTPUTS, RunFolder
 from ganlab.training.trainer import Trainer
@@ -54,7 +54,7 @@ def announce_end(trainer: Trainer, folder: RunFolder, steps: int, seconds: float
     log.info("%s steps in %.0f s.", f"{steps:,}", seconds)
     if verdicts := trainer.verdicts.all:
         log.info("Verdicts: %s", "; ".join(map(spoken, verdicts)))
-        log.info("Evidence and advice: %s %s", command_here("diagnose"), to_type("run", str(folder.path)))
+        log.info("Evidence and advice: %s %s", command_here("diagnose"), path_to_type("run", str(folder.path)))
     samples = folder.path / "samples"
     if samples.exists():  # the average's picture before that of G itself; the folder if the disk took no picture
         pictures = sorted(samples.glob(f"step-{trainer.step:07d}-*.png"))

@@ -7,6 +7,7 @@ than its field: ``attempt: bool = field(default=False, metadata={"typed": "try"}
 
 from __future__ import annotations
 
+import shlex
 import sys
 import textwrap
 import types
@@ -96,6 +97,11 @@ def read(kind: type[T], words: Sequence[str]) -> T:
     if problems or result is None:
         raise UserError("\n".join(problems))
     return result
+
+
+def path_to_type(key: str, path: str) -> str:
+    """Returns the word that sets a setting of such a command to exactly this path, quoted for a shell."""
+    return shlex.quote(f"{key}=./{path}" if path.startswith("~") or path == "null" else f"{key}={path}")
 
 
 def without_dashes(flag: str, words: Sequence[str]) -> str:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 from ganlab import run_folder
-from ganlab.commands.arguments import Help, run_command
+from ganlab.commands.arguments import Help, path_to_type, run_command
 from ganlab.commands.program import command_here
-from ganlab.config.paths import to_type
 from ganlab.diagnosis.verdicts import NAMES, TITLES, Verdict
 from ganlab.errors import UserError
 from ganlab.report.reading.diagnosis import Diagnosis, diagnosed
@@ -93,7 +92,7 @@ def lines(found: Diagnosis) -> Iterator[str]:
     for number, one in enumerate(found.verdicts, start=1):
         yield from described(number, one)
     if any(one.advice for one in found.verdicts):
-        yield f"  Does it help? {command_here('diagnose')} {to_type('run', str(shown(found.folder)))} try=true"
+        yield f"  Does it help? {command_here('diagnose')} {path_to_type('run', str(shown(found.folder)))} try=true"
 
 
 def described(number: int, one: Verdict) -> Iterator[str]:

@@ -98,7 +98,12 @@ def run_and_record(
 ) -> Outcome:
     """Trains as ``run`` does, with the folder locked, and saves how it ended: in status.json, and for TensorBoard.
     ``several``: it is a job of a sweep."""
-    outcome = _in_folder(folder, several, lambda: run(composed, overrides, folder, resume, command, typed, prepared))
+    outcome = _in_folder(
+        folder,
+        several,
+        lambda: run(composed, overrides, folder, resume, command, typed, prepared),
+        goes_on=resume is not None and not resume.branch and checkpoint.exists(folder.checkpoints),
+    )
     _add_result(folder, outcome)
     return outcome
 
@@ -129,8 +134,9 @@ def score_of(outcome: Outcome) -> float:
     return float(best["score"]) if best else WORST
 
 
-def _in_folder(folder: RunFolder, several: bool, job: Callable[[], Outcome]) -> Outcome:
-    """Runs a job with its folder locked, and saves its status there."""
+def _in_folder(folder: RunFolder, several: bool, job: Callable[[], Outcome], goes_on: bool = False) -> Outcome:
+    """Runs a job with its folder locked, and saves its status there. A run that ``goes_on`` from a checkpoint keeps its
+    status where that is refused: how it ended before is still true."""
     if (folder.path / "config.yaml").exists() and several:
         log.error("%s: there is a run already; leave hydra.sweep.subdir to ganlab", folder.path)
         return Outcome("refused", "there is a run in its folder already")
@@ -142,6 +148,8 @@ def _in_folder(folder: RunFolder, several: bool, job: Callable[[], Outcome]) -> 
             except AlreadyDone as done:  # by another process, since it was checked
                 log.info("%s", done)
                 return Outcome("finished")
+            if goes_on and outcome.status == "refused":
+                return outcome
             try:
                 folder.save_status(outcome.status, outcome.reason, **outcome.facts)
             except OSError as error:

@@ -91,5 +91,5 @@ def as_text(made: Report) -> str:
         lines.append(f"note: cannot be read: {made.damage[0].path} ({made.damage[0].problem}){more}")
     if made.holes.command:
         counts = ", ".join(f"{count} {status}" for status, count in made.holes.statuses.items())
-        lines.append(f"Without a result: {counts}. Fill them with: {made.holes.command}")
+        lines.append(f"Incomplete: {counts}. Run them with: {made.holes.command}")
     return "\n".join(lines)

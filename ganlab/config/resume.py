@@ -50,9 +50,10 @@ REASONS = {  # the reason why a setting cannot change; inner settings precede th
 
 OF_A_BRANCH = (
     "optimizer.generator.name", "optimizer.discriminator.name", "averaging.name", "schedule.name", "generator",
-    "discriminator", "norm", "latent", "condition",
+    "discriminator", "norm", "init", "latent", "condition",
 )  # fmt: skip
-"""Settings that cannot change when a new run begins from a saved state: the state does not fit them. The others of
+"""Settings that cannot change when a new run begins from a saved state: the state does not fit them, or they would
+change nothing (``init``). The others of
 ``REASONS`` may, since the result is another run."""
 
 

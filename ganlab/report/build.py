@@ -55,7 +55,7 @@ def report_of(
     together = interactions_of(runs, factors, pairs, described, shares.get("interactions", 1.0))
     levels = groups.levels_of(runs, factors, described)
     success, causes = groups.success_of(run for run in runs if run.comparable), groups.causes_of(runs)
-    fact = facts.fact_of(runs, success, causes, described, stated)
+    fact = facts.fact_of(runs, success, causes, described, stated, noise)
     claims = sentences.claims_of(factors, judged, successes, together, described)
     unknown = facts.unknown_of(factors, levels, judged, described) if described else []
     return Report(
@@ -87,7 +87,11 @@ def report_of(
         incomparable=comparability.incomparable_of(runs, files, chosen),
         damage=(*jobs.damage, *(one for job in jobs.jobs for one in _inside(job, jobs.folder))),
         holes=origin.holes_of(jobs, runs, trains),
-        notes=(*choices.notes, *_notes(factors, runs, any(map(_is_scoring, files.values())))),
+        notes=(
+            *(("The sweep is still running.",) if jobs.running else ()),
+            *choices.notes,
+            *_notes(factors, runs, any(map(_is_scoring, files.values()))),
+        ),
     )
 
 

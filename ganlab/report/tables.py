@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from ganlab.report.model import Effect, Group, Report, Summary
+from ganlab.report.model import FAILURES, Effect, Group, Report, Summary
 
 Row = dict[str, Any]
 
@@ -60,10 +60,7 @@ def group_rows(groups: Sequence[Group]) -> list[Row]:
             "success": group.success.share,
             "success_low": group.success.low,
             "success_high": group.success.high,
-            **{
-                name: group.outcomes.get(name, 0)
-                for name in ("diverged", "failed", "collapsed", "refused", "unfinished")
-            },
+            **{name: group.outcomes.get(name, 0) for name in (*FAILURES, "unfinished")},
             **_columns("with_failures", group.with_failures),
             **_columns("survivors", group.survivors),
             "best_mean": group.best.mean,

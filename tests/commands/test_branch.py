@@ -141,6 +141,7 @@ def test_a_sweep_begins_each_job_from_the_checkpoint() -> None:
         (["branch=nowhere", "seed=0,1"], "nowhere: there is no such folder"),
         (["branch=parent", "seed=0,1"], "it was saved at the last step, 6; type steps=12"),
         (["branch=parent", "steps=9", "generator.width=8,9"], "the saved weights are of that network"),
+        (["branch=parent", "steps=9", "init=he,orthogonal"], "its weights were initialized when it began"),
         (["branch=latest,parent", "steps=9"], "name the run that latest means"),
     ],
 )

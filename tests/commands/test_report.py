@@ -18,7 +18,7 @@ def test_a_report_is_printed_and_written_beside_the_sweep(tmp_path: Path, capsys
     assert main([f"sweep={tmp_path}"]) == 0
     said = capsys.readouterr().out
     assert "5 of 7 runs that ended reached FID at most" in said
-    assert f"Without a result: 1 stopped. Fill them with: python train.py resume={tmp_path}" in said
+    assert f"Incomplete: 1 stopped. Run them with: python train.py resume={tmp_path}" in said
     for name in ("report.md", "runs.csv", "effects.json", "tables.tex"):
         assert str(tmp_path / "report" / name) in said
     first = json.loads((tmp_path / "report" / "effects.json").read_text())
@@ -27,7 +27,7 @@ def test_a_report_is_printed_and_written_beside_the_sweep(tmp_path: Path, capsys
     assert len(first["runs"]) == len(again["runs"]) == 8
     capsys.readouterr()
     assert main([f"sweep={tmp_path}"], "ganlab report") == 0  # where there may be no train.py
-    assert f"Fill them with: ganlab train resume={tmp_path}" in capsys.readouterr().out
+    assert f"Run them with: ganlab train resume={tmp_path}" in capsys.readouterr().out
     assert again["threshold"] == {"value": 13, "rule": "threshold=13, as typed"}
 
 

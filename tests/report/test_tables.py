@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ from ganlab.report.tables import as_csv, as_frame, effect_rows, group_rows, run_
 from ganlab.report.text.latex import as_latex, escape
 from ganlab.report.text.markdown import as_markdown
 from ganlab.report.text.markdown_table import table
-from ganlab.report.text.words import number
+from ganlab.report.text.words import number, points
 from tests.report.reading.test_sweep import sweep
 from tests.report.synthetic import in_memory, lognormal, report_on, write_run
 
@@ -85,6 +86,28 @@ def test_all_files_are_written_and_hold_the_same_numbers(made: Report, tmp_path:
         write(made, tmp_path / "file")
 
 
+def test_no_row_in_latex_begins_with_what_would_be_an_argument() -> None:
+    tricks = ("[a_b,ema]", "[a_b]", "[ema]", "*")
+    jobs = in_memory(lognormal(np.random.default_rng(1)), {"tricks": tricks}, modes=lambda made: 9 - float(made))
+    latex = as_latex(report_on(jobs, score="modes"))
+    rows = re.split(r"\\\\(?:\n|$)|\\(?:top|mid|bottom)rule", latex)
+    assert len(rows) > 8
+    assert not [row for row in rows if row.lstrip().startswith(("[", "*"))]
+    assert r"{[}a\_b,ema]" in latex
+    assert re.search(r"& \$-\$\d.*\\\\", latex), "negative numbers have a minus sign"
+
+
+def test_a_table_in_latex_says_what_it_leaves_out() -> None:
+    factors = {"init": tuple("abcdefg"), "norm": tuple("hijklm")}
+    latex = as_latex(report_on(in_memory(lognormal(np.random.default_rng(1)), factors, 1)))
+    assert "of each combination (the first 40 of 42): median" in latex
+
+
+def test_groups_have_a_column_for_each_outcome() -> None:
+    made = report_on(in_memory(lambda levels, _: 10.0 if levels["init"] == "he" else 100.0, {"init": ("he", "zero")}))
+    assert [row["poor"] for row in group_rows(made.levels)] == [0, 3]
+
+
 def test_text_is_escaped() -> None:
     assert escape(r"a_b & 95 % of {x}\y × 3") == r"a\_b \& 95 \% of \{x\}\textbackslash{}y $\times$ 3"
     assert table(("a", "b"), [("x|y", "1")]) == "| a | b |\n| :-- | --: |\n| x\\|y | 1 |"
@@ -106,6 +129,10 @@ def test_text_is_escaped() -> None:
 )
 def test_numbers_are_readable(value: float | None, text: str) -> None:
     assert number(value) == text
+
+
+def test_differences_of_shares_have_a_sign() -> None:
+    assert [points(value) for value in (0.125, -1.0, 0.004, -0.004, None)] == ["+12", "-100", "0", "0", "–"]
 
 
 def test_results_in_python_show_themselves(tmp_path: Path) -> None:

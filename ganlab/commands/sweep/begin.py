@@ -11,7 +11,7 @@ from typing import Any, Literal
 from hydra.core.override_parser.types import Override
 
 from ganlab.commands.sweep.plan import Job, Plan, extended, load_plan, new_plan
-from ganlab.commands.sweep.prepare import SWEEP_ALONE, Checked, check_jobs, expanded
+from ganlab.commands.sweep.prepare import SWEEP_ALONE, Checked, check_changes, check_jobs, expanded
 from ganlab.commands.sweep.run import STATUSES, Ready, statuses
 from ganlab.commands.sweep.shares import shares
 from ganlab.commands.sweep.task import Task
@@ -80,6 +80,8 @@ def resume(composing: Composer, read: Sequence[Override], folder: Path, command:
             if not began:
                 fresh[job.number] = job.overrides
     checked = check_jobs(composing, list(fresh.values()), Sweeper("basic"), trusted=own) if fresh else Checked()
+    if changes:
+        check_changes(composing, [Path(task.folder) for task in tasks if task.number not in fresh], changes)
     if plan.overrides:
         plan.save()
     _announce(found, len(tasks) - len(fresh), len(fresh))
@@ -128,7 +130,8 @@ def jobs_of(read: Sequence[Override], checked: Checked) -> Literal["auto"] | int
     value: Any = one.value() if one else next((settings.jobs for settings in checked.settings.values()), 1)
     if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value  # type: ignore[no-any-return]
-    raise Refused([f"jobs={value}: need auto, or the number of jobs to run side by side, such as jobs=2"])
+    typed_as = one.input_line if one else f"jobs={value}"
+    raise Refused([f"{typed_as}: need auto, or the number of jobs to run side by side, such as jobs=2"])
 
 
 def _task(plan: Plan, job: Job, command: Typed, changes: Sequence[str], hydra: Sequence[str]) -> Task:

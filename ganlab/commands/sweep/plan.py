@@ -52,10 +52,16 @@ class Plan:
         return RunFolder(self.folder / job.name)
 
     def save(self) -> None:
-        """Writes sweep.json. Raises OSError."""
+        """Writes sweep.json. Raises UserError, of a full disk for example."""
         jobs = [{"number": one.number, "folder": one.name, "overrides": list(one.overrides)} for one in self.jobs]
         content = {"version": VERSION, "command": self.command, "overrides": list(self.overrides), "jobs": jobs}
-        write_atomically(self.folder / FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        try:
+            write_atomically(self.folder / FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        except OSError as error:
+            reason = error.strerror or error
+            raise UserError(
+                f"{self.folder / FILE} cannot be written ({reason}); make room, and type it again"
+            ) from error
 
 
 def new_plan(folder: Path, command: str, overrides: Sequence[str], jobs: Sequence[Sequence[str]]) -> Plan:

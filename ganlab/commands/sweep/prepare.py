@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hydra.core.override_parser.types import Override
 
@@ -16,9 +17,11 @@ from ganlab.commands.sweep.plan import varied
 from ganlab.commands.sweeper import Sweeper
 from ganlab.config import CannotCombine, Settings, configure
 from ganlab.config.compose import Composer
+from ganlab.config.paths import literal
 from ganlab.config.programs import refuse_saved_programs
 from ganlab.errors import Refused, UserError
 from ganlab.progress import progress
+from ganlab.run_folder import RunFolder
 
 MOST_CHECKED = 256
 """The most jobs that are checked before the first one runs; each further job is checked before it runs."""
@@ -50,7 +53,8 @@ class Checked:
 def expanded(composing: Composer, read: Sequence[Override]) -> list[list[str]]:
     """Returns the overrides of each job, as they could be typed for a single run. Raises Refused."""
     own = [one for one in read if not one.is_hydra_override() and one.key_or_group not in SWEEP_ALONE]
-    return composing.jobs([one.input_line or "" for one in own]) if own else [[]]
+    jobs = composing.jobs([one.input_line or "" for one in own]) if own else [[]]
+    return [list(job) for job in dict.fromkeys(map(tuple, jobs))]  # a value that was typed twice is one job
 
 
 def check_jobs(
@@ -86,6 +90,25 @@ def check_jobs(
         raise Refused(dict.fromkeys(problem for refusal in checked.refused.values() for problem in refusal.problems))
     checked.announce(jobs)
     return checked
+
+
+def check_changes(composing: Composer, folders: Sequence[Path], changes: Sequence[str]) -> None:
+    """Raises Refused with all problems if none of the runs in ``folders`` can go on with the ``changes``. If only some
+    cannot, each of those is refused when its turn comes, and stays as it is."""
+    problems: list[str] = []
+    for folder in folders[:MOST_CHECKED]:
+        try:
+            read = composing.read([f"resume={literal(str(folder))}", *changes])
+            plain, _ = plain_configuration(composing, read, composing.rewrite(read), Resume(RunFolder(folder)))
+            configure(plain, composing.suggestions)
+        except Refused as error:
+            problems += error.problems
+        except UserError as error:
+            problems.append(str(error))
+        else:
+            return
+    if problems:
+        raise Refused(dict.fromkeys(problems))
 
 
 def _settings_of(composing: Composer, job: Sequence[str], trusted: Sequence[Override] | None) -> Settings:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganlab.commands.announcements import ALL_PICTURES
+from ganlab.commands.arguments import path_to_type
 from ganlab.commands.program import command_beside, command_text
 from ganlab.commands.sweep.plan import Plan
 from ganlab.commands.sweep.shares import Share
@@ -39,13 +40,14 @@ class Ready:
 def run_sweep(ready: Ready, apart: bool = False) -> int:
     """Runs the tasks of a sweep, prints its summary, and returns the exit code. Raises KeyboardInterrupt. ``apart``: no
     task runs in this process, also if they run one after another."""
+    ended: dict[str, Outcome] = {}
     try:
         with RunFolder(ready.plan.folder).held():
-            run_tasks(ready.plan, ready.tasks, ready.shares, ready.steps, apart)
+            run_tasks(ready.plan, ready.tasks, ready.shares, ready.steps, apart, ended)
     except KeyboardInterrupt:
-        print_summary(ready.plan, ready.program)
+        print_summary(ready.plan, ready.program, ended)
         raise
-    return print_summary(ready.plan, ready.program)
+    return print_summary(ready.plan, ready.program, ended)
 
 
 def run_tasks(
@@ -54,21 +56,24 @@ def run_tasks(
     shares: Sequence[Share],
     steps: Mapping[str, int | None],
     apart: bool = False,
+    ended: dict[str, Outcome] | None = None,
 ) -> None:
     """Runs the tasks: in this process if there is one share and they need not run ``apart``, otherwise in a process
-    for each share. ``steps`` is the length of each job, by the name of its folder. Raises KeyboardInterrupt after a
-    signal, when all jobs have saved."""
+    for each share. ``steps`` is the length of each job, by the name of its folder; ``ended`` receives the outcomes by
+    the same names. Raises KeyboardInterrupt after a signal, when all jobs have saved."""
+    outcomes = {} if ended is None else ended
     names = {task.number: Path(task.folder).name for task in tasks}
     known = [status for name, (status, _) in statuses(plan).items() if name not in names.values()]
     pool = Pool(shares, plan.folder / LOGS) if apart or len(shares) > 1 else None
     watch = Watch(plan.folder, known, {name: steps.get(name) for name in names.values()}, bar=pool is not None)
     with closing(watch):
-        for ended in pool.run(tasks) if pool else _one_after_another(tasks):
+        for one in pool.run(tasks) if pool else _one_after_another(tasks):
             running = [names[number] for number in list(pool.running)] if pool else []
-            if ended is None:
+            if one is None:
                 watch.refresh(running)
                 continue
-            task, outcome = ended
+            task, outcome = one
+            outcomes[names[task.number]] = outcome
             watch.job_ended(names[task.number], outcome.status, outcome.reason, outcome.facts, running)
             if outcome.status == "stopped" and pool is None:
                 raise KeyboardInterrupt(outcome.facts.get("exit_code", 130))
@@ -102,10 +107,13 @@ def status_of(folder: RunFolder) -> tuple[str, str]:
     return "killed", "its process ended without a message"
 
 
-def print_summary(plan: Plan, program: str) -> int:
-    """Prints how the jobs ended and what to type next, with ``program`` as it was typed. Returns the exit code: 1 if a
-    job failed, diverged or was ended by a verdict, otherwise 0 if one has finished, otherwise 2."""
+def print_summary(plan: Plan, program: str, ended: Mapping[str, Outcome] | None = None) -> int:
+    """Prints how the jobs ended and what to type next, with ``program`` as it was typed. ``ended`` are the outcomes of
+    the jobs that this process ran, by their names: on a full disk a job cannot write its status. Returns the exit code:
+    1 if a job failed, diverged or was ended by a verdict, otherwise 0 if one has finished, otherwise 2."""
     found = statuses(plan)
+    unwritten = {name: one for name, one in (ended or {}).items() if found.get(name, ("killed",))[0] == "killed"}
+    found |= {name: (one.status, one.reason) for name, one in unwritten.items()}
     counts = {word: sum(status == word for status, _ in found.values()) for word in (*STATUSES, "running")}
     missing = len(plan.jobs) - len(found)
     parts = [f"{count} {word}" for word, count in {**counts, "not begun": missing}.items() if count]
@@ -115,6 +123,6 @@ def print_summary(plan: Plan, program: str) -> int:
             print(f"  {name}: {status}: {' '.join(reason.split())}")
     if missing or any(counts[word] for word in ("stopped", "killed", "failed")):
         print(f"Run what is missing: {command_text(program, [])} {to_type('resume', str(plan.folder))}")
-    print(f"What was found: {command_beside(program, 'report')} {to_type('sweep', str(plan.folder))}")
+    print(f"What was found: {command_beside(program, 'report')} {path_to_type('sweep', str(plan.folder))}")
     print(f"Look at them side by side: tensorboard --logdir {shlex.quote(str(plan.folder))} {ALL_PICTURES}")
     return 1 if counts["failed"] or counts["diverged"] or counts["diagnosed"] else 0 if counts["finished"] else 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Mapping
@@ -43,9 +44,9 @@ def run_task(task: Task) -> Outcome:
     """Runs a job and returns how it ended, which is in the status.json of its folder too. Raises KeyboardInterrupt
     where it was stopped without saving."""
     folder = RunFolder(task.folder)
-    folder.path.mkdir(parents=True, exist_ok=True)
     resumes = False
     try:
+        folder.path.mkdir(parents=True, exist_ok=True)
         _wait_until_free(folder)
         resumes = (folder.path / "config.yaml").exists()
         with composer(task.config_dir) as composing:
@@ -59,8 +60,10 @@ def run_task(task: Task) -> Outcome:
         print(error, file=sys.stderr)
         outcome = Outcome("refused", str(error))
         if not resumes:
-            folder.save_status(outcome.status, outcome.reason)
+            _save(folder, outcome)
         return outcome
+    except OSError as error:  # a full disk, or a folder that may not be written to
+        return _failed(folder, in_one_line(error))
     ended: list[Ended] = []
     own = ["hydra.mode=RUN", f"hydra.job.num={task.number}", f"hydra.run.dir={literal(task.folder)}"]
     command = Command(task.command, typed, task.varied, branch.facts if branch else {})
@@ -89,8 +92,15 @@ def _branch_to_begin(composing: Composer, task: Task, folder: RunFolder, exists:
 
 
 def _failed(folder: RunFolder, reason: str) -> Outcome:
-    folder.save_status("failed", reason)
-    return Outcome("failed", reason)
+    outcome = Outcome("failed", reason)
+    _save(folder, outcome)
+    return outcome
+
+
+def _save(folder: RunFolder, outcome: Outcome) -> None:
+    """Saves how a job ended, unless the disk is full: the sweep goes on, and says it on the terminal."""
+    with contextlib.suppress(OSError):
+        folder.save_status(outcome.status, outcome.reason)
 
 
 def _wait_until_free(folder: RunFolder) -> None:

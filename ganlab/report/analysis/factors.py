@@ -171,6 +171,9 @@ def _choices(columns: Mapping[str, Sequence[str | None]], seeds: tuple[str | Non
 def with_baselines(factors: Sequence[Factor], typed: Sequence[str]) -> tuple[Factor, ...]:
     """Returns the factors with the ``typed`` baselines (``init=normal``). Of lists, such as tricks, of which one holds
     all others, that one is the baseline: what is left out is compared with the whole. Raises UserError."""
+    for one in typed:
+        if "=" not in one:
+            raise UserError(f"baseline={one}: name a level of it too, such as init=normal")
     chosen = dict(one.partition("=")[::2] for one in typed)
     for name, level in chosen.items():
         known = {factor.name: factor.levels for factor in factors}

@@ -17,7 +17,7 @@ from ganlab.report.page import tables
 from ganlab.report.page.cells import Table
 from ganlab.report.page.drawings import Figures, figures_of
 from ganlab.report.page.gallery import Gallery, gallery
-from ganlab.report.text.words import number, plural, score_name
+from ganlab.report.text.words import number, plural, score_name, success_rule
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -142,13 +142,14 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     if report.score is not None:
         score = report.score
         facts.append(("score", f"{score.at} {score_name(score.name)}, {score.better} is better ({score.id})"))
-    if report.threshold is not None:
-        facts.append(("succeeds up to", f"{number(report.threshold.value)}: {report.threshold.rule}"))
+        if report.threshold is not None:
+            rule = success_rule(score, report.threshold, report.noise)
+            facts.append(("a run succeeds with", f"{rule} ({report.threshold.rule}), without a collapse"))
     if report.noise is not None:
         facts.append(("a failed run counts as", f"{number(report.noise.value)}: {report.noise.rule}"))
     if report.holes.runs:
         counts = ", ".join(f"{count} {status}" for status, count in report.holes.statuses.items())
-        facts.append(("without a result", counts))
+        facts.append(("incomplete", counts))
     return facts
 
 

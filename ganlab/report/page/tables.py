@@ -27,6 +27,7 @@ from ganlab.report.text.words import (
     mean_and_sd,
     number,
     percent,
+    points,
     ratio_or_difference,
     score_name,
     scores_beside,
@@ -113,10 +114,13 @@ def cause_table(report: Report) -> Table | None:
 def success_table(report: Report) -> Table | None:
     fields: list[Field] = [
         *_compared(),
-        _percent("difference of success", attrgetter("difference")),
         (
-            Column("95 % interval", True),
-            lambda one: Cell("–" if one.low is None else f"{percent(one.low)} to {percent(one.high)}", one.low),
+            Column("difference of success", True, "of the shares, in percentage points"),
+            lambda one: Cell(points(one.difference), one.difference),
+        ),
+        (
+            Column("95 % interval", True, "in percentage points"),
+            lambda one: Cell("–" if one.low is None else f"{points(one.low)} to {points(one.high)}", one.low),
         ),
         number_field("level alone", attrgetter("won"), "pairs in which the level alone succeeded"),
         number_field("the other alone", attrgetter("lost"), "pairs in which the other one alone succeeded"),

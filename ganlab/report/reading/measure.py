@@ -131,7 +131,7 @@ def threshold_of(
     measure: Measure, cells: Sequence[Sequence[float]], noise: Stated | None, typed: float | None
 ) -> Stated | None:
     """Returns the score that a run must reach to succeed: the one that was typed, or one made from the median of the
-    best of the ``cells`` (the finite scores of the runs of each)."""
+    best of the ``cells`` (the finite scores of the runs of each), which is never worse than the score of ``noise``."""
     if typed is not None:
         return Stated(typed, f"threshold={typed:g}, as typed")
     medians = [float(np.median(cell)) for cell in cells if cell]
@@ -140,8 +140,12 @@ def threshold_of(
     best = min(medians) if measure.better == "lower" else max(medians)
     named = f"the median of the best combination ({best:.4g})"
     if measure.better == "higher":
-        return Stated(best / WORSE, f"1/{WORSE:g} of {named}")
-    if best > 0:
-        return Stated(WORSE * best, f"{WORSE:g} times {named}")
-    end = noise.value if noise else 0.0
-    return Stated(best + 0.1 * (end - best), f"a tenth of the way from {named} to the score of noise")
+        made = Stated(best / WORSE, f"1/{WORSE:g} of {named}")
+    elif best > 0:
+        made = Stated(WORSE * best, f"{WORSE:g} times {named}")
+    else:
+        end = noise.value if noise else 0.0
+        made = Stated(best + 0.1 * (end - best), f"a tenth of the way from {named} to the score of noise")
+    if noise is None or not measure.worse(made.value, noise.value):
+        return made
+    return Stated(noise.value, f"the score of noise, which is better than {made.rule}")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ganlab.config.paths import to_type
 from ganlab.report.model import Holes, Origin, Run
 from ganlab.report.reading.outcomes import NOT_SCORED
 from ganlab.report.reading.runs import RunFiles
@@ -41,12 +42,12 @@ def origin_of(files: Sequence[RunFiles], command: Sequence[str]) -> Origin:
 def holes_of(jobs: Jobs, runs: Sequence[Run], trains: str) -> Holes:
     """Returns the runs that have no result yet and those that failed, and the command that runs them; ``trains`` is its
     beginning, such as ``python train.py``. A run that diverged or was refused has a result, which a repetition would
-    not change."""
+    not change. A sweep that still runs needs no command."""
     open_runs = [run for run in runs if (run.outcome == "unfinished" or run.status == "failed") and run.comparable]
     statuses = Counter(NOT_SCORED if run.cause == NOT_SCORED else run.status for run in open_runs)
     fillable = [run for run in open_runs if run.cause != NOT_SCORED and run.status != "running"]
     command = ""
-    if fillable:
+    if fillable and not jobs.running:
         one = jobs.folder / fillable[0].folder if jobs.kind == "runs" else jobs.folder
-        command = f"{trains} {shlex.quote(f'resume={one}')}"
+        command = f"{trains} {to_type('resume', str(one))}"
     return Holes(dict(statuses), tuple(run.number for run in open_runs), command)

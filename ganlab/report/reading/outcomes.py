@@ -28,9 +28,15 @@ class Verdict:
     survivor: bool = False
 
 
-def verdict(files: RunFiles, measure: Measure | None, threshold: Stated | None, best: float | None = None) -> Verdict:
+def verdict(
+    files: RunFiles,
+    measure: Measure | None,
+    threshold: Stated | None,
+    best: float | None = None,
+    noise: Stated | None = None,
+) -> Verdict:
     """Returns how a run is counted. Without a ``measure`` success is to have finished. Where the ``best`` score of the
-    run is given, that must reach the threshold, and otherwise the last one."""
+    run is given, that must reach the threshold and be better than ``noise``, and otherwise the last one."""
     status, reason = str(files.status["status"]), str(files.status["reason"])
     if status == "refused":
         return Verdict("refused", _refusal(reason))
@@ -38,7 +44,11 @@ def verdict(files: RunFiles, measure: Measure | None, threshold: Stated | None, 
         return Verdict("diverged", _divergence(reason))
     if status == "diagnosed":
         collapsed = _diagnosed(files.status)
-        return Verdict("collapsed" if collapsed else "failed", collapsed or _ended_by(reason), bool(files.scores))
+        if not collapsed:
+            return Verdict("failed", _ended_by(reason))
+        rows = measure.rows(files) if measure else []
+        scored = measure is not None and bool(rows) and rows[-1].values[measure.name] is not None
+        return Verdict("collapsed", collapsed, scored)
     if status == "failed":
         return Verdict("failed", _short(reason) or "failed")
     if status != "finished":
@@ -56,9 +66,12 @@ def verdict(files: RunFiles, measure: Measure | None, threshold: Stated | None, 
         return Verdict("unfinished", NOT_SCORED) if damaged else Verdict("failed", NO_SCORE)
     if collapse := _collapse(files, last):
         return Verdict("collapsed", collapse, survivor=True)
-    if threshold is not None and measure.worse(value if best is None else best, threshold.value):
+    counts = value if best is None else best
+    if threshold is not None and measure.worse(counts, threshold.value):
         beyond = "above" if measure.better == "lower" else "below"
         return Verdict("poor", f"{score_name(measure.name)} {beyond} {threshold.value:.4g}", survivor=True)
+    if noise is not None and not measure.worse(noise.value, counts):
+        return Verdict("poor", f"{score_name(measure.name)} not better than that of noise", survivor=True)
     return Verdict("success", survivor=True)
 
 

@@ -108,7 +108,7 @@ def record(
     best = measure.best(curve) if measure else None
     final = curve[-1].value if curve else None
     own = final if at == "final" else best.value if best else None
-    found = verdict(files, measure, threshold, own) if comparable else Verdict("unfinished", OTHER_MEASURE)
+    found = verdict(files, measure, threshold, own, noise) if comparable else Verdict("unfinished", OTHER_MEASURE)
     rows = files.scores
     last = measure.rows(files)[-1] if measure and curve else rows[-1] if rows else None
     budget = Budget(files)

@@ -64,9 +64,10 @@ def is_run(path: Path) -> bool:
 
 
 def read_run(path: Path) -> RunFiles:
-    """Reads a run folder; a folder that does not exist gives an empty record with the status ``missing``."""
-    if not os.path.isdir(path):
-        return RunFiles(path)
+    """Reads a run folder; one that does not exist, or is empty, gives an empty record with the status ``missing``, or
+    ``running`` where a process has just begun it."""
+    if not is_run(path):
+        return RunFiles(path, {"status": "running", "reason": ""}) if is_held(path) else RunFiles(path)
     damage: list[Damage] = []
     status = _status(path, damage)
     config: Mapping[str, Any] = {}
@@ -102,7 +103,7 @@ def _status(path: Path, damage: list[Damage]) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         damage.append(Damage(str(file), in_one_line(error)))
         return {"status": "unknown", "reason": "its status.json cannot be read"}
-    if status["status"] == "running" and (_has_ended(status) or not _is_held(path)):
+    if status["status"] == "running" and (_has_ended(status) or not is_held(path)):
         status |= {"status": "killed", "reason": "its process ended without a message (killed, or the machine stopped)"}
     return {"reason": "", **_of_kinds(status, OF_STATUS)}
 
@@ -134,8 +135,9 @@ def _has_ended(status: Mapping[str, Any]) -> bool:
     return False
 
 
-def _is_held(path: Path) -> bool:
-    """Whether a process trains in the folder. Writes nothing: a folder without a lock file is not held."""
+def is_held(path: Path) -> bool:
+    """Whether a process trains in the folder, or runs the sweep in it. Writes nothing: a folder without a lock file is
+    not held."""
     if not os.path.exists(path / ".lock"):
         return False
     try:

@@ -7,12 +7,13 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ganlab.errors import UserError, in_one_line
 from ganlab.report.model import Damage
-from ganlab.report.reading.runs import RunFiles, is_run, read_run
+from ganlab.report.reading.runs import RunFiles, is_held, is_run, read_run
 from ganlab.run_folder import OUTPUTS
 
 PLAN = "sweep.json"
@@ -31,14 +32,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Jobs:
-    """The jobs that were found in ``folder``. ``resumable`` is whether `resume=FOLDER` can fill holes; ``command`` is
-    what was typed, where the sweep has it."""
+    """The jobs that were found in ``folder``. ``kind`` is ``sweep``, or ``runs`` for runs that were named one by one;
+    ``command`` is what was typed, where the sweep has it; ``running``: a process still runs the sweep."""
 
     kind: str
     folder: Path
     jobs: tuple[Job, ...]
     damage: tuple[Damage, ...] = ()
     command: tuple[str, ...] = ()
+    running: bool = False
 
 
 def find_sweep(named: str, root: Path = OUTPUTS) -> Jobs:
@@ -55,18 +57,15 @@ def find_sweep(named: str, root: Path = OUTPUTS) -> Jobs:
     planned = {_within(folder, job): job for job in plan.get("jobs") or () if isinstance(job, Mapping)}
     paths = _run_folders(folder)
     names = list(dict.fromkeys([*planned, *(str(path.relative_to(folder)) for path in paths)]))
-    names.sort(key=lambda name: _number(name, planned.get(name)))
     if not names:
         raise UserError(f"{named}: there is no run in it; name the folder of a sweep, or type runs=[RUN,RUN]")
     jobs = []
-    for place, name in enumerate(names):
-        job = planned.get(name)
+    for number, name in _numbered(names, planned):
         files = read_run(folder / name)
-        number = _number(name, job)
-        jobs.append(Job(place if number == UNNUMBERED else number, files, _overrides(files, job)))
+        jobs.append(Job(number, files, _overrides(files, planned.get(name))))
     command = plan.get("command")
     words = tuple(map(str, command)) if isinstance(command, list) else (command,) if isinstance(command, str) else ()
-    return Jobs("sweep", folder, tuple(jobs), tuple(damage), words)
+    return Jobs("sweep", folder, tuple(jobs), tuple(damage), words, running=is_held(folder))
 
 
 def find_runs(named: Sequence[str]) -> Jobs:
@@ -112,15 +111,29 @@ def _run_folders(folder: Path) -> list[Path]:
     return []
 
 
-UNNUMBERED = 10**9
+def _numbered(names: Sequence[str], planned: Mapping[str, Mapping[str, Any]]) -> list[tuple[int, str]]:
+    """Returns the folders of jobs with their numbers, which differ. Folders that share a number, such as those of
+    single runs of one hour or of several sweeps, are numbered in their order; folders beside those of a plan whose
+    number is taken get the next ones."""
+    own = {name: _number(name, planned.get(name)) for name in names}
+    order = sorted(names, key=lambda name: (own[name] is None, own[name] or 0, name not in planned))
+    known = [number for number in own.values() if number is not None]
+    if not planned and len(set(known)) < len(known):
+        return list(enumerate(order))
+    after = count(max(known, default=-1) + 1)
+    found: dict[int, str] = {}
+    for name in order:
+        number = own[name]
+        found[next(after) if number is None or number in found else number] = name
+    return list(found.items())
 
 
-def _number(name: str, job: Mapping[str, Any] | None) -> int:
-    """Returns the number of a job: that of sweep.json, or that at the start of its folder's name."""
+def _number(name: str, job: Mapping[str, Any] | None) -> int | None:
+    """Returns the number of a job: that of sweep.json, or that at the start of its folder's name; None without one."""
     if job is not None and isinstance(job.get("number"), int):
         return int(job["number"])
     match = re.match(r"(\d{1,9})(?!\d)", Path(name).name)
-    return int(match[1]) if match else UNNUMBERED
+    return int(match[1]) if match else None
 
 
 def _overrides(files: RunFiles, job: Mapping[str, Any] | None) -> tuple[str, ...] | None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from ganlab.report.analysis.effects import excludes_none, none_of
 from ganlab.report.model import Cause, Effect, Factor, Group, Run, Score, Sentence, Share, Stated
+from ganlab.report.reading.outcomes import OTHER_MEASURE
 from ganlab.report.text.sentences import turned
-from ganlab.report.text.words import interval, number, percent, plural, score_name
+from ganlab.report.text.words import interval, number, percent, plural, score_name, success_rule
 
 COUNTED = {
     "poor": "did not reach it", "collapsed": "collapsed", "diverged": "diverged", "failed": "failed",
@@ -46,12 +47,17 @@ def _cannot_tell(one: Effect, score: Score) -> Sentence:
     if one.low is None or one.high is None:
         why = "it needs a second seed, or further settings, for an interval"
         width = 0.0
+    elif one.low == one.high == none_of(score):
+        why = f"their {score_name(score.name)} is equal in all {plural(one.pairs, 'matched pair')}"
+        width = 0.0
     else:
         kind, name = ("ratio" if score.comparison == "ratio" else "difference"), score_name(score.name)
         why = f"the 95 % interval of the {kind} of their {name} is {interval(one.low, one.high)}"
         width = math.log(one.high / one.low) if score.comparison == "ratio" and one.low > 0 else 0.0
         if excludes_none(one.low, one.high, none_of(score)):
-            why += f", and {plural(one.pairs, 'matched pair')} are too few for so many comparisons"
+            p = number(one.p_adjusted, 2)
+            why += f", without {number(none_of(score))}, but p is {p} after the adjustment for all comparisons: "
+            why += f"{plural(one.pairs, 'matched pair')} {'is' if one.pairs == 1 else 'are'} too few"
     text = f"{who} {verb} separate {one.factor}={one.level} from {one.factor}={one.baseline}: {why}."
     numbers = {
         "factor": one.factor, "level": one.level, "baseline": one.baseline, "estimate": one.estimate, "low": one.low,
@@ -61,24 +67,30 @@ def _cannot_tell(one: Effect, score: Score) -> Sentence:
 
 
 def fact_of(
-    runs: Sequence[Run], success: Share, causes: Sequence[Cause], score: Score | None, threshold: Stated | None
+    runs: Sequence[Run],
+    success: Share,
+    causes: Sequence[Cause],
+    score: Score | None,
+    threshold: Stated | None,
+    noise: Stated | None = None,
 ) -> Sentence:
     """Returns the sentence on how many runs succeeded, why most of the others did not, and how many have not ended."""
+    counts = {outcome: sum(one.count for one in causes if one.outcome == outcome) for outcome in COUNTED}
     reached = "finished and did not collapse"
     if score is not None and threshold is not None:
-        end = "at most" if score.better == "lower" else "at least"
-        reached = f"reached {score_name(score.name)} {end} {number(threshold.value)} ({threshold.rule})"
+        reached = f"reached {score_name(score.name)} {success_rule(score, threshold, noise)} ({threshold.rule})"
+        if counts["collapsed"]:  # a run may have done both
+            reached += " and did not collapse"
     text = "No run has ended yet"
     if success.of:
         text = f"{success.count} of {plural(success.of, 'run')} that ended {reached}"
         text += f": {percent(success.share)} (95 % interval {percent(success.low)} to {percent(success.high)})"
-    counts = {outcome: sum(one.count for one in causes if one.outcome == outcome) for outcome in COUNTED}
     others = [f"{count} {COUNTED[outcome]}" for outcome, count in counts.items() if count]
     if others:
         text += f". Of the others {', '.join(others)}"
         if named := [one for one in causes if one.outcome in COUNTED and one.outcome != "poor"]:
             text += f" (most often: {named[0].cause or named[0].outcome}, {plural(named[0].count, 'run')})"
-    unfinished = sum(one.count for one in causes if one.outcome == "unfinished")
+    unfinished = sum(one.count for one in causes if one.outcome == "unfinished" and one.cause != OTHER_MEASURE)
     if unfinished:
         text += f". {plural(unfinished, 'run')} {'has' if unfinished == 1 else 'have'} no result yet"
     numbers = {

@@ -13,12 +13,19 @@ SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "×": r"$\times$", "±": r"$\pm$", "–": "--",
     "↓": r"$\downarrow$", "↑": r"$\uparrow$",
+    "…": r"\ldots{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "[": "{[}", "*": "{*}",
 }  # fmt: skip
+"""``[`` and ``*`` at the start of a row would be taken for arguments of the end of the row before."""
 
 
 def escape(text: str) -> str:
     """Returns text for LaTeX."""
-    return re.sub(r"[\\&%$#_{}~^×±–↓↑]", lambda match: SPECIAL[match[0]], text)
+    return re.sub(f"[{re.escape(''.join(SPECIAL))}]", lambda match: SPECIAL[match[0]], text)
+
+
+def _number(text: str) -> str:
+    """Returns the text of numbers for LaTeX, with minus signs in place of hyphens."""
+    return re.sub(r"(?<!\w)-(?=\d)", "$-$", escape(text))
 
 
 def as_latex(report: Report) -> str:
@@ -43,11 +50,13 @@ def _cells(report: Report) -> str:
         medians = [number(with_failures.median), number(with_failures.iqm)]
         rows.append([*levels, success, *medians, ends, mean_and_sd(survivors)])
     if score is None:
-        return _table([*names, "succeeded", "share"], rows, len(names), "Success of each combination.")
+        caption = f"Success of each combination{_left_out(len(report.cells))}."
+        return _table([*names, "succeeded", "share"], rows, len(names), caption)
     head = [*names, "succeeded", "median", "IQM", "95 % interval", "survivors"]
     noise = f" A failed run counts as {number(report.noise.value)}, {report.noise.rule}." if report.noise else ""
     caption = (
-        f"{score.at.capitalize()} {score_name(score.name)} ({score.better} is better) of each combination: median, "
+        f"{score.at.capitalize()} {score_name(score.name)} ({score.better} is better) of each combination"
+        f"{_left_out(len(report.cells))}: median, "
         f"interquartile mean and its bootstrap interval with failures, mean ± sd among survivors.{noise}"
     )
     return _table(head, rows, len(names), caption)
@@ -75,18 +84,24 @@ def _effects(report: Report) -> str:
     ]  # fmt: skip
     word = report.score.comparison
     caption = (
-        f"{word.capitalize()}s of {score_name(report.score.name)} between two levels over matched pairs, with "
-        "bootstrap intervals over seeds, Holm's adjusted p, and the probability of improvement."
+        f"{word.capitalize()}s of {score_name(report.score.name)} between two levels over matched pairs"
+        f"{_left_out(len(report.effects))}, with bootstrap intervals over seeds, p adjusted for all comparisons of the "
+        "report, and the probability of improvement."
     )
     head = ["factor", "level", "against", word, "95 % interval", "p", "improves", "pairs"]
     return _table(head, rows, 3, caption)
+
+
+def _left_out(rows: int) -> str:
+    """Returns a remark for the caption of a table of which only the first rows are shown."""
+    return f" (the first {MOST_ROWS} of {rows:,})" if rows > MOST_ROWS else ""
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], texts: int, caption: str) -> str:
     """Returns a table whose first ``texts`` columns are left-aligned."""
     if not rows:
         return ""
-    lines = [" & ".join(map(escape, row)) + r" \\" for row in (head, *rows)]
+    lines = [" & ".join([*map(escape, row[:texts]), *map(_number, row[texts:])]) + r" \\" for row in (head, *rows)]
     return "\n".join(
         [
             r"\begin{table}",

@@ -16,6 +16,7 @@ from ganlab.report.text.words import (
     plural,
     score_name,
     scores_beside,
+    success_rule,
     with_arrow,
 )
 
@@ -52,14 +53,15 @@ def _head(report: Report) -> str:
     if report.score is not None:
         better = f"{report.score.better} is better"
         lines.append(f"Score: {report.score.at} {score_name(report.score.name)} ({report.score.id}; {better}).")
-    if report.threshold is not None:
-        lines.append(f"A run succeeds up to {number(report.threshold.value)}: {report.threshold.rule}.")
+        if report.threshold is not None:
+            rule = success_rule(report.score, report.threshold, report.noise)
+            lines.append(f"A run succeeds with {rule} ({report.threshold.rule}), without a collapse.")
     if report.noise is not None:
         lines.append(f"A failed run counts as {number(report.noise.value)}: {report.noise.rule}.")
     if report.holes.runs:
         counts = ", ".join(f"{count} {status}" for status, count in report.holes.statuses.items())
-        fill = f" `{report.holes.command}` fills what is missing." if report.holes.command else ""
-        lines.append(f"Without a result: {counts}.{fill}")
+        fill = f" `{report.holes.command}` runs them." if report.holes.command else ""
+        lines.append(f"Incomplete: {counts}.{fill}")
     return " ".join([*lines, *report.notes])
 
 

@@ -14,7 +14,7 @@ from ganlab.report.analysis.effects import excludes_none, none_of
 from ganlab.report.analysis.permutation import LEVEL
 from ganlab.report.model import Effect, Factor, Interaction, Score, Sentence
 from ganlab.report.model import SuccessEffect as Successes
-from ganlab.report.text.words import interval, number, percent, plural, score_name
+from ganlab.report.text.words import interval, number, percent, plural, points, score_name
 
 MOST_CLAIMS = 4
 SMALLEST = 0.01
@@ -160,8 +160,8 @@ def _success(one: Successes) -> Sentence:
     low, high = sorted(abs(end) for end in (one.low or 0.0, one.high or 0.0))
     text = (
         f"{one.factor}={better} succeeds more often than {one.factor}={worse}: of {plural(one.pairs, 'matched pair')} "
-        f"it alone succeeded in {won} and the other alone in {lost} (difference {percent(difference)}, 95 % interval "
-        f"{percent(low)} to {percent(high)})."
+        f"it alone succeeded in {won} and the other alone in {lost} (difference {points(difference)} percentage "
+        f"points, 95 % interval {points(low)} to {points(high)})."
     )
     numbers = {
         "factor": one.factor, "level": better, "baseline": worse, "won": won, "lost": lost, "pairs": one.pairs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ganlab.report.model import Report, Score, Summary
+from ganlab.report.model import Report, Score, Stated, Summary
 from ganlab.score_names import BETTER
 
 NAMES = {
@@ -49,6 +49,20 @@ def ratio_or_difference(value: float | None, score: Score) -> str:
     if value is None:
         return "–"
     return f"×{number(value)}" if score.comparison == "ratio" else f"{'+' if value > 0 else ''}{number(value)}"
+
+
+def success_rule(score: Score, threshold: Stated, noise: Stated | None) -> str:
+    """Returns which scores succeed: ``at most 30``, ``at least 500``, or, where it is the score of noise, ``better than
+    30``."""
+    if noise is not None and noise.value == threshold.value:
+        return f"better than {number(threshold.value)}"
+    return f"at {'most' if score.better == 'lower' else 'least'} {number(threshold.value)}"
+
+
+def points(difference: float | None) -> str:
+    """Returns the difference of two shares in percentage points, with its sign."""
+    text = "–" if difference is None else f"{100 * difference:+.0f}"
+    return "0" if text in ("+0", "-0") else text
 
 
 def levels(chosen: Mapping[str, str]) -> str:

@@ -76,3 +76,9 @@ def test_a_damaged_plan_is_one_sentence(change: dict[str, object], tmp_path: Pat
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
     with pytest.raises(UserError, match="cannot be read as the plan of a sweep"):
         load_plan(tmp_path)
+
+
+def test_a_plan_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"sweep.json cannot be written \(Not a directory\); make room"):
+        new_plan(tmp_path / "file", "…", ["seed=0"], [["seed=0"]]).save()

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from ganlab import tree_file
+from ganlab.commands.sweep import begin
 from ganlab.commands.train import main
 from tests.conftest import TINY_OVERRIDES
 
@@ -75,6 +76,28 @@ def test_what_was_refused_failed_or_never_begun(capsys: pytest.CaptureFixture[st
         assert all(torch.equal(tensor, weights(run)[name]) for name, tensor in whole.items())
 
 
+def test_a_change_that_trained_runs_cannot_have_is_refused_and_they_stay_as_they_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["-m", "seed=0,1", *FAST, "hydra.sweep.dir=sweep"]) == 0
+    before = {path: path.read_text() for path in Path("sweep").glob("*/status.json")}
+    capsys.readouterr()
+    assert main(["resume=sweep", "init=he"]) == 2
+    said = capsys.readouterr()
+    assert said.err.count("init=he: the run has init.generator.name=") == 1
+    assert "Run folder" not in said.out + said.err
+    monkeypatch.setattr(begin, "check_changes", lambda *_: None)  # as if other runs could have the change
+    main(["resume=sweep", "init=he"])
+    assert "0-seed-0: refused (This configuration cannot run: init=he" in capsys.readouterr().err
+    assert {path: path.read_text() for path in before} == before
+
+
+def test_a_value_that_is_typed_twice_is_one_job(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", "seed=0,0", *FAST, "hydra.sweep.dir=sweep"]) == 0
+    assert list(statuses("sweep")) == ["0"]
+    assert "1 finished" in capsys.readouterr().out
+
+
 def test_a_sweep_goes_on_from_no_plugin_and_no_program_that_was_not_typed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -100,6 +123,8 @@ def test_typed_on_one_run_jobs_is_refused(capsys: pytest.CaptureFixture[str]) ->
     assert "jobs=2: the jobs of a sweep run side by side" in capsys.readouterr().err
     assert main(["-m", "seed=0,1", "jobs=many", *FAST]) == 2
     assert "jobs=many: need auto" in capsys.readouterr().err
+    assert main(["-m", "seed=0,1", "jobs=1,2", *FAST]) == 2
+    assert "jobs=1,2: need auto" in capsys.readouterr().err
     assert not Path("outputs").exists()
 
 

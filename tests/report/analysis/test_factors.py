@@ -105,6 +105,11 @@ def test_a_baseline_is_typed_or_the_list_that_holds_all_others() -> None:
         with_baselines([init], ["init=xavier"])
 
 
+def test_a_baseline_without_a_level_is_one_sentence() -> None:
+    with pytest.raises(UserError, match=r"baseline=init: name a level of it too, such as init=normal"):
+        with_baselines((Factor("init", ("he", "zero")),), ["init"])
+
+
 @pytest.mark.parametrize("value", [["a", "b"], None, 1.5, True])
 def test_settings_of_every_kind_have_a_text(value: Any) -> None:
     assert len(names(choices_of([None, None], [{"x": value}, {"x": "other"}]))["x"]) == 2

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ganlab.report.model import Stated
-from ganlab.report.reading.measure import Measure
+from ganlab.report.reading.measure import Measure, threshold_of
 from ganlab.report.reading.outcomes import counted, verdict
 from ganlab.report.reading.rows import ScoreRow
 from ganlab.report.reading.runs import RunFiles
@@ -103,6 +103,33 @@ def test_a_verdict_of_a_collapse_counts_also_without_scores() -> None:
     files = replace(files, status={**files.status, "verdicts": ["mode collapse at step 40"]})
     assert verdict(files, FID, THRESHOLD).cause == "mode collapse at step 40"
     assert verdict(replace(files, scores=()), None, None).outcome == "collapsed"
+
+
+def test_a_run_that_is_no_better_than_noise_does_not_succeed() -> None:
+    nothing = verdict(run(modes=0.0, good_share=0.0), MODES, Stated(0.0, ""), noise=Stated(0.0, ""))
+    assert (nothing.outcome, nothing.cause) == ("poor", "number of modes not better than that of noise")
+    assert verdict(run(modes=1.0), MODES, Stated(0.0, ""), noise=Stated(0.0, "")).outcome == "success"
+    assert verdict(run(fid=15.0), FID, THRESHOLD, noise=Stated(12.0, "")).outcome == "poor"
+
+
+def test_the_threshold_is_never_worse_than_noise() -> None:
+    assert threshold_of(FID, [[30.0, 50.0], [90.0]], Stated(300.0, ""), None) == Stated(
+        80.0, "2 times the median of the best combination (40)"
+    )
+    bounded = threshold_of(FID, [[200.0], [290.0]], Stated(300.0, ""), None)
+    assert bounded is not None
+    assert bounded.value == 300
+    assert bounded.rule.startswith("the score of noise, which is better than 2 times")
+    assert threshold_of(FID, [[200.0]], Stated(300.0, ""), 350.0) == Stated(350.0, "threshold=350, as typed")
+
+
+def test_what_a_verdict_ended_survived_only_with_a_score_of_its_own() -> None:
+    stuck = {"status": "diagnosed", "reason": "At step 9: no learning since step 3: x.", "verdicts": []}
+    collapsed = {**stuck, "verdicts": [{"name": "mode_collapse", "verdict": "mode collapse", "lasting": True}]}
+    assert not verdict(replace(run(), status=stuck), FID, THRESHOLD).survivor  # it counts as noise
+    assert verdict(replace(run(), status=collapsed), FID, THRESHOLD).survivor
+    assert not verdict(replace(run(fid=None), status=collapsed), FID, THRESHOLD).survivor
+    assert not verdict(replace(run(), status=collapsed), MODES, None).survivor  # it was scored by another measure
 
 
 def test_failures_have_the_score_of_noise_and_so_has_what_is_worse() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from ganlab.config.paths import read_path
 from ganlab.errors import UserError
 from ganlab.report.build import report_of
 from ganlab.report.model import FORMAT, Report, as_plain
@@ -110,6 +113,31 @@ def test_half_a_damaged_sweep_is_reported_and_the_rest_named(tmp_path: Path) -> 
     assert found.effects
 
 
+def test_runs_that_were_started_one_by_one_have_numbers_of_their_own(tmp_path: Path) -> None:
+    for name, init, last in (("12-30-01-he", "he", 10.0), ("12-45-10-zero", "zero", 40.0), ("13-01-10-he", "he", 20.0)):
+        write_run(tmp_path / name, [f"init={init}"], scores=[80.0, last], config={"init": init})
+    found = report(tmp_path)
+    assert [(run.number, run.name[:5], run.final) for run in found.runs] == [
+        (0, "12-30", 10), (1, "12-45", 40), (2, "13-01", 20),
+    ]  # fmt: skip
+
+
+def test_folders_beside_those_of_the_plan_get_the_next_numbers(tmp_path: Path) -> None:
+    for name in ("0-a", "3-b", "0-copied", "stray"):
+        write_run(tmp_path / name, ["a=1"])
+    jobs = [{"number": number, "folder": name, "overrides": []} for number, name in ((0, "0-a"), (3, "3-b"))]
+    (tmp_path / "sweep.json").write_text(json.dumps({"command": "x", "jobs": jobs}))
+    assert {run.name: run.number for run in report(tmp_path).runs} == {"0-a": 0, "3-b": 3, "0-copied": 4, "stray": 5}
+
+
+@pytest.mark.parametrize("name", ["with space", "one, two", "a=b", "it's", "[x]"])
+def test_the_command_that_runs_what_is_incomplete_can_be_typed(name: str, tmp_path: Path) -> None:
+    write_run(tmp_path / name / "0", ["a=1"], "stopped")
+    *_, typed = shlex.split(report(tmp_path / name).holes.command)
+    (read,) = OverridesParser.create().parse_overrides([read_path(typed)])
+    assert read.value() == str(tmp_path / name)
+
+
 def test_a_sweep_that_still_runs(tmp_path: Path) -> None:
     folders = sorted(sweep(tmp_path).iterdir())
     RunFolder(folders[0]).save_status("running", pid=1)
@@ -119,6 +147,21 @@ def test_a_sweep_that_still_runs(tmp_path: Path) -> None:
     assert found.runs[0].final == 10.0  # so far
     assert found.runs[0].value is None
     assert found.holes.statuses == {"running": 1, "stopped": 1}
+
+
+def test_while_a_sweep_runs_nothing_else_has_to_run_it(tmp_path: Path) -> None:
+    folders = sorted(sweep(tmp_path).iterdir())
+    jobs = [{"number": number, "folder": path.name, "overrides": []} for number, path in enumerate(folders)]
+    for name in ("8-begins", "9-empty"):
+        (tmp_path / name).mkdir()
+        jobs.append({"number": len(jobs), "folder": name, "overrides": []})
+    (tmp_path / "sweep.json").write_text(json.dumps({"command": "x", "jobs": jobs}))
+    with RunFolder(tmp_path).held(), RunFolder(tmp_path / "8-begins").held():
+        found = report(tmp_path)
+    assert found.notes[0] == "The sweep is still running."
+    assert found.holes.statuses == {"stopped": 1, "running": 1, "missing": 1}
+    assert (found.holes.command, found.damage) == ("", ())
+    assert report(tmp_path).holes.command == f"python train.py resume={tmp_path}"
 
 
 def test_a_sweep_without_scores_counts_what_finished(tmp_path: Path) -> None:
@@ -145,6 +188,7 @@ def test_runs_of_another_fingerprint_are_left_out_and_named(tmp_path: Path) -> N
     assert [run.number for run in found.runs if not run.comparable] == [6, 7]
     other = next(one for one in found.incomparable if one.what == "score")
     assert other.excluded
+    assert found.sentences[0].numbers["unfinished"] == 1  # they have a result, which does not compare
     assert "(images" in other.sentence
     assert "type id=classifier-ffff" in other.sentence
     theirs = report_of(find_sweep(str(tmp_path)), id="classifier-ffff")

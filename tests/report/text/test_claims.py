@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ganlab.report.analysis.variance import explained
 from ganlab.report.model import Report
+from ganlab.report.text.markdown import as_markdown
 from tests.report.synthetic import FACTORS, Made, in_memory, lognormal, report_on
 
+TWO = {"init": ("he", "zero")}
 EFFECT = {"init=he": 0.3, "norm=spectral": -0.5}
 SMALL = {"init": ("normal", "he"), "norm": ("batch", "spectral")}
 CLAIMS = ("effect", "success", "interaction")
@@ -182,3 +185,46 @@ def test_one_seed_and_one_run_get_no_interval_that_is_not_there() -> None:
     alone = report_on(in_memory(lognormal(np.random.default_rng(0)), {"init": ("he",)}, seeds=1))
     assert (alone.factors, alone.effects, len(alone.cells)) == ((), (), 1)
     assert alone.cells[0].with_failures.low is None
+
+
+def test_which_scores_succeed_is_said_in_the_direction_of_the_score() -> None:
+    jobs = in_memory(lambda *_: 5.0, {"init": ("he", "zero")}, modes=lambda _: 8.0, good_share=lambda _: 0.0)
+    more = report_on(jobs, score="modes")
+    assert "A run succeeds with at least 4 (1/2 of" in as_markdown(more)
+    assert "6 of 6 runs that ended reached number of modes at least 4 (" in more.sentences[0].text
+    none = report_on(
+        in_memory(lambda *_: 5.0, {"init": ("he", "zero")}, modes=lambda _: 0.0, good_share=lambda _: 0.0),
+        score="modes",
+    )
+    assert "0 of 6 runs that ended reached number of modes better than 0 (" in none.sentences[0].text
+    assert none.sentences[1].text.endswith("their number of modes is equal in all 3 matched pairs.")
+
+
+def test_where_pairs_are_too_few_the_sentence_has_the_p_that_says_so() -> None:
+    report = report_on(in_memory(lambda levels, seed: (10.0 if levels["init"] == "he" else 20.0) + seed, TWO))
+    text = report.sentences[-1].text
+    (effect,) = report.effects
+    assert (effect.p, effect.p_adjusted) == (0.25, pytest.approx(0.25 / 0.75))
+    assert text.startswith(
+        "3 seeds cannot separate init=he from init=zero: the 95 % interval of the ratio of their FID"
+    )
+    end = ", without 1, but p is 0.33 after the adjustment for all comparisons: 3 matched pairs are too few."
+    assert text.endswith(end)
+
+
+def test_a_run_that_reached_the_threshold_and_collapsed_is_not_said_to_have_missed_it() -> None:
+    found = in_memory(lambda _, seed: 10.0 + seed, TWO, modes=lambda _: 3.0)
+    jobs = [replace(one, files=replace(one.files, config={"data": {"name": "ring", "modes": 8}})) for one in found.jobs]
+    text = report_on(replace(found, jobs=tuple(jobs))).sentences[0].text
+    assert text.startswith("0 of 6 runs that ended reached FID at most 22 (2 times the median")
+    assert "and did not collapse: 0 %" in text
+    assert "Of the others 6 collapsed" in text
+
+
+def test_differences_of_shares_are_percentage_points() -> None:
+    def score(levels: Mapping[str, str], seed: int) -> Made:
+        return 10.0 + seed if levels["init"] == "he" else "diverged"
+
+    report = report_on(in_memory(score, TWO, seeds=12))
+    said = next(one for one in report.sentences if one.kind == "success")
+    assert "difference +100 percentage points, 95 % interval +" in said.text
