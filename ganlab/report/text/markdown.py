@@ -193,7 +193,7 @@ def _verdicts(report: Report) -> str:
 
 def _lifted_rules(report: Report) -> str:
     return "\n".join(
-        f"- {one.rule.rstrip('.')}. *{one.success.count} of {plural(len(one.runs), 'run')} succeeded* "
+        f"- {one.rule.rstrip('.')}. *{one.success.count} of {plural(one.success.of, 'run')} that ended succeeded* "
         f"(numbers {_some([str(run) for run in one.runs])})."
         for one in report.lifted_rules
     )
