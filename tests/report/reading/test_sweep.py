@@ -221,7 +221,7 @@ def test_rules_that_were_lifted_are_marked(tmp_path: Path) -> None:
     write_run(tmp_path / "1", ["norm=none"])
     found = report(tmp_path)
     assert [run.lifted_rules for run in found.runs] == [("norm=batch cannot go with a penalty.",), ()]
-    assert "- norm=batch cannot go with a penalty. *1 of 1 run succeeded* (numbers 0)." in as_markdown(found)
+    assert "- norm=batch cannot go with a penalty. *1 of 1 run that ended succeeded* (numbers 0)." in as_markdown(found)
 
 
 def test_critic_steps_count_as_updates_of_d(tmp_path: Path) -> None:
