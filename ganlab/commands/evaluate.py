@@ -16,6 +16,7 @@ from ganlab import random_streams, run_folder
 from ganlab.commands.announcements import best_and_last
 from ganlab.commands.arguments import Help, run_command
 from ganlab.commands.evaluate_pairs import score_pairs
+from ganlab.commands.loading_settings import Device, Weights
 from ganlab.config import auto
 from ganlab.config.evaluators import Split, build_evaluator, reals_of, rows_of
 from ganlab.config.parse import parse
@@ -66,9 +67,7 @@ class Evaluate:
     split: Annotated[Split, Help("the real images: train, held_out or test")] = "train"
     baselines: Annotated[bool, Help("also score real images, half of the classes, one image, and noise")] = False
     seed: Annotated[int, Help("the seed of the samples")] = 0
-    weights: Annotated[
-        Literal["auto", "average", "network"], Help("average, network, or auto: the average where one is kept")
-    ] = "auto"
+    weights: Weights = "auto"
     checkpoint: Annotated[int | str | None, Help("a step, best or final; otherwise the newest")] = None
     root: Annotated[str | None, PATH, Help("the folder of the data, if it has moved since training")] = None
     data: Annotated[
@@ -76,7 +75,7 @@ class Evaluate:
     ] = field(default_factory=dict)
     cache: Annotated[str | None, PATH, Help("folder for decoded images and classifiers; null for the usual one")] = None
     batch_size: Annotated[PositiveInt, Help("samples per batch")] = 64
-    device: Annotated[str, Help("auto, cpu, mps, cuda, cuda:1")] = "auto"
+    device: Device = "auto"
     plugins: Annotated[tuple[str, ...], Help("your own modules, which are imported")] = ()
 
 
