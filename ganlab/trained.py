@@ -84,11 +84,12 @@ class TrainedGenerator:
     def description(self) -> str:
         """A description in one line: network, step, data and shapes."""
         details = f" of {len(self.classes)} classes" if self.classes else ""
-        details += f", translated from {' and '.join(self.sources)}" if self.sources else ""
+        numbers = f"{self.latent_dim} number{'' if self.latent_dim == 1 else 's'}"
+        sources = f"{', '.join(self.sources)} and " if self.sources else ""
         kind = "points" if self.is_of_points else f"images of {'×'.join(map(str, self.image_shape))}"
         name, data = (_name(self.settings, key) for key in ("generator", "data"))
         whose = "average of the generator" if self.weights == "average" else "generator"
-        return f"{whose} {name} after {self.step:,} steps on {data}: {kind}{details} from {self.latent_dim} numbers"
+        return f"{whose} {name} after {self.step:,} steps on {data}: {kind}{details} from {sources}{numbers}"
 
     def __repr__(self) -> str:
         return f"<{self.description}>"

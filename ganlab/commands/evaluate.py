@@ -16,6 +16,7 @@ from ganlab import random_streams, run_folder
 from ganlab.commands.announcements import best_and_last
 from ganlab.commands.arguments import Help, run_command
 from ganlab.commands.evaluate_pairs import score_pairs
+from ganlab.commands.loading_settings import Device, Weights
 from ganlab.config import auto
 from ganlab.config.evaluators import Split, build_evaluator, reals_of, rows_of
 from ganlab.config.parse import parse
@@ -23,6 +24,7 @@ from ganlab.config.settings import Settings
 from ganlab.data import ImageSet, Source
 from ganlab.errors import UserError
 from ganlab.evaluation import FEATURES, Features
+from ganlab.evaluation.lpips import Distance, open_lpips
 from ganlab.evaluation.scores import BATCH, Evaluator, Scored
 from ganlab.loading import load
 from ganlab.monitor.neighbours import neighbours
@@ -66,17 +68,18 @@ class Evaluate:
     split: Annotated[Split, Help("the real images: train, held_out or test")] = "train"
     baselines: Annotated[bool, Help("also score real images, half of the classes, one image, and noise")] = False
     seed: Annotated[int, Help("the seed of the samples")] = 0
-    weights: Annotated[
-        Literal["auto", "average", "network"], Help("average, network, or auto: the average where one is kept")
-    ] = "auto"
+    weights: Weights = "auto"
     checkpoint: Annotated[int | str | None, Help("a step, best or final; otherwise the newest")] = None
     root: Annotated[str | None, PATH, Help("the folder of the data, if it has moved since training")] = None
     data: Annotated[
         Mapping[str, Any], Help("settings of the data that differ from those of training, such as data.download=true")
     ] = field(default_factory=dict)
     cache: Annotated[str | None, PATH, Help("folder for decoded images and classifiers; null for the usual one")] = None
+    lpips: Annotated[
+        str | None, PATH, Help("translated images: also score LPIPS; the file of torchvision's vgg16, or download")
+    ] = None
     batch_size: Annotated[PositiveInt, Help("samples per batch")] = 64
-    device: Annotated[str, Help("auto, cpu, mps, cuda, cuda:1")] = "auto"
+    device: Device = "auto"
     plugins: Annotated[tuple[str, ...], Help("your own modules, which are imported")] = ()
 
 
@@ -102,6 +105,7 @@ def _evaluate(asked: Evaluate) -> None:
     rows = rows_of(image_set, asked.reals, asked.split)
     if len(rows) < 10:
         raise UserError(f"split={asked.split}: it has {len(rows)} images; scores need at least 10")
+    distance = _lpips(generator, asked)
     features = _features(settings, asked)
     features.check(settings.data.class_count > 1)
     evaluator = build_evaluator(settings, image_set, features, rows, generator.device, asked.split, learned=trained_on)
@@ -122,7 +126,7 @@ def _evaluate(asked: Evaluate) -> None:
     pairs = None
     if generator.sources:
         pairs = score_pairs(
-            generator, settings, image_set, asked.split, features, min(asked.n, MOST_PAIRS), asked.seed
+            generator, settings, image_set, asked.split, features, min(asked.n, MOST_PAIRS), asked.seed, distance
         )  # fmt: skip
         print(pairs.text())
     try:
@@ -175,6 +179,18 @@ def _features(settings: Settings, asked: Evaluate) -> Features:
     if asked.features != "auto":
         return asked.features
     return FEATURES[auto.features_for(settings.data)]()
+
+
+def _lpips(generator: TrainedGenerator, asked: Evaluate) -> Distance | None:
+    """Returns the function that computes LPIPS, if it is asked for. Raises UserError where it cannot be had."""
+    if asked.lpips is None:
+        return None
+    if not generator.sources:
+        raise UserError(
+            f"lpips={asked.lpips}: it compares a translated image with the true one, and this generator has no source; "
+            "leave it out"
+        )
+    return open_lpips(asked.lpips, generator.device)
 
 
 def _labels(generator: TrainedGenerator, image_set: ImageSet, asked: Evaluate) -> Tensor | None:

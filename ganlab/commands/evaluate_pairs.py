@@ -21,6 +21,7 @@ from ganlab.data.source import Drawn, some
 from ganlab.evaluation.features import Features
 from ganlab.evaluation.features.base import as_images
 from ganlab.evaluation.features.classifier import Classifier, shrunk
+from ganlab.evaluation.lpips import Distance
 from ganlab.evaluation.paired import paired_scores
 from ganlab.evaluation.scores import BATCH, Evaluator
 from ganlab.image_cache import folder_of
@@ -29,7 +30,7 @@ from ganlab.trained import TrainedGenerator
 
 LEAST = 10  # images of a part; scores of distributions need as many
 FILE = "pairs.json"
-LOWER_IS_BETTER = ("l1", "rmse", "fid")
+LOWER_IS_BETTER = ("l1", "rmse", "lpips", "fid")
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,10 @@ class PairedScores:
 
 def score_pairs(
     generator: TrainedGenerator, settings: Settings, image_set: ImageSet, split: Split, features: Features, most: int,
-    seed: int,
+    seed: int, lpips: Distance | None = None,
 ) -> PairedScores:  # fmt: skip
     """Returns the scores of the generator and of copies, on at most ``most`` images of each part. ``seed`` is that of
-    the latents."""
+    the latents; ``lpips`` is a further score."""
     judges = dict(_judges(settings, image_set, generator.device))
     parts: dict[str, dict[str, dict[str, float]]] = {}
     counts: dict[str, int] = {}
@@ -84,7 +85,7 @@ def score_pairs(
         )  # fmt: skip
         true = _images(image_set.images, rows)
         columns = {
-            column: _scores(images, true, rows[kept], image_set, evaluator, judges, kept)
+            column: _scores(images, true[torch.from_numpy(kept)], rows[kept], image_set, evaluator, judges, lpips)
             for column, images, kept in _columns(generator, settings, image_set, rows, seed)
         }
         parts[name], counts[name] = columns, len(rows)
@@ -135,12 +136,17 @@ def _scores(
     image_set: ImageSet,
     evaluator: Evaluator,
     judges: Mapping[str, Judge],
-    kept: np.ndarray,
+    lpips: Distance | None,
 ) -> dict[str, float]:
-    scores = dict(paired_scores(images, true[torch.from_numpy(kept)]))
+    """Returns the scores of images (n, C, H, W) uint8 beside the true ones, which have the numbers ``rows`` (n,)."""
+    scores = dict(paired_scores(images, true))
+    if lpips is not None:
+        parts = zip(images.split(BATCH), true.split(BATCH), strict=True)
+        found = [lpips(*(one.float() / 127.5 - 1 for one in both)) for both in parts]
+        scores["lpips"] = float(torch.cat(found).mean())
     floats = (part.to(evaluator.device).float() / 127.5 - 1 for part in images.split(BATCH))
-    found = evaluator.score(floats).values
-    scores |= {"fid": found["fid"]} if "fid" in found else {}
+    values = evaluator.score(floats).values
+    scores |= {"fid": values["fid"]} if "fid" in values else {}
     for name, judge in judges.items():
         right = judge.classes_of(images) == torch.from_numpy(image_set.label_sets[name].labels[rows])
         scores[f"{name}_accuracy"] = float(right.float().mean())

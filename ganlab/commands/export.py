@@ -21,11 +21,11 @@ from torch import Tensor, nn
 from ganlab import __version__, run_folder, tree_file
 from ganlab.atomic_write import replacing
 from ganlab.commands.arguments import Help, run_command
+from ganlab.commands.loading_settings import Checkpoint, Plugins, RunOrFile, Weights, generator_of
 from ganlab.commands.model_card import model_card
 from ganlab.config.dump import dump
 from ganlab.config.model import Model
 from ganlab.errors import UserError
-from ganlab.loading import load
 from ganlab.networks import fold
 from ganlab.table import PATH
 from ganlab.trained import TrainedGenerator
@@ -46,18 +46,16 @@ SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt
 class Export:
     """The settings of the command."""
 
-    run: Annotated[str, PATH, Help("a run folder, latest, a checkpoint, or a file of export with format=safetensors")]
+    run: RunOrFile
     format: Annotated[Literal["safetensors", "onnx", "torch_export"], Help("safetensors, onnx or torch_export")] = (
         "safetensors"
     )
     out: Annotated[
         str | None, PATH, Help("a file; otherwise in the run's export/FORMAT/, for a single file in the current folder")
     ] = None
-    weights: Annotated[
-        Literal["auto", "average", "network"], Help("average, network, or auto: the average where one is kept")
-    ] = "auto"
-    checkpoint: Annotated[int | str | None, Help("one of the run's, its step or name; otherwise the newest")] = None
-    plugins: Annotated[tuple[str, ...], Help("your own modules to import, for an architecture of yours")] = ()
+    weights: Weights = "auto"
+    checkpoint: Checkpoint = None
+    plugins: Plugins = ()
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "export.py") -> int:
@@ -69,7 +67,7 @@ def export(settings: Export) -> None:
     """Writes the files, and prints their paths. Raises UserError."""
     if settings.format == "onnx" and (missing := [one for one in ("onnx", "onnxscript") if find_spec(one) is None]):
         raise UserError(f"format=onnx: it needs {' and '.join(missing)}; type pip install 'ganlab-train[onnx]'")
-    generator = load(settings.run, settings.weights, "cpu", settings.plugins, settings.checkpoint)
+    generator = generator_of(settings, "cpu")
     path, run = place(settings, generator)
     described = description(generator)
     try:

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ganlab import run_folder
 from ganlab.commands.arguments import Help, run_command
+from ganlab.commands.loading_settings import Checkpoint, Device, Plugins, RunOrFile, Weights, generator_of
 from ganlab.errors import UserError
-from ganlab.loading import load
 from ganlab.monitor import animation
 from ganlab.monitor.captions import display_names
 from ganlab.monitor.grid import enlarge, grid, pixels
@@ -44,7 +44,7 @@ MOST_NAMED = 30  # most classes whose names are printed
 class Sample:
     """The settings of the command. None is replaced by the default of the mode."""
 
-    run: Annotated[str, PATH, Help("a run folder, latest, a checkpoint, or a file of export with format=safetensors")]
+    run: RunOrFile
     mode: Annotated[
         Literal["grid", "files", "interpolate", "classes", "walk"], Help("grid, files, interpolate, classes or walk")
     ] = "grid"
@@ -77,13 +77,11 @@ class Sample:
     ] = None
     stops: Annotated[PositiveInt | None, Help("latents on a walk (4)")] = None
     rate: Annotated[Positive | None, Help("pictures a second of a .gif or .mp4 (20)")] = None
-    weights: Annotated[
-        Literal["auto", "average", "network"], Help("average, network, or auto: the average where one is kept")
-    ] = "auto"
-    checkpoint: Annotated[int | str | None, Help("one of the run's, its step or name; otherwise the newest")] = None
+    weights: Weights = "auto"
+    checkpoint: Checkpoint = None
     batch_size: Annotated[PositiveInt, Help("how many are generated at once")] = 64
-    device: Annotated[str, Help("auto, cpu, mps, cuda, cuda:1")] = "auto"
-    plugins: Annotated[tuple[str, ...], Help("your own modules to import, for an architecture of yours")] = ()
+    device: Device = "auto"
+    plugins: Plugins = ()
 
 
 USED = {  # settings that not every mode has, and the modes that have them
@@ -104,7 +102,7 @@ def sample(settings: Sample) -> None:
     for key, modes in USED.items():
         if getattr(settings, key) is not None and settings.mode not in modes:
             raise UserError(f"{key}: mode={settings.mode} does not use it, {' and '.join(modes)} do; leave it out")
-    generator = load(settings.run, settings.weights, settings.device, settings.plugins, settings.checkpoint)
+    generator = generator_of(settings, settings.device)
     if generator.is_of_points and settings.mode != "grid":
         raise UserError(f"mode={settings.mode}: these samples are points of the plane; mode=grid shows them")
     if settings.mode == "classes" and not generator.classes:

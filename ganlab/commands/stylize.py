@@ -12,12 +12,12 @@ import numpy as np
 
 from ganlab import run_folder
 from ganlab.commands.arguments import Help, run_command
+from ganlab.commands.loading_settings import Checkpoint, Device, Plugins, RunOrFile, Weights, generator_of
 from ganlab.data.character_sets import characters_of
 from ganlab.data.font_files import Face, facts
 from ganlab.errors import UserError, in_one_line
 from ganlab.lettering import GlyphFormat, Stylist, save_font, specimen, typeset
 from ganlab.lettering.style_picture import read_style
-from ganlab.loading import load
 from ganlab.table import PATH, PositiveInt
 
 SUMMARY = """text and fonts in the style of one glyph
@@ -38,7 +38,7 @@ SAMPLE = "HamburgefonsQR27"  # the glyphs of a font that are its style where not
 class Stylize:
     """The settings of the command."""
 
-    run: Annotated[str, PATH, Help("a run folder, latest, a checkpoint, or a file of export with format=safetensors")]
+    run: RunOrFile
     style: Annotated[
         str | tuple[str, ...] | None, Help("a picture of one glyph in the wanted style, or a list of several")
     ] = None
@@ -66,12 +66,10 @@ class Stylize:
     name: Annotated[str | None, Help("the family name of the font; otherwise the file's name")] = None
     content: Annotated[str | None, PATH, Help("the font of the content images, if it is not where it was")] = None
     seed: Annotated[int, Help("which latent, if the generator has one")] = 0
-    weights: Annotated[
-        Literal["auto", "average", "network"], Help("average, network, or auto: the average where one is kept")
-    ] = "auto"
-    checkpoint: Annotated[int | str | None, Help("one of the run's, its step or name; otherwise the newest")] = None
-    device: Annotated[str, Help("auto, cpu, mps, cuda, cuda:1")] = "auto"
-    plugins: Annotated[tuple[str, ...], Help("your own modules to import, for an architecture of yours")] = ()
+    weights: Weights = "auto"
+    checkpoint: Checkpoint = None
+    device: Device = "auto"
+    plugins: Plugins = ()
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "stylize.py") -> int:
@@ -83,7 +81,7 @@ def stylize(settings: Stylize) -> None:
     """Writes the picture or the font, and prints its path. Raises UserError."""
     makes_font = settings.out is not None and settings.out.lower().endswith(".ttf")
     _check(settings, makes_font)
-    generator = load(settings.run, settings.weights, settings.device, settings.plugins, settings.checkpoint)
+    generator = generator_of(settings, settings.device)
     form = GlyphFormat.of(generator.settings.get("data", {}), settings.content)
     stylist = Stylist(generator, form, _styles(settings, form), settings.seed)
     path = _place(settings, generator.path)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -15,9 +15,9 @@ from torch import Tensor
 
 from ganlab import run_folder
 from ganlab.commands.arguments import Help, run_command
+from ganlab.commands.loading_settings import Checkpoint, Device, Plugins, RunOrFile, Weights, generator_of
 from ganlab.commands.program import command_here
 from ganlab.errors import UserError, in_one_line
-from ganlab.loading import load
 from ganlab.monitor.grid import pixels
 from ganlab.table import PATH, PositiveInt
 from ganlab.trained import TrainedGenerator
@@ -39,18 +39,16 @@ MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 class Translate:
     """The settings of the command."""
 
-    run: Annotated[str, PATH, Help("a run folder, latest, a checkpoint, or a file of export with format=safetensors")]
+    run: RunOrFile
     images: Annotated[str, PATH, Help("a picture, or a folder of pictures, also in folders inside of it")]
     out: Annotated[str, PATH, Help("the folder of the results, which is made; it must be empty")]
     beside: Annotated[bool, Help("whether each result has its source at its left")] = False
     seed: Annotated[int, Help("which latents, if the generator has some")] = 0
-    weights: Annotated[
-        Literal["auto", "average", "network"], Help("average, network, or auto: the average where one is kept")
-    ] = "auto"
-    checkpoint: Annotated[int | str | None, Help("one of the run's, its step or name; otherwise the newest")] = None
+    weights: Weights = "auto"
+    checkpoint: Checkpoint = None
     batch_size: Annotated[PositiveInt, Help("how many are translated at once")] = 16
-    device: Annotated[str, Help("auto, cpu, mps, cuda, cuda:1")] = "auto"
-    plugins: Annotated[tuple[str, ...], Help("your own modules to import, for an architecture of yours")] = ()
+    device: Device = "auto"
+    plugins: Plugins = ()
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "translate.py") -> int:
@@ -63,7 +61,7 @@ def translate(settings: Translate) -> None:
     files, out = picture_files(settings.images), Path(os.path.expanduser(settings.out))
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise UserError(f"out={settings.out}: it is not empty; type another folder")
-    generator = load(settings.run, settings.weights, settings.device, settings.plugins, settings.checkpoint)
+    generator = generator_of(settings, settings.device)
     name, shape = _source_of(generator)
     latent = generator.latent(1, settings.seed)
     print(generator.description)

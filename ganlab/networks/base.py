@@ -138,10 +138,12 @@ class TrunkDiscriminator(DiscriminatorModule):
     """A discriminator with a trunk of layers and a linear output. The input (labels, packing) and the end (minibatch
     layer, projection, class head) are the same for all architectures.
 
-    A subclass calls ``super().__init__``, builds its layers for inputs of the shape ``inputs`` (C, H, W), calls
-    ``finish`` with the shape of the trunk's last features, and defines ``trunk``. A subclass whose output is a map
-    defines ``output`` and ``logits`` itself, and calls ``finish_heads``.
+    A subclass calls ``super().__init__``, builds its layers for inputs of the shape ``inputs`` (C, H, W) as ``blocks``
+    or defines ``trunk``, and calls ``finish`` with the shape of the trunk's last features. A subclass whose output is a
+    map defines ``output`` and ``logits`` itself, and calls ``finish_heads``.
     """
+
+    blocks: nn.ModuleList
 
     def __init__(self, shapes: Shapes, minibatch: Minibatch | None = None) -> None:
         super().__init__()
@@ -183,8 +185,13 @@ class TrunkDiscriminator(DiscriminatorModule):
         )
 
     def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:
-        """Returns the features of the samples (n, *inputs), from the first layer to the last."""
-        raise TypeError(f"{type(self).__name__} has no trunk")
+        """Returns the features of the samples (n, *inputs), from the first layer to the last: the output of each of
+        the ``blocks``."""
+        maps: list[Tensor] = []
+        for block in self.blocks:
+            x = block(x, condition)
+            maps.append(x)
+        return maps
 
     def forward(self, batch: Batch, features: bool = False) -> DiscriminatorOutput:
         maps = self.trunk(self._packed(batch), batch.condition)

@@ -147,9 +147,4 @@ class _Discriminator(TrunkDiscriminator):
         self.finish(inputs, *size)
 
     def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:
-        x = padded(x, *self.full)
-        maps: list[Tensor] = []
-        for block in self.blocks:
-            x = block(x, condition)
-            maps.append(x)
-        return maps
+        return super().trunk(padded(x, *self.full), condition)

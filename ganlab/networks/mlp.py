@@ -85,8 +85,4 @@ class _Discriminator(TrunkDiscriminator):
 
     def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:
         x = x.flatten(1)
-        maps: list[Tensor] = []
-        for block in self.blocks:
-            x = block(x, condition)
-            maps.append(x)
-        return maps or [x]
+        return super().trunk(x, condition) or [x]

@@ -14,7 +14,7 @@ from ganlab.networks.layers import Chain, Convolution
 from ganlab.networks.norms import Norm
 from ganlab.networks.resampling import NO_PIXELS
 from ganlab.table import Moving, PositiveInt
-from ganlab.types import Condition, Shapes
+from ganlab.types import Shapes
 
 LARGEST_FACTOR = 8  # of the width, as published
 
@@ -70,13 +70,6 @@ class _Discriminator(TrunkDiscriminator):
             inputs = outputs
         self.output = Convolution(inputs, 1, 4, padding=1, follows=None, role="output")
         self.finish_heads(inputs)
-
-    def trunk(self, x: Tensor, condition: Condition) -> list[Tensor]:
-        maps: list[Tensor] = []
-        for block in self.blocks:
-            x = block(x, condition)
-            maps.append(x)
-        return maps
 
     def logits(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Returns logits (n, h, w), one per patch, and the mean features (n, channels)."""

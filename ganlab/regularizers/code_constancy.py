@@ -27,7 +27,9 @@ class CodeConstancy(Regularizer):
 
     def generator(self, update: Update) -> Tensor:
         assert update.generated is not None
-        again = update.generator.codes(dict.fromkeys(update.generated.codes, update.fake.images))
+        # Batch norm's running statistics are those of the condition's images, which the encoders receive in use.
+        with update.generator.statistics_frozen():
+            again = update.generator.codes(dict.fromkeys(update.generated.codes, update.fake.images))
         terms = [
             float(self.of.get(name, 1.0)) * (again[name].float() - code.float()).square().mean()
             for name, code in update.generated.codes.items()

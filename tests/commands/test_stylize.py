@@ -34,7 +34,7 @@ class Generator:
 @pytest.fixture(autouse=True)
 def _loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(command, "load", lambda *args: Generator())
+    monkeypatch.setattr(command, "generator_of", lambda *args: Generator())
 
 
 def test_text_and_sheet_are_pictures(capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,6 +93,6 @@ def test_damaged_fonts_and_files_that_exist(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_other_runs_are_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(command, "load", lambda *args: Generator("source"))
+    monkeypatch.setattr(command, "generator_of", lambda *args: Generator("source"))
     assert main(["run=x", f"font={SERIF}", "text=Hi"]) == 2
     assert "with a content and a style image" in capsys.readouterr().err

@@ -28,7 +28,7 @@ def generator(shape: tuple[int, int, int], **other: tuple[int, int, int]) -> Any
 
 @pytest.fixture
 def inverting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "load", lambda *args: generator((1, 8, 8)))
+    monkeypatch.setattr(command, "generator_of", lambda *args: generator((1, 8, 8)))
 
 
 @pytest.fixture
@@ -95,6 +95,8 @@ def test_what_cannot_be_done_is_refused(folder: Path, tmp_path: Path, capsys: py
 def test_other_generators_are_refused(
     sources: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "load", lambda *args: SimpleNamespace(sources=sources, latent=lambda n, seed: None))
+    monkeypatch.setattr(
+        command, "generator_of", lambda *args: SimpleNamespace(sources=sources, latent=lambda n, seed: None)
+    )
     assert main(["run=x", f"images={folder}", f"out={tmp_path}/out"]) == 2
     assert ("stylize" if sources else "sample.py") in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -43,11 +44,35 @@ def test_code_constancy_by_hand() -> None:
         return {name: images[:, 0].mean(dim=2) * (1 if name == "content" else 2) for name, images in condition.items()}
 
     update = SimpleNamespace(
-        generator=SimpleNamespace(codes=encode), fake=Batch(fake), generated=Generated(fake, codes)
+        generator=SimpleNamespace(codes=encode, statistics_frozen=nullcontext),
+        fake=Batch(fake),
+        generated=Generated(fake, codes),
     )
     found = CodeConstancy(of={"style": 5.0}).generator(update)  # type: ignore[arg-type]
     means = fake[:, 0].mean(dim=2)
     expected = (means - codes["content"]).square().mean() + 5 * (2 * means - codes["style"]).square().mean()
+    torch.testing.assert_close(found, expected)
+
+
+def test_code_constancy_leaves_running_statistics_to_the_conditions_images(
+    make_trainer: Callable[..., Trainer],
+) -> None:
+    """In use the content's encoder receives images of one font; generated images look otherwise. The codes that are
+    compared are those of batch statistics all the same."""
+    generator = make_trainer(**merged(GLYPHS, {"norm": {"generator": {"layer": "batch"}}})).gan.generator
+    generator.train()
+    condition = {name: torch.rand(8, 1, 16, 16) for name in ("content", "style")}
+    generated = generator(torch.randn(8, 6), condition)
+    statistics = {name: one.clone() for name, one in generator.named_buffers() if "running" in name}
+    assert any(name.startswith("encoders") for name in statistics)
+    fake = torch.full((8, 1, 16, 16), -1.0) + torch.randn(8, 1, 16, 16)
+    update = SimpleNamespace(generator=generator, fake=Batch(fake), generated=generated)
+    found = CodeConstancy().generator(update)  # type: ignore[arg-type]
+    for name, one in generator.named_buffers():
+        if name in statistics:
+            assert torch.equal(one, statistics[name]), name
+    again = generator.codes({"content": fake, "style": fake})
+    expected = sum((again[name] - generated.codes[name]).square().mean() for name in again)
     torch.testing.assert_close(found, expected)
 
 
