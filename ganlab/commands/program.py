@@ -6,8 +6,6 @@ import os
 import shlex
 from collections.abc import Sequence
 
-from ganlab.config.paths import to_type
-
 
 def command_text(program: str, arguments: Sequence[str]) -> str:
     """Returns a command as it can be typed in a shell."""
@@ -38,6 +36,8 @@ def command_here(name: str) -> str:
 
 def resuming(folder: str, ranks: int = 1) -> str:
     """Returns the command that goes on with the run in ``folder`` in as many processes."""
+    from ganlab.config.paths import to_type  # it imports Hydra's grammar, which opening a run does not wait for
+
     if ranks == 1:
         return f"{command_here('train')} {to_type('resume', folder)}"
     program = training_program()

@@ -43,11 +43,11 @@ def test_a_collapsed_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     folder = written(tmp_path / "run", COLLAPSED)
     code, out, _ = said(capsys, f"run={folder}")
     assert code == 0
-    assert "1. mode collapse: since step 120 (named at step 160) and lasts, 28,160 images" in out
+    assert "1. mode collapse: since step 220 (named at step 260) and lasts, 24,960 images" in out
     assert (
         "evidence: the mean distance between two samples, over that between two real images, is 0.1, below 0.35" in out
     )
-    assert "try regularizer.r1={}" in out
+    assert "try loss=relativistic regularizer.r1={} regularizer.r2={} (D compares" in out
     assert f"python scripts/diagnose.py run={folder} try=true" in out
     with Image.open(folder / "diagnosis.png") as picture:
         assert min(picture.size) > 300
@@ -76,7 +76,7 @@ def test_a_sweep_has_a_line_for_each_run(tmp_path: Path, capsys: pytest.CaptureF
     code, out, _ = said(capsys, f"run={tmp_path}")
     assert code == 0
     lines = out.splitlines()
-    assert lines[0] == "0-a: finished: mode collapse since step 120"
+    assert lines[0] == "0-a: finished: mode collapse since step 220"
     assert lines[1] == "1-b: finished: healthy"
     assert lines[2].startswith("2-c: not judged: it has no row in metrics.jsonl to judge (it is refused)")
 

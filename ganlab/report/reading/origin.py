@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ganlab.config.paths import to_type
 from ganlab.report.model import Holes, Origin, Run
 from ganlab.report.reading.outcomes import NOT_SCORED
 from ganlab.report.reading.runs import RunFiles
@@ -48,6 +47,8 @@ def holes_of(jobs: Jobs, runs: Sequence[Run], trains: str) -> Holes:
     fillable = [run for run in open_runs if run.cause != NOT_SCORED and run.status != "running"]
     command = ""
     if fillable and not jobs.running:
+        from ganlab.config.paths import to_type  # it imports Hydra's grammar, which opening a run does not wait for
+
         one = jobs.folder / fillable[0].folder if jobs.kind == "runs" else jobs.folder
         command = f"{trains} {to_type('resume', str(one))}"
     return Holes(dict(statuses), tuple(run.number for run in open_runs), command)
