@@ -47,7 +47,14 @@ TRAINS = {
 that is read before the settings, and a flag of TensorBoard's."""
 EXPORTS = {
     (f"{name}.py", "format")
-    for name in ("commands/sample", "commands/doctor", "commands/stylize", "commands/translate", "loading")
+    for name in (
+        "commands/sample",
+        "commands/doctor",
+        "commands/stylize",
+        "commands/translate",
+        "commands/loading_settings",
+        "loading",
+    )
 }
 OTHER = ("commands/__init__.py", "commands/model_card.py")  # lines of a shell, and of Python
 MARKUP = ("report/figures/", "report/page/", "run/html.py")  # attributes of SVG and HTML
@@ -68,6 +75,7 @@ KINDS: dict[str, list[type]] = {
     "commands/diagnose.py": [Diagnose, Settings],
     "report/reading/diagnosis.py": [Diagnose, Settings],
     "commands/evaluate.py": [Evaluate],
+    "evaluation/lpips.py": [Evaluate],
     "commands/export.py": [Export],
     "commands/report.py": [ReportSettings, Settings],  # baseline=[init=normal] names what the sweep was typed with
     "loading.py": [Sample, Export],
@@ -183,7 +191,9 @@ def is_accepted(one: Suggestion, options: dict[str, list[str]]) -> bool:
         Settings
     ):  # told with its full key: see below
         return True
-    if one.file.startswith("evaluation/"):  # evaluate prints it as it is, train with `evaluation.` before it
+    if (
+        one.file.startswith("evaluation/") and one.file not in KINDS
+    ):  # evaluate prints it as it is, train with `evaluation.` before it
         return accepts(Evaluate, one.key, one.value) and accepts(Settings, f"evaluation.{one.key}", one.value)
     if Settings in kinds and one.key in options:
         names = re.findall(r"\w+", one.value)
