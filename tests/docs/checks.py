@@ -120,7 +120,9 @@ class Checks:
         sweeps |= any(word in ("-m", "--multirun") or re.match("study=|resume=", word) for word in words)
         typed = [word for word in typed if word.partition("=")[0] not in OTHERS]
         # A comma in a path that exists is part of it, and the pages' folders do not exist here.
-        typed = ["data.root=FOLDER" if word.startswith("data.root=") else word for word in typed]
+        typed = [
+            "data.root=FOLDER" if word.startswith("data.root=") and word != "data.root=null" else word for word in typed
+        ]
         if own is None:
             return self._of_settings(self.composing, typed, sweeps)
         with composer(own) as composing:
