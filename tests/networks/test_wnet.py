@@ -131,6 +131,78 @@ def test_each_image_has_an_encoder_of_its_own() -> None:
         assert (before.images - network(2 * latent, condition).images).abs().max() > 1e-5
 
 
+def test_every_map_reaches_the_image_where_the_design_says() -> None:
+    """The content's map of each size is an input of the decoder, the style's below a quarter of the image's sides."""
+    network = generator(32, width=4)
+    condition = {name: torch.rand(3, 1, 32, 32) * 2 - 1 for name in ("content", "style")}
+    latent = torch.randn(3, 5)
+    with torch.no_grad():
+        encoded = network.encode(condition)
+        before = network.decode(latent, encoded, {})
+        reaching: dict[str, list[bool]] = {}
+        for name, maps in encoded.items():
+            reaching[name] = []
+            for level in range(len(maps)):
+                changed = [one + 1 if place == level else one for place, one in enumerate(maps)]
+                after = network.decode(latent, {**encoded, name: changed}, {})
+                reaching[name].append(not torch.equal(before, after))
+    assert reaching == {"content": [True] * 5, "style": [False, False, True, True, True]}
+
+
+def test_both_codes_begin_the_decoder() -> None:
+    """At the coarsest size the content's code comes before the style's; each map is used in the place of its image."""
+    network = generator(16, NoNorm(), width=4, residual=0)
+    condition = {name: torch.rand(2, 1, 16, 16) * 2 - 1 for name in ("content", "style")}
+    begun: list[torch.Tensor] = []
+    joined: list[torch.Tensor] = []
+    network.get_submodule("up.0").register_forward_pre_hook(lambda module, args: begun.append(args[0]))
+    network.get_submodule("up.1").register_forward_pre_hook(lambda module, args: joined.append(args[0]))
+    with torch.no_grad():
+        encoded = network.encode(condition)
+        network.decode(torch.randn(2, 5), encoded, {})
+        network.project.weight.zero_()
+        network.project.bias.zero_()
+        network.decode(torch.randn(2, 5), encoded, {})
+    torch.testing.assert_close(begun[1], torch.cat([encoded["content"][-1], encoded["style"][-1]], dim=1))
+    assert not torch.equal(begun[0], begun[1]), "the latent is added"
+    width = encoded["content"][-2].shape[1]
+    torch.testing.assert_close(joined[0][:, -2 * width : -width], encoded["content"][-2])
+    torch.testing.assert_close(joined[0][:, -width:], encoded["style"][-2])
+
+
+def test_shortcuts_pass_through_their_residual_blocks() -> None:
+    """A block without weights returns its input; with weights the map behind the shortcut is another one."""
+    network = generator(16, NoNorm(), width=4, residual=5)
+    encoder = network.get_submodule("encoders.content")
+    maps = [torch.randn(2, width, size, size) for width, size in ((4, 8), (8, 4), (16, 2), (32, 1))]
+    with torch.no_grad():
+        after = encoder.connected(maps, {})
+        assert [torch.equal(one, other) for one, other in zip(maps, after, strict=True)] == [False] * 3 + [True]
+        for block in encoder.shortcuts.modules():
+            if isinstance(block, Convolution):
+                block.weight.zero_()
+                if block.bias is not None:
+                    block.bias.zero_()
+        for one, other in zip(maps, encoder.connected(maps, {}), strict=True):
+            assert torch.equal(one, other)
+
+
+def test_heads_read_the_code_of_the_image_that_shares_the_label() -> None:
+    network = generator(16, width=4, heads=True)
+    condition = {name: torch.rand(3, 1, 16, 16) * 2 - 1 for name in ("content", "style")}
+    with torch.no_grad():
+        before = network(torch.zeros(3, 5), condition).heads
+        after = network(torch.zeros(3, 5), {**condition, "style": -condition["style"]}).heads
+    assert torch.equal(before["character"], after["character"])
+    assert not torch.equal(before["font"], after["font"])
+
+
+def test_the_first_layer_of_the_discriminator_has_no_norm() -> None:
+    network = DISCRIMINATORS["wnet"](width=4).build(shapes(16), LayerNorm())
+    norms = [any("norm" in type(one).__name__.lower() for one in block.modules()) for block in network.blocks]
+    assert norms == [False] + [True] * (len(norms) - 1)
+
+
 def test_means_of_several_style_images_are_decoded() -> None:
     """The maps of several styles can be averaged between encoder and decoder; those of one image give its image."""
     network = generator(16, width=4)
