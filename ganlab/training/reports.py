@@ -1,5 +1,5 @@
-"""What observers are told of the networks themselves: samples, the inspection before the first step, histograms,
-and the graph."""
+"""Reports to observers on the networks themselves: samples, the inspection before the first step, histograms, and the
+graph of the networks; and the speed of training between them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ log = logging.getLogger("ganlab")
 
 
 class Reports:
-    """Draws samples and measures the networks on rank 0, and notifies the observers. Nothing of it changes training,
-    and an inspection or a histogram that fails does not end it: a note reports the failure."""
+    """Draws samples and measures the networks on rank 0, and notifies the observers. Nothing of it changes training.
+    An inspection, a histogram or a graph that fails is left out, with a note on the error; training goes on."""
 
     def __init__(
         self,

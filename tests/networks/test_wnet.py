@@ -33,6 +33,11 @@ def generator(size: int | tuple[int, int] = 64, norm: Norm | None = None, **sett
     return GENERATORS["wnet"](**settings).build(shapes(size), norm or LayerNorm())
 
 
+def glyphs(count: int, size: int) -> dict[str, torch.Tensor]:
+    """Returns random content and style images (count, 1, size, size) in [-1, 1]."""
+    return {name: torch.rand(count, 1, size, size) * 2 - 1 for name in ("content", "style")}
+
+
 def output_shapes(network: nn.Module, run: Any) -> dict[str, tuple[int, ...]]:
     """The shape of each layer's output without the batch, by name, of a run on the meta device."""
     found: dict[str, tuple[int, ...]] = {}
@@ -58,9 +63,9 @@ PUBLISHED = [(64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4), (512, 2, 2),
 def test_the_table_of_the_generator_at_64_pixels_and_full_width() -> None:
     with torch.device("meta"):
         network = at_full_width(generator(heads=True))
-        glyphs = {name: torch.zeros(2, 1, 64, 64) for name in ("content", "style")}
+        zeros = {name: torch.zeros(2, 1, 64, 64) for name in ("content", "style")}
         images: list[Any] = []
-        found = output_shapes(network, lambda: images.append(network(torch.zeros(2, 5), glyphs)))
+        found = output_shapes(network, lambda: images.append(network(torch.zeros(2, 5), zeros)))
     assert images[0].images.shape == (2, 1, 64, 64)
     for encoder in ("content", "style"):
         assert [found[f"encoders.{encoder}.down.{level}.0"] for level in range(6)] == PUBLISHED
@@ -117,7 +122,7 @@ def test_any_size_and_width_keeps_the_contract(size: int | tuple[int, int]) -> N
 
 def test_each_image_has_an_encoder_of_its_own() -> None:
     network = generator(16, width=4)
-    condition = {name: torch.rand(3, 1, 16, 16) * 2 - 1 for name in ("content", "style")}
+    condition = glyphs(3, 16)
     latent = torch.randn(3, 5)
     with torch.no_grad():
         before = network(latent, condition)
@@ -134,7 +139,7 @@ def test_each_image_has_an_encoder_of_its_own() -> None:
 def test_every_map_reaches_the_image_where_the_design_says() -> None:
     """The content's map of each size is an input of the decoder, the style's below a quarter of the image's sides."""
     network = generator(32, width=4)
-    condition = {name: torch.rand(3, 1, 32, 32) * 2 - 1 for name in ("content", "style")}
+    condition = glyphs(3, 32)
     latent = torch.randn(3, 5)
     with torch.no_grad():
         encoded = network.encode(condition)
@@ -152,7 +157,7 @@ def test_every_map_reaches_the_image_where_the_design_says() -> None:
 def test_both_codes_begin_the_decoder() -> None:
     """At the coarsest size the content's code comes before the style's; each map is used in the place of its image."""
     network = generator(16, NoNorm(), width=4, residual=0)
-    condition = {name: torch.rand(2, 1, 16, 16) * 2 - 1 for name in ("content", "style")}
+    condition = glyphs(2, 16)
     begun: list[torch.Tensor] = []
     joined: list[torch.Tensor] = []
     network.get_submodule("up.0").register_forward_pre_hook(lambda module, args: begun.append(args[0]))
@@ -189,7 +194,7 @@ def test_shortcuts_pass_through_their_residual_blocks() -> None:
 
 def test_heads_read_the_code_of_the_image_that_shares_the_label() -> None:
     network = generator(16, width=4, heads=True)
-    condition = {name: torch.rand(3, 1, 16, 16) * 2 - 1 for name in ("content", "style")}
+    condition = glyphs(3, 16)
     with torch.no_grad():
         before = network(torch.zeros(3, 5), condition).heads
         after = network(torch.zeros(3, 5), {**condition, "style": -condition["style"]}).heads
@@ -206,7 +211,7 @@ def test_the_first_layer_of_the_discriminator_has_no_norm() -> None:
 def test_means_of_several_style_images_are_decoded() -> None:
     """The maps of several styles can be averaged between encoder and decoder; those of one image give its image."""
     network = generator(16, width=4)
-    condition = {name: torch.rand(3, 1, 16, 16) * 2 - 1 for name in ("content", "style")}
+    condition = glyphs(3, 16)
     latent = torch.randn(3, 5)
     with torch.no_grad():
         encoded = network.encode(condition)

@@ -122,16 +122,6 @@ def noise(facts: Facts) -> Advice | None:
     return Advice(("augment.instance_noise.std=0.1",), f"noise of {std:g} hides images whose range is [-1, 1]")
 
 
-def saturating(facts: Facts) -> Advice | None:
-    """Returns advice against the saturating loss of G."""
-    return facts.saturating()
-
-
-def updates(facts: Facts) -> Advice | None:
-    """Returns advice for one update of each network in a step, where D has more."""
-    return facts.fewer_updates()
-
-
 def rare_updates(facts: Facts) -> Advice | None:
     """Returns advice for an update of D in each step, where it has fewer than G."""
     every, of_g = facts.number("schedule.discriminator_every"), facts.number("schedule.generator_updates")
@@ -169,20 +159,21 @@ def latent(facts: Facts) -> Advice | None:
 
 
 OF_COLLAPSE = (
-    free_critic, rates, momentum, saturating, weight_decay, initialization, latent, targets, noise, penalties,
+    free_critic, rates, momentum, Facts.saturating, weight_decay, initialization, latent, targets, noise, penalties,
     rare_updates, bound, early_decay, clipping,
 )  # fmt: skip
 CAUSES: Mapping[str, Sequence[Callable[[Facts], Advice | None]]] = {
     "divergence": (free_critic, rates, momentum, initialization),
     "exploding_gradients": (free_critic, rates, initialization, momentum),
     "dead_layers": (rates, weight_decay, initialization, penalties),
-    "no_learning": (rates, early_decay, clipping, initialization, weight_decay, saturating),
+    "no_learning": (rates, early_decay, clipping, initialization, weight_decay, Facts.saturating),
     "not_lipschitz": (bound, free_critic, rates),
     "discriminator_overpowers": (
-        saturating, rates, momentum, updates, initialization, weight_decay, targets, early_decay
+        Facts.saturating, rates, momentum, Facts.fewer_updates, initialization, weight_decay, targets, early_decay
     ),
     "vanishing_gradients": (
-        saturating, rates, momentum, initialization, weight_decay, penalties, bound, clipping, updates, targets
+        Facts.saturating, rates, momentum, initialization, weight_decay, penalties, bound, clipping,
+        Facts.fewer_updates, targets,
     ),
     "discriminator_overfits": (),
     "discriminator_at_chance": (

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ganlab.report.text.words import number
+from ganlab.report.text.words import interval, number, percent
 
 MOST_ROWS = 2000
 """The most rows of a table; effects.json and runs.csv have all."""
@@ -66,6 +66,23 @@ def text_field(title: str, get: Callable[[Any], str], hint: str = "") -> Field:
 
 def number_field(title: str, get: Callable[[Any], float | None], hint: str = "", digits: int = 3) -> Field:
     return Column(title, True, hint), lambda item: value(get(item), digits)
+
+
+def percent_field(title: str, get: Callable[..., float | None], hint: str = "") -> Field:
+    return Column(title, True, hint), lambda item: Cell(percent(get(item)), get(item))
+
+
+def interval_field(title: str, low: Callable[..., float | None], high: Callable[..., float | None]) -> Field:
+    def cell(item: object) -> Cell:
+        ends = low(item), high(item)
+        return Cell("–" if None in ends else interval(*ends), ends[0])
+
+    return Column(title, True), cell
+
+
+def level_field(name: str) -> Field:
+    """Returns the column of the levels of a factor."""
+    return text_field(name, lambda one: one.levels.get(name, ""))
 
 
 def make(

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from ganlab.report.analysis.groups import MOST_LEVELS
 from ganlab.report.figures.drawing import Drawing
 from ganlab.report.model import Report, Run, Sentence
-from ganlab.report.page import tables
+from ganlab.report.page import score_tables, tables
 from ganlab.report.page.cells import Table
 from ganlab.report.page.drawings import Figures, figures_of
 from ganlab.report.page.gallery import Gallery, gallery
@@ -68,7 +68,7 @@ def as_fragment(report: Report) -> str:
         return ""
 
     figures = figures_of(report, brief=True)
-    best = tables.cell_table(report) or tables.outcome_table(report)
+    best = score_tables.cell_table(report) or tables.outcome_table(report)
     text: str = (
         _environment()
         .get_template("fragment.html")
@@ -172,10 +172,10 @@ def _sections(report: Report, figures: Figures, pictures: Gallery | None, link: 
             "finite score. IQM is the mean of the middle half.",
             [("", figures.scores), ("Scores over the time of training", figures.budgets)],
             some(
-                tables.cell_table(report),
-                tables.level_table(report),
-                tables.all_scores_table(report),
-                tables.budget_table(report),
+                score_tables.cell_table(report),
+                score_tables.level_table(report),
+                score_tables.all_scores_table(report),
+                score_tables.budget_table(report),
             ),
         ),
         Section(

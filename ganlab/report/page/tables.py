@@ -1,13 +1,12 @@
-"""The tables of a page, from the numbers of a report alone."""
+"""The tables of a page other than those of scores: outcomes, causes, effects, rules, runs and damage."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
 from ganlab.report.model import (
-    AtBudget,
     Cause,
     Effect,
     Explained,
@@ -15,50 +14,37 @@ from ganlab.report.model import (
     LiftedRule,
     Report,
     Run,
-    Score,
     SuccessEffect,
-    Summary,
     Trend,
 )
-from ganlab.report.page.cells import Cell, Column, Field, Table, make, number_field, text_field
+from ganlab.report.page.cells import (
+    Cell,
+    Column,
+    Field,
+    Table,
+    interval_field,
+    level_field,
+    make,
+    number_field,
+    percent_field,
+    text_field,
+)
 from ganlab.report.text.words import (
-    interval,
     levels,
-    mean_and_sd,
-    number,
     percent,
     points,
     ratio_or_difference,
     score_name,
-    scores_beside,
-    with_arrow,
 )
-from ganlab.score_names import BETTER
 
 KINDS = ("poor", "collapsed", "diverged", "failed", "refused", "unfinished")
 MOST_NUMBERS = 12
 Links = Callable[[Run], str]
 
 
-def _percent(title: str, get: Callable[..., float | None], hint: str = "") -> Field:
-    return Column(title, True, hint), lambda item: Cell(percent(get(item)), get(item))
-
-
-def _interval(title: str, low: Callable[..., float | None], high: Callable[..., float | None]) -> Field:
-    def cell(item: object) -> Cell:
-        ends = low(item), high(item)
-        return Cell("–" if None in ends else interval(*ends), ends[0])
-
-    return Column(title, True), cell
-
-
 def _numbers(runs: tuple[int, ...]) -> str:
     more = f", … ({len(runs) - MOST_NUMBERS} more)" if len(runs) > MOST_NUMBERS else ""
     return ", ".join(map(str, runs[:MOST_NUMBERS])) + more
-
-
-def _words(one: Mapping[str, str]) -> str:
-    return levels(one)
 
 
 def outcome_table(report: Report) -> Table | None:
@@ -68,7 +54,7 @@ def outcome_table(report: Report) -> Table | None:
         number_field("runs", lambda one: len(one.runs), "all of them, also unfinished ones"),
         number_field("succeeded", lambda one: one.success.count),
         number_field("of", lambda one: one.success.of, "runs that ended"),
-        _percent("share", lambda one: one.success.share),
+        percent_field("share", lambda one: one.success.share),
         (
             Column("95 % interval", True, "Wilson's"),
             lambda one: Cell(
@@ -79,7 +65,7 @@ def outcome_table(report: Report) -> Table | None:
         *(_count(kind) for kind in KINDS),
     ]
     return make(
-        "outcomes", "Outcomes of each level", fields, report.levels or report.cells, lambda one: _words(one.levels)
+        "outcomes", "Outcomes of each level", fields, report.levels or report.cells, lambda one: levels(one.levels)
     )
 
 
@@ -149,101 +135,6 @@ def _compared() -> list[Field]:
     ]
 
 
-def _mean_and_sd(one: Summary) -> Cell:
-    return Cell(mean_and_sd(one), one.mean)
-
-
-def _summary(name: str, title: str) -> list[Field]:
-    def of(field: str) -> Callable[[Group], float | None]:
-        return lambda one: getattr(getattr(one, name), field)  # type: ignore[no-any-return]
-
-    def mean(one: Group) -> Cell:
-        return _mean_and_sd(getattr(one, name))
-
-    return [
-        number_field(f"{title}n", of("n")),
-        (Column(f"{title}mean ± sd", True), mean),
-        number_field(f"{title}median", of("median")),
-        number_field(f"{title}IQM", of("iqm"), "interquartile mean: the mean of the middle half"),
-        _interval(f"{title}95 % interval", of("low"), of("high")),
-    ]
-
-
-def _group_fields(report: Report) -> list[Field]:
-    failing = any(run.value is not None and not run.survivor for run in report.runs)
-    return [
-        (
-            Column("succeeded", True),
-            lambda one: Cell(f"{one.success.count} of {one.success.of}", one.success.share),
-        ),
-        *_summary("with_failures", ""),
-        *(_summary("survivors", "survivors: ") if failing else []),
-        number_field("best", lambda one: one.best.mean, "mean of the best scores of survivors"),
-        number_field("at step", lambda one: one.best_step.median, "median step of the best score", 9),
-        number_field("images", lambda one: one.images.median, "median; seen by D", 9),
-        number_field("D updates", lambda one: one.d_updates.median, "median", 9),
-        number_field("seconds", lambda one: one.seconds.median, "median"),
-    ]
-
-
-def _what(score: Score) -> str:
-    return f"{score.at.capitalize()} {score_name(score.name)}"
-
-
-def cell_table(report: Report) -> Table | None:
-    """Returns the scores of each combination, the best first."""
-    if report.score is None:
-        return None
-    own = [_level(name) for name in report.varied] or [text_field("runs", lambda one: "all runs")]
-    caption = f"{_what(report.score)} of each combination with failures, the best first"
-    return make("cells", caption, [*own, *_group_fields(report)], report.cells, lambda one: _words(one.levels))
-
-
-def all_scores_table(report: Report) -> Table | None:
-    """Returns the means of all scores of each combination; None if there is no more than one score."""
-
-    def score(name: str) -> Field:
-        hint = f"{BETTER[name]} is better"
-        return Column(with_arrow(name), True, hint), lambda one: _mean_and_sd(one.all_scores.get(name, Summary(0)))
-
-    scores = [score(name) for name in scores_beside(report)]
-    if not scores:
-        return None
-    own = [_level(name) for name in report.varied] or [text_field("runs", lambda one: "all runs")]
-    caption = "All scores of the last samples of each combination, mean ± sd among survivors"
-    return make("all-scores", caption, [*own, *scores], report.cells, lambda one: _words(one.levels))
-
-
-def _level(name: str) -> Field:
-    return text_field(name, lambda one: one.levels.get(name, ""))
-
-
-def level_table(report: Report) -> Table | None:
-    if report.score is None:
-        return None
-    caption = f"{_what(report.score)} of each level with failures, over all other choices"
-    first = text_field("level", lambda one: levels(one.levels))
-    return make("levels", caption, [first, *_group_fields(report)], report.levels, lambda one: _words(one.levels))
-
-
-def budget_table(report: Report) -> Table | None:
-    """Returns the scores of each level when each run had spent what the one with the least had spent."""
-    kinds = {"images": "images", "d_updates": "updates of D", "seconds": "seconds"}
-    fields: list[Field] = [
-        text_field("level", lambda one: f"{one.factor}={one.level}"),
-        text_field("when each run had spent", lambda one: f"{number(one.amount, 6)} {kinds.get(one.kind, one.kind)}"),
-        number_field("runs", lambda one: one.scores.n),
-        number_field("median", lambda one: one.scores.median),
-        number_field("IQM", lambda one: one.scores.iqm),
-        _interval("95 % interval", lambda one: one.scores.low, lambda one: one.scores.high),
-    ]
-
-    def words(one: AtBudget) -> str:
-        return f"{one.factor}={one.level} {one.kind}"
-
-    return make("budgets", "Scores at equal budgets, among survivors", fields, report.budgets, words)
-
-
 def effect_table(report: Report) -> Table | None:
     score = report.score
     if score is None:
@@ -259,10 +150,10 @@ def effect_table(report: Report) -> Table | None:
     fields: list[Field] = [
         *_compared(),
         (Column(score.comparison, True, "with failures; of level to the other"), effect(attrgetter("estimate"))),
-        _interval("95 % interval", attrgetter("low"), attrgetter("high")),
+        interval_field("95 % interval", attrgetter("low"), attrgetter("high")),
         (Column("", False), verdict),
         number_field("p (Holm)", attrgetter("p_adjusted"), "sign-flip permutation test, adjusted", 2),
-        _percent("improves", attrgetter("improves"), "share of pairs in which the level is better, ties half"),
+        percent_field("improves", attrgetter("improves"), "share of pairs in which the level is better, ties half"),
         number_field("pairs", attrgetter("pairs")),
         number_field("left out", lambda one: one.refused + one.unfinished or None, "a side was refused or unfinished"),
         (Column("among survivors", True), effect(attrgetter("survivors"))),
@@ -275,8 +166,8 @@ def effect_table(report: Report) -> Table | None:
 def explained_table(report: Report) -> Table | None:
     fields: list[Field] = [
         text_field("source", attrgetter("source")),
-        _percent("share", attrgetter("share")),
-        _percent("by chance", attrgetter("by_chance"), "the share to expect without an effect"),
+        percent_field("share", attrgetter("share")),
+        percent_field("by chance", attrgetter("by_chance"), "the share to expect without an effect"),
     ]
     found: tuple[Explained, ...] = report.explained
     return make("explained", "Explained share of the variance of ranks", fields, found)
@@ -287,7 +178,7 @@ def trend_table(report: Report) -> Table | None:
         text_field("number", attrgetter("factor")),
         number_field("runs", attrgetter("n")),
         number_field("rank correlation with the score", attrgetter("correlation")),
-        _interval("95 % interval", attrgetter("low"), attrgetter("high")),
+        interval_field("95 % interval", attrgetter("low"), attrgetter("high")),
         number_field("p", attrgetter("p"), "", 2),
     ]
     found: tuple[Trend, ...] = report.trends
@@ -299,7 +190,7 @@ def lifted_table(report: Report) -> Table | None:
         text_field("rule that rules=warn lifted", attrgetter("rule")),
         number_field("runs", lambda one: len(one.runs)),
         number_field("succeeded", lambda one: one.success.count),
-        _percent("share", lambda one: one.success.share),
+        percent_field("share", lambda one: one.success.share),
         (
             Column("95 % interval", True),
             lambda one: Cell(
@@ -328,7 +219,7 @@ def run_table(report: Report, link: Links) -> Table | None:
 
     fields: list[Field] = [
         (Column("run", True), lambda run: Cell(str(run.number), float(run.number), link(run), hint=run.name)),
-        *(_level(name) for name in report.varied),
+        *(level_field(name) for name in report.varied),
         text_field("seed", lambda run: run.seed or ""),
         (Column("outcome"), lambda run: Cell(run.outcome, style=run.outcome, hint=run.reason)),
         text_field("cause", lambda run: run.cause),
@@ -345,7 +236,7 @@ def run_table(report: Report, link: Links) -> Table | None:
     ]
 
     def words(run: Run) -> str:
-        return f"{_words(run.levels)} seed={run.seed} outcome={run.outcome} status={run.status} {run.name}"
+        return f"{levels(run.levels)} seed={run.seed} outcome={run.outcome} status={run.status} {run.name}"
 
     return make("runs", "All runs", fields, report.runs, words)
 
