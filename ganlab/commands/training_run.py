@@ -35,7 +35,7 @@ log = logging.getLogger("ganlab")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: its ``status`` (``finished``, ``stopped``, ``diverged``, ``diagnosed``, ``refused`` or
+    """The end of a run: its ``status`` (``finished``, ``stopped``, ``diverged``, ``diagnosed``, ``refused`` or
     ``failed``), the ``reason``, and more ``facts`` for status.json."""
 
     status: str

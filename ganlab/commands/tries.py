@@ -32,8 +32,8 @@ NOT_OF_A_BRANCH = ("hydra.run.dir", "steps", "seed", "resume", "branch", "loggin
 
 @dataclass(frozen=True)
 class Ended:
-    """How one branch ended: its ``folder``, its ``status``, its last ``score`` (None without one), and the share of its
-    steps at which the verdict did not hold, in [0, 1]."""
+    """The end of one branch: its ``folder``, its ``status``, its last ``score`` (None without one), and the share of
+    its steps at which the verdict did not hold, in [0, 1]."""
 
     seed: int
     folder: str

@@ -10,7 +10,7 @@ from ganlab.table import PositiveInt, Range, Table
 
 
 class Evaluation:
-    """How a run is scored during training. Subclasses are dataclasses whose fields are settings."""
+    """The scoring of a run during training. Subclasses are dataclasses whose fields are settings."""
 
 
 @dataclass(frozen=True)

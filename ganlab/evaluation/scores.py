@@ -30,7 +30,7 @@ COMPARED = 10_000  # rows of each set at most in scores that compare every pair
 LEAST = 10  # samples
 SUBSETS = 100  # of KID
 GENERATED = {"batch_norm": "running statistics", "dtype": "float32"}
-"""How samples are generated for scores, during training and afterwards: in evaluation mode and in full precision,
+"""The samples for scores are generated alike during training and afterwards: in evaluation mode and in full precision,
 whatever the precision of training."""
 
 

@@ -36,8 +36,8 @@ class TensorBoardSetting(ObserverSetting):
 
 @dataclass(frozen=True)
 class ProgressSetting(ObserverSetting):
-    """How far the training is: as ``logging.progress`` says, a bar, or lines. ``auto`` is a bar where the output is a
-    terminal or a notebook, and lines elsewhere."""
+    """The progress of the training: as ``logging.progress`` says, a bar, or lines. ``auto`` is a bar where the output
+    is a terminal or a notebook, and lines elsewhere."""
 
     def build(self, run: ObservedRun) -> Observer:
         style = run.settings.get("logging", {}).get("progress", "auto")

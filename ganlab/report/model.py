@@ -23,9 +23,10 @@ FORMAT = 1
 
 Better = Literal["lower", "higher"]
 Outcome = Literal["success", "poor", "collapsed", "diverged", "failed", "refused", "unfinished"]
-"""How a run is counted. ``success``: it finished with a finite score that reaches the threshold (without scores: it
-finished), and did not collapse. ``poor``: it finished, and its score does not reach the threshold. ``refused``:
-nothing was trained. ``unfinished``: it is running, stopped, killed or missing, so that nothing is known yet."""
+"""The outcome as which a run is counted. ``success``: it finished with a finite score that reaches the threshold
+(without scores: it finished), and did not collapse. ``poor``: it finished, and its score does not reach the
+threshold. ``refused``: nothing was trained. ``unfinished``: it is running, stopped, killed or missing, so that
+nothing is known yet."""
 FAILURES: tuple[Outcome, ...] = ("poor", "collapsed", "diverged", "failed", "refused")
 WORST: tuple[Outcome, ...] = ("diverged", "failed")
 """The outcomes without a usable score: *with failures* they have the score of noise, and in ranks they are last."""

@@ -118,7 +118,7 @@ class Run:
 
     @property
     def progress(self) -> str:
-        """How far it is: steps, seconds, and the last scores, in one line."""
+        """The progress of the run: steps, seconds, and the last scores, in one line."""
         found = read_run(self.folder)
         steps, rows = found.status.get("steps"), metrics_rows(self.folder)
         done = steps if isinstance(steps, int) else rows[-1]["step"] if rows else 0

@@ -1,4 +1,4 @@
-"""What the trainer does about verdicts: it asks the judge, tells observers and the log, and stops or goes back."""
+"""Handles the verdicts of a training: it asks the judge, tells observers and the log, and stops or goes back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from ganlab.errors import in_one_line
 log = logging.getLogger("ganlab")
 
 OnVerdict = Literal["tell", "stop", "rollback"]
-"""What follows a verdict: it is told; training ends; training goes back to before it, with lower learning rates."""
+"""The consequence of a verdict: it is told; training ends; or training goes back to before it, with lower learning
+rates."""
 TAG = "diagnosis/verdict/"
 """The beginning of the tags under which verdicts are logged: 1 while one lasts, 0 before and after."""
 

@@ -58,7 +58,7 @@ class Conditioning:
 
     @property
     def wiring(self) -> Wiring:
-        """How the networks take labels as input."""
+        """The way in which the networks take labels as input."""
         return Wiring()
 
     @property

@@ -1,4 +1,4 @@
-"""How many jobs of a sweep run side by side, and the threads and the GPU of each."""
+"""The number of jobs of a sweep that run side by side, and the threads and the GPU of each."""
 
 from __future__ import annotations
 

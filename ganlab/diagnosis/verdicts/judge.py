@@ -16,8 +16,8 @@ from ganlab.diagnosis.verdicts.settings import VerdictSettings
 
 @dataclass
 class Streak:
-    """How long a clause has held, or has not held since: ``held`` and ``clear`` are rows in a row; ``since`` is the
-    step of the first of them, ``row`` its number, ``images`` the training images at it."""
+    """The time for which a clause has held, or has not held since: ``held`` and ``clear`` are rows in a row;
+    ``since`` is the step of the first of them, ``row`` its number, ``images`` the training images at it."""
 
     held: int = 0
     clear: int = 0

@@ -17,7 +17,7 @@ from ganlab.report.model import Effect, Run, Score, SuccessEffect
 Array = np.ndarray
 
 SHARES = {"effects": 0.6, "success": 0.2, "interactions": 0.2}
-"""How the 5 % of sweeps in which a report may claim something that is not there are divided between its parts."""
+"""The parts' shares of the 5 % of sweeps in which a report may claim something that is not there."""
 
 
 def on_scale(values: Sequence[float], score: Score) -> Array:

@@ -1,4 +1,4 @@
-"""How much of the variance of scores each factor, each pair of factors and the seed explain."""
+"""The shares of the variance of scores that each factor, each pair of factors and the seed explain."""
 
 from __future__ import annotations
 

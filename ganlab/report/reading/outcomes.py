@@ -1,4 +1,4 @@
-"""How each run is counted: success, or the cause of its failure, or nothing known yet."""
+"""Decides as what each run is counted: success, or the cause of its failure, or nothing known yet."""
 
 from __future__ import annotations
 
