@@ -1,0 +1,26 @@
+"""The texts of commands, as they are typed in a checkout and after installation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ganlab.commands.terminal.program import command_beside, command_here, resuming
+
+
+def test_a_command_beside_another() -> None:
+    assert command_beside("report.py", "train") == "python train.py"
+    assert command_beside("/a b/scripts/report.py", "train") == "python '/a b/train.py'"
+    assert command_beside("ganlab report", "inspect_init") == "ganlab inspect-init"
+
+
+def test_what_is_typed_depends_on_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command_here("diagnose") == "ganlab diagnose"
+    assert resuming("my run") == "ganlab train 'resume=my run'"
+    assert resuming("run", 2) == "torchrun --nproc-per-node=… --no-python ganlab train resume=run"
+    (tmp_path / "train.py").touch()
+    assert command_here("diagnose") == "python scripts/diagnose.py"
+    assert resuming("run") == "python train.py resume=run"
+    assert resuming("run", 2) == "torchrun --nproc-per-node=… train.py resume=run"
