@@ -4,9 +4,9 @@
     python docs/site/recipes.py measure FOLDER dcgan_mnist steps=1500 data.root=IMAGES seed=0,1,2
     python docs/site/recipes.py publish FOLDER         # writes the rows and pictures of the recipes in FOLDER
 
-Each run is ``python train.py experiment=NAME seed=SEED … evaluation=scores runtime.threads=1`` with the settings that
-were typed, scored once, at its last step. The processor time of its process, which other work on the machine hardly
-changes, is in ``processor-time.json``, with those settings.
+Each run is ``python train.py experiment=NAME seed=SEED … runtime.threads=1`` with the settings that were typed, and with
+``evaluation=scores`` where the recipe has no scores; it is scored once, at its last step. The processor time of its
+process, which other work on the machine hardly changes, is in ``processor-time.json``, with those settings.
 """
 
 from __future__ import annotations
@@ -43,8 +43,10 @@ def measure(folder: Path, names: Sequence[str], seeds: Sequence[str], settings: 
     """Trains each recipe with each seed and the settings, unless its run has finished."""
     typed_steps = [one.removeprefix("steps=") for one in settings if one.startswith("steps=")]
     for name in names:
-        steps = (typed_steps or [read(ROOT / "configs" / "experiment" / f"{name}.yaml").values["steps"]])[-1]
-        scored = ["evaluation=scores", f"evaluation.every={steps}"]
+        recipe = read(ROOT / "configs" / "experiment" / f"{name}.yaml")
+        steps = (typed_steps or [recipe.values["steps"]])[-1]
+        scores = [] if "evaluation" in recipe.values else ["evaluation=scores"]  # a recipe's own scores stay
+        scored = [*scores, f"evaluation.every={steps}"]
         for seed in seeds:
             run = folder / name / seed
             if (run / "processor-time.json").exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Sequence
 
 
@@ -14,8 +15,13 @@ def command_text(program: str, arguments: Sequence[str]) -> str:
 
 
 def training_program() -> str:
-    """Returns the command that trains: ``train.py`` where the current folder has it, otherwise ``ganlab train``."""
-    return "train.py" if os.path.isfile("train.py") else "ganlab train"
+    """Returns the command that trains: the ``train.py`` of the checkout whose ``train.py`` or ``scripts/`` was typed,
+    by its path, or that of the current folder; otherwise ``ganlab train``."""
+    folder, name = os.path.split(sys.argv[0])
+    if os.path.basename(os.path.abspath(folder)) == "scripts":
+        folder, name = os.path.join(folder, os.pardir), "train.py"
+    typed = os.path.relpath(os.path.join(folder, "train.py")) if name == "train.py" else "train.py"
+    return next((file for file in (typed, "train.py") if os.path.isfile(file)), "ganlab train")
 
 
 def command_beside(program: str, name: str) -> str:

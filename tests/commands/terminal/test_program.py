@@ -24,3 +24,17 @@ def test_what_is_typed_depends_on_the_folder(tmp_path: Path, monkeypatch: pytest
     assert command_here("diagnose") == "python scripts/diagnose.py"
     assert resuming("run") == "python train.py resume=run"
     assert resuming("run", 2) == "torchrun --nproc-per-node=… train.py resume=run"
+
+
+def test_a_script_that_was_typed_by_its_path_is_named_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout, elsewhere = tmp_path / "check out", tmp_path / "elsewhere"
+    (checkout / "scripts").mkdir(parents=True)
+    (checkout / "train.py").touch()
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    for typed in ("../check out/train.py", "../check out/scripts/evaluate.py", str(checkout / "train.py")):
+        monkeypatch.setattr("sys.argv", [typed])
+        assert resuming("run") == "python '../check out/train.py' resume=run"
+        assert command_here("diagnose") == "python '../check out/scripts/diagnose.py'"
+    monkeypatch.setattr("sys.argv", ["../missing/train.py"])
+    assert resuming("run") == "ganlab train resume=run"
