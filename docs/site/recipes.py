@@ -4,9 +4,9 @@
     python docs/site/recipes.py measure FOLDER dcgan_mnist steps=1500 data.root=IMAGES seed=0,1,2
     python docs/site/recipes.py publish FOLDER         # writes the rows and pictures of the recipes in FOLDER
 
-Each run is ``python train.py experiment=NAME seed=SEED … runtime.threads=1`` with the settings that were typed, and with
-``evaluation=scores`` where the recipe has no scores; it is scored once, at its last step. The processor time of its
-process, which other work on the machine hardly changes, is in ``processor-time.json``, with those settings.
+Each run is ``python train.py experiment=NAME seed=SEED … runtime.threads=1`` with the settings that were typed, and
+with ``evaluation=scores`` where the recipe has no scores. It is scored once, at its last step. The processor time of
+its process, which other work on the machine hardly changes, is in ``processor-time.json``, with those settings.
 """
 
 from __future__ import annotations
