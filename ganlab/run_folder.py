@@ -30,6 +30,8 @@ from ganlab.atomic_write import write_atomically
 from ganlab.errors import BAD_VALUE, UserError, in_one_line
 
 OUTPUTS = Path("outputs")
+SWEEP = "sweep.json"
+"""The file with the plan of a sweep, in the folder that holds those of its runs."""
 LONGEST_NAME = 100
 
 

@@ -85,14 +85,29 @@ def lines(found: Diagnosis) -> Iterator[str]:
             "  note: it has no signals (it was trained before there were any, or with diagnosis=none), so that losses, "
             "D's outputs, gradient norms and scores are all that is judged"
         )
-    if not found.judge.warm():
-        yield "  note: it has not passed the first part of training, which is excused: only divergence is looked for"
     if not found.verdicts:
-        yield "  healthy: no verdict. Looked for " + ", ".join(TITLES[name] for name in NAMES)
+        yield from no_verdict(found)
     for number, one in enumerate(found.verdicts, start=1):
         yield from described(number, one)
     if any(one.advice for one in found.verdicts):
         yield f"  Does it help? {command_here('diagnose')} {path_to_type('run', str(shown(found.folder)))} try=true"
+
+
+def no_verdict(found: Diagnosis) -> Iterator[str]:
+    """Yields the lines on a run without a verdict: what was looked for, and what there were too few rows for."""
+    looked_for = found.judge.looked_for
+    titles = ", ".join(TITLES[name] for name in NAMES if name in looked_for) or "nothing"
+    others = ", ".join(TITLES[name] for name in NAMES if name not in looked_for)
+    if found.judge.too_short:
+        excused = "" if found.judge.warm() else "it has not passed the first part of training, which is excused, and "
+        yield (
+            f"  too short to judge: {excused}a verdict needs at least two rows, or three, that say something of it. "
+            f"Looked for {titles} alone"
+        )
+        return
+    yield f"  healthy: no verdict. Looked for {titles}"
+    if others:
+        yield f"  not looked for, since too few rows of this run say something of it: {others}"
 
 
 def described(number: int, one: Verdict) -> Iterator[str]:
@@ -120,7 +135,8 @@ def sweep_lines(folder: Path) -> Iterator[str]:
         texts = [f"{one.title} since step {one.since:,}" for one in found.verdicts if one.lasting]
         over = [one for one in found.verdicts if not one.lasting]
         texts += [f"{one.title} (over; steps {one.since:,} to {one.until:,})" for one in over]
-        yield f"{name}: {found.status}: {'; '.join(texts) or 'healthy'}"
+        none = "too short to judge" if found.judge.too_short else "healthy"
+        yield f"{name}: {found.status}: {'; '.join(texts) or none}"
 
 
 def _draw(found: Diagnosis, out: str | None) -> Path:
@@ -132,7 +148,8 @@ def _draw(found: Diagnosis, out: str | None) -> Path:
         raise UserError(f"out={out}: need the name of a picture, such as diagnosis.png")
     title = f"{found.folder.name}: {found.status}, step {found.last_step:,}"
     try:
-        figure(found.rows, found.scores, found.verdicts, title).savefig(path, dpi=110)
+        drawn = figure(found.rows, found.scores, found.verdicts, title, too_short=found.judge.too_short)
+        drawn.savefig(path, dpi=110)
     except OSError as error:
         raise UserError(f"{path}: it cannot be written ({error.strerror}); type out=FILE.png") from error
     return path

@@ -54,8 +54,9 @@ class Changes(Protocol):
 
 
 class Judge(Protocol):
-    """Judges the rows of a training in their order. ``verdicts`` are those that last, ``all`` every one so far, and
-    ``earliest`` the step at which the first one, or what may become one, began."""
+    """Judges the rows of a training in their order. ``verdicts`` are those that last, ``all`` every one so far,
+    ``earliest`` the step at which the first one, or what may become one, began, and ``too_short`` whether there were
+    not enough rows for any."""
 
     @property
     def verdicts(self) -> Sequence[Verdict]: ...
@@ -63,6 +64,8 @@ class Judge(Protocol):
     def all(self) -> Sequence[Verdict]: ...
     @property
     def earliest(self) -> int | None: ...
+    @property
+    def too_short(self) -> bool: ...
 
     def row(self, row: Mapping[str, Any]) -> Changes:
         """Judges the values of a log point by tag, with their ``step``."""
@@ -97,6 +100,11 @@ class Verdicts:
     def earliest(self) -> int | None:
         """The step at which the first verdict, or what may become one, began; None if there is none."""
         return self.judge.earliest if self.judge else None
+
+    @property
+    def too_short(self) -> bool:
+        """Whether there is no verdict since there were not enough rows for any."""
+        return self.judge is not None and not self.judge.all and self.judge.too_short
 
     def tags(self) -> dict[str, float]:
         """Returns the values to log: the number of verdicts that last, and for each that was given whether it does."""

@@ -57,8 +57,10 @@ def test_a_healthy_run_and_one_that_is_too_young(tmp_path: Path, capsys: pytest.
     _, out, _ = said(capsys, f"run={written(tmp_path / 'run')}", f"out={tmp_path / 'mine.png'}")
     assert "healthy: no verdict. Looked for divergence, exploding gradients" in out
     assert (tmp_path / "mine.png").exists()
+    assert "not looked for, since too few rows of this run say something of it: " in out
     _, out, _ = said(capsys, f"run={written(tmp_path / 'young', COLLAPSED, 'running', steps=100_000)}")
-    assert "it has not passed the first part of training" in out
+    assert "too short to judge: it has not passed the first part of training" in out
+    assert "Looked for divergence alone" in out
 
 
 def test_a_run_of_an_earlier_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,11 +75,14 @@ def test_a_sweep_has_a_line_for_each_run(tmp_path: Path, capsys: pytest.CaptureF
     written(tmp_path / "0-a", COLLAPSED)
     written(tmp_path / "1-b")
     (written(tmp_path / "2-c", status="refused") / "metrics.jsonl").unlink()
+    short = written(tmp_path / "3-d") / "metrics.jsonl"
+    short.write_text("".join(f"{row}\n" for row in short.read_text().splitlines()[-2:]))
     code, out, _ = said(capsys, f"run={tmp_path}")
     assert code == 0
     lines = out.splitlines()
     assert lines[0] == "0-a: finished: mode collapse since step 220"
     assert lines[1] == "1-b: finished: healthy"
+    assert lines[3] == "3-d: finished: too short to judge"
     assert lines[2].startswith("2-c: not judged: it has no row in metrics.jsonl to judge (it is refused)")
 
 

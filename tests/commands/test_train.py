@@ -324,6 +324,15 @@ def test_resume_latest_and_what_it_may_change(capsys: pytest.CaptureFixture[str]
     assert main(["-m", "resume=latest", "seed=1,2"]) == 2
 
 
+def test_resume_latest_does_not_take_one_run_of_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", "seed=0,1", *TINY_OVERRIDES, "hydra.sweep.dir=outputs/sweep"]) == 0
+    capsys.readouterr()
+    assert main(["resume=latest", "steps=4"]) == 2
+    said = capsys.readouterr().err
+    assert "the newest checkpoint is of a run of a sweep; type resume=outputs/sweep for what the sweep lacks" in said
+    assert "or resume=outputs/sweep/1-seed-1 for that run alone" in said
+
+
 def test_a_run_on_own_images_goes_on_where_the_folder_moved_to() -> None:
     """What is typed goes onto the saved settings, not onto those of the default data."""
     for folder in ("before", "after"):

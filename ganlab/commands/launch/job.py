@@ -122,7 +122,7 @@ def _add_result(folder: RunFolder, outcome: Outcome) -> None:
     best = outcome.facts.get("best") or {}
     found = {"best_score": best.get("score"), "last_score": best.get("last")}
     found |= {name: outcome.facts.get(name) for name in ("images", "seconds")}
-    found["verdicts"] = len(outcome.facts.get("verdicts", ()))
+    found["verdicts"] = len(outcome.facts.get("verdicts", ())) if outcome.facts.get("judged", True) else None
     metrics = {name: float(value) for name, value in found.items() if value is not None}
     with contextlib.suppress(OSError):  # a full disk: the result is all that lacks
         write_result(folder.path, metrics, outcome.status == "finished")

@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import Override
 from ganlab import run_folder
 from ganlab.config import Configuration
 from ganlab.config.compose import Composer
-from ganlab.config.paths import value_of
+from ganlab.config.paths import to_type, value_of
 from ganlab.config.plugins import import_plugins, plugins_in
 from ganlab.config.programs import refuse_saved_programs
 from ganlab.config.resume import AUTO, Change, resumed, typed_again
@@ -53,10 +53,24 @@ def resume_of(read: Sequence[Override], folder: Path | None = None) -> Resume | 
     if not typed or typed[-1] is None:
         return None
     if typed[-1] != AUTO:
-        return Resume(run_folder.find(str(typed[-1])))
+        return Resume(_found(str(typed[-1])))
     if folder is None:
         raise Refused(["resume=auto goes on with the run in a folder, or begins it; type hydra.run.dir=FOLDER too"])
     return Resume(RunFolder(folder), auto=True) if (folder / "config.yaml").exists() else None
+
+
+def _found(name: str) -> RunFolder:
+    """Returns the folder of the run with a name. Raises Refused where ``latest`` is a run of a sweep: with another
+    number of steps it would no longer compare with the others."""
+    folder = run_folder.find(name)
+    sweep = folder.path.parent
+    if name == "latest" and (sweep / run_folder.SWEEP).is_file():
+        whole, one = (to_type("resume", str(run_folder.shown(path))) for path in (sweep, folder.path))
+        raise Refused(
+            [f"resume=latest: the newest checkpoint is of a run of a sweep; type {whole} for what the sweep lacks, or "
+             f"{one} for that run alone"]
+        )  # fmt: skip
+    return folder
 
 
 def plain_configuration(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import logging
 import os
 import platform
 import socket
@@ -17,6 +19,8 @@ from typing import Any
 
 import ganlab
 from ganlab.run_folder import RunFolder
+
+log = logging.getLogger("ganlab")
 
 PACKAGES = ("torchvision", "numpy", "hydra-core")
 PATIENCE = 5.0  # seconds that git may take; a checkout on a slow network has no commit then
@@ -45,6 +49,21 @@ class Provenance:
         self.entry |= facts
         self._save()
 
+    def add_plugins(self, modules: Sequence[str]) -> None:
+        """Adds the hash of the code of each plugin, and notes where it is not the code of the start before."""
+        if not modules:
+            return
+        now = {module: code_hash(module) for module in modules}
+        before = self.before[-1].get("plugins") if self.before else None
+        for module, found in now.items():
+            was = before.get(module) if isinstance(before, dict) else None
+            if was is not None and was != found:
+                log.warning(
+                    "note: plugins=[%s]: its code has changed since this run was last trained (SHA-256 %s then, %s "
+                    "now); the run goes on with the new code", module, was, found,
+                )  # fmt: skip
+        self.add(plugins=now)
+
     def end(self, status: str, reason: str, **facts: Any) -> None:
         """Adds how this part of the run ended."""
         self.add(ended=_now(), status=status, **({"reason": reason} if reason else {}), **facts)
@@ -52,6 +71,21 @@ class Provenance:
     def _save(self) -> None:
         with contextlib.suppress(OSError):
             self.folder.save_provenance([*self.before, self.entry])
+
+
+def code_hash(module: str) -> str:
+    """Returns the first 16 digits of the SHA-256 of an imported module's source: of its file, or of all Python files
+    of a package by their names; empty for one without files."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None:
+        return ""
+    path = Path(file)
+    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+    found = hashlib.sha256()
+    with contextlib.suppress(OSError):
+        for one in files:
+            found.update(one.relative_to(path.parent).as_posix().encode() + b"\0" + one.read_bytes())
+    return found.hexdigest()[:16]
 
 
 @lru_cache(maxsize=1)

@@ -20,6 +20,7 @@ from ganlab.config import Configuration, Settings
 from ganlab.config.build import build_trainer
 from ganlab.config.dump import dump
 from ganlab.config.model import Model, model_of
+from ganlab.config.plugins import plugins_in
 from ganlab.data import ImageSet
 from ganlab.errors import Diagnosed, Diverged, UserError, in_one_line
 from ganlab.processor import processor
@@ -69,6 +70,7 @@ def train(
             provenance.add(
                 device=str(trainer.machine), threads=torch.get_num_threads(), ranks=ranks.count, from_step=trainer.step
             )
+            provenance.add_plugins(plugins_in(configuration.plain()))
         announce(configuration, trainer, image_set)
         began, first = time.perf_counter(), trainer.step
         signals.trainer = trainer
@@ -84,6 +86,8 @@ def train(
         facts["best"] = {**trainer.scorer.best, **named}
     if trainer.verdicts.all:
         facts["verdicts"] = [one.plain() for one in trainer.verdicts.all]
+    elif trainer.verdicts.too_short:
+        facts["judged"] = False
     if ended is not None:
         if ranks.first:
             announce_end(trainer, folder, trainer.step - first, seconds)

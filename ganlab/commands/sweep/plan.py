@@ -10,9 +10,9 @@ from typing import Any
 
 from ganlab.atomic_write import write_atomically
 from ganlab.errors import UserError
-from ganlab.run_folder import LONGEST_NAME, RunFolder, run_name
+from ganlab.run_folder import LONGEST_NAME, SWEEP, RunFolder, run_name
 
-FILE = "sweep.json"
+FILE = SWEEP
 VERSION = 1
 
 

@@ -178,6 +178,19 @@ class Facts:
             return "{weight:0.1}"
         return "{weight:1}" if 0 < side <= 64 else "{}"
 
+    def small_weights(self) -> Advice | None:
+        """Returns advice for He's initializer where weights of one small standard deviation, 0.02 (Radford et al. 2016,
+        section 4), meet no norm: the signal shrinks with each layer (He et al. 2015, section 2.2)."""
+        words = [
+            f"init.{network}=he"
+            for network in ("generator", "discriminator")
+            if self.name(f"init.{network}") in ("normal", "truncated_normal")
+            and (self.number(f"init.{network}.std") or 1.0) <= 0.02
+            and self.name(f"norm.{network}.layer") == self.name(f"norm.{network}.weight") == "none"
+        ]
+        reason = "weights of 0.02 without a norm let the signal shrink with each layer (He et al. 2015)"
+        return Advice(tuple(words), reason, restart=True) if words else None
+
     def instance_noise(self) -> Advice | None:
         """Returns advice for noise on what D sees, where there is none."""
         if self.has("augment", "instance_noise"):

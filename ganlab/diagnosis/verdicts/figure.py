@@ -34,9 +34,12 @@ COLOURS = (
 MOST_PANELS = 9
 
 
-def figure(rows: Sequence[Row], scores: Sequence[Row], verdicts: Sequence[Verdict], title: str) -> Figure:
+def figure(
+    rows: Sequence[Row], scores: Sequence[Row], verdicts: Sequence[Verdict], title: str, too_short: bool = False
+) -> Figure:
     """Returns the figure: a panel for each group of curves and for each tag that is evidence, steps along the
-    horizontal axis, with the span of each verdict shaded from its first to its last step, above a row of bars."""
+    horizontal axis, with the span of each verdict shaded from its first to its last step, above a row of bars. A run
+    without a verdict is called healthy there, unless it is ``too_short`` to judge."""
     panels = _panels(rows, scores, verdicts)
     columns = 3 if len(panels) > 4 else max(1, min(2, len(panels)))
     lines = math.ceil(len(panels) / columns)
@@ -44,7 +47,7 @@ def figure(rows: Sequence[Row], scores: Sequence[Row], verdicts: Sequence[Verdic
     drawn.suptitle(title, fontsize="medium", x=0.01, horizontalalignment="left")
     grid = drawn.add_gridspec(lines + 1, columns, height_ratios=[max(0.12 * len(verdicts), 0.15), *[1] * lines])
     last = max((int(row["step"]) for row in (*rows, *scores)), default=1)
-    _timeline(drawn.add_subplot(grid[0, :]), verdicts, last)
+    _timeline(drawn.add_subplot(grid[0, :]), verdicts, last, too_short)
     for number, (name, curves) in enumerate(panels.items()):
         panel = drawn.add_subplot(grid[1 + number // columns, number % columns])
         _draw(panel, name, curves)
@@ -101,7 +104,7 @@ def _draw(panel: Any, name: str, curves: Mapping[str, Sequence[tuple[int, float]
         panel.legend(fontsize="x-small", frameon=False)
 
 
-def _timeline(panel: Any, verdicts: Sequence[Verdict], last: int) -> None:
+def _timeline(panel: Any, verdicts: Sequence[Verdict], last: int, too_short: bool) -> None:
     """Draws one bar for each verdict, with its title."""
     panel.set_xlim(0, last)
     panel.set_ylim(len(verdicts) - 0.4 if verdicts else 0.6, -0.6)
@@ -111,7 +114,8 @@ def _timeline(panel: Any, verdicts: Sequence[Verdict], last: int) -> None:
     for side in ("top", "right", "left"):
         panel.spines[side].set_visible(False)
     if not verdicts:
-        panel.text(0, 0, "healthy: no verdict", fontsize="small", verticalalignment="center", color="#117733")
+        said, colour = ("too short to judge", "#666666") if too_short else ("healthy: no verdict", "#117733")
+        panel.text(0, 0, said, fontsize="small", verticalalignment="center", color=colour)
     for number, one in enumerate(verdicts):
         width = max(one.until - one.since, last / 200)
         panel.barh(number, width, left=one.since, height=0.8, color=_colour(one), alpha=0.55)

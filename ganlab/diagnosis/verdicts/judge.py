@@ -17,8 +17,10 @@ from ganlab.diagnosis.verdicts.settings import VerdictSettings
 @dataclass
 class Streak:
     """The time for which a clause has held, or has not held since: ``held`` and ``clear`` are rows in a row;
-    ``since`` is the step of the first of them, ``row`` its number, ``images`` the training images at it."""
+    ``since`` is the step of the first of them, ``row`` its number, ``images`` the training images at it. ``rows`` is
+    the number of all rows that said whether it holds."""
 
+    rows: int = 0
     held: int = 0
     clear: int = 0
     since: int = 0
@@ -72,6 +74,24 @@ class Judge:
         steps = [one.since for one in self.all]
         steps += [one.since for watch in self._watches.values() for one in watch.streaks.values() if one.held]
         return min(steps, default=None)
+
+    @property
+    def looked_for(self) -> tuple[str, ...]:
+        """The names of the verdicts that could have been given: those of which enough rows said something."""
+        return tuple(
+            detector.name
+            for detector in self.settings.detectors
+            if any(
+                streak.rows >= detector.needed(clause)
+                for network in detector.networks
+                for clause, streak in self._watches[detector.name, network].streaks.items()
+            )
+        )
+
+    @property
+    def too_short(self) -> bool:
+        """Whether the run is too short for any verdict on its course, so that it is not called healthy."""
+        return not any(one.excused and one.name in self.looked_for for one in self.settings.detectors)
 
     def warm(self, begins: float = 0.0) -> bool:
         """Whether the first part of training, which is excused, is over: ``warm_up``, or ``begins`` if it is more."""
@@ -129,6 +149,7 @@ class Judge:
     def _count(self, streak: Streak, clause: str, evidence: tuple[Evidence, ...], detector: Detector) -> None:
         """Counts a row in which a clause holds, with its ``evidence``, or does not hold."""
         history, needed = self.history, detector.needed(clause)
+        streak.rows += 1
         if not evidence:
             streak.clear += 1
             if not streak.given or streak.clear >= needed:

@@ -110,6 +110,7 @@ def diversity_advice(facts: Facts, verdict: str) -> tuple[Advice, ...]:
         facts.higher_rate("discriminator") if facts.is_slow("discriminator") else None,
         facts.relativistic("lets modes that G has left attract it again"),
         facts.slope_penalty("lets modes that G has left attract it again"),
+        facts.small_weights(),
         Advice(("schedule.n_critic=2",), "D follows G's changes sooner") if critic == 1 else None,
         facts.lower_rate("generator"),
         pack,

@@ -14,10 +14,11 @@ JUDGED = ("finished", "stopped", "diverged", "diagnosed", "running", "killed")
 
 def lasting_verdicts(files: RunFiles) -> tuple[str, ...] | None:
     """Returns the titles of the verdicts that lasted to the end of a run, by its status.json, causes first. None for a
-    run that was not judged: one of an earlier version, one with ``diagnosis=none``, or one that was not trained."""
+    run that was not judged: one of an earlier version, one with ``diagnosis=none``, one that was too short for any
+    verdict, or one that was not trained."""
     diagnosis = files.config.get("diagnosis")
     name = diagnosis.get("name") if isinstance(diagnosis, Mapping) else diagnosis
-    if files.status["status"] not in JUDGED or name in (None, "none"):
+    if files.status["status"] not in JUDGED or name in (None, "none") or files.status.get("judged") is False:
         return None
     found = files.status.get("verdicts") or ()
     names = {

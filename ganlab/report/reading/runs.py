@@ -31,6 +31,7 @@ OF_STATUS: Kinds = {
     "seconds": (int, float),
     "lifted_rules": list,
     "verdicts": (list, str),
+    "judged": bool,
 }
 OF_START: Kinds = {
     "command": str, "overrides": list, "versions": dict, "machine": dict, "device": str, "seconds": (int, float),

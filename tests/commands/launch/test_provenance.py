@@ -78,3 +78,24 @@ def test_the_commit_of_a_checkout(tmp_path: Path) -> None:
     assert provenance._commit(tmp_path) == git("rev-parse", "HEAD")
     (tmp_path / "file").write_text("2")
     assert provenance._commit(tmp_path) == f"{git('rev-parse', 'HEAD')}, changed"
+
+
+def test_the_code_of_plugins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A run that goes on with other code of a plugin is noted, since its first steps had the code before."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    Path("counted.py").write_text("SIZE = 1\n")
+    typed = ["plugins=[counted]", *TINY_OVERRIDES, "hydra.run.dir=run"]
+    assert main(typed, "ganlab train") == 0
+    assert main(["resume=run", "steps=3", "plugins=[counted]"], "ganlab train") == 0
+    assert "its code has changed" not in "".join(capfd.readouterr())
+    Path("counted.py").write_text("SIZE = 2\n")
+    assert main(["resume=run", "steps=4", "plugins=[counted]"], "ganlab train") == 0
+    assert "note: plugins=[counted]: its code has changed since this run was last trained" in "".join(
+        capfd.readouterr()
+    )
+    first, second, third = (start["plugins"]["counted"] for start in RunFolder("run").provenance())
+    assert first == second != third
+    assert len(first) == 16

@@ -8,6 +8,7 @@ import pytest
 
 from ganlab.diagnosis.verdicts import NAMES
 from ganlab.diagnosis.verdicts.facts import Facts
+from ganlab.diagnosis.verdicts.samples import diversity_advice
 from ganlab.diagnosis.verdicts.unusual import CAUSES, unusual
 from tests.diagnosis.verdicts.rows import SETTINGS, changed
 
@@ -73,3 +74,13 @@ def test_a_usual_run_has_none(verdict: str) -> None:
 
 def test_every_verdict_has_its_causes() -> None:
     assert set(CAUSES) == set(NAMES)
+
+
+def test_small_weights_without_a_norm_are_named() -> None:
+    bare = {"layer": {"name": "none"}, "weight": "none"}
+    changes = {"init.generator": INIT, "norm.generator": bare, "norm.discriminator": bare}
+    facts = Facts(changed(SETTINGS, changes))
+    assert str(facts.small_weights()).startswith("init.generator=he")
+    assert "init.generator=he" in " ".join(map(str, diversity_advice(facts, "mode_collapse")))
+    for other in ({"init.generator": {**INIT, "std": 0.1}}, {"norm.generator": {**bare, "layer": {"name": "batch"}}}):
+        assert Facts(changed(SETTINGS, {**changes, **other})).small_weights() is None
