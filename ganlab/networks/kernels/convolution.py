@@ -26,6 +26,7 @@ SMALLEST_MAP = 2
 MANY_CHANNELS = 256 * 256  # of both maps, multiplied
 SOME_CHANNELS = 128 * 256
 FEW_CHANNELS = 4
+LEAST_TILES = 64  # of 2×2 pixels of the small maps of all images
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
@@ -171,6 +172,7 @@ def _by_winograd(
         and tuple(large[2:]) == (2 * height, 2 * width)
         and height % 2 == width % 2 == 0
         and factors[0].device.type == "cpu"
+        and not torch.jit.is_tracing()  # type: ignore[attr-defined]  # a drawn graph has one box for a convolution
         # The maps behind a dense layer are not in this layout, but the weights are.
         and any(factor.is_contiguous(memory_format=torch.channels_last) for factor in factors)
         and has_fewer_products(processor(), factors[0].dtype, derivative, large, small)
@@ -184,11 +186,13 @@ def has_fewer_products(
     ``winograd``, for maps of these shapes (N, C, H, W) on a processor of this ``capability``, in PyTorch's words.
 
     It is up to 2.9 times as fast as the library's function where there are many channels, and slower where there are
-    few; the rule was measured (benchmarks/README.md). It depends on nothing that changes between two runs on one
-    machine, so that resume is exact."""
+    few, or few images; the rule was measured (benchmarks/README.md). It depends on nothing that changes between two
+    runs on one machine, so that resume is exact."""
     if dtype != torch.float32 or not torch.backends.mkl.is_available():  # others' matrix products were not measured
         return False
     channels, side = large[1] * small[1], max(small[2:])
+    if small[0] * small[2] * small[3] < 4 * LEAST_TILES:  # its weights would take longer than its images
+        return False
     if derivative == "weight" and side <= SMALLEST_MAP:  # exchanged ones are faster still
         return False
     if capability == "AVX512":

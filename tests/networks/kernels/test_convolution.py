@@ -127,6 +127,9 @@ def test_where_fewer_products_are_computed(
     found = [one for one in DERIVATIVES if has_fewer_products(capability, torch.float32, one, large, small)]
     assert found == chosen.split()
     assert not any(has_fewer_products(capability, torch.bfloat16, one, large, small) for one in DERIVATIVES)
+    few = (60 // side, *large[1:]), (60 // side, *small[1:])
+    if side < 8:  # fewer than 64 tiles
+        assert not any(has_fewer_products(capability, torch.float32, one, *few) for one in DERIVATIVES)
     monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
     assert not any(has_fewer_products(capability, torch.float32, one, large, small) for one in DERIVATIVES)
 

@@ -98,6 +98,13 @@ def test_so_are_other_layouts(everywhere: list[str]) -> None:
     assert everywhere == []
 
 
+def test_a_drawn_graph_has_a_convolution_in_one_piece(everywhere: list[str]) -> None:
+    x, weight = torch.randn(2, 8, 8, 8).contiguous(memory_format=torch.channels_last), torch.randn(8, 8, 4, 4)
+    graph = torch.jit.trace(lambda x: convolution.convolve(x, weight, None, 2, 1), x, check_trace=False).graph
+    assert "aten::_convolution" in str(graph)
+    assert everywhere == []
+
+
 def test_its_rounding_error_is_that_of_the_library() -> None:
     rng = torch.Generator().manual_seed(0)
     large = torch.randn(16, 64, 16, 16, generator=rng).contiguous(memory_format=torch.channels_last)
