@@ -5,7 +5,8 @@ and feed included, alternating in one run, each side in a process of its own.
     python benchmarks/train_step.py --quick             # the three small ones, about a minute
     python benchmarks/train_step.py --models dcgan64 wgan_gp --rounds 9
     python benchmarks/train_step.py --quick --cpu       # CPU seconds of one thread: less disturbed by others
-    ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 python benchmarks/train_step.py --quick --cpu   # as laptops
+    ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \\
+        python benchmarks/train_step.py --quick --cpu   # as laptops
     python benchmarks/train_step.py --overheads         # logging, signals, EMA, samples, checkpoints
     python benchmarks/train_step.py --scaling           # batch, width, image size, ranks
 

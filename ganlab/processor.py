@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+from functools import cache
 
 import torch
 
@@ -18,3 +20,15 @@ def processor() -> str:
     if capability == "AVX512" and limit.startswith("AVX2"):
         return "AVX2"
     return "DEFAULT" if capability in ("AVX512", "AVX2") and limit in ("SSE41", "AVX") else capability
+
+
+@cache
+def is_intel() -> bool:
+    """Whether the processor is one of Intel's, for which its library of matrix products (MKL) has kernels of its
+    own."""
+    try:
+        with open("/proc/cpuinfo") as lines:
+            maker = next((line for line in lines if line.startswith("vendor_id")), "")
+    except OSError:  # Windows and macOS
+        maker = platform.processor()
+    return "GenuineIntel" in maker

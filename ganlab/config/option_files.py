@@ -42,6 +42,13 @@ class FileConfigSource(file_config_source.FileConfigSource):
     """Hydra's reader of a folder of option files, with the encodings and messages of this module. Its name is that of
     Hydra's class, which it replaces."""
 
+    # Hydra's own resolve all links first, several hundred times for a composition, with the same answer.
+    def is_group(self, config_path: str) -> bool:
+        return os.path.isdir(os.path.join(self.path, config_path))
+
+    def is_config(self, config_path: str) -> bool:
+        return os.path.isfile(os.path.join(self.path, self._normalize_file_name(config_path)))
+
     def load_config(self, config_path: str) -> ConfigResult:
         path = os.path.realpath(os.path.join(self.path, self._normalize_file_name(config_path)))
         if not os.path.exists(path):

@@ -48,7 +48,7 @@ def test_it_goes_on_to_the_end_that_it_would_have_had(run_before: Path, monkeypa
     """Bit for bit, on a processor and with a PyTorch as then; others round differently. So does, with AVX2, the rule by
     which the way to the weights' gradients is chosen since; that of then was the same on every processor."""
     monkeypatch.setattr(
-        convolution, "exchanges", lambda capability, large, small: max(small[2:]) <= convolution.SMALL_MAP
+        convolution, "exchanges", lambda capability, dtype, large, small: max(small[2:]) <= convolution.SMALL_MAP
     )
     expected = json.loads((FIXTURES / "run_before_end.json").read_text())
     then = load_file(FIXTURES / "run_before_end.safetensors")

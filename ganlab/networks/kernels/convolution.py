@@ -10,7 +10,7 @@ which is fast for small maps only), and its first derivative by the images alone
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -18,19 +18,24 @@ from torch import Tensor
 from torch.autograd import Function
 
 from ganlab.input_gradient import only_inputs
-from ganlab.processor import processor
+from ganlab.networks.kernels import winograd
+from ganlab.processor import is_intel, processor
 
 SMALL_MAP = 4  # pixels a side
 SMALLEST_MAP = 2
 MANY_CHANNELS = 256 * 256  # of both maps, multiplied
+SOME_CHANNELS = 128 * 256
 FEW_CHANNELS = 4
+LEAST_TILES = 64  # of 2×2 pixels of the small maps of all images
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
     """Computes ``F.conv2d``, in autocast's type where that is on. ``x`` (N, in, H, W), ``weight`` (out, in, k, k)."""
-    if not _differentiates(x, weight):
+    if torch.compiler.is_compiling():  # what traces this program handles the plain operation better
         return F.conv2d(x, weight, bias, stride, padding)
     x, weight, bias = _in_autocast_type(x, weight, bias)
+    if not _differentiates(x, weight):
+        return _convolution(x, weight, bias, stride, padding)
     y: Tensor = _Convolution.apply(x, weight, bias, stride, padding)
     return y
 
@@ -50,8 +55,7 @@ def convolve_transposed(x: Tensor, weight: Tensor, bias: Tensor | None, stride: 
 
 
 def _differentiates(x: Tensor, weight: Tensor) -> bool:
-    # Programs that trace this one (export, compile) handle the plain operation better.
-    return torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad) and not torch.compiler.is_compiling()
+    return torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
 
 
 def _in_autocast_type(*tensors: Any) -> Any:
@@ -69,7 +73,7 @@ class _Convolution(Function):
     def forward(ctx: Any, large: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(large, weight)
         ctx.stride, ctx.padding = stride, padding
-        return F.conv2d(large, weight, bias, stride, padding)
+        return _convolution(large, weight, bias, stride, padding)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
@@ -111,6 +115,14 @@ class _TransposedConvolution(Function):
         )
 
 
+def _convolution(large: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
+    b, _, *kernel = weight.shape
+    small = (len(large), b, large.shape[2] // 2, large.shape[3] // 2)
+    if _by_winograd("convolution", (large, weight), (stride, padding, *kernel), large.shape, small):
+        return winograd.convolve(large, weight, bias)
+    return F.conv2d(large, weight, bias, stride, padding)
+
+
 def _transposed_convolution(
     small: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int, size: torch.Size
 ) -> Tensor:
@@ -119,6 +131,9 @@ def _transposed_convolution(
     if doubled and weight.shape[1] <= FEW_CHANNELS and small.device.type == "cpu":
         repeated = bias.repeat_interleave(4) if bias is not None else None
         return F.pixel_shuffle(F.conv2d(small, _by_phase(weight), repeated, padding=1), 2)
+    large = (len(small), weight.shape[1], *size)
+    if _by_winograd("transposed", (small, weight), (stride, padding, *weight.shape[2:]), large, small.shape):
+        return winograd.convolve_transposed(small, weight, bias)
     least = [(length - 1) * stride + weight.shape[2] - 2 * padding for length in small.shape[2:]]
     rest = [length - start for length, start in zip(size, least, strict=True)]
     return F.conv_transpose2d(small, weight, bias, stride, padding, rest)
@@ -139,16 +154,66 @@ def _by_phase(weight: Tensor) -> Tensor:
     return phases.view(4 * a, b, 3, 3).to(memory_format=torch.channels_last)
 
 
-def exchanges(capability: str, large: Sequence[int], small: Sequence[int]) -> bool:
+Derivative = Literal["convolution", "transposed", "weight"]
+
+
+def _by_winograd(
+    derivative: Derivative,
+    factors: tuple[Tensor, Tensor],
+    arithmetic: Sequence[int],
+    large: Sequence[int],
+    small: Sequence[int],
+) -> bool:
+    """Whether a function of these shapes and of these ``factors``, with (stride, padding, kernel height, kernel width)
+    as ``arithmetic``, is computed with fewer products (``winograd``)."""
+    _, _, height, width = small
+    return (
+        tuple(arithmetic) == (2, 1, 4, 4)
+        and tuple(large[2:]) == (2 * height, 2 * width)
+        and height % 2 == width % 2 == 0
+        and factors[0].device.type == "cpu"
+        and not torch.jit.is_tracing()  # type: ignore[attr-defined]  # a drawn graph has one box for a convolution
+        # The maps behind a dense layer are not in this layout, but the weights are.
+        and any(factor.is_contiguous(memory_format=torch.channels_last) for factor in factors)
+        and has_fewer_products(processor(), factors[0].dtype, derivative, large, small)
+    )
+
+
+def has_fewer_products(
+    capability: str, dtype: torch.dtype, derivative: Derivative, large: Sequence[int], small: Sequence[int]
+) -> bool:
+    """Whether a convolution 4×4 of stride 2, its ``transposed`` or its gradient by the ``weight`` is computed by
+    ``winograd``, for maps of these shapes (N, C, H, W) on a processor of this ``capability``, in PyTorch's words.
+
+    It is up to 2.9 times as fast as the library's function where there are many channels, and slower where there are
+    few, or few images; the rule was measured (benchmarks/README.md). It depends on nothing that changes between two
+    runs on one machine, so that resume is exact."""
+    if dtype != torch.float32 or not torch.backends.mkl.is_available():  # others' matrix products were not measured
+        return False
+    channels, side = large[1] * small[1], max(small[2:])
+    if small[0] * small[2] * small[3] < 4 * LEAST_TILES:  # its weights would take longer than its images
+        return False
+    if derivative == "weight" and side <= SMALLEST_MAP:  # exchanged ones are faster still
+        return False
+    if capability == "AVX512":
+        # Another maker's was not measured; oneDNN is faster there than MKL, which computes the matrix products.
+        few = derivative == "weight" and side <= SMALL_MAP
+        return is_intel() and channels >= (SOME_CHANNELS if few else MANY_CHANNELS)
+    few = derivative != "convolution" or side > SMALL_MAP
+    return capability == "AVX2" and channels >= (SOME_CHANNELS if few else MANY_CHANNELS)
+
+
+def exchanges(capability: str, dtype: torch.dtype, large: Sequence[int], small: Sequence[int]) -> bool:
     """Whether the gradient by the weight is computed as a convolution with channels and images exchanged, for maps of
     these shapes (N, C, H, W) on a processor of this ``capability``, in PyTorch's words.
 
     It is up to four times as fast as the library's function, or slower; the rule was measured (benchmarks/README.md).
     It depends on nothing that changes between two runs on one machine, so that resume is exact."""
-    side = max(small[2:])
-    if capability == "AVX512":
+    side, channels = max(small[2:]), large[1] * small[1]
+    if capability == "AVX512" and dtype == torch.bfloat16:
         return side <= SMALL_MAP
-    return side <= SMALLEST_MAP or (side <= SMALL_MAP and large[1] * small[1] >= MANY_CHANNELS)
+    many = SOME_CHANNELS if capability == "AVX512" else MANY_CHANNELS
+    return side <= SMALLEST_MAP or (side <= SMALL_MAP and channels >= many)
 
 
 class _WeightGradient(Function):
@@ -158,7 +223,9 @@ class _WeightGradient(Function):
     def forward(ctx: Any, large: Tensor, small: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(large, small)
         ctx.stride, ctx.padding = stride, padding
-        if large.device.type == "cpu" and exchanges(processor(), large.shape, small.shape):
+        if _by_winograd("weight", (large, small), (stride, padding, kernel, kernel), large.shape, small.shape):
+            return winograd.weight_gradient(large, small)
+        if large.device.type == "cpu" and exchanges(processor(), large.dtype, large.shape, small.shape):
             # A convolution with channels and images exchanged and the small maps as kernels.
             full = F.conv2d(large.transpose(0, 1), small.transpose(0, 1), None, 1, padding, stride)
             full = full[:, :, :kernel, :kernel].reshape(large.shape[1], -1)  # (a, b · k · k)

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganlab.input_gradient import input_gradient
-from ganlab.networks.kernels.convolution import convolve, convolve_transposed, exchanges
+from ganlab.networks.kernels import convolution
+from ganlab.networks.kernels.convolution import convolve, convolve_transposed, exchanges, has_fewer_products
 from ganlab.processor import processor
 from tests.networks.calls import Calls
 
@@ -28,8 +29,10 @@ SHAPES = {
     "odd": (5, 6, 4, 2, 1, 7, 9),
 }
 
+DERIVATIVES: tuple[convolution.Derivative, ...] = ("convolution", "transposed", "weight")
 
-def derivatives(convolution: Callable[..., Tensor], transposed: bool, shape: tuple[int, ...]) -> list[Tensor]:
+
+def derivatives(function: Callable[..., Tensor], transposed: bool, shape: tuple[int, ...]) -> list[Tensor]:
     """The result, its three gradients, and three gradients of a function of all those."""
     inputs, outputs, kernel, stride, padding, height, width = shape
     rng = torch.Generator().manual_seed(0)
@@ -37,7 +40,7 @@ def derivatives(convolution: Callable[..., Tensor], transposed: bool, shape: tup
     channels = (inputs, outputs) if transposed else (outputs, inputs)
     weight = torch.randn(*channels, kernel, kernel, generator=rng, dtype=torch.float64, requires_grad=True)
     bias = torch.randn(outputs, generator=rng, dtype=torch.float64, requires_grad=True)
-    y = convolution(x, weight, bias, stride, padding)
+    y = function(x, weight, bias, stride, padding)
     first = torch.autograd.grad(y.square().sum(), (x, weight, bias), create_graph=True)
     second = torch.autograd.grad(sum((gradient**3).sum() for gradient in first), (x, weight, bias), create_graph=True)
     third = torch.autograd.grad(sum((gradient**2).sum() for gradient in second), (x, weight, bias))
@@ -90,13 +93,45 @@ def test_the_gradient_by_the_weight_is_the_same_by_either_way(capability: str, m
 
 
 def test_which_way_is_chosen_by_processor_and_shape() -> None:
-    def chosen(capability: str, channels: tuple[int, int], side: int) -> bool:
-        return exchanges(capability, (64, channels[0], 2 * side, 2 * side), (64, channels[1], side, side))
+    def chosen(capability: str, channels: tuple[int, int], side: int, dtype: torch.dtype = torch.float32) -> bool:
+        return exchanges(capability, dtype, (64, channels[0], 2 * side, 2 * side), (64, channels[1], side, side))
 
-    assert [chosen("AVX512", (64, 128), side) for side in (2, 4, 8)] == [True, True, False]
+    assert [chosen("AVX512", (64, 128), side, torch.bfloat16) for side in (2, 4, 8)] == [True, True, False]
+    assert [chosen("AVX512", (64, 128), side) for side in (2, 4, 8)] == [True, False, False]
+    assert [chosen("AVX512", (128, 256), side) for side in (2, 4, 8)] == [True, True, False]
     assert [chosen("AVX2", (64, 128), side) for side in (2, 4, 8)] == [True, False, False]
     assert [chosen("AVX2", (128, 256), side) for side in (2, 4, 8)] == [True, False, False]
     assert [chosen("AVX2", (256, 512), side) for side in (2, 4, 8)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("capability", "intel", "channels", "side", "chosen"),
+    [
+        ("AVX512", True, (256, 256), 4, "convolution transposed weight"),
+        ("AVX512", True, (256, 512), 16, "convolution transposed weight"),
+        ("AVX512", True, (128, 512), 2, "convolution transposed"),
+        ("AVX512", True, (128, 256), 4, "weight"), ("AVX512", True, (128, 256), 8, ""),
+        ("AVX512", False, (256, 512), 4, ""),
+        ("AVX2", False, (128, 256), 4, "transposed weight"),
+        ("AVX2", False, (128, 256), 8, "convolution transposed weight"),
+        ("AVX2", True, (128, 128), 8, ""), ("AVX2", True, (256, 512), 2, "convolution transposed"),
+        ("DEFAULT", True, (256, 512), 4, ""), ("SVE256", False, (256, 512), 4, ""),
+    ],
+)  # fmt: skip
+def test_where_fewer_products_are_computed(
+    capability: str, intel: bool, channels: tuple[int, int], side: int, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(convolution, "is_intel", lambda: intel)
+    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: True)
+    large, small = (64, channels[0], 2 * side, 2 * side), (64, channels[1], side, side)
+    found = [one for one in DERIVATIVES if has_fewer_products(capability, torch.float32, one, large, small)]
+    assert found == chosen.split()
+    assert not any(has_fewer_products(capability, torch.bfloat16, one, large, small) for one in DERIVATIVES)
+    few = (60 // side, *large[1:]), (60 // side, *small[1:])
+    if side < 8:  # fewer than 64 tiles
+        assert not any(has_fewer_products(capability, torch.float32, one, *few) for one in DERIVATIVES)
+    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
+    assert not any(has_fewer_products(capability, torch.float32, one, large, small) for one in DERIVATIVES)
 
 
 @pytest.mark.parametrize(
@@ -121,9 +156,9 @@ def test_under_autocast_they_compute_in_its_type_and_weights_get_gradients_in_th
     x, weight = torch.randn(2, 8, 8, 8), torch.randn(8, 8, 4, 4, requires_grad=True)
     for ours, theirs in ((convolve, F.conv2d), (convolve_transposed, F.conv_transpose2d)):
         gradients = []
-        for convolution in (ours, theirs):
+        for function in (ours, theirs):
             with torch.autocast("cpu", torch.bfloat16):
-                y = convolution(x, weight, None, 2, 1)
+                y = function(x, weight, None, 2, 1)
             assert y.dtype == torch.bfloat16
             gradients += torch.autograd.grad(y.float().square().sum(), weight)
         assert gradients[0].dtype == torch.float32
