@@ -71,6 +71,15 @@ def tiny(**changes: Any) -> Configuration:
     return configure(merged(TINY, changes))
 
 
+def needs_onnx() -> Any:
+    """Returns the module ``onnxruntime``; skips the test where nothing can be exported to ONNX."""
+    from ganlab.commands.export import without_onnx
+
+    if reason := without_onnx():
+        pytest.skip(reason)
+    return pytest.importorskip("onnxruntime")
+
+
 @pytest.fixture
 def make_trainer(tmp_path: Path) -> Callable[..., Trainer]:
     def make(
