@@ -24,6 +24,9 @@ from ganlab.training.trainer import Trainer
 
 torch.set_num_threads(1)
 
+TORCH = tuple(map(int, torch.__version__.split(".")[:2]))
+"""PyTorch's version, (major, minor)."""
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """How many combinations of choices were drawn, and what came of them, in one line."""

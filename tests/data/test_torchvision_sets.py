@@ -379,6 +379,8 @@ def test_the_parts_are_those_that_torchvision_has(tmp_path: Path) -> None:
     for name, parts in SETS.items():
         settings: dict[str, Any] = {"options": {"split": "digits"}} if name == "EMNIST" else {}
         for part in parts:
+            if (name, part) == ("Places365", "test") and part not in torchvision.datasets.Places365._SPLITS:
+                continue  # not in torchvision 0.21
             with pytest.raises(Exception, match=r"(?s)^(?!.*Unknown value)"):
                 TorchvisionSet(dataset=name, split=part, root=str(tmp_path), **settings).read()
         with pytest.raises(Exception) as refused:
