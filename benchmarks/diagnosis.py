@@ -30,7 +30,7 @@ from benchmarks.diagnosis_collection.outcomes import contradicts, outcome, refer
 from benchmarks.diagnosis_collection.pictures import draw
 from benchmarks.diagnosis_collection.publish import PAGE, publish
 from benchmarks.diagnosis_collection.runs import KINDS, Member, alone, members, train_all, use_cache
-from ganlab.commands.provenance import machine
+from ganlab.commands.launch.provenance import machine
 from ganlab.errors import UserError
 
 FIGURE = PAGE.parent / "diagnosis.png"

@@ -16,9 +16,9 @@ from typing import Any
 
 import fontpkg
 
-from ganlab.data.font_files import Face, facts, hash_of
-from ganlab.data.font_list import BUILT_IN
 from ganlab.data.glyph_pairs import GlyphPairs
+from ganlab.data.typefaces.font_files import Face, facts, hash_of
+from ganlab.data.typefaces.font_list import BUILT_IN
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "fonts.md"
 BEGIN, END = "<!-- fonts: begin -->\n", "<!-- fonts: end -->\n"

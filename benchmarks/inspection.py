@@ -31,9 +31,9 @@ import torch
 from scipy import stats
 
 import ganlab
-from ganlab.commands.arguments import Help, run_command
-from ganlab.commands.provenance import machine
-from ganlab.commands.ready import open_data
+from ganlab.commands.launch.provenance import machine
+from ganlab.commands.launch.ready import open_data
+from ganlab.commands.terminal.arguments import Help, run_command
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.diagnosis.inspection import Inspection, Inspector, NetworkResult

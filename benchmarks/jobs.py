@@ -136,7 +136,7 @@ def measured(owner, name, title):
     setattr(owner, name, wrapped)
 from ganlab.commands.train import main
 measured(sys.modules["ganlab.commands.train"], "refuse_mistakes", "configuration")
-from ganlab.commands import launch, single_run, training_run
+from ganlab.commands.launch import launch, single_run, training_run
 from ganlab.commands.sweep import run as sweep
 from ganlab.config.composition import Composition
 from ganlab.training.meter import Meter

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ganlab.commands.in_process import train_here
+from ganlab.commands.launch.in_process import train_here
 from ganlab.commands.sweep.here import sweep_here
 from ganlab.config.as_typed import as_typed
 from ganlab.config.differences import words_for

@@ -3,7 +3,7 @@
 import sys
 
 if __name__ == "__main__":
-    from ganlab.commands.output import loading
+    from ganlab.commands.terminal.output import loading
 
     with loading():
         from ganlab.commands.evaluate import main

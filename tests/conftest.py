@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import torch
 
-from ganlab.commands.ready import open_data
-from ganlab.commands.training_run import train
+from ganlab.commands.launch.ready import open_data
+from ganlab.commands.launch.training_run import train
 from ganlab.config import Configuration, configure
 from ganlab.config.build import build_trainer
 from ganlab.run_folder import RunFolder

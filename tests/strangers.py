@@ -27,9 +27,9 @@ import torch
 from PIL import Image
 
 from ganlab import loading, tree_file
-from ganlab.data.archives import Tar, Zip
 from ganlab.data.arrays import Arrays
 from ganlab.data.image_folder import ImageFolder
+from ganlab.data.reading.archives import Tar, Zip
 from ganlab.data.stored import Stored
 from ganlab.errors import UserError
 from ganlab.initializers import weight_files

@@ -15,7 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 import ganlab
 from ganlab import tree_file
-from ganlab.commands import in_process, training_run
+from ganlab.commands.launch import in_process, training_run
 from ganlab.commands.train import main
 from ganlab.config import differences
 from ganlab.config.compose import config_folder

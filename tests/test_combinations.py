@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganlab.commands.ready import open_data
+from ganlab.commands.launch.ready import open_data
 from ganlab.conditions import CONDITIONS
 from ganlab.config import configure
 from ganlab.config.build import build_trainer

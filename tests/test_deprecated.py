@@ -15,7 +15,7 @@ import torch
 
 import ganlab
 from ganlab import deprecated
-from ganlab.commands.training_run import train
+from ganlab.commands.launch.training_run import train
 from ganlab.conditions.labels import ProjectionCondition
 from ganlab.run_folder import RunFolder
 from ganlab.table import Table

@@ -600,7 +600,7 @@ def test_pretrained_weights(tmp_path: Path) -> None:
 
 
 def test_threads_and_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ganlab.commands import training_run
+    from ganlab.commands.launch import training_run
     from ganlab.run_folder import RunFolder
     from ganlab.training import device
 

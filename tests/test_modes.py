@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ganlab.commands.ready import open_data
+from ganlab.commands.launch.ready import open_data
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.config.compose import composer

@@ -17,7 +17,7 @@ from PIL import Image
 
 import ganlab
 from ganlab import tree_file
-from ganlab.commands.ready import open_data
+from ganlab.commands.launch.ready import open_data
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
 from ganlab.errors import UserError
@@ -214,7 +214,7 @@ def pets(tmp_path: Path) -> Path:
 
 
 def train_here(folder: Path, **changes: Any) -> Path:
-    from ganlab.commands.training_run import train
+    from ganlab.commands.launch.training_run import train
 
     folder.mkdir()
     train(tiny(steps=2, **changes), RunFolder(folder))

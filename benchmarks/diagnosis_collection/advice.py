@@ -12,8 +12,8 @@ from pathlib import Path
 from benchmarks.diagnosis_collection.judging import Judged
 from benchmarks.diagnosis_collection.outcomes import fid
 from benchmarks.diagnosis_collection.runs import Member, settings_of, train
-from ganlab.commands.branch import Branch
-from ganlab.commands.job import Resume, plain_configuration
+from ganlab.commands.launch.branch import Branch
+from ganlab.commands.launch.job import Resume, plain_configuration
 from ganlab.config import Configuration, configure
 from ganlab.config.compose import composer
 from ganlab.diagnosis.verdicts import Advice, Verdict

@@ -20,9 +20,9 @@ from benchmarks.diagnosis_collection.fresh import FRESH_HEALTHY, FRESH_PLANTED
 from benchmarks.diagnosis_collection.healthy import HEALTHY
 from benchmarks.diagnosis_collection.kinds import Kind, without_replaced
 from benchmarks.diagnosis_collection.planted import PLANTED
-from ganlab.commands.job import plain_configuration
-from ganlab.commands.training_run import Outcome
-from ganlab.commands.training_run import train as training
+from ganlab.commands.launch.job import plain_configuration
+from ganlab.commands.launch.training_run import Outcome
+from ganlab.commands.launch.training_run import train as training
 from ganlab.config import Configuration, configure
 from ganlab.config.compose import composer
 from ganlab.errors import Diverged, UserError

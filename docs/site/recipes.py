@@ -2,11 +2,11 @@
 
     python docs/site/recipes.py measure FOLDER ring grid seed=0,1,2      # trains, one process after the other
     python docs/site/recipes.py measure FOLDER dcgan_mnist steps=1500 data.root=IMAGES seed=0,1,2
-    python docs/site/recipes.py publish FOLDER                           # writes the table and the pictures
+    python docs/site/recipes.py publish FOLDER         # writes the rows and pictures of the recipes in FOLDER
 
-Each run is ``python train.py experiment=NAME seed=SEED … evaluation=scores runtime.threads=1`` with the settings that
-were typed, scored once, at its last step. The processor time of its process, which other work on the machine hardly
-changes, is in ``processor-time.json``, with those settings.
+Each run is ``python train.py experiment=NAME seed=SEED … runtime.threads=1`` with the settings that were typed, and
+with ``evaluation=scores`` where the recipe has no scores. It is scored once, at its last step. The processor time of
+its process, which other work on the machine hardly changes, is in ``processor-time.json``, with those settings.
 """
 
 from __future__ import annotations
@@ -43,8 +43,10 @@ def measure(folder: Path, names: Sequence[str], seeds: Sequence[str], settings: 
     """Trains each recipe with each seed and the settings, unless its run has finished."""
     typed_steps = [one.removeprefix("steps=") for one in settings if one.startswith("steps=")]
     for name in names:
-        steps = (typed_steps or [read(ROOT / "configs" / "experiment" / f"{name}.yaml").values["steps"]])[-1]
-        scored = ["evaluation=scores", f"evaluation.every={steps}"]
+        recipe = read(ROOT / "configs" / "experiment" / f"{name}.yaml")
+        steps = (typed_steps or [recipe.values["steps"]])[-1]
+        scores = [] if "evaluation" in recipe.values else ["evaluation=scores"]  # a recipe's own scores stay
+        scored = [*scores, f"evaluation.every={steps}"]
         for seed in seeds:
             run = folder / name / seed
             if (run / "processor-time.json").exists():
@@ -60,24 +62,24 @@ def measure(folder: Path, names: Sequence[str], seeds: Sequence[str], settings: 
 
 
 def publish(folder: Path) -> None:
-    """Writes the table of the page, and a picture of each recipe."""
+    """Writes the rows and pictures of the recipes in the folder; the rows of other recipes stay as they are."""
+    text = PAGE.read_text(encoding="utf-8")
+    old = re.search(rf"{re.escape(BEGIN)}(.*?){re.escape(END)}", text, re.DOTALL)
+    if old is None:
+        sys.exit(f"{PAGE}: it has no place for the table; write {BEGIN} and {END} where it belongs")
+    rows = {found[1]: found[0] for found in re.finditer(r"^\| `(\w+)`.*$", old[1], re.MULTILINE)}
     by_name: dict[str, list[Path]] = {}
     for run in sorted(path.parent for path in folder.rglob("processor-time.json")):
         by_name.setdefault(_start(run)["options"]["experiment"], []).append(run)
     PICTURES.mkdir(exist_ok=True)
-    lines = [BEGIN, "", "| recipe | score at the last step | processor time | samples |", "|---|---|---|---|"]
     for name, runs in by_name.items():
         _picture(runs[0], PICTURES / f"{name}.png")
         shown = "<br>".join(f"`{one}`" for one in (name, *_typed(runs)))
         picture = f"![samples of {name}](recipes/{name}.png)"
-        lines.append(f"| {shown} | {_scores(runs)} | {_seconds(runs)} | {picture} |")
-    starts = [_start(run) for runs in by_name.values() for run in runs]
-    lines += ["", *_origin(starts), "", END]
-    text = PAGE.read_text(encoding="utf-8")
-    old = re.search(rf"{re.escape(BEGIN)}.*?{re.escape(END)}", text, re.DOTALL)
-    if old is None:
-        sys.exit(f"{PAGE}: it has no place for the table; write {BEGIN} and {END} where it belongs")
-    PAGE.write_text(text.replace(old[0], "\n".join(lines)), encoding="utf-8")
+        rows[name] = f"| {shown} | {_scores(runs)} | {_seconds(runs)} | {_origin(runs)} | {picture} |"
+    head = ["| recipe | score at the last step | processor time | measured | samples |", "|---|---|---|---|---|"]
+    table = "\n".join([BEGIN, "", *head, *(rows[name] for name in sorted(rows)), "", END])
+    PAGE.write_text(text.replace(old[0], table), encoding="utf-8")
 
 
 def _cost(run: Path) -> Mapping[str, Any]:
@@ -143,15 +145,13 @@ def _picture(run: Path, path: Path) -> None:
             image.resize((480, image.height * 480 // image.width)).save(path, optimize=True)
 
 
-def _origin(starts: Sequence[Mapping[str, Any]]) -> list[str]:
+def _origin(runs: Sequence[Path]) -> str:
+    """Returns the day, the machine and the versions of the runs."""
+    starts = [_start(run) for run in runs]
+    days = {str(one["started"])[:10] for one in starts}
     machines = {f"{one['machine']['cores']} cores, {one['machine']['processor']}" for one in starts}
-    days = sorted({str(one["started"])[:10] for one in starts})
     versions = {f"Python {one['versions']['python']}, torch {one['versions']['torch']}" for one in starts}
-    return [
-        f"Measured on {' and '.join(days)}, one thread each ({'; '.join(sorted(machines))}; "
-        f"{'; '.join(sorted(versions))}), with `python docs/site/recipes.py measure FOLDER NAME seed=…`. A range is "
-        "that of the lowest and the highest of the seeds."
-    ]
+    return "<br>".join(one for found in (days, machines, versions) for one in sorted(found))
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ DOCS = HERE.parent
 sys.path.insert(0, str(DOCS.parent))
 
 import ganlab  # noqa: E402
-from ganlab.data.font_files import Face, font_files  # noqa: E402
+from ganlab.data.typefaces.font_files import Face, font_files  # noqa: E402
 from ganlab.lettering import GlyphFormat, Stylist  # noqa: E402
 
 PAGE = DOCS / "fonts.md"

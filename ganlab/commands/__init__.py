@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 import ganlab
-from ganlab.commands.output import loading, say, write_out_odd_letters
+from ganlab.commands.terminal.output import loading, say, write_out_odd_letters
 from ganlab.errors import nearest
 
 

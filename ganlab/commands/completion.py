@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from ganlab.commands.output import write_out_odd_letters
+from ganlab.commands.terminal.output import write_out_odd_letters
 from ganlab.config_folder import config_folder
 
 SHELLS = ("bash", "zsh", "fish")

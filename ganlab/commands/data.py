@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ganlab import image_cache as cache
-from ganlab.commands.output import write_out_odd_letters
+from ganlab.commands.terminal.output import write_out_odd_letters
 from ganlab.errors import UserError, nearest
 
 PLACE = "runtime.cache"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 from ganlab import run_folder
-from ganlab.commands.arguments import Help, path_to_type, run_command
-from ganlab.commands.program import command_here
+from ganlab.commands.terminal.arguments import Help, path_to_type, run_command
+from ganlab.commands.terminal.program import command_here
 from ganlab.diagnosis.verdicts import NAMES, TITLES, Verdict
 from ganlab.errors import UserError
 from ganlab.report.reading.diagnosis import Diagnosis, diagnosed

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import ganlab
-from ganlab.commands.output import say, write_out_odd_letters
+from ganlab.commands.terminal.output import say, write_out_odd_letters
 from ganlab.errors import in_one_line
 
 DISTRIBUTION = "ganlab-train"
@@ -80,7 +80,7 @@ def versions() -> Iterator[str]:
 
 def machine() -> Iterator[str]:
     """Yields the system, the processor and the threads of this process."""
-    from ganlab.commands.provenance import processor
+    from ganlab.commands.launch.provenance import processor
 
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     named = os.environ.get("OMP_NUM_THREADS")

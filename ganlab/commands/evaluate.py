@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from ganlab import random_streams, run_folder
-from ganlab.commands.announcements import best_and_last
-from ganlab.commands.arguments import Help, run_command
 from ganlab.commands.evaluate_pairs import score_pairs
-from ganlab.commands.loading_settings import Device, Weights
+from ganlab.commands.launch.announcements import best_and_last
+from ganlab.commands.terminal.arguments import Help, run_command
+from ganlab.commands.terminal.loading_settings import Device, Weights
 from ganlab.config import auto
 from ganlab.config.evaluators import Split, build_evaluator, reals_of, rows_of
 from ganlab.config.parse import parse

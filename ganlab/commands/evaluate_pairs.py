@@ -16,8 +16,8 @@ from ganlab.atomic_write import write_atomically
 from ganlab.config.evaluators import Split, reals_of
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet
-from ganlab.data.nearest_style import nearest_style
 from ganlab.data.source import Drawn, some
+from ganlab.data.typefaces.nearest_style import nearest_style
 from ganlab.evaluation.features import Features
 from ganlab.evaluation.features.base import as_images
 from ganlab.evaluation.features.classifier import Classifier, shrunk

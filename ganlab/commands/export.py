@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from ganlab import __version__, run_folder, tree_file
 from ganlab.atomic_write import replacing
-from ganlab.commands.arguments import Help, run_command
-from ganlab.commands.loading_settings import Checkpoint, Plugins, RunOrFile, Weights, generator_of
 from ganlab.commands.model_card import model_card
+from ganlab.commands.terminal.arguments import Help, run_command
+from ganlab.commands.terminal.loading_settings import Checkpoint, Plugins, RunOrFile, Weights, generator_of
 from ganlab.config.dump import dump
 from ganlab.config.model import Model
 from ganlab.errors import UserError

@@ -10,13 +10,13 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from ganlab.commands.arguments import without_dashes
-from ganlab.commands.output import write_out_odd_letters
-from ganlab.commands.ready import open_data
+from ganlab.commands.launch.ready import open_data
 from ganlab.commands.sweep.asked import asked_for
 from ganlab.commands.sweep.plan import varied
 from ganlab.commands.sweep.prepare import MOST_CHECKED, check_jobs, expanded
-from ganlab.commands.sweeper import BASIC, Sweeper
+from ganlab.commands.sweep.sweeper import BASIC, Sweeper
+from ganlab.commands.terminal.arguments import without_dashes
+from ganlab.commands.terminal.output import write_out_odd_letters
 from ganlab.config import Settings
 from ganlab.config.build import build_trainer
 from ganlab.config.compose import composer

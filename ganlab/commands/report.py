@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from ganlab.commands.arguments import Help, run_command
-from ganlab.commands.program import command_beside
+from ganlab.commands.terminal.arguments import Help, run_command
+from ganlab.commands.terminal.program import command_beside
 from ganlab.errors import UserError
 from ganlab.report.build import report_of
 from ganlab.report.files import write

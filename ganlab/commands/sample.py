@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from ganlab import run_folder
-from ganlab.commands.arguments import Help, run_command
-from ganlab.commands.loading_settings import Checkpoint, Device, Plugins, RunOrFile, Weights, generator_of
+from ganlab.commands.terminal.arguments import Help, run_command
+from ganlab.commands.terminal.loading_settings import Checkpoint, Device, Plugins, RunOrFile, Weights, generator_of
 from ganlab.errors import UserError
 from ganlab.monitor import animation
 from ganlab.monitor.captions import display_names

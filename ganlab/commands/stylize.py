@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 import numpy as np
 
 from ganlab import run_folder
-from ganlab.commands.arguments import Help, run_command
-from ganlab.commands.loading_settings import Checkpoint, Device, Plugins, RunOrFile, Weights, generator_of
-from ganlab.data.character_sets import characters_of
-from ganlab.data.font_files import Face, facts
+from ganlab.commands.terminal.arguments import Help, run_command
+from ganlab.commands.terminal.loading_settings import Checkpoint, Device, Plugins, RunOrFile, Weights, generator_of
+from ganlab.data.typefaces.character_sets import characters_of
+from ganlab.data.typefaces.font_files import Face, facts
 from ganlab.errors import UserError, in_one_line
 from ganlab.lettering import GlyphFormat, Stylist, save_font, specimen, typeset
 from ganlab.lettering.style_picture import read_style

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from ganlab.commands.arguments import without_dashes
-from ganlab.commands.hydra_main import arguments_parser
-from ganlab.commands.output import loading, say, write_out_odd_letters
-from ganlab.commands.program import command_text
-from ganlab.commands.signals import stopped_by_sigterm
-from ganlab.commands.words import hydra_help, refuse_flags, refuse_what_is_no_text
+from ganlab.commands.launch.hydra_main import arguments_parser
+from ganlab.commands.launch.signals import stopped_by_sigterm
+from ganlab.commands.launch.words import hydra_help, refuse_flags, refuse_what_is_no_text
+from ganlab.commands.terminal.arguments import without_dashes
+from ganlab.commands.terminal.output import loading, say, write_out_odd_letters
+from ganlab.commands.terminal.program import command_text
 from ganlab.config.compose import composer
 from ganlab.config.mistakes import refuse_mistakes
 from ganlab.config.paths import expand_flags
@@ -107,6 +107,6 @@ def _main(arguments: list[str], program: str, ranks: Ranks | None) -> int:
         read = composing.read(args.overrides)
         refuse_mistakes(composing, read, args.multirun)
         with loading():
-            from ganlab.commands import launch
+            from ganlab.commands.launch import launch
         run = launch.checked(composing, read, args, flags, program, command_text(program, arguments))
     return run()

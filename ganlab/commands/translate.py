@@ -14,9 +14,9 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from ganlab import run_folder
-from ganlab.commands.arguments import Help, run_command
-from ganlab.commands.loading_settings import Checkpoint, Device, Plugins, RunOrFile, Weights, generator_of
-from ganlab.commands.program import command_here
+from ganlab.commands.terminal.arguments import Help, run_command
+from ganlab.commands.terminal.loading_settings import Checkpoint, Device, Plugins, RunOrFile, Weights, generator_of
+from ganlab.commands.terminal.program import command_here
 from ganlab.errors import UserError, in_one_line
 from ganlab.monitor.grid import pixels
 from ganlab.table import PATH, PositiveInt

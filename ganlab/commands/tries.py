@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.atomic_write import write_atomically
-from ganlab.commands.in_process import train_here
+from ganlab.commands.launch.in_process import train_here
 from ganlab.config.differences import words_for
 from ganlab.config.paths import literal
 from ganlab.config.programs import refuse_saved_code

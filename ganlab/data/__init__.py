@@ -1,6 +1,5 @@
 """Data sources, one per file; the cache of decoded images; and the feed that returns batches of them."""
 
-from ganlab.data.archives import Tar, Zip
 from ganlab.data.arrays import Arrays
 from ganlab.data.digit_pairs import DigitPairs
 from ganlab.data.digits import Digits
@@ -10,6 +9,7 @@ from ganlab.data.huggingface import HuggingFace
 from ganlab.data.image_folder import ImageFolder
 from ganlab.data.image_pairs import ImagePairs
 from ganlab.data.lsun import LSUN
+from ganlab.data.reading.archives import Tar, Zip
 from ganlab.data.source import ImageSet, Source
 from ganlab.data.stacked import StackedDigits, StackedMNIST
 from ganlab.data.stored import Stored

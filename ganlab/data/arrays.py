@@ -12,9 +12,9 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
-from ganlab.data import numpy_files, pixels, ranges
-from ganlab.data.numpy_files import Header
-from ganlab.data.ranges import Bounds, Numbers, RangeSetting
+from ganlab.data.reading import numpy_files, pixels, ranges
+from ganlab.data.reading.numpy_files import Header
+from ganlab.data.reading.ranges import Bounds, Numbers, RangeSetting
 from ganlab.data.source import Listing, sides
 from ganlab.data.stored import Stored
 from ganlab.errors import UserError, nearest

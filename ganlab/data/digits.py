@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from ganlab.data import pixels
+from ganlab.data.reading import pixels
 from ganlab.data.source import Listing, Size, sides
 from ganlab.data.stored import Stored
 

@@ -10,12 +10,12 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 
 from ganlab import random_streams
-from ganlab.data.character_sets import characters_of
-from ganlab.data.font_files import bundled, faces
-from ganlab.data.font_list import named_list
-from ganlab.data.glyphs import Glyphs
-from ganlab.data.prepare import open_or_make
+from ganlab.data.decoded.prepare import open_or_make
 from ganlab.data.source import Drawn, HeldOut, ImageSet, LabelSet, Source, sides, some
+from ganlab.data.typefaces.character_sets import characters_of
+from ganlab.data.typefaces.font_files import bundled, faces
+from ganlab.data.typefaces.font_list import named_list
+from ganlab.data.typefaces.glyphs import Glyphs
 from ganlab.errors import UserError
 from ganlab.table import PositiveInt, Range
 

@@ -16,9 +16,9 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from ganlab.data import pixels
 from ganlab.data.image_folder import ImageFolder
-from ganlab.data.ranges import RangeSetting
+from ganlab.data.reading import pixels
+from ganlab.data.reading.ranges import RangeSetting
 from ganlab.data.source import Listing, sides
 from ganlab.data.stored import Stored
 from ganlab.errors import UserError, nearest

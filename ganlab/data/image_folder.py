@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from ganlab.data import pixels
-from ganlab.data.folder_classes import (
+from ganlab.data.reading import pixels
+from ganlab.data.reading.folder_classes import (
     LABELS,
     Classes,
     in_folders,
@@ -25,7 +25,7 @@ from ganlab.data.folder_classes import (
     read_labels,
     readable_name,
 )
-from ganlab.data.ranges import RangeSetting
+from ganlab.data.reading.ranges import RangeSetting
 from ganlab.data.source import Listing, printable, sides
 from ganlab.data.stored import Stored
 from ganlab.errors import UserError, in_one_line, nearest

@@ -12,9 +12,9 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from ganlab.data import pixels
+from ganlab.data.decoded.prepare import open_or_make
 from ganlab.data.image_folder import is_image, scan
-from ganlab.data.prepare import open_or_make
+from ganlab.data.reading import pixels
 from ganlab.data.source import HeldOut, ImageSet, Listing, Source, printable, sides
 from ganlab.data.stored import Stored
 from ganlab.errors import UserError

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from ganlab.data import pixels
+from ganlab.data.reading import pixels
 from ganlab.data.source import Listing, sides
 from ganlab.data.stored import Stored
 from ganlab.errors import UserError, in_one_line, nearest

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 import numpy as np
 
 from ganlab import random_streams
-from ganlab.data.ranges import Numbers
+from ganlab.data.reading.ranges import Numbers
 from ganlab.errors import UserError, nearest
 from ganlab.table import NonNegativeInt, PositiveInt, Range
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ganlab.data.prepare import open_or_make
-from ganlab.data.ranges import Numbers, RangeSetting, bounds_of, need_two
+from ganlab.data.decoded.prepare import open_or_make
+from ganlab.data.reading.ranges import Numbers, RangeSetting, bounds_of, need_two
 from ganlab.data.source import HeldOut, ImageSet, Listing, Size, Source, chosen
 from ganlab.table import PositiveInt
 

@@ -18,7 +18,7 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image
 
-from ganlab.data import pixels
+from ganlab.data.reading import pixels
 from ganlab.data.source import Listing, sides
 from ganlab.data.stored import Stored
 from ganlab.errors import UserError, in_one_line, nearest

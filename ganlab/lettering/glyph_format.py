@@ -10,11 +10,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ganlab.data.character_sets import characters_of
-from ganlab.data.font_files import Face, bundled, facts
-from ganlab.data.glyph_drawing import advances, baseline, draw, ink_box, size_in, usable
 from ganlab.data.glyph_pairs import PLAIN
 from ganlab.data.source import sides
+from ganlab.data.typefaces.character_sets import characters_of
+from ganlab.data.typefaces.font_files import Face, bundled, facts
+from ganlab.data.typefaces.glyph_drawing import advances, baseline, draw, ink_box, size_in, usable
 from ganlab.errors import UserError, in_one_line
 
 

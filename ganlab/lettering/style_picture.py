@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from scipy import ndimage
 
-from ganlab.data.glyph_drawing import ink_box
+from ganlab.data.typefaces.glyph_drawing import ink_box
 from ganlab.errors import UserError, in_one_line
 from ganlab.lettering.glyph_format import GlyphFormat
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganlab import run_folder
-from ganlab.commands.program import command_text, first_command, training_program
+from ganlab.commands.terminal.program import command_text, first_command, training_program
 from ganlab.errors import UserError
 from ganlab.report.reading.runs import is_run, read_run
 from ganlab.report.tables import as_frame

@@ -9,9 +9,9 @@ from typing import Annotated, Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from ganlab import eager_optimizers
 from ganlab.scalars import Scheduled, at, moving_fields
 from ganlab.table import Moving, NonNegative, Positive, Range, Table
-from ganlab.training import eager_optimizers
 from ganlab.training.decays import DECAYS, Decay, NoDecay
 
 Beta = Annotated[float, Range(least=0, below=1)]

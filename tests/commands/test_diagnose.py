@@ -14,7 +14,7 @@ from PIL import Image
 
 import ganlab
 from ganlab.commands import diagnose, tries
-from ganlab.commands.training_run import train
+from ganlab.commands.launch.training_run import train
 from ganlab.commands.tries import last_checkpoint_before, try_advice
 from ganlab.report.reading.diagnosis import diagnosed
 from ganlab.run_folder import RunFolder

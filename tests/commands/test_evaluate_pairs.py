@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ganlab.commands import evaluate_pairs
 from ganlab.commands.evaluate_pairs import PairedScores, score_pairs
-from ganlab.data.font_files import bundled
+from ganlab.data.typefaces.font_files import bundled
 from ganlab.evaluation import FEATURES
 from ganlab.evaluation.features.classifier import Classifier
 from tests.conftest import tiny

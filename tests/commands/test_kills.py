@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganlab import tree_file
-from ganlab.commands import training_run
+from ganlab.commands.launch import training_run
 from ganlab.commands.train import main
 from ganlab.training import checkpoint
 from tests.conftest import TINY_OVERRIDES

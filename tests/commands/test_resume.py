@@ -14,7 +14,7 @@ import yaml
 from PIL import Image
 
 from ganlab import tree_file
-from ganlab.commands.ready import open_data
+from ganlab.commands.launch.ready import open_data
 from ganlab.commands.train import main
 from ganlab.config import configure
 from ganlab.config.build import build_trainer

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ganlab.commands import stylize as command
 from ganlab.commands.stylize import main
-from ganlab.data.font_files import bundled
+from ganlab.data.typefaces.font_files import bundled
 from tests.lettering.test_lettering import DATA, Copying
 
 SERIF = bundled("DejaVuSerif.ttf")

@@ -24,7 +24,7 @@ from ganlab.commands.train import main
 from ganlab.config import configure
 from ganlab.config.compose import composer, config_folder
 from ganlab.config.plain import lookup
-from ganlab.data.font_files import bundled
+from ganlab.data.typefaces.font_files import bundled
 from ganlab.evaluation import feature_maps
 from ganlab.evaluation.features.classifier import Classifier
 from ganlab.run_folder import RunFolder
@@ -281,7 +281,7 @@ def test_a_sweep_with_a_misspelling_does_not_begin(capsys: pytest.CaptureFixture
 def test_a_failing_job_does_not_end_a_sweep(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from ganlab.commands import training_run
+    from ganlab.commands.launch import training_run
 
     def fail(settings, *args, **kwargs):  # type: ignore[no-untyped-def]
         if settings.seed == 0:

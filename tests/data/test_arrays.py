@@ -14,8 +14,9 @@ from PIL import Image
 
 from ganlab.config import configure
 from ganlab.config.build import build_discriminator, build_generator
-from ganlab.data import arrays, numpy_files
+from ganlab.data import arrays
 from ganlab.data.arrays import Arrays
+from ganlab.data.reading import numpy_files
 from ganlab.errors import UserError
 from ganlab.evaluation import Scoring
 from ganlab.evaluation.features import Pixels

@@ -14,10 +14,10 @@ from fontTools.ttLib import TTFont
 from fontTools.ttLib.tables._g_l_y_f import Glyph
 
 from ganlab.data import ImageSet
-from ganlab.data.character_sets import SETS, characters_of
-from ganlab.data.font_files import Face, bundled, hash_of
-from ganlab.data.glyph_drawing import advances, baseline, draw, size_in, usable
 from ganlab.data.glyph_pairs import GlyphPairs
+from ganlab.data.typefaces.character_sets import SETS, characters_of
+from ganlab.data.typefaces.font_files import Face, bundled, hash_of
+from ganlab.data.typefaces.glyph_drawing import advances, baseline, draw, size_in, usable
 from ganlab.errors import UserError
 from ganlab.testing import check_source
 
@@ -260,7 +260,7 @@ def test_every_setting_changes_something(setting: str, value: Any, folder: Path,
 
 
 def test_the_built_in_list_is_well_formed() -> None:
-    from ganlab.data.font_list import named_list
+    from ganlab.data.typefaces.font_list import named_list
 
     found = named_list("latin_v1")
     assert len(found.fonts) == 129

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from ganlab.data import SOURCES, ImageSet
-from ganlab.data.archives import Tar, Zip
 from ganlab.data.image_folder import ImageFolder
+from ganlab.data.reading.archives import Tar, Zip
 from ganlab.errors import UserError
 from tests.data.images import every_kind, save, zipped
 
@@ -384,7 +384,7 @@ def test_a_root_that_no_system_takes_is_one_sentence(kind: str) -> None:
 def test_files_that_are_larger_than_any_image_are_skipped(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganlab.data.pixels.LARGEST_FILE", 10)
+    monkeypatch.setattr("ganlab.data.reading.pixels.LARGEST_FILE", 10)
     with tarfile.open(tmp_path / "x.tar", "w") as writing:
         writing.add(folder, ".")
     zipped(folder, tmp_path / "x.zip")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ganlab.data import SOURCES, Stored, digits, fonts, stacked
-from ganlab.data.prepare import without_empty_classes
+from ganlab.data.decoded.prepare import without_empty_classes
 from ganlab.data.source import Listing
 from tests.test_architecture import FILES, imported
 
@@ -63,7 +63,7 @@ def test_modules_do_not_import_each_other_in_circles() -> None:
         name: {module for module in modules for one in imported(file) if one == module or one.startswith(f"{module}.")}
         for name, file in modules.items()
     }
-    assert "ganlab.data.source" in known["ganlab.data.prepare"]
+    assert "ganlab.data.source" in known["ganlab.data.decoded.prepare"]
     assert list(TopologicalSorter(known).static_order())  # raises CycleError
 
 

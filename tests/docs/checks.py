@@ -14,10 +14,10 @@ from pathlib import Path
 from hydra.core.override_parser.types import Override
 
 from ganlab.commands import COMMANDS
-from ganlab.commands.arguments import read
-from ganlab.commands.job import plain_configuration
+from ganlab.commands.launch.job import plain_configuration
 from ganlab.commands.sweep.asked import asked_for
 from ganlab.commands.sweep.prepare import expanded
+from ganlab.commands.terminal.arguments import read
 from ganlab.config import CannotCombine, configure
 from ganlab.config.compose import Composer, composer
 from ganlab.config.hydra_plugins import PACKAGES

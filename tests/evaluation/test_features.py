@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -207,3 +208,17 @@ def test_inception_from_a_file_of_weights(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_every_extractor_is_in_the_table() -> None:
     assert set(FEATURES) == {"classifier", "inception", "pixels", "file"}
+
+
+def test_training_the_classifier_imports_no_compiler() -> None:
+    program = """
+import subprocess
+import sys
+import numpy, torch
+from ganlab.evaluation.features.classifier import train
+images = numpy.zeros((40, 8, 8, 1), dtype=numpy.uint8)
+train(images, numpy.arange(40) % 2, numpy.arange(40), 2, 2, torch.device("cpu"))
+print([name for name in ("torch._dynamo", "torch._inductor", "sympy") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy import ndimage
 
-from ganlab.data.nearest_style import nearest_style
 from ganlab.data.source import Drawn, ImageSet, LabelSet, evenly
+from ganlab.data.typefaces.nearest_style import nearest_style
 from ganlab.evaluation.paired import paired_scores, ssim
 
 

@@ -12,10 +12,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganlab.commands.arguments import read
 from ganlab.commands.evaluate import Evaluate
 from ganlab.commands.export import Export
 from ganlab.commands.sample import Sample
+from ganlab.commands.terminal.arguments import read
 from ganlab.config import auto
 from ganlab.config.dump import dump
 from ganlab.config.parse import parse

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ganlab import loading, tree_file
-from ganlab.data import numpy_files
-from ganlab.data.archives import Tar, Zip
 from ganlab.data.arrays import Arrays
 from ganlab.data.image_folder import ImageFolder
+from ganlab.data.reading import numpy_files
+from ganlab.data.reading.archives import Tar, Zip
 from ganlab.data.source import ImageSet
 from ganlab.data.stored import Stored
 from ganlab.initializers import weight_files

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganlab.commands import launch, single_run, train
+from ganlab.commands import train
+from ganlab.commands.launch import launch, single_run
 from ganlab.commands.sweep import prepare
 from ganlab.config.compose import config_folder
 from ganlab.config.schema import keys

@@ -12,7 +12,7 @@ import torch
 from fontTools.ttLib import TTFont
 from PIL import Image, ImageDraw, ImageFont
 
-from ganlab.data.font_files import Face, bundled
+from ganlab.data.typefaces.font_files import Face, bundled
 from ganlab.errors import UserError
 from ganlab.lettering import GlyphFormat, Stylist, save_font, specimen, typeset
 from ganlab.lettering.style_picture import read_style
@@ -59,7 +59,7 @@ def test_coverage_and_images_are_inverse() -> None:
 
 
 def test_glyphs_are_drawn_as_the_data_set_draws_them() -> None:
-    from ganlab.data.glyphs import Glyphs
+    from ganlab.data.typefaces.glyphs import Glyphs
 
     source = Glyphs(size=64, content=bundled("DejaVuSans.ttf"), root=bundled("DejaVuSerif.ttf"), ink="black",
                     characters=FORM.characters, margin=0.1)  # fmt: skip

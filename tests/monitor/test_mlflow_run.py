@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
+from ganlab.commands.launch.training_run import train
 from ganlab.commands.train import main
-from ganlab.commands.training_run import train
 from ganlab.errors import UserError
 from ganlab.monitor import OBSERVERS, mlflow_run, tracked_run
 from ganlab.run_folder import RunFolder

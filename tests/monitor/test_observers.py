@@ -13,8 +13,8 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from ganlab.commands.launch.training_run import train
 from ganlab.commands.train import main
-from ganlab.commands.training_run import train
 from ganlab.config.compose import composer
 from ganlab.config.parse import parse
 from ganlab.config.settings import Settings

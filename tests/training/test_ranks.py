@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from ganlab import tree_file
-from ganlab.commands.ready import open_data
-from ganlab.commands.training_run import train
+from ganlab.commands.launch.ready import open_data
+from ganlab.commands.launch.training_run import train
 from ganlab.config import configure
 from ganlab.config.build import build_trainer
-from ganlab.data.font_files import bundled
+from ganlab.data.typefaces.font_files import bundled
 from ganlab.errors import Diagnosed, TrainingFailed, UserError
 from ganlab.ranks import Ranks, global_batch, here, mean_over_batch, std_of_batch
 from ganlab.run_folder import RunFolder

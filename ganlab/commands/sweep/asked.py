@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 
 from ganlab.commands.sweep.plan import is_sweep
-from ganlab.commands.sweeper import BASIC
+from ganlab.commands.sweep.sweeper import BASIC
 from ganlab.config.compose import Composer
 from ganlab.config.overrides import typed
 from ganlab.config.paths import value_of

@@ -14,8 +14,8 @@ from ganlab.commands.sweep.plan import Job, Plan, extended, load_plan, new_plan
 from ganlab.commands.sweep.prepare import SWEEP_ALONE, Checked, check_changes, check_jobs, expanded
 from ganlab.commands.sweep.run import STATUSES, Ready, statuses
 from ganlab.commands.sweep.shares import shares
+from ganlab.commands.sweep.sweeper import Sweeper
 from ganlab.commands.sweep.task import Task
-from ganlab.commands.sweeper import Sweeper
 from ganlab.config.compose import Composer
 from ganlab.config.overrides import typed
 from ganlab.errors import Refused

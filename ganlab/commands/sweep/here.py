@@ -6,13 +6,13 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from ganlab.commands.in_process import refuse_flags_and_ranks
-from ganlab.commands.launch import new_sweep, refuse_one_run
-from ganlab.commands.program import command_text, training_program
+from ganlab.commands.launch.in_process import refuse_flags_and_ranks
+from ganlab.commands.launch.launch import new_sweep, refuse_one_run
+from ganlab.commands.launch.words import refuse_what_is_no_text
 from ganlab.commands.sweep.asked import asked_for, runs_here, sweep_to_resume
 from ganlab.commands.sweep.begin import Typed, resume
 from ganlab.commands.sweep.run import run_sweep
-from ganlab.commands.words import refuse_what_is_no_text
+from ganlab.commands.terminal.program import command_text, training_program
 from ganlab.config.compose import composer
 from ganlab.errors import Refused
 from ganlab.run_folder import RunFolder

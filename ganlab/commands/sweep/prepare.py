@@ -10,11 +10,11 @@ from pathlib import Path
 
 from hydra.core.override_parser.types import Override
 
-from ganlab.commands.branch import branch_of
-from ganlab.commands.prepared import Resume, plain_configuration
-from ganlab.commands.ready import AlreadyDone, ready
+from ganlab.commands.launch.branch import branch_of
+from ganlab.commands.launch.prepared import Resume, plain_configuration
+from ganlab.commands.launch.ready import AlreadyDone, ready
 from ganlab.commands.sweep.plan import varied
-from ganlab.commands.sweeper import Sweeper
+from ganlab.commands.sweep.sweeper import Sweeper
 from ganlab.config import CannotCombine, Settings, configure
 from ganlab.config.compose import Composer
 from ganlab.config.paths import literal

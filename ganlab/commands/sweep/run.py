@@ -8,15 +8,15 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganlab.commands.announcements import ALL_PICTURES
-from ganlab.commands.arguments import path_to_type
-from ganlab.commands.program import command_beside, command_text
+from ganlab.commands.launch.announcements import ALL_PICTURES
+from ganlab.commands.launch.training_run import Outcome
 from ganlab.commands.sweep.plan import Plan
 from ganlab.commands.sweep.shares import Share
 from ganlab.commands.sweep.task import Task, run_task
 from ganlab.commands.sweep.watch import Watch
 from ganlab.commands.sweep.workers import Pool
-from ganlab.commands.training_run import Outcome
+from ganlab.commands.terminal.arguments import path_to_type
+from ganlab.commands.terminal.program import command_beside, command_text
 from ganlab.config.paths import to_type
 from ganlab.run_folder import InUse, RunFolder
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganlab.commands.branch import Branch, branch_of
-from ganlab.commands.hydra_main import run_with_hydra
-from ganlab.commands.job import Command, Ended, hydra_job
-from ganlab.commands.prepared import Resume
-from ganlab.commands.training_run import Outcome
+from ganlab.commands.launch.branch import Branch, branch_of
+from ganlab.commands.launch.hydra_main import run_with_hydra
+from ganlab.commands.launch.job import Command, Ended, hydra_job
+from ganlab.commands.launch.prepared import Resume
+from ganlab.commands.launch.training_run import Outcome
 from ganlab.config.compose import Composer, composer
 from ganlab.config.paths import literal
 from ganlab.errors import UserError, in_one_line

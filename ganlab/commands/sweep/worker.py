@@ -15,8 +15,8 @@ import threading
 from dataclasses import asdict
 from typing import Any, TextIO
 
-from ganlab.commands.output import write_out_odd_letters
 from ganlab.commands.sweep.task import Task, run_task
+from ganlab.commands.terminal.output import write_out_odd_letters
 
 
 def main() -> None:

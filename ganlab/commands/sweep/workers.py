@@ -16,9 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import ganlab
+from ganlab.commands.launch.training_run import Outcome
 from ganlab.commands.sweep.shares import Share
 from ganlab.commands.sweep.task import Task
-from ganlab.commands.training_run import Outcome
 from ganlab.run_folder import RunFolder
 
 MODULE = "ganlab.commands.sweep.worker"

@@ -92,9 +92,13 @@ def heads_are_trained(settings: Settings, discriminator: DiscriminatorModule | N
     trained = {one.trains_head: key for key, one in settings.regularizer.items() if one.trains_head}
     has_head = condition.wiring.discriminator == "class" or bool(condition.heads)
     if "class" in trained and not has_head:
+        remedy = (
+            "condition.heads=[LABEL] with a label of the data, or leave the regularizer out"
+            if condition.sources
+            else "condition=auxiliary"
+        )
         findings.refusals.append(
-            f"regularizer={trained['class']} with condition={name}, whose D has no class head to train; type "
-            "condition=auxiliary"
+            f"regularizer={trained['class']} with condition={name}, whose D has no class head to train; type {remedy}"
         )
     if has_head and "class" not in trained:
         findings.advise(

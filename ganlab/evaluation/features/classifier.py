@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlab import random_streams
+from ganlab import eager_optimizers, random_streams
 from ganlab.atomic_write import replacing
 from ganlab.errors import UserError
 from ganlab.evaluation.features.base import Extracted, Features, Opened, Reals, as_images, hash_of
@@ -135,7 +135,7 @@ def train(
         torch.manual_seed(random_streams.derive(0, "classifier/weights"))
         network = SmallNet(images.shape[3], classes)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    optimizer = eager_optimizers.Adam(network.parameters(), lr=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=steps)
     work = "Training the classifier that compares images (once for this data set)"
     with torch.enable_grad(), progress(work, steps) as advance:

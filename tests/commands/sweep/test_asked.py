@@ -10,7 +10,7 @@ import pytest
 from ganlab.commands.sweep.asked import asked_for
 from ganlab.commands.sweep.plan import varied
 from ganlab.commands.sweep.prepare import check_jobs, expanded
-from ganlab.commands.sweeper import Sweeper
+from ganlab.commands.sweep.sweeper import Sweeper
 from ganlab.config.compose import composer, config_folder
 from ganlab.errors import Refused
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ganlab.commands.arguments import read
-from ganlab.commands.program import command_beside
+from ganlab.commands.launch.training_run import Outcome
 from ganlab.commands.report import ReportSettings
 from ganlab.commands.sweep.plan import new_plan
 from ganlab.commands.sweep.run import print_summary
-from ganlab.commands.training_run import Outcome
+from ganlab.commands.terminal.arguments import read
+from ganlab.commands.terminal.program import command_beside
 
 
 @pytest.mark.parametrize(

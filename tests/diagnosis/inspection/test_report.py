@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from ganlab.commands.training_run import train
+from ganlab.commands.launch.training_run import train
 from ganlab.diagnosis.inspection import Combination, Inspections, Inspector
 from ganlab.diagnosis.inspection.chart import Line, Panel, limits
 from ganlab.diagnosis.inspection.figure import figure

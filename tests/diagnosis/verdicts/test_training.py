@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ganlab.commands.training_run import train
+from ganlab.commands.launch.training_run import train
 from ganlab.config import CannotCombine
 from ganlab.diagnosis.verdicts import replay
 from ganlab.errors import Diagnosed

@@ -1,0 +1,1 @@
+"""Font files, sets of characters, and the glyphs that are drawn from them."""
