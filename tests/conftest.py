@@ -24,6 +24,9 @@ from ganlab.training.trainer import Trainer
 
 torch.set_num_threads(1)
 
+TORCH = tuple(map(int, torch.__version__.split(".")[:2]))
+"""PyTorch's version, (major, minor)."""
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """How many combinations of choices were drawn, and what came of them, in one line."""
@@ -69,6 +72,15 @@ def merged(base: Any, change: Any) -> Any:
 
 def tiny(**changes: Any) -> Configuration:
     return configure(merged(TINY, changes))
+
+
+def needs_onnx() -> Any:
+    """Returns the module ``onnxruntime``; skips the test where nothing can be exported to ONNX."""
+    from ganlab.commands.export import without_onnx
+
+    if reason := without_onnx():
+        pytest.skip(reason)
+    return pytest.importorskip("onnxruntime")
 
 
 @pytest.fixture

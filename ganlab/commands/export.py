@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -65,8 +66,8 @@ def main(arguments: Sequence[str] | None = None, program: str = "export.py") -> 
 
 def export(settings: Export) -> None:
     """Writes the files, and prints their paths. Raises UserError."""
-    if settings.format == "onnx" and (missing := [one for one in ("onnx", "onnxscript") if find_spec(one) is None]):
-        raise UserError(f"format=onnx: it needs {' and '.join(missing)}; type pip install 'ganlab-train[onnx]'")
+    if settings.format == "onnx" and (reason := without_onnx()):
+        raise UserError(f"format=onnx: {reason}")
     generator = generator_of(settings, "cpu")
     path, run = place(settings, generator)
     described = description(generator)
@@ -82,6 +83,25 @@ def export(settings: Export) -> None:
     print(generator.description)
     for suffix in (path.suffix, ".json", ".md"):
         print(run_folder.shown(path.with_suffix(suffix)))
+
+
+def without_onnx() -> str | None:
+    """Returns why nothing can be exported to ONNX here and what to type, or None."""
+    if missing := [one for one in ("onnx", "onnxscript") if find_spec(one) is None]:
+        return f"it needs {' and '.join(missing)}; type pip install 'ganlab-train[onnx]'"
+    # Tried: PyTorch 2.6.0 with onnxscript 0.2.0, 0.2.3, 0.2.5 and 0.2.7, which work, with 0.3.0, 0.5.0 and 0.7.2, which
+    # do not; PyTorch 2.7.0 with 0.7.2, which works.
+    if _release(torch.__version__) < (2, 7) and _release(script := version("onnxscript")) >= (0, 3):
+        return (
+            f"PyTorch {torch.__version__} and onnxscript {script} do not work together; type pip install 'torch>=2.7', "
+            "or pip install 'onnxscript<0.3'"
+        )
+    return None
+
+
+def _release(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)
 
 
 def place(settings: Export, generator: TrainedGenerator) -> tuple[Path, Path | None]:
@@ -184,7 +204,11 @@ def _dynamic(example: tuple[Tensor, ...], batch: Any) -> tuple[Any, ...]:
 def _traced(generator: TrainedGenerator) -> torch.export.ExportedProgram:
     example = _example(generator)
     batch = torch.export.Dim("batch", min=1)
-    program = torch.export.export(Images(generator).eval(), example, dynamic_shapes=_dynamic(example, batch))
+    # strict=False, the default of newer PyTorch, runs the Python of the networks. PyTorch 2.6 would otherwise translate
+    # it with Dynamo, which does not know isinstance(…, A | B).
+    program = torch.export.export(
+        Images(generator).eval(), example, dynamic_shapes=_dynamic(example, batch), strict=False
+    )
     for module in program.graph_module.modules():
         for node in module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ():
             node.meta.pop("stack_trace", None)  # source lines that contain folders of this machine

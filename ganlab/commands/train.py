@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from hydra._internal.utils import get_args_parser
-
+from ganlab.commands.launch.hydra_main import arguments_parser
 from ganlab.commands.launch.signals import stopped_by_sigterm
 from ganlab.commands.launch.words import hydra_help, refuse_flags, refuse_what_is_no_text
 from ganlab.commands.terminal.arguments import without_dashes
@@ -93,7 +92,7 @@ def _main(arguments: list[str], program: str, ranks: Ranks | None) -> int:
     refuse_what_is_no_text(arguments)
     # Intermixed, because users type `norm=batch -m seed=0,1`.
     arguments = expand_flags(arguments)
-    args, unknown = get_args_parser().parse_known_intermixed_args(arguments)
+    args, unknown = arguments_parser().parse_known_intermixed_args(arguments)
     if unknown:
         raise Refused([f"{flag}: there is no such flag; type {without_dashes(flag, arguments)}" for flag in unknown])
     flags = [argument for argument in arguments if argument not in args.overrides]

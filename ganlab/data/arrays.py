@@ -257,7 +257,8 @@ def _layout(header: Header, where: str) -> Layout:
             f"data.root={where}: the array is {named}; neither its second nor its last dimension has 1, 3 or 4 "
             "channels, or fewer than a side has pixels; images are (N, H, W, C) or (N, C, H, W)"
         )
-    taken = min(possible, key=lambda layout: abs(np.log(layout.height / layout.width)))  # of two, the squarer; or last
+    # Of two, the squarer; or the last. 3:32 and 32:3 give the same number to the last bit, as logarithms do not.
+    taken = min(possible, key=lambda one: max(one.height, one.width) / min(one.height, one.width))
     note = ""
     if len(possible) == 2:
         kind = "(N, C, H, W)" if taken.channels_first else "(N, H, W, C)"

@@ -232,6 +232,8 @@ class TorchvisionSet(Stored):
             return Listing(list(self._upright(np.asarray(stored))), labels, names, in_memory=True)
         if "loader" in _parameters(type(reader)):
             items: list[Any] = [reader[number][0] for number in range(count)]
+        elif (files := _files(reader)) is not None:
+            items = files
         elif self.dataset == "CelebA":  # so large that a reader in each process would take minutes and gigabytes
             folder = os.path.join(reader.root, reader.base_folder, "img_align_celeba")
             items = [os.path.join(folder, name) for name in reader.filename]
@@ -304,6 +306,28 @@ class _Missing(UserError):
 def _reader(source: TorchvisionSet, stamp: str) -> Any:
     """Returns the reader, which each process opens once."""
     return source.read()
+
+
+def _files(reader: Any) -> list[str] | None:
+    """Returns the files of a reader to which torchvision 0.22 added a ``loader``, so that 0.21 gives the same images in
+    the same order; None for the other readers."""
+    match type(reader).__name__:
+        case "CLEVRClassification" | "DTD" | "FGVCAircraft" | "Flowers102" | "Food101" | "SUN397":
+            return list(map(str, reader._image_files))
+        case "Imagenette" | "RenderedSST2" | "StanfordCars":
+            return [str(file) for file, _ in reader._samples]
+        case "Country211" | "EuroSAT":
+            return [file for file, _ in reader.samples]
+        case "INaturalist":
+            return [os.path.join(reader.root, reader.all_categories[kind], name) for kind, name in reader.index]
+        case "Omniglot":
+            return [
+                os.path.join(reader.target_folder, reader._characters[kind], name)
+                for name, kind in reader._flat_character_images
+            ]
+        case "LFWPeople":
+            return list(reader.data)
+    return None
 
 
 def _names(reader: Any) -> list[str]:

@@ -36,16 +36,21 @@ def trace(coverage: np.ndarray, pen: Any) -> None:
         return
     picture = io.BytesIO()
     Image.fromarray(np.where(ink, 0, 255).astype(np.uint8)).convert("RGB").save(picture, "png")
+    # By position: with names, VTracer 0.6.15 ends Python 3.14 by a segmentation fault.
     svg = vtracer.convert_raw_image_to_svg(
         picture.getvalue(),
-        img_format="png",
-        colormode="binary",
-        mode="spline",
-        filter_speckle=round(SPECK * ENLARGED),
-        corner_threshold=60,
-        length_threshold=10.0,  # the longest segments that it allows, so that a font stays small
-        splice_threshold=60,
-        path_precision=2,
+        "png",
+        "binary",  # colormode
+        "stacked",  # hierarchical, as it is unless given
+        "spline",  # mode
+        round(SPECK * ENLARGED),  # filter_speckle
+        6,  # color_precision, as it is unless given
+        16,  # layer_difference, as it is unless given
+        60,  # corner_threshold
+        10.0,  # length_threshold: the longest segments that it allows, so that a font stays small
+        10,  # max_iterations, as it is unless given
+        60,  # splice_threshold
+        2,  # path_precision
     )
     # fontTools reads no other transformation than a matrix.
     svg = re.sub(r"translate\(([^,]+),([^)]+)\)", r"matrix(1 0 0 1 \1 \2)", svg)

@@ -20,6 +20,7 @@ from ganlab.errors import UserError
 from ganlab.initializers.weight_files import read as read_weights
 from ganlab.run_folder import RunFolder
 from ganlab.trained import TrainedGenerator
+from tests.conftest import needs_onnx
 from tests.data.images import save
 from tests.test_trained import VARIANTS, train_here
 
@@ -75,9 +76,7 @@ def test_safetensors_can_start_another_run(trained_run: Callable[..., Path]) -> 
 
 
 def test_onnx_says_the_same_in_onnxruntime_at_any_batch_size(variant: Path) -> None:
-    pytest.importorskip("onnx")
-    pytest.importorskip("onnxscript")
-    onnxruntime = pytest.importorskip("onnxruntime")
+    onnxruntime = needs_onnx()
     file = export(variant, "onnx")
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     generator = ganlab.load(variant, device="cpu")
@@ -94,6 +93,27 @@ def test_onnx_says_the_same_in_onnxruntime_at_any_batch_size(variant: Path) -> N
     assert kept["ganlab.weights"] == generator.weights
     assert json.loads(kept["ganlab.classes"]) == list(generator.classes)
     assert {path.name for path in Path().iterdir()} == {"mine.onnx", "mine.json", "mine.md"}  # weights inside
+
+
+@pytest.mark.parametrize(
+    ("torch_version", "script", "works"),
+    [("2.6.0+cu124", "0.7.2", False), ("2.6.0", "0.3.0", False), ("2.6.0", "0.2.7", True), ("2.7.0", "0.7.2", True)],
+)  # fmt: skip
+def test_onnx_where_pytorch_and_onnxscript_do_not_work_together(
+    torch_version: str, script: str, works: bool, trained_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(module, "find_spec", lambda name: True)
+    monkeypatch.setattr(module, "version", {"onnxscript": script}.__getitem__)
+    monkeypatch.setattr(torch, "__version__", torch_version)
+    if works:
+        assert module.without_onnx() is None
+        return
+    assert main([f"run={trained_run()}", "format=onnx", "out=a.onnx"]) == 2
+    assert capsys.readouterr().err == (
+        f"format=onnx: PyTorch {torch_version} and onnxscript {script} do not work together; "
+        "type pip install 'torch>=2.7', or pip install 'onnxscript<0.3'\n"
+    )
 
 
 def test_torch_export_loaded_back_is_the_same(variant: Path) -> None:
@@ -152,8 +172,7 @@ def test_the_configuration_beside_it(trained_run: Callable[..., Path]) -> None:
 @pytest.mark.parametrize("name", ["plain", "concat", "uniform", "sphere"])
 def test_the_cards_three_lines_run(name: str, format: str, trained_run: Callable[..., Path]) -> None:
     if format == "onnx":
-        for package in ("onnx", "onnxscript", "onnxruntime"):
-            pytest.importorskip(package)
+        needs_onnx()
     card = export(trained_run(**VARIANTS[name]), format).with_suffix(".md").read_text()
     code = card.split("```python\n")[1].split("```")[0]
     assert len(code.splitlines()) == 3
@@ -246,7 +265,7 @@ def test_no_folder_of_this_machine_is_told(tmp_path: Path) -> None:
 def test_no_file_holds_the_folder_of_the_code(format: str, trained_run: Callable[..., Path]) -> None:
     """The exporters of PyTorch note for each operation which lines of which files it is from."""
     if format == "onnx":
-        pytest.importorskip("onnxscript")
+        needs_onnx()
     content = export(trained_run(), format).read_bytes()
     assert len(content) > 1000
     assert str(Path(ganlab.__file__).parent).encode() not in content

@@ -21,6 +21,7 @@ import ganlab
 from ganlab import tree_file
 from ganlab.commands import train
 from ganlab.networks.kernels import convolution
+from tests.conftest import TORCH
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 
@@ -46,7 +47,8 @@ def fingerprint(tensors: dict[str, Tensor]) -> str:
 
 def test_it_goes_on_to_the_end_that_it_would_have_had(run_before: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bit for bit, on a processor and with a PyTorch as then; others round differently. So does, with AVX2, the rule by
-    which the way to the weights' gradients is chosen since; that of then was the same on every processor."""
+    which the way to the weights' gradients is chosen since; that of then was the same on every processor. PyTorch
+    before 2.7 drops other values on the CPU from the same seed, so that there the run only goes on."""
     monkeypatch.setattr(
         convolution, "exchanges", lambda capability, dtype, large, small: max(small[2:]) <= convolution.SMALL_MAP
     )
@@ -58,6 +60,7 @@ def test_it_goes_on_to_the_end_that_it_would_have_had(run_before: Path, monkeypa
     same_rounding = (torch.__version__, torch.backends.cpu.get_cpu_capability()) == (
         expected["torch"], expected["capability"],
     )  # fmt: skip
+    other_dropout = TORCH < (2, 7)
     for network in ("generator", "discriminator"):
         before, after = (
             flat({"network": state[network]["network"], "average": state[network]["average"] or {}})
@@ -69,11 +72,12 @@ def test_it_goes_on_to_the_end_that_it_would_have_had(run_before: Path, monkeypa
         moved = torch.cat([(theirs[name] - before[name]).flatten().float() for name in after]).norm()
         apart = torch.cat([(theirs[name] - after[name]).flatten().float() for name in after]).norm()
         assert moved > 0.01
-        assert apart < 0.02 * moved
+        assert apart < 0.02 * moved or other_dropout
     rows = [json.loads(row) for row in (run_before / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
     ours = {tag: rows[-1].get(tag) for tag in expected["metrics"] if tag != "progress/images_per_second"}
-    assert ours == pytest.approx({tag: expected["metrics"][tag] for tag in ours}, rel=1e-3, abs=1e-5)
+    if not other_dropout:
+        assert ours == pytest.approx({tag: expected["metrics"][tag] for tag in ours}, rel=1e-3, abs=1e-5)
 
 
 def test_it_goes_on_with_other_settings(run_before: Path) -> None:

@@ -17,7 +17,7 @@ from ganlab.errors import UserError
 from ganlab.training.gan import augmented
 from ganlab.training.trainer import Trainer
 from ganlab.types import Batch
-from tests.conftest import merged, tiny
+from tests.conftest import merged, needs_onnx, tiny
 
 Make = Callable[..., Trainer]
 PAIRS: dict[str, Any] = {
@@ -203,7 +203,7 @@ def test_exported_with_named_inputs(format: str, trained_run: Callable[..., Path
     suffix = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt2"}[format]
     run, file = trained_run(**PAIRS), tmp_path / f"g{suffix}"
     if format == "onnx":
-        pytest.importorskip("onnxruntime", reason="needs the package onnxruntime")
+        needs_onnx()
     assert main([f"run={run}", f"format={format}", f"out={file}"]) == 0
     generator = ganlab.load(run)
     latent, source = generator.latent(3), torch.rand(3, 1, 16, 16) * 2 - 1

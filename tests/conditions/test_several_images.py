@@ -20,6 +20,7 @@ from ganlab.random_numbers import Shard
 from ganlab.regularizers import REGULARIZERS
 from ganlab.testing import check_condition, check_source
 from ganlab.types import Batch, DiscriminatorOutput
+from tests.conftest import needs_onnx
 
 FAMILIES, MEMBERS = 5, 6
 
@@ -177,7 +178,7 @@ def test_the_auxiliary_classifier_adds_its_heads() -> None:
 
 def test_a_run_from_training_to_a_file(trained_run: Any, tmp_path: Path) -> None:
     """Heads are trained, pictures show both sources, a file has inputs of these names alone."""
-    onnxruntime = pytest.importorskip("onnxruntime")
+    onnxruntime = needs_onnx()
 
     import ganlab
     from ganlab.commands.export import main

@@ -20,9 +20,7 @@ from ganlab.data.fonts import Fonts
 from ganlab.errors import UserError
 
 BUNDLED = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-SERIF, SANS, LAST_RESORT = (
-    BUNDLED / name for name in ("DejaVuSerif.ttf", "DejaVuSans.ttf", "LastResortHE-Regular.ttf")
-)
+SERIF, SANS = (BUNDLED / name for name in ("DejaVuSerif.ttf", "DejaVuSans.ttf"))
 
 
 @pytest.fixture
@@ -109,6 +107,8 @@ def test_the_fonts_of_the_machine() -> None:
 
 @pytest.mark.parametrize("name", ["STIXSizOneSymReg.ttf", "STIXNonUni.ttf", "cmex10.ttf", "LastResortHE-Regular.ttf"])
 def test_fonts_of_symbols_are_left_out(name: str, folder: Path) -> None:
+    if not (BUNDLED / name).exists():
+        pytest.skip(f"this matplotlib does not bring {name}")
     shutil.copy(BUNDLED / name, folder)
     source = Fonts(root=str(folder), characters="AB")
     assert len(source.open()) == 4

@@ -130,7 +130,9 @@ def test_damaged_fonts_and_copies_are_named_and_left_out(folder: Path, tmp_path:
     (folder / "damaged.ttf").write_bytes((folder / "STIXGeneral.ttf").read_bytes()[:4000])
     (folder / "nothing.otf").write_bytes(b"")
     shutil.copy(folder / "cmr10.ttf", folder / "other-name.ttf")
-    shutil.copy(bundled("LastResortHE-Regular.ttf"), folder)  # a sign for each block of characters
+    unusual = Path(bundled("LastResortHE-Regular.ttf"))  # a sign for each block of characters
+    if unusual.exists():  # since matplotlib 3.9
+        shutil.copy(unusual, folder)
     images = opened(folder, tmp_path)
     assert len(images.label_sets["font"].names) == len(FONTS)
     (left_out,) = (tmp_path / "cache").glob("*/left-out.txt")
@@ -139,7 +141,7 @@ def test_damaged_fonts_and_copies_are_named_and_left_out(folder: Path, tmp_path:
         "damaged.ttf: ",
         "nothing.otf: ",
         "other-name.ttf: it looks like",
-        "LastResortHE-Regular.ttf: most of",
+        *(["LastResortHE-Regular.ttf: most of"] if unusual.exists() else []),
     ):
         assert file in lines
     assert any("2 unreadable fonts" in note for note in images.notes)

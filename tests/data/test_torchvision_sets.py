@@ -277,7 +277,9 @@ def test_flowers102(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = opened(option("flowers102", tmp_path))
     np.testing.assert_array_equal(found.images, as_saved([files[2], files[4], files[5]]))
     assert found.labels is not None
-    assert [found.classes[label] for label in found.labels] == ["pink primrose", "rose", "canterbury bells"]
+    if hasattr(READERS.Flowers102, "classes"):  # torchvision 0.21 has no names
+        assert [found.classes[label] for label in found.labels] == ["pink primrose", "rose", "canterbury bells"]
+    assert found.labels.tolist() == [0, 73, 2]
 
 
 def test_food101(tmp_path: Path) -> None:
@@ -379,13 +381,16 @@ def test_the_parts_are_those_that_torchvision_has(tmp_path: Path) -> None:
     for name, parts in SETS.items():
         settings: dict[str, Any] = {"options": {"split": "digits"}} if name == "EMNIST" else {}
         for part in parts:
+            if (name, part) == ("Places365", "test") and part not in torchvision.datasets.Places365._SPLITS:
+                continue  # newer than torchvision 0.21
             with pytest.raises(Exception, match=r"(?s)^(?!.*Unknown value)"):
                 TorchvisionSet(dataset=name, split=part, root=str(tmp_path), **settings).read()
         with pytest.raises(Exception) as refused:
             TorchvisionSet(dataset=name, split="no such part", root=str(tmp_path), **settings).read()
         said = str(refused.value)
         if "Unknown value" in said:
-            assert set(said.partition("{")[2].partition("}")[0].replace("'", "").split(", ")) == set(parts)
+            there = set(said.partition("{")[2].partition("}")[0].replace("'", "").split(", "))
+            assert there == set(parts) or (name, set(parts) - there) == ("Places365", {"test"})
         elif parts != ("train", "test"):
             unasked.add(name)
     assert {name for name in unasked if SETS[name] != ("all",)} <= {"CelebA", "Omniglot", "PCAM"}  # asked too late

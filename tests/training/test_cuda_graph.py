@@ -219,11 +219,13 @@ class Tape(TorchDispatchMode):
     @torch.no_grad()
     def replay(self) -> None:
         for call in self.calls:
+            if torch.Tag.inplace_view in call.function.tags:
+                continue  # the shape of a tensor, which it has already
             again = tree_leaves(call.function(*call.args, **call.kwargs))
             for place, value in zip(call.results, again, strict=True):
                 # Views and changes in place are of memory that is filled already.
                 if isinstance(place, Tensor) and place.data_ptr() != value.data_ptr():
-                    place.copy_(value)
+                    place.copy_(value.view(place.shape))  # before its shape was changed
 
 
 class Recorder:

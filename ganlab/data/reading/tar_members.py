@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
 from ganlab.progress import progress
@@ -36,25 +37,38 @@ class Header(tarfile.TarInfo):
 
     has_more_holes = False
 
+    # tarfile reads each header by frombuf and fromtarfile, or since 3.14 and the security releases of older versions by
+    # _frombuf and _fromtarfile, which the former call once.
+
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        header = super().frombuf(buf, encoding, errors)
-        if header.size < 0:
-            raise tarfile.ReadError(f"a size of {header.size:,} bytes")
-        if header.type in NAMES and header.size > LONGEST_NAME:
-            raise tarfile.ReadError(f"a name or a note of {header.size:,} bytes")
-        header.has_more_holes = bool(buf[482])
-        return header
+        return super().frombuf(buf, encoding, errors)._limited(buf)
+
+    @classmethod
+    def _frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str, **flags: bool) -> Self:
+        header: Self = super()._frombuf(buf, encoding, errors, **flags)  # type: ignore[misc]
+        return header._limited(buf)
 
     @classmethod
     def fromtarfile(cls, archive: TarWalk) -> Self:  # type: ignore[override]
-        archive.chained += 1  # tarfile calls itself for each header before a file's own
-        try:
-            if archive.chained > MOST_CHAINED:
-                raise tarfile.ReadError(f"more than {MOST_CHAINED} headers for one file")
+        if hasattr(tarfile.TarInfo, "_fromtarfile"):
             return super().fromtarfile(archive)
-        finally:
-            archive.chained -= 1
+        with archive.chain():
+            return super().fromtarfile(archive)
+
+    @classmethod
+    def _fromtarfile(cls, archive: TarWalk, **flags: bool) -> Self:
+        with archive.chain():
+            header: Self = super()._fromtarfile(archive, **flags)  # type: ignore[misc]
+            return header
+
+    def _limited(self, buf: bytes | bytearray) -> Self:
+        if self.size < 0:
+            raise tarfile.ReadError(f"a size of {self.size:,} bytes")
+        if self.type in NAMES and self.size > LONGEST_NAME:
+            raise tarfile.ReadError(f"a name or a note of {self.size:,} bytes")
+        self.has_more_holes = bool(buf[482])
+        return self
 
     # The two formats of sparse files (tar --sparse) whose map of holes has no limit; the map is skipped.
 
@@ -79,6 +93,17 @@ class TarWalk(tarfile.TarFile):
 
     tarinfo = Header
     chained = 0
+
+    @contextmanager
+    def chain(self) -> Iterator[None]:
+        """Counts a header that tarfile reads within another: those before a file's own. Raises tarfile.ReadError."""
+        self.chained += 1
+        try:
+            if self.chained > MOST_CHAINED:
+                raise tarfile.ReadError(f"more than {MOST_CHAINED} headers for one file")
+            yield
+        finally:
+            self.chained -= 1
 
     def walk(self) -> Iterator[tarfile.TarInfo]:
         before = -1

@@ -98,7 +98,7 @@ def test_a_map_of_holes_is_stepped_over(kind: str, tmp_path: Path) -> None:
     members_of(root)
     found, most = peak(lambda: members_of(root))
     assert [(one.name, one.sparse) for one in found] == [("a.png", False), ("b.png", True), ("c.png", False)]
-    assert most < 500_000
+    assert most < 1_000_000  # tarfile itself needs 3 and 54 million; the buffers of Python 3.14 are 0.4 of this
     opened = Tar(root=root, size=8).open()
     assert len(opened) == 2
     assert "b.png: a sparse file, whose holes are not in the archive; pack it without --sparse" in left_out(opened)

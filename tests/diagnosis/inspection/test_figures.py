@@ -257,7 +257,9 @@ def test_a_penalty_is_part_of_the_loss_and_not_of_the_signals(make_trainer: Make
 def test_all_kinds_of_networks_have_all_figures(make_trainer: Make, changes: dict[str, Any]) -> None:
     trainer = make_trainer(**changes)
     found = Inspector(0).inspection(trainer.gan, trainer.feed)
-    assert found.notes == ()
+    # PyTorch 2.6 and 2.7 cannot differentiate the gradients of ADA's geometric transformations.
+    beyond = "could not be computed (derivative for aten::grid_sampler_2d_backward is not implemented)"
+    assert [note for note in found.notes if "ada" not in changes.get("augment", {}) or beyond not in note] == []
     assert len(found.jacobian) == 3
     assert found.log_condition is not None
     assert math.isfinite(found.log_condition)
