@@ -47,6 +47,7 @@ def test_the_version_is_in_one_place() -> None:
     assert PROJECT["tool"]["hatch"]["version"]["path"] == "ganlab/__init__.py"
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == ganlab.__version__
+    assert f"version = {{{ganlab.__version__}}}" in (ROOT / "docs/reproducibility.md").read_text(encoding="utf-8")
     assert f"\n## {ganlab.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 

@@ -14,8 +14,8 @@ WITHOUT_HELP = ("train", "doctor", "completion", "inspect-init")
 def page() -> str:
     """Returns the page."""
     about = (
-        "This is what `ganlab COMMAND --help` prints. In a checkout, `python train.py` is `ganlab train`, and "
-        "`python scripts/COMMAND.py` are the others."
+        "This is what `ganlab COMMAND --help` prints. [Installing](../installing.md) says what to type in a checkout "
+        "without an installation."
     )
     lines = ["# Commands", "", about, ""]
     for name, (text, run) in COMMANDS.items():

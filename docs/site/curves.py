@@ -1,6 +1,6 @@
 """Draws docs/init-and-norm.png from the runs of a sweep over init and norm.
 
-python train.py study=init_by_norm init=normal,he norm=none,batch loss=bce seed=0
+python train.py study=init_by_norm init=normal,he norm=none,batch,spectral loss=bce seed=0
 python docs/site/curves.py SWEEP
 """
 
@@ -28,7 +28,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    figure, axes = plt.subplots(2, 2, figsize=(10, 6.2), constrained_layout=True)
+    figure, axes = plt.subplots(2, 2, figsize=(9, 6.6), constrained_layout=True)
     for (init, norm), (color, mark) in STYLES.items():
         run = next(Path(sys.argv[1]).glob(f"*init-{init}+norm-{norm}"))
         metrics, scores = rows(run / "metrics.jsonl"), rows(run / "scores.jsonl")
@@ -46,11 +46,11 @@ def main() -> None:
         "FID (classifier; lower is better)",
     )
     for axis, title in zip(axes.flat, titles, strict=True):
-        axis.set_title(title, fontsize=10)
+        axis.set_title(title, fontsize=12)
         axis.set_xlabel("step")
         axis.grid(alpha=0.3)
-    axes[0, 0].legend(fontsize=8)
-    figure.savefig(PAGE, dpi=80)
+    axes[0, 0].legend(fontsize=10)
+    figure.savefig(PAGE, dpi=120)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from mkdocs.structure.files import File, Files  # noqa: E402
 from mkdocs.structure.pages import Page  # noqa: E402
 from mkdocs.utils import get_relative_url  # noqa: E402
 
-from docs.site import commands, links, notebooks, options, reference  # noqa: E402
+from docs.site import commands, links, notebooks, options, pictures, reference, typed  # noqa: E402
 
 SHIM = "https://unpkg.com/iframe-worker/shim"
 
@@ -51,11 +51,18 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Makes links lead to pages of the site."""
+    """Makes links lead to pages of the site, and commands those that the installed package has."""
     name = page.file.src_uri
     copied = {target: source for source, target in links.COPIES.items() if target != "index.md"}
     pages = {file.src_uri for file in files}
-    return links.rewritten(markdown, copied.get(name, f"docs/{name}"), name, pages)
+    text = typed.comments_above(links.rewritten(markdown, copied.get(name, f"docs/{name}"), name, pages))
+    return text if name in typed.OF_A_CHECKOUT else typed.installed(text)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Links each picture to its file, and does the same for commands in docstrings, which the reference shows."""
+    html = pictures.linked(html)
+    return html if page.file.src_uri in typed.OF_A_CHECKOUT else typed.installed(html)
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:

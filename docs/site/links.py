@@ -64,6 +64,8 @@ def target_of(link: str, source: str, pages: Collection[str]) -> str | None:
         return f"options/{parts[0]}.md" + (f"#{anchor(PurePosixPath(parts[1]).stem)}" if len(parts) > 1 else "")
     if path == "ganlab" or path.startswith("ganlab/"):
         return reference_of(path)
+    if path.endswith(".ipynb") and path != source.removesuffix(".md") + ".ipynb":  # whose page links to the file
+        path = path.removesuffix(".ipynb") + ".md"
     if path.startswith("docs/") and path.removeprefix("docs/") in pages:
         return path.removeprefix("docs/") + end
     return None

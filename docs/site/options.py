@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from docs.site.option_files import OptionFile, as_typed, leaves, read
@@ -22,7 +23,11 @@ from ganlab.config_folder import config_folder
 from ganlab.monitor import OBSERVERS
 from ganlab.table import Table
 
+ROOT = Path(__file__).resolve().parents[2]
 NETWORKS = ("generator", "discriminator")
+CODE = re.compile(r"(`[^`]*`|(?<![\w`])[a-z_]+(?:\.[\w<>]+)*=(?:\{[^{}`]*\}|[^\s;,)]*[^\s;,.:)])|\{[^{}`]*\})")
+"""Code in a comment: what is marked as such, a setting with its value, and a value in braces. Braces at the end of a
+cell would otherwise be the cell's attributes, and not be shown."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,7 @@ def spread_section(group: str, option: OptionFile) -> list[str]:
     for keys, value in leaves(values or {}):
         said = next((option.comments[full] for full in (at + keys,) if full in option.comments), "")
         cells.append([f"`{_cell('.'.join(keys))}={_cell(as_typed(value))}`", _words(said)])
-    return [*lines, "| sets | |", "|---|---|", *(f"| {one} | {said} |" for one, said in cells), ""]
+    return [*lines, "| sets | meaning |", "|---|---|", *(f"| {one} | {said} |" for one, said in cells), ""]
 
 
 def rows(group: str, option: OptionFile) -> list[Row]:
@@ -240,14 +245,19 @@ def _as_list(choice: str) -> str:
 def _table(found: list[Row]) -> list[str]:
     if not found:
         return ["It has no settings.", ""]
-    lines = ["| setting | values | default | |", "|---|---|---|---|"]
-    cells = ((f"`{one.key}`", _cell(one.allows), f"`{_cell(one.default)}`", _words(one.comment)) for one in found)
+    lines = ["| setting | values | default | meaning |", "|---|---|---|---|"]
+    cells = ((f"`{one.key}`", _allows(one.allows), f"`{_cell(one.default)}`", _words(one.comment)) for one in found)
     lines += [f"| {' | '.join(row)} |" for row in cells]
     return [*lines, ""]
 
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
+
+
+def _allows(text: str) -> str:
+    """Returns what a setting allows, for a cell of a table, where braces at the end would be the cell's attributes."""
+    return re.sub(r"\{[^{}]*\}", r"`\g<0>`", _cell(text))
 
 
 def _words(text: str) -> str:
@@ -279,14 +289,19 @@ def _head(option: OptionFile) -> list[str]:
 
 
 def _prose(text: str) -> str:
-    """Returns text with settings in it, such as norm.<network>.weight=spectral, as code."""
-    parts = re.split(r"(`[^`]*`|(?<![\w`])[a-z_]+(?:\.[\w<>]+)*=[^\s;,)]*[^\s;,.:)])", text.strip())
+    """Returns text with settings in it, such as norm.<network>.weight=spectral, as code, and with pages as links."""
+    parts = CODE.split(text.strip())
     for place, part in enumerate(parts):
         if place % 2 == 0:
-            parts[place] = re.sub(r"([*_<])", r"\\\1", part)
+            parts[place] = re.sub(r"docs/([\w-]+)\.md", _link, re.sub(r"([*_<])", r"\\\1", part))
         elif not part.startswith("`"):
             parts[place] = f"`{part}`"
     return "".join(parts)
+
+
+def _link(page: re.Match[str]) -> str:
+    title = (ROOT / page[0]).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+    return f"[{title.partition(':')[0]}](../{page[1]}.md)"
 
 
 def _sentence(text: str) -> str:
@@ -346,7 +361,7 @@ def _values(group: str) -> list[str]:
     for table, keys in seen.values():
         names = sorted({re.sub(r"\.(generator|discriminator)(?=\.|$)", ".<network>", key, count=1) for key in keys})
         lines += [f"## Values of {' and '.join(f'`{name}`' for name in names)}", ""]
-        lines += ["| name | | settings |", "|---|---|---|"]
+        lines += ["| name | meaning | settings |", "|---|---|---|"]
         for name, component in table.items():
             lines.append(f"| `{name}` | {_cell(' '.join(_doc(component)))} | {_cell(_inline(component))} |")
         lines.append("")
@@ -364,5 +379,5 @@ def _inline(component: Any) -> str:
         annotation = hints(component)[one.name]
         default = _plain_default(one, annotation)
         shown = default.get("name", "{}") if isinstance(default, dict) else default
-        found.append(f"`{one.name}={as_typed(shown)}`: {describe(annotation)}")
+        found.append(f"`{one.name}={as_typed(shown)}`: {_allows(describe(annotation))}")
     return "; ".join(found)

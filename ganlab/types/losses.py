@@ -16,9 +16,13 @@ class Recommended:
     """The values that ``auto`` resolves to for a loss, as its paper used them."""
 
     discriminator_norm: str
+    """The option of ``norm`` that D has between its layers, such as batch, layer or none."""
     n_critic: int
+    """D updates per step."""
     learning_rate: float
+    """The learning rate of both networks."""
     betas: tuple[float, float]
+    """Adam's decay rates of both networks."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ class Loss:
     boundary: ClassVar[float | None] = 0.0
     """The logit that separates reals from fakes, halfway between their targets; None if only differences of logits
     matter (Wasserstein and relativistic losses)."""
-    # Radford et al. 2016, section 4: the default of a loss that recommends nothing else.
     recommended: ClassVar[Recommended] = Recommended("batch", n_critic=1, learning_rate=2e-4, betas=(0.5, 0.999))
+    """What ``auto`` resolves to with this loss; by default the settings of Radford et al. 2016, section 4."""
 
     def discriminator(self, real: Tensor, fake: Tensor, targets: TargetPair) -> Tensor:
         """Returns D's loss (n, …) from its logits (n, …) on reals and on fakes; ``targets`` broadcast with them."""

@@ -84,6 +84,8 @@ class Checks:
             compile(rest[0], script, "exec")  # raises SyntaxError
             return None
         if script == "-m":
+            if rest[0] == "torch.distributed.run":
+                return self._of_ganlab(rest[rest.index("ganlab") + 1 :], abridged) if "ganlab" in rest else None
             return self._of_ganlab(rest[1:], abridged) if rest[0] == "ganlab" else f"{rest[0]} is not ganlab's"
         if script == "train.py":
             return self._of_command("train", rest, abridged)

@@ -102,12 +102,24 @@ def test_pages_name_every_option_and_setting() -> None:
     page = options.page("optimizer", "the optimizer")
     assert "## sgd" in page
     assert "| `optimizer.<network>.momentum` |" in page
-    assert "or a schedule {start: …, end: …}" in page
+    assert "or a schedule `{start: …, end: …}`" in page  # braces that are no code would be attributes of the cell
     index = options.run_page()
     for group in options.groups():
         for name in options.files_of(group):
             assert f"[{name}]({group}.md#{options.anchor(name)})" in index
     assert "| `batch_size` | a whole number at least 1 | `64` |" in index
+
+
+@pytest.mark.parametrize("group", options.groups())
+def test_cells_end_with_no_braces_and_columns_have_names(group: str) -> None:
+    for line in options.page(group, "").split("\n"):
+        if line.startswith("|"):
+            assert not re.search(r"\}\s*\|", re.sub(r"`[^`]*`", "", line)), line
+            assert "| |" not in line or not re.match(r"\| (setting|sets|name) ", line), line
+
+
+def test_a_page_that_a_comment_names_is_a_link() -> None:
+    assert "the time is in [Train on your own images](../own-images.md)" in options.page("experiment", "")
 
 
 def test_recipes_list_what_they_set() -> None:
