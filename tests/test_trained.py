@@ -319,6 +319,21 @@ def test_requests_that_this_generator_cannot_fulfil(trained_run: Callable[..., P
             generator.generate(torch.zeros(shape))
 
 
+@pytest.mark.parametrize("name", ["projection", "ring"])
+def test_a_picture_of_samples(name: str, trained_run: Callable[..., Path]) -> None:
+    generator = ganlab.load(trained_run(**VARIANTS[name]))
+    picture = generator.show(4, seed=3, columns=4)
+    assert picture.mode == "RGB"
+    assert picture.tobytes() != generator.show(4, seed=4, columns=4).tobytes()
+    if name == "projection":
+        assert picture.width >= 512 > picture.height  # four side by side
+        factor = picture.width // (4 * 18 + 2)
+        pixel = picture.getpixel((factor * 2, factor * 2))  # the first of the first image, after the padding
+        assert pixel == (int(generator.sample(1, seed=3)[0, 0, 0, 0]),) * 3
+        with pytest.raises(ganlab.UserError, match="columns=0"):
+            generator.show(4, columns=0)
+
+
 def test_it_says_what_it_is(trained_run: Callable[..., Path]) -> None:
     generator = ganlab.load(trained_run(**VARIANTS["projection"]))
     assert repr(generator) == (
