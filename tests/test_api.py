@@ -14,12 +14,13 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 import ganlab
-from ganlab import tree_file
+from ganlab import api, tree_file
 from ganlab.commands.launch import in_process, training_run
 from ganlab.commands.train import main
-from ganlab.config import differences
-from ganlab.config.compose import config_folder
+from ganlab.config import configure, differences
+from ganlab.config.compose import composer, config_folder
 from ganlab.monitor import Files
+from ganlab.run import SavedSettings
 from ganlab.run_folder import RunFolder
 from tests.conftest import TINY_OVERRIDES
 
@@ -86,6 +87,37 @@ def test_a_run_can_go_on_and_be_branched_and_be_trained_again(run: ganlab.Run) -
         ganlab.train(resume=run)
     typed = [one for one in first.command.split() if "=" in one and not one.startswith("steps")]
     assert ganlab.train(*typed, "steps=2", resume="auto", **{"hydra.run.dir": first}) == first, "it is done already"
+
+
+@pytest.mark.parametrize(
+    ("typed", "changes", "left", "gone"),
+    [
+        (["evaluation=scores", "evaluation.every=7"], {"evaluation": "none"}, [], ["evaluation.every"]),
+        (["data=ring", "data.std=0.03", "generator=mlp", "discriminator=mlp"], {"data": "digits"}, ["generator"], ["data.std"]),
+        (["optimizer.generator.betas=[0.1,0.9]"], {"optimizer": {"generator": "sgd"}}, [], ["optimizer.generator.betas"]),
+        (["optimizer.generator.lr=0.1"], {"optimizer": {"generator": "adam"}}, ["optimizer.generator.lr"], []),
+        (["init.generator=orthogonal", "init.generator.gain=2"], {"init": "he"}, [], ["init.generator"]),
+        (["loss=relativistic", "loss.form=average"], {"loss": "hinge"}, [], ["loss.form"]),
+        (["regularizer=[r1,r2]", "regularizer.r1.weight=5", "regularizer.r2.weight=5"], {"regularizer": ["r1"]},
+         ["regularizer.r1.weight"], ["regularizer.r2.weight"]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("source", ["run", "text"])
+def test_an_option_that_replaces_another_replaces_its_settings(
+    typed: list[str], changes: dict[str, Any], left: list[str], gone: list[str], source: str
+) -> None:
+    with composer() as composing:
+        saved = SavedSettings(configure(composing.plain(composing.rewrite(composing.read(typed)))).plain())
+    earlier = [saved] if source == "run" else typed
+    if source == "text" and not any(one.partition("=")[0] in changes for one in typed):
+        gone = []  # as on the command line, where a setting may be typed before its option
+    words = api._overrides(earlier, changes)
+    keys = {word.partition("=")[0] for word in words}
+    assert set(left) <= keys
+    assert not keys & set(gone)
+    if source == "run":
+        with composer() as composing:
+            configure(composing.plain(composing.rewrite(composing.read(words))))
 
 
 @pytest.mark.parametrize(
