@@ -113,8 +113,8 @@ def _overrides(settings: Sequence[Setting], more: Mapping[str, Any]) -> list[str
 
 def _of_another_option(text: str, last: Mapping[str, str], saved: Mapping[str, SavedSettings]) -> list[str]:
     """Returns the earlier keys that are settings of an option which ``text`` replaces by another one, such as
-    ``loss.form`` for ``loss=hinge`` after ``loss=relativistic``. Settings that were typed without their option are kept:
-    they may be typed before it."""
+    ``loss.form`` for ``loss=hinge`` after ``loss=relativistic``. Settings that were typed without their option are
+    kept: they may be typed before it."""
     key = _key(text)
     inner = [one for one in last if one.startswith(f"{key}.")]
     if inner and (key in LISTS or key in set(mapping_slots(Settings))):

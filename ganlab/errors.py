@@ -11,7 +11,8 @@ class UserError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Returns the lines that a notebook shows instead of a traceback through ganlab's own code."""
-        return [f"{type(self).__name__}: {self}"]
+        kind = Refused if isinstance(self, Refused) else type(self)  # whose kinds differ in nothing to a caller
+        return [f"{kind.__name__}: {self}"]
 
 
 class Refused(UserError):

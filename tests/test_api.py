@@ -17,7 +17,7 @@ import ganlab
 from ganlab import api, tree_file
 from ganlab.commands.launch import in_process, training_run
 from ganlab.commands.train import main
-from ganlab.config import configure, differences
+from ganlab.config import CannotCombine, configure, differences
 from ganlab.config.compose import composer, config_folder
 from ganlab.monitor import Files
 from ganlab.run import SavedSettings
@@ -291,6 +291,28 @@ def test_mistakes_in_a_sweep_are_refused(typed: list[str], found: str, folder: P
     with pytest.raises(ganlab.Refused, match=found):
         ganlab.sweep(*typed)
     assert not (folder / "outputs" / "multirun").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "sentences"),
+    [
+        ({"data": "/my photos"}, ["data=/my photos: no such option; it is a place of images; type data=image_folder 'data.root=/my photos'"]),
+        ({"data": "/my.zip"}, ["data=/my.zip: no such option; it is a place of images; type data=zip data.root=/my.zip"]),
+        ({"tricks": "ema,diff_augment"}, ["tricks=ema,diff_augment: no such option; did you mean tricks=[ema,diff_augment]?"]),
+        ({"experiment": "few_imges", "data": {"root": "x"}, "steps": "abc"},
+         ["experiment=few_imges: no such option; did you mean experiment=few_images?", "steps: found 'abc', need a whole number"]),
+    ],
+)  # fmt: skip
+def test_refusals_name_what_was_meant(given: dict[str, Any], sentences: list[str]) -> None:
+    with pytest.raises(ganlab.Refused) as refused:
+        ganlab.train(**given)
+    assert list(refused.value.problems) == sentences
+
+
+def test_a_notebook_names_the_exception_that_is_documented() -> None:
+    with pytest.raises(CannotCombine) as refused:
+        ganlab.train(data="image_folder", condition="projection", **{"data.root": "/nowhere"})
+    assert refused.value._render_traceback_()[0].startswith("Refused: This configuration cannot run:")
 
 
 def test_the_mistakes_in_the_docs_have_these_sentences() -> None:

@@ -281,7 +281,7 @@ def test_without_classes_it_has_none_though_the_data_has(trained_run: Callable[.
         ({"n": -3}, "n=-3: need a whole number"),
         ({"n": 2.5}, "n=2.5: need a whole number"),
         ({"n": True}, "n=True: need a whole number"),
-        ({"n": 3, "seed": "a"}, "seed=a: need a whole number"),
+        ({"n": 3, "seed": "a"}, "seed='a': need a whole number"),
         ({"n": 3, "batch_size": 0}, "batch_size=0: need a whole number, at least 1"),
         ({"n": 3, "labels": [10]}, "there is no class 10; the classes are 0, 1, 2"),
         ({"n": 3, "labels": [-1]}, "there is no class -1"),

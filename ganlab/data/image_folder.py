@@ -178,10 +178,12 @@ class ImageFolder(ImageFiles):
 
     def check(self) -> None:
         if not os.path.isdir(self.root):
+            if not os.path.isfile(self.root):
+                hint = "type data.root=… for the one with your images"
+                raise UserError(f"data.root={self.root}: there is no such folder; {hint}")
             kind = next((kind for kind, endings in ARCHIVES.items() if self.root.lower().endswith(endings)), None)
-            is_archive = kind and os.path.isfile(self.root)
-            hint = f"it is a file; type data={kind}" if is_archive else "type data.root=… for the one with your images"
-            raise UserError(f"data.root={self.root}: there is no such folder; {hint}")
+            hint = f"data={kind}" if kind else f"data.root={os.path.dirname(self.root) or '.'} for its folder"
+            raise UserError(f"data.root={self.root}: it is a file; type {hint}")
         if not os.access(self.root, os.R_OK | os.X_OK):
             raise UserError(
                 f"data.root={self.root}: there is no permission to read it; allow it, or type data.root=… for another"
