@@ -16,7 +16,7 @@ from ganlab.config.plain import lookup
 from ganlab.config.programs import refuse_saved_code
 from ganlab.config.schema import mapping_slots
 from ganlab.config.settings import Settings
-from ganlab.errors import Refused, TrainingFailed, UserError
+from ganlab.errors import Interrupted, Refused, TrainingFailed, UserError
 from ganlab.run import Run, Runs, SavedSettings, find_runs
 
 Setting = str | Mapping[str, Any]
@@ -34,7 +34,7 @@ def train(*settings: Setting, config_dir: str | os.PathLike[str] | None = None, 
     before anything is written, TrainingFailed where training could not go on, and KeyboardInterrupt where it was
     stopped before its first step.
     """
-    with _as_refusals():
+    with _as_refusals(), _interrupted_in_a_sentence():
         folder, outcome = train_here(_overrides(settings, more), _path(config_dir))
     if outcome.status == "failed":
         raise TrainingFailed(f"{folder.path}: {outcome.reason}")
@@ -70,6 +70,16 @@ def _as_refusals() -> Iterator[None]:
         raise
     except UserError as error:
         raise Refused.because(error) from None
+
+
+@contextmanager
+def _interrupted_in_a_sentence() -> Iterator[None]:
+    """Returns a context in which KeyboardInterrupt has a sentence: a notebook shows that instead of a traceback."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        left = stop.args[1] if len(stop.args) > 1 else "stopped before the run began"
+        raise Interrupted(left) from None
 
 
 def _overrides(settings: Sequence[Setting], more: Mapping[str, Any]) -> list[str]:

@@ -50,6 +50,15 @@ class Diagnosed(TrainingFailed):
         self.step = step
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, or the stop button of a notebook, before the first step or pressed again: the sentence says what is left
+    of the run."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Returns the line that a notebook shows instead of a traceback through ganlab's own code."""
+        return [f"KeyboardInterrupt: {self}"]
+
+
 # Errors that PyYAML raises besides its own if a value does not match its tag: 2026-99-99, `!!bool x`, `!!int ''`.
 BAD_VALUE = (ValueError, LookupError, AttributeError, TypeError)
 

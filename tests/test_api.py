@@ -16,6 +16,7 @@ from hydra.core.global_hydra import GlobalHydra
 import ganlab
 from ganlab import api, tree_file
 from ganlab.commands.launch import in_process, training_run
+from ganlab.commands.terminal import program
 from ganlab.commands.train import main
 from ganlab.config import CannotCombine, configure, differences
 from ganlab.config.compose import composer, config_folder
@@ -239,9 +240,22 @@ def test_ctrl_c_stops_after_the_step_and_saves(run: ganlab.Run, monkeypatch: pyt
 
 def test_ctrl_c_before_the_first_step_is_no_run(run: ganlab.Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_run, "announce", lambda *_: signal.raise_signal(signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"^stopped before its first checkpoint$") as stopped:
         ganlab.train(run.settings, "hydra.run.dir=unbegun")
+    assert stopped.value._render_traceback_() == ["KeyboardInterrupt: stopped before its first checkpoint"]  # type: ignore[attr-defined]
     assert ganlab.open("unbegun").status == "stopped"
+
+
+def test_ctrl_c_before_there_is_a_folder(run: ganlab.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_process, "checked", lambda *_: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt, match=r"^stopped before the run began$"):
+        ganlab.train(run.settings)
+
+
+def test_a_notebook_reads_calls_and_not_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert program.resuming("outputs/a b").startswith("ganlab train ")
+    monkeypatch.setattr(program, "in_notebook", lambda: True)
+    assert program.resuming("outputs/a b") == "ganlab.train(resume='outputs/a b')"
 
 
 def test_what_fails_while_it_trains_is_raised(run: ganlab.Run, monkeypatch: pytest.MonkeyPatch) -> None:
