@@ -189,10 +189,12 @@ def run(
             folder.save_config(plain)  # what was asked for, also where it is refused
         configuration = prepared.configuration if prepared else configure(plain, composing.suggestions)
         if changes:
-            log.info("Changed on resume:\n%s", table(changes))
+            began = "Changed in this branch" if resume and resume.branch else "Changed on resume"
+            log.info("%s:\n%s", began, table(changes))
         lifted = {"lifted_rules": list(configuration.lifted)} if configuration.lifted else {}
         chosen = (command.varied if command else {}) or _typed_settings(typed)
-        outcome = train(configuration, folder, resume.folder if resume else None, provenance, chosen)
+        origin = command.origin.get("run") if command and resume and resume.branch else None
+        outcome = train(configuration, folder, resume.folder if resume else None, provenance, chosen, origin)
     except KeyboardInterrupt as stop:
         code = int(stop.args[0]) if stop.args else 130
         raise KeyboardInterrupt(code, _stopped_at_once(folder, provenance, code)) from None
