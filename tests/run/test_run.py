@@ -58,14 +58,36 @@ def test_rows_of_scores_and_lines_that_a_kill_cut_short(before: Path) -> None:
     (before / "scores.jsonl").write_text(json.dumps(row) + '\n[1]\n{"step": 3, "sco')
     run = ganlab.open(before)
     assert rows(run.scores) == [{"step": 2, "fid": 7.5, "kid": 0.25, "id": "digits-1", "weights": "average"}]
-    assert run.progress == "3 of 4 steps, fid 7.5, kid 0.25"
+    assert run.progress == "3 of 4 steps, fid 7.5, kid 0.25 (digits)"
     figure = run.plot()
-    assert [panel.get_title() for panel in figure.axes] == ["losses", "D's outputs (logits)", "fid (lower is better)"]
+    assert [panel.get_title() for panel in figure.axes] == [
+        "losses",
+        "D's outputs (logits)",
+        "fid, digits (lower is better)",
+    ]
     assert [line.get_label() for panel in figure.axes for line in panel.get_lines()] == [
         "D", "G", "real", "generated", "digits-1",
     ]  # fmt: skip
     assert list(figure.axes[0].get_lines()[0].get_xdata()) == [1, 2, 3]
     assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_the_score_that_chooses_the_checkpoint_is_the_first(before: Path) -> None:
+    folder = RunFolder(before)
+    folder.save_config({**folder.load_config(), "evaluation": {"name": "scores", "best": "kid"}})
+    row = {"step": 2, "scores": {"fid": 7.5, "kid": 0.25, "recall": 0}, "id": "pixels-1a2b"}
+    (before / "scores.jsonl").write_text(json.dumps(row) + "\n")
+    run = ganlab.open(before)
+    assert run.progress == "3 of 4 steps, kid 0.25, fid 7.5, recall 0 (pixels)"
+    assert run.plot().axes[2].get_title() == "kid, pixels (lower is better)"
+
+
+def test_a_curve_of_one_point_is_seen(before: Path) -> None:
+    lines = (before / "metrics.jsonl").read_text().splitlines()
+    (before / "metrics.jsonl").write_text(lines[0] + "\n")
+    assert [line.get_marker() for line in ganlab.open(before).plot().axes[0].get_lines()] == ["o", "o"]
+    (before / "metrics.jsonl").write_text("\n".join(lines))
+    assert ganlab.open(before).plot().axes[0].get_lines()[0].get_marker() == "None"
 
 
 def test_without_pandas_tables_are_lists(before: Path, monkeypatch: pytest.MonkeyPatch) -> None:
