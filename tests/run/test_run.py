@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -147,6 +150,24 @@ def test_what_is_no_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ganlab.open("latest")
 
 
+def test_what_all_runs_share_is_shown_once(before: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(before, tmp_path / "second"))
+    folder = RunFolder(other)
+    folder.save_config({**folder.load_config(), "batch_size": 5})
+    lines = (other / "metrics.jsonl").read_text().splitlines()
+    (other / "metrics.jsonl").write_text(lines[0] + "\n")
+    wide = Image.new("RGB", (900, 90))
+    wide.save(other / "samples" / "step-0000003-generator.png")
+    shown = ganlab.runs(tmp_path)._repr_html_()
+    assert shown.count("<code>loss=hinge</code>") == 1
+    assert shown.index("<code>loss=hinge</code>") < shown.index("<table>")
+    assert shown.index("<code>batch_size=5</code>") > shown.index("<table>")
+    first = json.loads(lines[0])
+    assert f"{first['discriminator/loss']:.3g}, {first['generator/loss']:.3g}" in shown, "one row is no curve"
+    pictures = [Image.open(io.BytesIO(base64.b64decode(one))).size for one in re.findall('base64,([^"]*)"', shown)]
+    assert pictures[1] == (240, 24)
+
+
 def test_a_folder_of_runs(before: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "multirun" / "2026-01-01" / "00-00-00" / "0-seed-0"
     other.mkdir(parents=True)
@@ -164,6 +185,7 @@ def test_a_folder_of_runs(before: Path, tmp_path: Path, monkeypatch: pytest.Monk
     shown = runs._repr_html_()
     assert shown.count("<tr>") == 3
     assert shown.count("<polyline") == 2
+    assert shown.index("0-seed-0<br>") < shown.index("run<br>"), "in the order of runs[0], runs[1]"
     assert repr(runs).startswith("2 runs\n<Run ")
     with pytest.raises(ganlab.UserError, match="there is no such folder"):
         ganlab.runs(tmp_path / "nowhere")
