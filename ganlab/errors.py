@@ -11,7 +11,8 @@ class UserError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Returns the lines that a notebook shows instead of a traceback through ganlab's own code."""
-        return [f"{type(self).__name__}: {self}"]
+        kind = Refused if isinstance(self, Refused) else type(self)  # whose kinds differ in nothing to a caller
+        return [f"{kind.__name__}: {self}"]
 
 
 class Refused(UserError):
@@ -47,6 +48,15 @@ class Diagnosed(TrainingFailed):
     def __init__(self, sentence: str, step: int) -> None:
         super().__init__(sentence)
         self.step = step
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, or the stop button of a notebook, before the first step or pressed again: the sentence says what is left
+    of the run."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Returns the line that a notebook shows instead of a traceback through ganlab's own code."""
+        return [f"KeyboardInterrupt: {self}"]
 
 
 # Errors that PyYAML raises besides its own if a value does not match its tag: 2026-99-99, `!!bool x`, `!!int ''`.

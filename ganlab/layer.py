@@ -58,6 +58,9 @@ class Layer:
     stride: int = 1
     branch: BranchPlace | None = None
     """Its place on a residual branch; None for layers outside of branches, such as shortcuts."""
+    projects: bool = False
+    """Whether the rows of an embedding are not its output but multiply features, each row to one number: those of a
+    projection discriminator. The fans are then those of a dense layer (classes, out)."""
 
     @property
     def stored_transposed(self) -> bool:
@@ -81,9 +84,9 @@ class Layer:
     def fan_in(self) -> float:
         """The number of inputs that are summed into one output. A transposed convolution of stride s reaches each
         output pixel with k² / s² of its k² taps, so its fan is in * k² / s² (He et al. 2015 consider stride 1 only). An
-        embedding has one class at a time as its input, so its fan is 1."""
+        embedding has one class at a time as its input, so its fan is 1, unless its rows multiply features."""
         if self.kind == "embedding":
-            return 1
+            return self.matrix.shape[0] if self.projects else 1
         inputs = self.matrix.shape[1]
         return inputs / self.stride**2 if self.kind == "transposed_convolution" else inputs
 
@@ -91,6 +94,8 @@ class Layer:
     def fan_out(self) -> float:
         """The number of outputs that one input reaches: out * k² for a transposed convolution, and out * k² / s² for a
         convolution of stride s."""
+        if self.projects:
+            return 1  # a sample's features reach the logit of its own class alone
         out = self.matrix.shape[0] * self.weight[0, 0].numel() if self.weight.dim() > 2 else self.matrix.shape[0]
         return out / self.stride**2 if self.kind == "convolution" else out
 

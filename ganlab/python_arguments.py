@@ -19,7 +19,7 @@ def whole_number(name: str, value: Any, least: int | None = None) -> int:
     except TypeError:
         number = None
     if number is None or (least is not None and number < least):
-        raise UserError(f"{name}={value}: need a whole number{'' if least is None else f', at least {least}'}")
+        raise UserError(f"{name}={_shown(value)}: need a whole number{'' if least is None else f', at least {least}'}")
     return number
 
 
@@ -27,8 +27,13 @@ def positive_number(name: str, value: Any, example: float) -> float:
     """Returns a number above 0 of Python, of NumPy, or in a tensor. Raises UserError."""
     found = value.tolist() if isinstance(value, np.generic | np.ndarray | Tensor) else value
     if isinstance(found, bool) or not isinstance(found, int | float) or not found > 0:
-        raise UserError(f"{name}={value}: need a number above 0, such as {example}")
+        raise UserError(f"{name}={_shown(value)}: need a number above 0, such as {example}")
     return float(found)
+
+
+def _shown(value: Any) -> str:
+    """Returns a value for a message: text in quotes, since '4' is no number."""
+    return repr(value) if isinstance(value, str) else str(value)
 
 
 def as_tensor(name: str, value: Any) -> Tensor:

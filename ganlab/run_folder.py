@@ -18,6 +18,7 @@ import contextlib
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -44,18 +45,25 @@ def run_name(overrides: Sequence[str], longest: int = LONGEST_NAME) -> str:
     """Returns a name of at most ``longest`` letters that lists the overrides, in letters that every shell, file system
     and Hydra itself can read: ``[A-Za-z0-9.+_-]``. Of a path only its last part is used.
 
-    Where the whole text is too long, ``optimizer.generator.lr`` becomes ``o.g.lr`` and then ``lr``, and values are cut
-    to 12 letters. Where that is too long too, the last overrides are counted: ``init-he+seed-1+4-more``. The full
-    text is in the run's provenance.yaml.
+    Where the whole text is too long, ``optimizer.generator.lr`` becomes ``o.g.lr`` and then ``lr`` if no other key ends
+    so, and values are cut to 12 letters. Where that is too long too, settings inside a group follow the others, which
+    tell runs apart, and the last ones are counted: ``init-he+seed-1+4-more``. The full text is in the run's
+    provenance.yaml.
     """
     pairs = [override.lstrip("+~").partition("=") for override in overrides]
     whole = [(key, equals, _without_folders(value)) for key, equals, value in pairs]
     short = [(_initials(key), equals, _letters(value)[:12]) for key, equals, value in whole]
-    shortest = [(key.rpartition(".")[2], equals, _letters(value)[:12]) for key, equals, value in whole]
+    ends = Counter(key.rpartition(".")[2] for key, _, _ in whole)
+    shortest = [
+        (end if ends[end := key.rpartition(".")[2]] == 1 else _initials(key), equals, _letters(value)[:12])
+        for key, equals, value in whole
+    ]
     for parts in (whole, short, shortest):
         names = [name for name in map(_letters, map("".join, parts)) if name]
         if len("+".join(names)) <= longest:
             return "+".join(names)
+    ordered = sorted(zip(whole, shortest, strict=True), key=lambda pair: "." in pair[0][0])
+    names = [name for _, part in ordered if (name := _letters("".join(part)))]
     for count in range(len(names) - 1, -1, -1):
         name = "+".join([*names[:count], f"{len(names) - count}-more"])
         if len(name) <= longest:

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from ganlab.networks import GeneratorModule
 from ganlab.points import POINT
 from ganlab.python_arguments import as_tensor, positive_number, whole_number
 from ganlab.types import Latent, Shapes
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 BLOCK = 64  # latents of one stream
 Array = Tensor | np.ndarray | Sequence[Any]
@@ -249,6 +252,30 @@ class TrainedGenerator:
         whole = output != "float" and not self.is_of_points
         parts = self.batches(n, seed, labels, truncation, batch_size, **sources)
         return torch.cat([(pixels(part) if whole else part).cpu() for part in parts])
+
+    def show(
+        self,
+        n: int = 16,
+        seed: int = 0,
+        labels: Labels | None = None,
+        truncation: float | None = None,
+        columns: int | None = None,
+        **sources: Array,
+    ) -> Image:
+        """Returns the images of ``sample`` in one picture of PIL, ``columns`` side by side, enlarged by a whole factor:
+        a notebook shows it, and ``generator.show(16).save("samples.png")`` writes it. Points of the plane are drawn as
+        such. Raises UserError."""
+        # Pictures are imported where one is made: loading and sampling need none of them.
+        from ganlab.monitor.captions import to_image
+        from ganlab.monitor.named_grid import named_grid
+        from ganlab.monitor.scatter import scatter
+
+        columns = None if columns is None else whole_number("columns", columns, least=1)
+        images = self.sample(n, seed, labels, truncation, output="float", **sources)
+        if self.is_of_points:
+            title = f"{self.weights}, step {self.step:,}"
+            return to_image(scatter(torch.empty(0, *self.image_shape), images, title))
+        return to_image(named_grid(images, columns).pixels)
 
     def _number(self, label: int | str) -> int:
         if str(label) in self.classes and not isinstance(label, bool):

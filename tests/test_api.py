@@ -14,12 +14,14 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 import ganlab
-from ganlab import tree_file
+from ganlab import api, tree_file
 from ganlab.commands.launch import in_process, training_run
+from ganlab.commands.terminal import program
 from ganlab.commands.train import main
-from ganlab.config import differences
-from ganlab.config.compose import config_folder
+from ganlab.config import CannotCombine, configure, differences
+from ganlab.config.compose import composer, config_folder
 from ganlab.monitor import Files
+from ganlab.run import SavedSettings
 from ganlab.run_folder import RunFolder
 from tests.conftest import TINY_OVERRIDES
 
@@ -86,6 +88,37 @@ def test_a_run_can_go_on_and_be_branched_and_be_trained_again(run: ganlab.Run) -
         ganlab.train(resume=run)
     typed = [one for one in first.command.split() if "=" in one and not one.startswith("steps")]
     assert ganlab.train(*typed, "steps=2", resume="auto", **{"hydra.run.dir": first}) == first, "it is done already"
+
+
+@pytest.mark.parametrize(
+    ("typed", "changes", "left", "gone"),
+    [
+        (["evaluation=scores", "evaluation.every=7"], {"evaluation": "none"}, [], ["evaluation.every"]),
+        (["data=ring", "data.std=0.03", "generator=mlp", "discriminator=mlp"], {"data": "digits"}, ["generator"], ["data.std"]),
+        (["optimizer.generator.betas=[0.1,0.9]"], {"optimizer": {"generator": "sgd"}}, [], ["optimizer.generator.betas"]),
+        (["optimizer.generator.lr=0.1"], {"optimizer": {"generator": "adam"}}, ["optimizer.generator.lr"], []),
+        (["init.generator=orthogonal", "init.generator.gain=2"], {"init": "he"}, [], ["init.generator"]),
+        (["loss=relativistic", "loss.form=average"], {"loss": "hinge"}, [], ["loss.form"]),
+        (["regularizer=[r1,r2]", "regularizer.r1.weight=5", "regularizer.r2.weight=5"], {"regularizer": ["r1"]},
+         ["regularizer.r1.weight"], ["regularizer.r2.weight"]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("source", ["run", "text"])
+def test_an_option_that_replaces_another_replaces_its_settings(
+    typed: list[str], changes: dict[str, Any], left: list[str], gone: list[str], source: str
+) -> None:
+    with composer() as composing:
+        saved = SavedSettings(configure(composing.plain(composing.rewrite(composing.read(typed)))).plain())
+    earlier = [saved] if source == "run" else typed
+    if source == "text" and not any(one.partition("=")[0] in changes for one in typed):
+        gone = []  # as on the command line, where a setting may be typed before its option
+    words = api._overrides(earlier, changes)
+    keys = {word.partition("=")[0] for word in words}
+    assert set(left) <= keys
+    assert not keys & set(gone)
+    if source == "run":
+        with composer() as composing:
+            configure(composing.plain(composing.rewrite(composing.read(words))))
 
 
 @pytest.mark.parametrize(
@@ -207,9 +240,22 @@ def test_ctrl_c_stops_after_the_step_and_saves(run: ganlab.Run, monkeypatch: pyt
 
 def test_ctrl_c_before_the_first_step_is_no_run(run: ganlab.Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_run, "announce", lambda *_: signal.raise_signal(signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"^stopped before its first checkpoint$") as stopped:
         ganlab.train(run.settings, "hydra.run.dir=unbegun")
+    assert stopped.value._render_traceback_() == ["KeyboardInterrupt: stopped before its first checkpoint"]  # type: ignore[attr-defined]
     assert ganlab.open("unbegun").status == "stopped"
+
+
+def test_ctrl_c_before_there_is_a_folder(run: ganlab.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_process, "checked", lambda *_: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt, match=r"^stopped before the run began$"):
+        ganlab.train(run.settings)
+
+
+def test_a_notebook_reads_calls_and_not_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert program.resuming("outputs/a b").startswith("ganlab train ")
+    monkeypatch.setattr(program, "in_notebook", lambda: True)
+    assert program.resuming("outputs/a b") == "ganlab.train(resume='outputs/a b')"
 
 
 def test_what_fails_while_it_trains_is_raised(run: ganlab.Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,6 +305,28 @@ def test_mistakes_in_a_sweep_are_refused(typed: list[str], found: str, folder: P
     with pytest.raises(ganlab.Refused, match=found):
         ganlab.sweep(*typed)
     assert not (folder / "outputs" / "multirun").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "sentences"),
+    [
+        ({"data": "/my photos"}, ["data=/my photos: no such option; it is a place of images; type data=image_folder 'data.root=/my photos'"]),
+        ({"data": "/my.zip"}, ["data=/my.zip: no such option; it is a place of images; type data=zip data.root=/my.zip"]),
+        ({"tricks": "ema,diff_augment"}, ["tricks=ema,diff_augment: no such option; did you mean tricks=[ema,diff_augment]?"]),
+        ({"experiment": "few_imges", "data": {"root": "x"}, "steps": "abc"},
+         ["experiment=few_imges: no such option; did you mean experiment=few_images?", "steps: found 'abc', need a whole number"]),
+    ],
+)  # fmt: skip
+def test_refusals_name_what_was_meant(given: dict[str, Any], sentences: list[str]) -> None:
+    with pytest.raises(ganlab.Refused) as refused:
+        ganlab.train(**given)
+    assert list(refused.value.problems) == sentences
+
+
+def test_a_notebook_names_the_exception_that_is_documented() -> None:
+    with pytest.raises(CannotCombine) as refused:
+        ganlab.train(data="image_folder", condition="projection", **{"data.root": "/nowhere"})
+    assert refused.value._render_traceback_()[0].startswith("Refused: This configuration cannot run:")
 
 
 def test_the_mistakes_in_the_docs_have_these_sentences() -> None:

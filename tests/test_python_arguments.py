@@ -45,6 +45,8 @@ def test_numbers() -> None:
     for wrong in (True, np.bool_(True), 1.5, np.float64(2), "3", None, np.arange(2)):
         with pytest.raises(UserError, match="need a whole number"):
             whole_number("n", wrong)
+    with pytest.raises(UserError, match="n='4': need a whole number"):
+        whole_number("n", "4")
     for wrong in (True, 0, np.float32(-1), "x", float("nan"), np.arange(2)):
         with pytest.raises(UserError, match="need a number above 0, such as 1"):
             positive_number("t", wrong, 1)

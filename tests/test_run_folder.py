@@ -58,6 +58,15 @@ def test_a_long_name_is_shortened_by_whole_settings() -> None:
     assert run_name(typed, 3) == ""
 
 
+def test_a_shortened_name_says_whose_setting_it_is_and_which_options_were_chosen() -> None:
+    widths = ["generator.width=8", "discriminator.width=8", "data.size=32"]
+    assert run_name(widths, 27) == "g.width-8+d.width-8+size-32"
+    typed = [*widths, *(f"logging.of_many_words{number}=1" for number in range(9)), "loss=hinge", "seed=3"]
+    name = run_name(typed, 60)
+    assert name.startswith("loss-hinge+seed-3+g.width-8+d.width-8+size-32+")
+    assert name.endswith("-more")
+
+
 def test_provenance_is_read_back_and_may_be_missing_or_damaged(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     assert folder.provenance() == []

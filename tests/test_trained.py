@@ -281,7 +281,7 @@ def test_without_classes_it_has_none_though_the_data_has(trained_run: Callable[.
         ({"n": -3}, "n=-3: need a whole number"),
         ({"n": 2.5}, "n=2.5: need a whole number"),
         ({"n": True}, "n=True: need a whole number"),
-        ({"n": 3, "seed": "a"}, "seed=a: need a whole number"),
+        ({"n": 3, "seed": "a"}, "seed='a': need a whole number"),
         ({"n": 3, "batch_size": 0}, "batch_size=0: need a whole number, at least 1"),
         ({"n": 3, "labels": [10]}, "there is no class 10; the classes are 0, 1, 2"),
         ({"n": 3, "labels": [-1]}, "there is no class -1"),
@@ -317,6 +317,21 @@ def test_requests_that_this_generator_cannot_fulfil(trained_run: Callable[..., P
     for shape in ((2, 6), (5,), (0, 5), (1, 5, 1)):
         with pytest.raises(UserError, match="need n×5"):
             generator.generate(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("name", ["projection", "ring"])
+def test_a_picture_of_samples(name: str, trained_run: Callable[..., Path]) -> None:
+    generator = ganlab.load(trained_run(**VARIANTS[name]))
+    picture = generator.show(4, seed=3, columns=4)
+    assert picture.mode == "RGB"
+    assert picture.tobytes() != generator.show(4, seed=4, columns=4).tobytes()
+    if name == "projection":
+        assert picture.width >= 512 > picture.height  # four side by side
+        factor = picture.width // (4 * 18 + 2)
+        pixel = picture.getpixel((factor * 2, factor * 2))  # the first of the first image, after the padding
+        assert pixel == (int(generator.sample(1, seed=3)[0, 0, 0, 0]),) * 3
+        with pytest.raises(ganlab.UserError, match="columns=0"):
+            generator.show(4, columns=0)
 
 
 def test_it_says_what_it_is(trained_run: Callable[..., Path]) -> None:

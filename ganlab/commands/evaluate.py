@@ -20,10 +20,12 @@ from ganlab.commands.terminal.loading_settings import Device, Weights
 from ganlab.config import auto
 from ganlab.config.evaluators import Split, build_evaluator, reals_of, rows_of
 from ganlab.config.parse import parse
+from ganlab.config.plain import lookup
+from ganlab.config.programs import names_program
 from ganlab.config.settings import Settings
 from ganlab.data import ImageSet, Source
 from ganlab.errors import UserError
-from ganlab.evaluation import FEATURES, Features
+from ganlab.evaluation import FEATURES, Features, Scoring
 from ganlab.evaluation.lpips import Distance, open_lpips
 from ganlab.evaluation.scores import BATCH, Evaluator, Scored
 from ganlab.loading import load
@@ -62,7 +64,8 @@ class Evaluate:
         Literal["auto"] | Annotated[Features, FEATURES],
         Help(
             "the features to compare: classifier (trained on the labels of the data), inception, pixels, or file with "
-            "features.path=…; auto is pixels for points, classifier for labelled data, otherwise inception"
+            "features.path=…; auto is what the run was scored with while it trained, otherwise pixels for points, "
+            "classifier for labelled data, inception for the rest"
         ),
     ] = "auto"
     split: Annotated[Split, Help("the real images: train, held_out or test")] = "train"
@@ -106,7 +109,7 @@ def _evaluate(asked: Evaluate) -> None:
     if len(rows) < 10:
         raise UserError(f"split={asked.split}: it has {len(rows)} images; scores need at least 10")
     distance = _lpips(generator, asked)
-    features = _features(settings, asked)
+    features = _features(generator, settings, asked)
     features.check(settings.data.class_count > 1)
     evaluator = build_evaluator(settings, image_set, features, rows, generator.device, asked.split, learned=trained_on)
     for note in dict.fromkeys((*image_set.notes, *evaluator.opened.notes)):
@@ -117,7 +120,7 @@ def _evaluate(asked: Evaluate) -> None:
     scored = evaluator.score(fakes, asked.seed, generator.weights, progress, asked.n)
     columns = {"generator": scored}
     if asked.baselines:
-        columns |= dict(_baselines(settings, image_set, evaluator, rows, asked))
+        columns |= dict(_baselines(settings, image_set, evaluator, features, rows, asked))
     print(generator.description)
     print(meaning(scored))
     print(table(columns))
@@ -175,10 +178,23 @@ def _of_split(settings: Settings, trained_on: ImageSet, split: Split) -> ImageSe
     return test.open(_cache(settings))
 
 
-def _features(settings: Settings, asked: Evaluate) -> Features:
+def _features(generator: TrainedGenerator, settings: Settings, asked: Evaluate) -> Features:
+    """Returns the features that were typed, or those of the scores while training, with which new ones compare, or
+    those that suit the data. Raises UserError where a program would be run that was not typed."""
     if asked.features != "auto":
         return asked.features
-    return FEATURES[auto.features_for(settings.data)]()
+    saved = lookup(generator.settings, "evaluation.features")
+    if saved in (None, "auto"):  # it was not scored
+        return FEATURES[auto.features_for(settings.data)]()
+    if names_program(generator.settings):
+        path = lookup(generator.settings, "evaluation.features.path") or "features.pt"
+        raise UserError(
+            f"{asked.run} was scored with the network in {path}, a program, which would be run; type "
+            f"features.name=file features.path={path} if you trust it, or other features"
+        )
+    features = parse(Scoring, {"features": saved}).features
+    assert features != "auto"
+    return features
 
 
 def _lpips(generator: TrainedGenerator, asked: Evaluate) -> Distance | None:
@@ -215,16 +231,19 @@ def _sources(generator: TrainedGenerator, image_set: ImageSet, rows: np.ndarray,
 
 
 def _baselines(
-    settings: Settings, image_set: ImageSet, evaluator: Evaluator, rows: np.ndarray, asked: Evaluate
+    settings: Settings,
+    image_set: ImageSet,
+    evaluator: Evaluator,
+    features: Features,
+    rows: np.ndarray,
+    asked: Evaluate,
 ) -> Iterator[tuple[str, Scored]]:
     """Yields the scores of other images by the same evaluator. Real images that are not among those compared with give
     the best score that can be expected."""
     count = min(asked.n, len(rows) // 2)
     order = np.random.default_rng(random_streams.derive(asked.seed, "evaluate/halves")).permutation(rows)
     own, others = np.sort(order[: len(rows) // 2]), order[len(rows) // 2 :][:count]
-    half = build_evaluator(
-        settings, image_set, _features(settings, asked), own, evaluator.device, asked.split, learned=image_set
-    )
+    half = build_evaluator(settings, image_set, features, own, evaluator.device, asked.split, learned=image_set)
     yield "real, other half", half.score(_real(settings, image_set, others, evaluator), asked.seed, report=progress)
     classes = len(image_set.classes)
     if image_set.labels is not None and classes > 1:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ganlab.monitor.dashboard.training import SCORES
 from ganlab.monitor.scores_file import read_scores
 from ganlab.run_folder import RunFolder
 from ganlab.trained import TrainedGenerator
@@ -159,7 +160,26 @@ def _scores(generator: TrainedGenerator, run: Path | None) -> str:
         else f"No scores were computed for these weights at step {generator.step:,}; these are other scores of the run."
         "\n\n"
     )
-    return head + "\n".join(map(_score, mine or rows))
+    shown = mine or rows
+    parts = [*map(_score, shown), *_comparability(shown)]
+    return head + "\n\n".join(parts)
+
+
+def _comparability(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yields a sentence on the figures that these scores do not compare with."""
+    found = {_features(row) for row in rows}
+    if others := sorted(found - {"inception"}):
+        yield (
+            f"Scores by {' and '.join(others)} are no published FID or KID, which are by the Inception network: they "
+            "compare with scores that depend on the same alone."
+        )
+    if "inception" in found:
+        yield "Scores by Inception compare with published ones of the same data at the same number of images."
+
+
+def _features(row: Mapping[str, Any]) -> str:
+    fingerprint = row.get("fingerprint")
+    return str(fingerprint.get("features")) if isinstance(fingerprint, Mapping) else "unknown features"
 
 
 def _weights(row: Mapping[str, Any]) -> Any:
@@ -169,12 +189,24 @@ def _weights(row: Mapping[str, Any]) -> Any:
 
 
 def _score(row: Mapping[str, Any]) -> str:
-    numbers = ", ".join(
-        f"{name} {value:.6g}" if isinstance(value, int | float) else f"{name} {_component(value)}"
-        for name, value in row["scores"].items()
-    )
-    meaning = _component(row.get("fingerprint"))
-    return f"- step {row.get('step', '?')}: {numbers} ({meaning or 'unknown settings'})"
+    """Returns a table of a row's scores, with their direction and meaning, and everything on which they depend."""
+    lines = [
+        f"Step {row.get('step', '?')}, by {_features(row)}:",
+        "",
+        "| score | value | better | what it measures |",
+        "|---|---|---|---|",
+    ]
+    scores = row["scores"]
+    for name, value in scores.items():
+        if name.endswith("_std") and name.removesuffix("_std") in scores:
+            continue  # beside its score
+        shown, what, better = SCORES.get(name, (name, "", ""))
+        text = f"{value:.6g}" if isinstance(value, int | float) else _component(value)
+        spread = scores.get(f"{name}_std")
+        text += f" ± {spread:.2g}" if isinstance(spread, int | float) else ""
+        lines.append(f"| {shown} | {text} | {better} | {what} |")
+    depends = _component(row.get("fingerprint"))
+    return "\n".join([*lines, "", f"It depends on: {depends or 'unknown settings'}."])
 
 
 def _limits(generator: TrainedGenerator) -> str:

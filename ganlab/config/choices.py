@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, Quoted
 
 from ganlab.config import hydra_plugins
 from ganlab.config.outline import known_settings
+from ganlab.config.paths import to_type
 from ganlab.config.schema import hints, keys, table_of
 from ganlab.config.synonyms import also_called, meant
 from ganlab.errors import nearest
@@ -105,6 +106,8 @@ class Choices:
         name = "null" if option is None else str(option)
         instead = self._instead(group, "none" if option is None else name, in_list)
         end = f"did you mean {instead}?" if instead else f"the options are {', '.join(options)}"
+        if place := _place_of_images(group, name):
+            end = f"it is a place of images; type {place}"
         if other := self._with_other_suffix(group, name):
             end = f"{other} is not read; rename it to {name}.yaml"
         return [f"{group}=[{name}]: no such option; {end}" if in_list else f"{group}={name}: no such option; {end}"]
@@ -118,6 +121,9 @@ class Choices:
     def _instead(self, group: str, name: str, listed: bool) -> str | None:
         """Returns the text to type for an option that does not exist: the option with this other name, an option of
         another group, or the one with the most similar name; None if there is none."""
+        names = [one.strip() for one in name.split(",")]
+        if group in LISTS and len(names) > 1 and all(one in self.options[group] for one in names):
+            return f"{group}=[{','.join(names)}]"
         guess = also_called(name, self.options[group])
         if guess is None and group in LISTS:
             for other in ("norm", "init", "loss", *LISTS):
@@ -127,6 +133,16 @@ class Choices:
                     return f"{other}=[{there}]" if other in LISTS else f"{other}={there}"
         guess = guess or meant(name, self.options[group])
         return guess and (f"{group}=[{guess}]" if listed else f"{group}={guess}")
+
+
+def _place_of_images(group: str, name: str) -> str | None:
+    """Returns what to type for a path in the place of a data set, None for another name."""
+    if group != "data" or not ("/" in name or "\\" in name or os.path.exists(name)):
+        return None
+    lower = name.lower()
+    endings = {".zip": "zip", ".tar": "tar", ".tar.gz": "tar", ".tgz": "tar", ".npz": "arrays", ".npy": "arrays"}
+    kind = next((kind for ending, kind in endings.items() if lower.endswith(ending)), "image_folder")
+    return f"data={kind} {to_type('data.root', name)}"
 
 
 def values_of(override: Override) -> list[Any]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from ganlab.config.build import build_discriminator, build_generator
 from ganlab.config.combinations import RULES, Findings
 from ganlab.config.evaluators import naming_train_keys
+from ganlab.config.model import shapes_of
 from ganlab.config.settings import Settings
 from ganlab.errors import UserError
 from ganlab.evaluation.features import Features
@@ -42,8 +44,11 @@ def check(settings: Settings) -> Findings:
 def _networks_fit(settings: Settings, findings: Findings) -> DiscriminatorModule | None:
     """Builds both networks, which fails if an image size or a norm does not fit; returns D."""
     discriminator = None
+    shapes = shapes_of(settings)
+    if settings.condition.needs_labels and not shapes.classes:  # which a rule reports, once
+        shapes = replace(shapes, classes=2, wiring=settings.condition.wiring)
     with _refused(findings, "generator", GENERATORS.name_of(settings.generator)):
-        build_generator(settings)
+        build_generator(settings, shapes)
     with _refused(findings, "discriminator", DISCRIMINATORS.name_of(settings.discriminator)):
         discriminator = build_discriminator(settings)
     # Both networks refuse an image size with the same reason, which is reported once.

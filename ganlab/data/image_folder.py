@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import stat
 from collections import Counter, deque
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, Literal
+from typing import Any, BinaryIO, ClassVar, Literal
 
 import numpy as np
 
@@ -32,6 +33,8 @@ from ganlab.errors import UserError, in_one_line, nearest
 from ganlab.progress import progress
 from ganlab.table import PositiveInt
 
+MEASURED = 1000  # files whose size is looked at
+SMALLEST = 8  # pixels a side of the images that convolutional networks have
 PARTS = {"train", "test", "val", "valid", "validation", "training", "testing"}  # names of the parts of data sets
 
 
@@ -67,6 +70,10 @@ class ImageFiles(Stored):
     def content(self, item: Any) -> bytes:
         """Returns the bytes of a file. Raises an error of any type if it cannot be read."""
         raise TypeError(f"{type(self).__name__} reads nothing")
+
+    def opened(self, item: Any) -> str | BinaryIO:
+        """Returns the path of a file, or its bytes as a file. Raises as ``content`` does."""
+        return io.BytesIO(self.content(item))
 
     # ---------------------------------------------------------------------------------------------------------- shared
 
@@ -137,6 +144,27 @@ class ImageFiles(Stored):
             return classes._replace(notes=(f"{printable(name)} was not taken for labels: {labels}", *classes.notes))
         return in_folders(names)
 
+    def remarks(self, items: Sequence[Any]) -> list[str]:
+        """Returns a note if files are smaller than the images, which adds no detail and costs time. Of many files
+        ``MEASURED`` are looked at, evenly spaced."""
+        _, height, width = self.image_shape
+        looked = [items[row] for row in np.linspace(0, len(items) - 1, min(len(items), MEASURED)).astype(int)]
+        small = []
+        for item in looked:
+            with suppress(Exception):  # archives raise errors of many types, and decoding has reported them
+                size = pixels.size_of(self.opened(item))
+                if size[0] < height or size[1] < width:
+                    small.append(min(size))
+        if not small:
+            return []
+        looked_at = "" if len(looked) == len(items) else f" that were looked at, of {len(items):,} in all,"
+        note = (
+            f"{len(small):,} of {len(looked):,} images{looked_at} are smaller than {height}×{width} and were enlarged"
+        )
+        usual = sorted(small)[len(small) // 2]
+        keeps = len(small) > len(looked) / 2 and SMALLEST <= usual < min(height, width)
+        return [f"{note}; data.size={usual} keeps them as they are" if keeps else note]
+
     def listing(self) -> Listing:
         found, other_files = self._files()
         others = [name for name, _ in other_files if PurePosixPath(name).name != LABELS]
@@ -178,10 +206,12 @@ class ImageFolder(ImageFiles):
 
     def check(self) -> None:
         if not os.path.isdir(self.root):
+            if not os.path.isfile(self.root):
+                hint = "type data.root=… for the one with your images"
+                raise UserError(f"data.root={self.root}: there is no such folder; {hint}")
             kind = next((kind for kind, endings in ARCHIVES.items() if self.root.lower().endswith(endings)), None)
-            is_archive = kind and os.path.isfile(self.root)
-            hint = f"it is a file; type data={kind}" if is_archive else "type data.root=… for the one with your images"
-            raise UserError(f"data.root={self.root}: there is no such folder; {hint}")
+            hint = f"data={kind}" if kind else f"data.root={os.path.dirname(self.root) or '.'} for its folder"
+            raise UserError(f"data.root={self.root}: it is a file; type {hint}")
         if not os.access(self.root, os.R_OK | os.X_OK):
             raise UserError(
                 f"data.root={self.root}: there is no permission to read it; allow it, or type data.root=… for another"
@@ -261,6 +291,9 @@ class ImageFolder(ImageFiles):
 
     def content(self, item: str) -> bytes:
         return Path(self._file(item)).read_bytes()
+
+    def opened(self, item: str) -> str:
+        return self._file(item)
 
     def pixels(self, item: str) -> np.ndarray:
         return pixels.read(self._file(item), self.image_shape, self.crop, self.background, self.range)

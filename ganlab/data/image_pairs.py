@@ -45,7 +45,8 @@ class ImagePairs(Source):
     def check(self) -> None:
         root = os.path.expanduser(self.root)
         if not os.path.isdir(root):
-            raise UserError(f"data.root={self.root}: there is no such folder; type data.root=… for that of your pairs")
+            found = "it is a file" if os.path.isfile(root) else "there is no such folder"
+            raise UserError(f"data.root={self.root}: {found}; type data.root=… for the folder of your pairs")
         for name in self.folders or ():
             if not os.path.isdir(os.path.join(root, name)):
                 there = ", ".join(sorted(entry.name for entry in os.scandir(root) if entry.is_dir())) or "none"

@@ -223,6 +223,9 @@ class Decodable(Protocol):
     def name_of(self, item: Any) -> str:
         """The name of an item for messages."""
 
+    def remarks(self, items: Sequence[Any]) -> list[str]:
+        """Notes on the files of the items, such as that they are smaller than the images."""
+
     def bounds(self, numbers: Numbers) -> tuple[Decodable, str]:
         """The source with the bounds of all images that have these numbers, and a note. Raises UserError."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -76,6 +77,10 @@ class Stored(Source):
     def name_of(self, item: Any) -> str:
         """Returns the name of an item for messages."""
         return str(item)
+
+    def remarks(self, items: Sequence[Any]) -> list[str]:
+        """Returns notes on the files of the items, which the user sees."""
+        return []
 
     # ---------------------------------------------------------------------------------------------------------- shared
 

@@ -159,7 +159,8 @@ class Evaluator:
         with report("Computing KID", SUBSETS) as advance:
             rng = random_streams.generator(seed, "scores/kernel")
             kernel = kernel_distance(self.features, features, SUBSETS, rng=rng, advance=advance)
-        return {"fid": fid, "kid": kernel.mean, "kid_std": kernel.std}, kernel.size
+        spread = {"kid_std": kernel.std} if kernel.count > 1 else {}  # one subset has no spread, which is not 0
+        return {"fid": fid, "kid": kernel.mean, **spread}, kernel.size
 
     def _compared(self, features: Tensor) -> int:
         return min(COMPARED, len(features), len(self.features))

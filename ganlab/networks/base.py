@@ -178,7 +178,7 @@ class TrunkDiscriminator(DiscriminatorModule):
         """Builds the projection, the class head and a head for each further label, for vectors of ``length``, if the
         condition needs them."""
         wired, classes = self.shapes.wiring.discriminator, self.shapes.classes
-        self.projection = Embedding(classes, length) if wired == "projection" else None
+        self.projection = Embedding(classes, length, projects=True) if wired == "projection" else None
         self.classes = Dense(length, classes, follows=None, role="output") if wired == "class" else None
         self.heads = nn.ModuleDict(
             {name: Dense(length, count, follows=None, role="output") for name, count in self.shapes.heads.items()}

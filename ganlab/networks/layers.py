@@ -27,6 +27,8 @@ class WeightLayer(nn.Module):
     bias: Tensor | None
     fast: bool = True
     """Whether the layer uses fused kernels, with the same results up to rounding."""
+    projects: bool = False
+    """Whether the rows of an embedding multiply features, so that its fans are those of a dense layer."""
 
     def describe(self, role: Role, follows: Activation | None) -> None:
         """Stores the layer's role and the activation that follows it, None for none, and adds no parametrization yet.
@@ -144,12 +146,14 @@ class TransposedConvolution(nn.ConvTranspose2d, WeightLayer):
 
 
 class Embedding(nn.Embedding, WeightLayer):
-    """An embedding, one learned row per class: a dense layer on one-hot labels."""
+    """An embedding, one learned row per class: a dense layer on one-hot labels. With ``projects`` the rows multiply
+    features, as in the projection discriminator, and initializers take it for a dense layer on those."""
 
     kind: Kind = "embedding"
 
-    def __init__(self, classes: int, outputs: int, *, role: Role = "hidden") -> None:
+    def __init__(self, classes: int, outputs: int, *, role: Role = "hidden", projects: bool = False) -> None:
         super().__init__(classes, outputs)
+        self.projects = projects
         self.bias = None
         self.describe(role, None)
 

@@ -59,6 +59,7 @@ def walk(network: nn.Module) -> Iterator[Layer]:
                 module.bias,
                 stride,
                 places.get(name),
+                module.projects,
             )
         elif isinstance(module, NormLayer):
             layer = Layer(name, "norm", "hidden", "linear", 1.0, module.weight, module.bias)

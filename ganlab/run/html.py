@@ -16,7 +16,7 @@ from ganlab.run.rows import LOSSES, is_number, metrics_rows
 if TYPE_CHECKING:
     from ganlab.run.run import Run
 
-SIDE, SMALL = 480, 96  # the most pixels of a side of a picture, alone and in a list
+ALONE, LISTED = (560, 560), (240, 120)  # the most pixels of a picture, width and height, alone and in a list
 LARGEST = 64_000_000  # pixels of a picture that is opened
 SHOWN = 24  # runs of a list
 WIDTH, HEIGHT, POINTS = 140, 48, 100  # of a small drawing of losses, and the points of a curve in it
@@ -32,9 +32,9 @@ def run_html(run: Run) -> str:
     reason = f"<div>{escape(run.reason)}</div>" if run.reason else ""
     columns = []
     if run.samples:
-        columns.append(f"<div>{_picture(run.samples[-1], SIDE, 240)}<br><small>{run.samples[-1].name}</small></div>")
-    columns.append(f"<div>{_image(as_png(run.plot()), 'curves', 'max-height:240px')}</div>")
-    settings = "".join(f"<code>{escape(text)}</code> " for text in _settings(run))
+        columns.append(f"<div>{_picture(run.samples[-1], ALONE)}<br><small>{run.samples[-1].name}</small></div>")
+    columns.append(f"<div>{_image(as_png(run.plot()), 'curves', 'max-width:100%;max-height:240px')}</div>")
+    settings = _codes(_settings(run))
     return (
         f'<div class="ganlab-run"><div><b>{escape(run.name)}</b></div><div>{summary}</div>{reason}{_verdicts(run)}'
         f'<div style="display:flex;flex-wrap:wrap;gap:1em;align-items:flex-start">{"".join(columns)}</div>'
@@ -44,21 +44,26 @@ def run_html(run: Run) -> str:
 
 
 def runs_html(runs: Sequence[Run]) -> str:
-    """Returns a table with a row for each run, the last ones first: samples, status, last scores, losses, settings."""
+    """Returns a table with a row for each of the last runs, in their order: samples, status, last scores, losses, and
+    the settings that are not those of all of them."""
     if not len(runs):
         return "<div>no runs</div>"
+    last = list(runs)[-SHOWN:]
+    settings = [_settings(run) for run in last]
+    shared = [text for text in settings[0] if all(text in one for one in settings)] if len(last) > 1 else []
     rows = "".join(
-        f"<tr>{_cell(_picture(run.samples[-1], SMALL, SMALL) if run.samples else '')}"
+        f"<tr>{_cell(_picture(run.samples[-1], LISTED) if run.samples else '')}"
         f"{_cell(f'{escape(run.name)}<br>{_status(run)} · {escape(run.progress)}')}"
         f"{_cell(_losses(run))}"
-        f"{_cell(' '.join(f'<code>{escape(text)}</code>' for text in _settings(run)))}</tr>"
-        for run in list(runs)[::-1][:SHOWN]
+        f"{_cell(_codes([text for text in own if text not in shared]))}</tr>"
+        for run, own in zip(last, settings, strict=True)
     )
-    more = f"<div>… and {len(runs) - SHOWN} more</div>" if len(runs) > SHOWN else ""
-    head = "".join(
-        _cell(text, "th") for text in ("samples", "run", "losses: D, G", "differs from the default settings in")
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
+    earlier = f"<div>{len(runs) - SHOWN} earlier runs, and</div>" if len(runs) > SHOWN else ""
+    common = f"<div>All of these differ from the default settings in: {_codes(shared)}</div>" if shared else ""
+    differ = "differs from the others in" if shared else "differs from the default settings in"
+    head = "".join(_cell(text, "th") for text in ("samples", "run", "losses: D, G", differ))
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'{earlier}{common}<div style="overflow-x:auto">{table}</div>'
 
 
 def _verdicts(run: Run) -> str:
@@ -83,6 +88,10 @@ def _cell(inside: str, tag: str = "td") -> str:
     return f'<{tag} style="text-align:left;vertical-align:top">{inside}</{tag}>'
 
 
+def _codes(texts: Sequence[str]) -> str:
+    return " ".join(f"<code>{escape(text)}</code>" for text in texts)
+
+
 def _settings(run: Run) -> list[str]:
     try:
         changed: Mapping[str, Any] = run.changed
@@ -97,8 +106,11 @@ def _status(run: Run) -> str:
 
 
 def _losses(run: Run) -> str:
-    """Returns the losses over the training as a small drawing, D's in blue and G's in orange, on one scale."""
+    """Returns the losses over the training as a small drawing, D's in blue and G's in orange, on one scale; those of a
+    single row as numbers."""
     rows = metrics_rows(run.folder)
+    if len(rows) == 1:
+        return ", ".join(f"{rows[0][tag]:.3g}" for tag in LOSSES if is_number(rows[0].get(tag)))
     rows = rows[:: max(1, len(rows) // POINTS)]
     curves = [[(row["step"], row[tag]) for row in rows if is_number(row.get(tag))] for tag in LOSSES]
     if (points := [point for curve in curves for point in curve]) and len(rows) > 1:
@@ -114,26 +126,27 @@ def _losses(run: Run) -> str:
     return ""
 
 
-def _picture(file: Path, side: int, height: int) -> str:
-    """Returns an image of a file, with at most ``side`` pixels a side; nothing for one that cannot be read."""
+def _picture(file: Path, most: tuple[int, int]) -> str:
+    """Returns an image of a file, with at most so many pixels of width and height; nothing for one that cannot be
+    read. A table does not make it narrower."""
     from PIL import Image
 
     try:
         with Image.open(file) as opened:
             if opened.width * opened.height > LARGEST:
                 return ""
-            if max(opened.size) <= side:
+            if opened.width <= most[0] and opened.height <= most[1]:
                 content = file.read_bytes()
             else:
-                opened.thumbnail((side, side))
+                opened.thumbnail(most)
                 smaller = io.BytesIO()
                 opened.convert("RGB").save(smaller, format="PNG")
                 content = smaller.getvalue()
     except (OSError, ValueError, Image.DecompressionBombError):
         return ""
-    return _image(content, "samples", f"max-height:{height}px;image-rendering:pixelated")
+    return _image(content, "samples", "max-width:none;image-rendering:pixelated")
 
 
 def _image(content: bytes, alt: str, style: str) -> str:
     address = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-    return f'<img src="{address}" alt="{alt}" style="max-width:100%;{style}">'
+    return f'<img src="{address}" alt="{alt}" style="{style}">'

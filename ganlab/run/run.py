@@ -11,10 +11,9 @@ from ganlab.commands.terminal.program import command_text, first_command, traini
 from ganlab.errors import UserError
 from ganlab.report.reading.runs import is_run, read_run
 from ganlab.report.tables import as_frame
-from ganlab.run.rows import metrics_rows, scores_rows
+from ganlab.run.rows import features_of, is_number, metrics_rows, score_names, scores_rows
 from ganlab.run.saved import SavedSettings
 from ganlab.run_folder import RunFolder
-from ganlab.score_names import BETTER
 
 if TYPE_CHECKING:
     from ganlab.diagnosis.verdicts import Verdict
@@ -118,7 +117,8 @@ class Run:
 
     @property
     def progress(self) -> str:
-        """The progress of the run: steps, seconds, and the last scores, in one line."""
+        """The progress of the run: steps, seconds, and the last scores with their features, in one line. The score that
+        chooses the best checkpoint is the first."""
         found = read_run(self.folder)
         steps, rows = found.status.get("steps"), metrics_rows(self.folder)
         done = steps if isinstance(steps, int) else rows[-1]["step"] if rows else 0
@@ -127,7 +127,9 @@ class Run:
         if isinstance(seconds := found.status.get("seconds"), int | float):
             parts.append(f"{seconds:.0f} s")
         if scores := scores_rows(self.folder):
-            parts += [f"{name} {value:.4g}" for name in BETTER if isinstance(value := scores[-1].get(name), float)][:3]
+            last, names = scores[-1], score_names(found.config)
+            texts = [f"{name} {value:.4g}" for name in names if is_number(value := last.get(name))][:3]
+            parts.append(f"{', '.join(texts)} ({features_of(last)})")
         return ", ".join(parts)
 
     def plot(self) -> Curves:

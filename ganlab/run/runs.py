@@ -83,7 +83,8 @@ def find_runs(root: str | os.PathLike[str] = OUTPUTS) -> Runs:
     is no such folder."""
     top = Path(os.path.expanduser(root))
     if not os.path.isdir(top):
-        raise UserError(f"{top}: there is no such folder; name one that holds run folders, such as {OUTPUTS}")
+        found = "it is a file" if os.path.isfile(top) else "there is no such folder"
+        raise UserError(f"{top}: {found}; name one that holds run folders, such as {OUTPUTS}")
     paths = sorted(
         _folders(top), key=lambda path: [int(one) if one.isdigit() else one for one in NUMBER.split(str(path))]
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from ganlab.commands import train
@@ -53,6 +55,35 @@ def test_the_same_seed_gives_the_same_scores(trained: Path) -> None:
     one, same, other = (row["scores"]["fid"] for row in rows(trained)[-3:])
     assert one == pytest.approx(same, rel=1e-6)
     assert one != other
+
+
+def test_a_run_is_scored_again_with_the_features_that_scored_it(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([f"run={trained}", "n=40"]) == 0  # its data has labels: auto would be a classifier
+    assert "features: pixels" in capsys.readouterr().out
+
+
+def test_a_program_that_scored_a_run_is_run_only_if_it_is_typed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = tmp_path / "features.pt"
+    torch.jit.trace(torch.nn.Flatten(), torch.zeros(2, 1, 16, 16)).save(network)  # type: ignore[no-untyped-call]
+    words = ["evaluation=scores", "evaluation.images=20", "evaluation.features.name=file"]
+    words += [f"evaluation.features.path={network}", f"hydra.run.dir={tmp_path / 'run'}"]
+    assert train.main([*TINY_OVERRIDES, *words]) == 0
+    capsys.readouterr()
+    assert main([f"run={tmp_path / 'run'}", "n=20"]) == 2
+    typed = f"features.name=file features.path={network}"
+    assert typed in capsys.readouterr().err
+    assert main([f"run={tmp_path / 'run'}", "n=20", *typed.split()]) == 0
+
+
+def test_a_spread_of_one_subset_is_not_stated(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([f"run={trained}", "n=50", "features=pixels"]) == 0  # as many samples as real images
+    said = capsys.readouterr().out
+    assert re.search(r"^kid +[-0-9.e]+$", said, re.MULTILINE)
+    assert "kid_std" not in rows(trained)[-1]["scores"]
 
 
 def test_another_part_and_another_checkpoint(trained: Path) -> None:

@@ -221,7 +221,12 @@ def test_the_cards_scores_are_the_steps_with_what_they_mean(tmp_path: Path) -> N
     pixels = {"features": "pixels", "images": 64, "weights": "network"}
     rows = [
         {"step": 1, "scores": {"fid": 300.5}, "fingerprint": {"features": "inception", "images": 50000}},
-        {"step": 2, "scores": {"fid": 12.3456789, "precision": 0.5}, "fingerprint": pixels, "histogram": [1, 2]},
+        {
+            "step": 2,
+            "scores": {"fid": 12.3456789, "fid_std": 0.25, "precision": 0.5},
+            "fingerprint": pixels,
+            "histogram": [1, 2],
+        },
         {"step": 2, "scores": {"fid": 1.0}, "fingerprint": {**pixels, "weights": "average"}},
         {"step": 2, "scores": {"fid": 2.0}},
         {"step": 2, "scores": {}},
@@ -237,14 +242,23 @@ def test_the_cards_scores_are_the_steps_with_what_they_mean(tmp_path: Path) -> N
             made.unlink()
         return text.split("## Scores\n\n")[1].split("\n\n## ")[0]
 
-    assert told(*rows) == (
-        "- step 2: fid 12.3457, precision 0.5 (features=pixels, images=64, weights=network)\n"
-        "- step 2: fid 2 (unknown settings)"
+    text = told(*rows)
+    first, second, warning = text.split("Step 2, by ")[1], text.split("Step 2, by ")[2], text.split("\n\n")[-1]
+    assert first.startswith(
+        "pixels:\n\n| score | value | better | what it measures |\n|---|---|---|---|\n| FID | 12.3457 ± 0.25 | lower | "
     )
-    assert told(rows[0]) == (
-        "No scores were computed for these weights at step 2; these are other scores of the run.\n\n"
-        "- step 1: fid 300.5 (features=inception, images=50000)"
+    assert "\n| precision | 0.5 | higher, up to 1; low means bad images | The share of generated images" in first
+    assert "\n\nIt depends on: features=pixels, images=64, weights=network.\n" in first
+    assert "300.5" not in text
+    assert second.startswith("unknown features:")
+    assert "It depends on: unknown settings." in second
+    assert warning.startswith("Scores by pixels and unknown features are no published FID or KID")
+    other = told(rows[0])
+    assert other.startswith(
+        "No scores were computed for these weights at step 2; these are other scores of the run.\n\nStep 1, by inception:"
     )
+    assert "no published" not in other
+    assert "compare with published ones" in other
     assert told() == "No scores were computed."
 
 

@@ -163,6 +163,9 @@ def test_labels_that_the_data_has_not(tmp_path: Path) -> None:
     Image.new("RGB", (20, 20)).save(tmp_path / "one.png")
     problem = refusal(data={"name": "image_folder", "root": str(tmp_path), "size": 16}, condition="concat")
     assert "condition=concat needs labels" in problem
+    problem = refusal(data={"name": "image_folder", "root": str(tmp_path), "size": 16}, condition="projection")
+    assert "condition=projection needs labels" in problem
+    assert "type condition=projection" not in problem
 
 
 def test_g_must_be_told() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganlab.data import SOURCES, ImageSet
+from ganlab.data import SOURCES, ImageSet, image_folder
 from ganlab.data.image_folder import ImageFolder
 from ganlab.data.reading.archives import Tar, Zip
 from ganlab.errors import UserError
@@ -205,6 +205,37 @@ def test_unreadable_files_are_named_skipped_and_counted(folder: Path) -> None:
     assert opened.images[opened.rows].mean((1, 2, 3)).min() > 70  # no black one stands where a file was skipped
 
 
+@pytest.mark.parametrize(
+    ("sizes", "size", "note"),
+    [
+        ([(32, 32)] * 3, 64, "3 of 3 images are smaller than 64×64 and were enlarged; data.size=32 keeps them as they are"),
+        ([(32, 32), (64, 90), (70, 64)], 64, "1 of 3 images are smaller than 64×64 and were enlarged"),
+        ([(64, 90)], 64, None),
+        ([(5, 9)], 16, "1 of 1 images are smaller than 16×16 and were enlarged"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["image_folder", "zip"])
+def test_enlarged_images_are_reported(
+    kind: str, sizes: list[tuple[int, int]], size: int, note: str | None, tmp_path: Path
+) -> None:
+    root = tmp_path / "images"
+    for number, one in enumerate(sizes):
+        save(root / f"{number}.png", Image.new("L", one, 200))
+    if kind == "zip":
+        zipped(root, tmp_path / "images.zip")
+        root = tmp_path / "images.zip"
+    opened = SOURCES[kind](root=str(root), size=size).open()  # type: ignore[call-arg]
+    assert [one for one in opened.notes if "enlarged" in one] == ([] if note is None else [note])
+
+
+def test_of_many_files_some_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_folder, "MEASURED", 2)
+    for number in range(3):
+        save(tmp_path / f"{number}.png", Image.new("L", (16, 16), 200))
+    (note,) = ImageFolder(root=str(tmp_path), size=32).open().notes
+    assert note.startswith("2 of 2 images that were looked at, of 3 in all, are smaller than 32×32")
+
+
 def test_links_are_followed_and_never_round_in_circles(tmp_path: Path) -> None:
     save(tmp_path / "elsewhere" / "1.png")
     root = tmp_path / "root"
@@ -232,12 +263,13 @@ def test_changed_files_are_read_again(tmp_path: Path) -> None:
     ("kind", "root", "sentence"),
     [
         ("image_folder", "nowhere", "no such folder; type data.root="),
-        ("image_folder", "x.zip", "it is a file; type data=zip"),
+        ("image_folder", "x.zip", r"x\.zip: it is a file; type data=zip"),
+        ("image_folder", "broken/x.png", "x.png: it is a file; type data.root=.*/broken for its folder"),
         ("image_folder", "x.tar.gz", "it is a file; type data=tar"),
         ("image_folder", "empty", "no image file in it"),
         ("image_folder", "broken", "none of the 1 images can be read; the first: x.png: no image"),
         ("zip", "nowhere", "no such file"),
-        ("zip", "empty", "it is a folder; type data=image_folder"),
+        ("zip", "empty", "empty: it is a folder; type data=image_folder"),
         ("zip", "x.tar.gz", "not a whole zip archive"),
         ("tar", "x.zip", "not a whole tar archive"),
         ("tar", "short.tar.gz", "not a whole tar archive"),

@@ -11,7 +11,9 @@ from ganlab.initializers.he import He, HeUniform
 from ganlab.initializers.orthogonal import OrthogonalInitializer
 from ganlab.initializers.xavier import Xavier, XavierNormal
 from ganlab.layer import Initializer
+from ganlab.networks import DISCRIMINATORS, NORMS, walk
 from ganlab.networks.activations import ELU, Activation, LeakyReLU, Linear, ReLU, SiLU, Softplus, Tanh
+from ganlab.types import Shapes, Wiring
 from tests.initializers.modules import KINDS, feed, fill, inner, kurtosis, layer
 
 RECTIFIERS: list[Activation] = [ReLU(), LeakyReLU(0.2), ELU(), SiLU(), Softplus()]
@@ -120,3 +122,15 @@ def test_an_embedding_has_a_fan_of_one() -> None:
     """A class's row is copied, not summed: N(0, 1) keeps the second moment."""
     assert fill(He(), layer("embedding")).weight.std().item() == pytest.approx(1, rel=0.05)
     assert fill(Xavier(), layer("embedding")).weight.std().item() == pytest.approx(math.sqrt(2 / 65), rel=0.05)
+
+
+def test_rows_that_multiply_features_have_the_fans_of_a_dense_layer() -> None:
+    """Those of the projection discriminator: each is summed over all features, so that N(0, 1) would make its part of
+    the logit √features times as large as that of the output layer."""
+    shapes = Shapes((3, 32, 32), 8, classes=5, wiring=Wiring("none", "projection"))
+    network = DISCRIMINATORS["dcgan"](width=16).build(shapes, NORMS["none"]())  # type: ignore[call-arg]
+    length = network.projection.embedding_dim
+    fans = {described.name: (described.fan_in, described.fan_out) for described in walk(network)}
+    assert fans["projection"] == fans["output"] == (length, 1)
+    fill(He(), network)
+    assert network.projection.weight.std().item() == pytest.approx(1 / math.sqrt(length), rel=0.1)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -58,14 +61,36 @@ def test_rows_of_scores_and_lines_that_a_kill_cut_short(before: Path) -> None:
     (before / "scores.jsonl").write_text(json.dumps(row) + '\n[1]\n{"step": 3, "sco')
     run = ganlab.open(before)
     assert rows(run.scores) == [{"step": 2, "fid": 7.5, "kid": 0.25, "id": "digits-1", "weights": "average"}]
-    assert run.progress == "3 of 4 steps, fid 7.5, kid 0.25"
+    assert run.progress == "3 of 4 steps, fid 7.5, kid 0.25 (digits)"
     figure = run.plot()
-    assert [panel.get_title() for panel in figure.axes] == ["losses", "D's outputs (logits)", "fid (lower is better)"]
+    assert [panel.get_title() for panel in figure.axes] == [
+        "losses",
+        "D's outputs (logits)",
+        "fid, digits (lower is better)",
+    ]
     assert [line.get_label() for panel in figure.axes for line in panel.get_lines()] == [
         "D", "G", "real", "generated", "digits-1",
     ]  # fmt: skip
     assert list(figure.axes[0].get_lines()[0].get_xdata()) == [1, 2, 3]
     assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_the_score_that_chooses_the_checkpoint_is_the_first(before: Path) -> None:
+    folder = RunFolder(before)
+    folder.save_config({**folder.load_config(), "evaluation": {"name": "scores", "best": "kid"}})
+    row = {"step": 2, "scores": {"fid": 7.5, "kid": 0.25, "recall": 0}, "id": "pixels-1a2b"}
+    (before / "scores.jsonl").write_text(json.dumps(row) + "\n")
+    run = ganlab.open(before)
+    assert run.progress == "3 of 4 steps, kid 0.25, fid 7.5, recall 0 (pixels)"
+    assert run.plot().axes[2].get_title() == "kid, pixels (lower is better)"
+
+
+def test_a_curve_of_one_point_is_seen(before: Path) -> None:
+    lines = (before / "metrics.jsonl").read_text().splitlines()
+    (before / "metrics.jsonl").write_text(lines[0] + "\n")
+    assert [line.get_marker() for line in ganlab.open(before).plot().axes[0].get_lines()] == ["o", "o"]
+    (before / "metrics.jsonl").write_text("\n".join(lines))
+    assert ganlab.open(before).plot().axes[0].get_lines()[0].get_marker() == "None"
 
 
 def test_without_pandas_tables_are_lists(before: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +150,24 @@ def test_what_is_no_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ganlab.open("latest")
 
 
+def test_what_all_runs_share_is_shown_once(before: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(before, tmp_path / "second"))
+    folder = RunFolder(other)
+    folder.save_config({**folder.load_config(), "batch_size": 5})
+    lines = (other / "metrics.jsonl").read_text().splitlines()
+    (other / "metrics.jsonl").write_text(lines[0] + "\n")
+    wide = Image.new("RGB", (900, 90))
+    wide.save(other / "samples" / "step-0000003-generator.png")
+    shown = ganlab.runs(tmp_path)._repr_html_()
+    assert shown.count("<code>loss=hinge</code>") == 1
+    assert shown.index("<code>loss=hinge</code>") < shown.index("<table>")
+    assert shown.index("<code>batch_size=5</code>") > shown.index("<table>")
+    first = json.loads(lines[0])
+    assert f"{first['discriminator/loss']:.3g}, {first['generator/loss']:.3g}" in shown, "one row is no curve"
+    pictures = [Image.open(io.BytesIO(base64.b64decode(one))).size for one in re.findall('base64,([^"]*)"', shown)]
+    assert pictures[1] == (240, 24)
+
+
 def test_a_folder_of_runs(before: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "multirun" / "2026-01-01" / "00-00-00" / "0-seed-0"
     other.mkdir(parents=True)
@@ -142,6 +185,7 @@ def test_a_folder_of_runs(before: Path, tmp_path: Path, monkeypatch: pytest.Monk
     shown = runs._repr_html_()
     assert shown.count("<tr>") == 3
     assert shown.count("<polyline") == 2
+    assert shown.index("0-seed-0<br>") < shown.index("run<br>"), "in the order of runs[0], runs[1]"
     assert repr(runs).startswith("2 runs\n<Run ")
     with pytest.raises(ganlab.UserError, match="there is no such folder"):
         ganlab.runs(tmp_path / "nowhere")

@@ -11,6 +11,7 @@ from ganlab.commands.terminal.arguments import path_to_type
 from ganlab.commands.terminal.program import command_here
 from ganlab.config import Configuration
 from ganlab.data import ImageSet
+from ganlab.progress import in_notebook
 from ganlab.run_folder import OUTPUTS, RunFolder
 from ganlab.training.trainer import Trainer
 from ganlab.training.verdicts import Verdict
@@ -54,7 +55,8 @@ def announce_end(trainer: Trainer, folder: RunFolder, steps: int, seconds: float
     log.info("%s steps in %.0f s.", f"{steps:,}", seconds)
     if verdicts := trainer.verdicts.all:
         log.info("Verdicts: %s", "; ".join(map(spoken, verdicts)))
-        log.info("Evidence and advice: %s %s", command_here("diagnose"), path_to_type("run", str(folder.path)))
+        command = f"{command_here('diagnose')} {path_to_type('run', str(folder.path))}"
+        log.info("Evidence and advice: %s", f"ganlab.open({str(folder.path)!r}).verdicts" if in_notebook() else command)
     samples = folder.path / "samples"
     if samples.exists():  # the average's picture before that of G itself; the folder if the disk took no picture
         pictures = sorted(samples.glob(f"step-{trainer.step:07d}-*.png"))

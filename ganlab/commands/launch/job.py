@@ -189,14 +189,15 @@ def run(
             folder.save_config(plain)  # what was asked for, also where it is refused
         configuration = prepared.configuration if prepared else configure(plain, composing.suggestions)
         if changes:
-            log.info("Changed on resume:\n%s", table(changes))
+            began = "Changed in this branch" if resume and resume.branch else "Changed on resume"
+            log.info("%s:\n%s", began, table(changes))
         lifted = {"lifted_rules": list(configuration.lifted)} if configuration.lifted else {}
         chosen = (command.varied if command else {}) or _typed_settings(typed)
-        outcome = train(configuration, folder, resume.folder if resume else None, provenance, chosen)
+        origin = command.origin.get("run") if command and resume and resume.branch else None
+        outcome = train(configuration, folder, resume.folder if resume else None, provenance, chosen, origin)
     except KeyboardInterrupt as stop:
         code = int(stop.args[0]) if stop.args else 130
-        _stopped_at_once(folder, provenance, code)
-        raise KeyboardInterrupt(code) from None
+        raise KeyboardInterrupt(code, _stopped_at_once(folder, provenance, code)) from None
     except AlreadyDone:
         raise
     except Exception as error:
@@ -208,18 +209,20 @@ def run(
     return outcome
 
 
-def _stopped_at_once(folder: RunFolder, provenance: Provenance | None, code: int) -> None:
-    """Saves the status of a run that was stopped before its first step, or by a second signal."""
-    if not here().first:
-        return
+def _stopped_at_once(folder: RunFolder, provenance: Provenance | None, code: int) -> str:
+    """Saves the status of a run that was stopped before its first step, or by a second signal, and returns the
+    reason."""
     saved = checkpoint.exists(folder.checkpoints)
     reason = "left at once, after its last checkpoint" if saved else "stopped before its first checkpoint"
+    if not here().first:
+        return reason
     with contextlib.suppress(OSError):
         folder.save_status("stopped", reason, exit_code=code)
     if provenance is not None:
         provenance.end("stopped", reason)
     again = "Go on from the last checkpoint" if saved else "Nothing was saved yet. Begin again"
     log.info("%s with: %s", again, resuming(str(folder.path), here().count))
+    return reason
 
 
 def _outcome_of(error: Exception) -> Outcome:

@@ -19,6 +19,8 @@ from ganlab.networks import parametrize
 from ganlab.run_folder import RunFolder
 from ganlab.training import checkpoint
 
+LONGEST_REASON = 300  # letters of PyTorch's list of what does not fit
+
 
 class AlreadyDone(UserError):
     """The run to go on with has done all its steps."""
@@ -65,7 +67,10 @@ def ready(settings: Settings, resume: RunFolder | None) -> dict[str, Any] | None
             parametrize(network, getattr(settings.norm, name).weight)
             network.load_state_dict(state[name]["network"])
     except (RuntimeError, KeyError, TypeError) as error:  # PyTorch's own list of names and shapes
-        raise UserError(f"{resume.path}: its checkpoint does not fit its config.yaml ({in_one_line(error)})") from error
+        _need_the_same_shape(settings, state, resume)
+        reason = in_one_line(error)
+        reason = reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…"
+        raise UserError(f"{resume.path}: its checkpoint does not fit its config.yaml ({reason})") from error
     return state
 
 
@@ -92,6 +97,20 @@ def _need_the_same_classes(
         raise UserError(
             f"{resume.path} was trained on the classes {', '.join(map(str, trained_on[:12]))}, and now there are "
             f"{', '.join(image_set.classes[:12])}; type data.root=… for the data as it was"
+        )
+
+
+def _need_the_same_shape(settings: Settings, state: Mapping[str, Any], resume: RunFolder) -> None:
+    """Raises UserError where a run was trained on images of another shape than the data has now: the reason why the
+    networks do not fit."""
+    model = state.get("model")
+    before, now = model.get("image_shape") if isinstance(model, dict) else None, settings.data.image_shape
+    if isinstance(before, list | tuple) and tuple(before) != now:
+        shapes = ["×".join(map(str, shape)) for shape in (before, now)]
+        raise UserError(
+            f"{resume.path}: it was trained on images of {shapes[0]}, and these are of {shapes[1]}; its networks keep "
+            "their shape. Leave the size and the channels of data as they were, or begin a new run with the weights "
+            f"that fit: init=pretrained init.generator.path={resume.path} init.discriminator.path={resume.path}"
         )
 
 

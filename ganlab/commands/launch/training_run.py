@@ -50,11 +50,12 @@ def train(
     resume: RunFolder | None = None,
     provenance: Provenance | None = None,
     chosen: Mapping[str, str] | None = None,
+    origin: str | None = None,
 ) -> Outcome:
     """Trains in ``folder``, from the start or from the last checkpoint of ``resume``. Raises UserError, TrainingFailed,
     and KeyboardInterrupt with the exit code where it is stopped before the first step. ``chosen`` are the settings that
-    tell the run from others, for its observers. With several ranks all call it,
-    and rank 0 writes the files."""
+    tell the run from others, for its observers; ``origin`` is the run from which a branch begins. With several ranks
+    all call it, and rank 0 writes the files."""
     settings, ranks = configuration.settings, here()
     with stopping(ranks) as signals:
         with ranks.together():
@@ -63,7 +64,7 @@ def train(
         log.info("Run folder: %s%s", folder.path, going_on)
         if ranks.first:
             save_running(folder)
-        trainer, image_set = _build(configuration, folder, state, ranks, chosen or {})
+        trainer, image_set = _build(configuration, folder, state, ranks, chosen or {}, origin or str(folder.path))
         if ranks.first:
             folder.save_config(configuration.plain())
         if provenance is not None:
@@ -112,8 +113,9 @@ def _build(
     state: dict[str, Any] | None,
     ranks: Ranks,
     chosen: Mapping[str, str],
+    origin: str,
 ) -> tuple[Trainer, ImageSet]:
-    """Builds the trainer, and restores ``state`` if there is one. Raises UserError."""
+    """Builds the trainer, and restores ``state`` if there is one, of the run ``origin``. Raises UserError."""
     settings, plain = configuration.settings, configuration.plain()
     machine = settings.runtime.resolve()
     machine.prepare()
@@ -141,8 +143,8 @@ def _build(
             raise UserError(f"{folder.path}: its checkpoint is not one to go on from ({in_one_line(error)})") from error
         _need_the_same_state(trainer, folder)
         _keep_typed_rates(trainer, settings, state)
-        _compare_data(state, image_set, folder)
-        _compare_processors(state, machine, folder)
+        _compare_data(state, image_set, origin)
+        _compare_processors(state, machine, origin)
     return trainer, image_set
 
 
@@ -178,20 +180,20 @@ def _need_the_same_images(image_set: ImageSet, ranks: Ranks) -> None:
             )
 
 
-def _compare_processors(state: Mapping[str, Any], machine: Machine, folder: RunFolder) -> None:
+def _compare_processors(state: Mapping[str, Any], machine: Machine, origin: str) -> None:
     """Logs a note where kernels are chosen for another processor than the saved run's, which round differently."""
     saved, ours = state.get("processor"), processor()
     if machine.device.type == "cpu" and isinstance(saved, str) and saved != ours:
         log.warning(
             "note: %s was trained on a processor with %s, and this one has %s; it goes on, and the last digits of its "
             "numbers will not be those that it would have had there",
-            folder.path,
+            origin,
             saved,
             ours,
         )
 
 
-def _compare_data(state: dict[str, Any], image_set: ImageSet, folder: RunFolder) -> None:
+def _compare_data(state: dict[str, Any], image_set: ImageSet, origin: str) -> None:
     """Logs a note where the images are not those in which the saved run counted its position."""
     saved = state.get("data")
     if not isinstance(saved, dict):
@@ -200,7 +202,7 @@ def _compare_data(state: dict[str, Any], image_set: ImageSet, folder: RunFolder)
         log.warning(
             "note: these are not the images that %s was trained on (%s then, %s now, or others of them); it goes on "
             "with these, in another order than it would have had",
-            folder.path,
+            origin,
             f"{saved.get('images'):,}" if isinstance(saved.get("images"), int) else "?",
             f"{len(image_set):,}",
         )

@@ -7,6 +7,8 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+from ganlab.progress import in_notebook
+
 
 def command_text(program: str, arguments: Sequence[str]) -> str:
     """Returns a command as it can be typed in a shell."""
@@ -41,7 +43,9 @@ def command_here(name: str) -> str:
 
 
 def resuming(folder: str, ranks: int = 1) -> str:
-    """Returns the command that goes on with the run in ``folder`` in as many processes."""
+    """Returns the command that goes on with the run in ``folder`` in as many processes; in a notebook the call."""
+    if in_notebook():
+        return f"ganlab.train(resume={folder!r})"
     from ganlab.config.paths import to_type  # it imports Hydra's grammar, which opening a run does not wait for
 
     if ranks == 1:

@@ -160,7 +160,8 @@ def _decode(partial: Path, source: Decodable, listing: Listing) -> tuple[dict[in
                 raise
             writing.truncate(offset + size)  # a file system that cannot reserve
     decoded = decode_into(file, offset, source, listing.items, range(len(listing.items)), listing.in_memory)
-    notes = []
+    good = [item for row, item in enumerate(listing.items) if row not in decoded.failed]
+    notes = source.remarks(good)
     for kind in sorted({numbers.kind for numbers in decoded.unscaled.values()}):
         # Only now are the numbers of the whole set known.
         numbers = {row: one for row, one in decoded.unscaled.items() if one.kind == kind}

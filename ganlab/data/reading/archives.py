@@ -57,9 +57,9 @@ class Archive(ImageFiles):
 
     def check(self) -> None:
         if not os.path.isfile(self.root):
-            is_folder = os.path.isdir(self.root)
-            hint = "it is a folder; type data=image_folder" if is_folder else "type data.root=… for where it is"
-            raise UserError(f"data.root={self.root}: there is no such file; {hint}")
+            if os.path.isdir(self.root):
+                raise UserError(f"data.root={self.root}: it is a folder; type data=image_folder")
+            raise UserError(f"data.root={self.root}: there is no such file; type data.root=… for where it is")
 
     def stamp(self) -> str:
         self.check()

@@ -23,6 +23,7 @@ SUFFIXES = frozenset({
 })  # fmt: skip
 # In bytes. Pillow decodes at most 179 million pixels, which take less than this in any of the formats.
 LARGEST_FILE = 1 << 29
+ORIENTATION = 0x0112  # the tag of Exif
 
 
 def bounded(size: int) -> None:
@@ -58,6 +59,16 @@ def read(
             if image.format == "PPM" and not isinstance(number_range, tuple):
                 number_range = None  # the file states its range, which Pillow maps to 16 bits
             return fit(ImageOps.exif_transpose(image), shape, crop, background, number_range)
+
+
+def size_of(file: str | os.PathLike[str] | BinaryIO) -> tuple[int, int]:
+    """Returns the height and width in pixels of an image file, as it is seen, without decoding it. Raises OSError,
+    ValueError or others for a damaged file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(file, formats=FORMATS) as image:
+            lies = image.getexif().get(ORIENTATION, 1) >= 5  # turned by 90 degrees
+            return (image.width, image.height) if lies else (image.height, image.width)
 
 
 def fit(

@@ -73,7 +73,9 @@ def test_what_a_resume_refuses_may_change(capsys: pytest.CaptureFixture[str]) ->
     assert (saved["loss"]["name"], saved["seed"], saved["batch_size"], saved["branch"]) == ("hinge", 3, 4, None)
     said = capsys.readouterr().out
     assert "A branch of parent, from its step 6 (final.safetensors)" in said
+    assert "Changed in this branch:" in said
     assert "  loss.name " in said
+    assert "note: these are not the images that parent was trained on (64 then, 48 now" in said
     assert main([f"resume={child}", "steps=9"]) == 0  # it is a run like any other
     assert steps(child) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
 
@@ -90,7 +92,9 @@ def test_what_a_resume_refuses_may_change(capsys: pytest.CaptureFixture[str]) ->
         (["branch=parent/config.yaml"], "is not a whole ganlab checkpoint"),
         (
             ["branch=parent", "steps=9", "data.size=20"],
-            "its weights do not fit these settings, such as the size or the channels of the images",
+            "it was trained on images of 1×16×16, and these are of 1×20×20; its networks keep their shape. Leave the size "
+            "and the channels of data as they were, or begin a new run with the weights that fit: init=pretrained "
+            "init.generator.path=parent/checkpoints/final.safetensors",
         ),
         (["branch=parent", "steps=9", "hydra.run.dir=parent"], "there is a run already"),
     ],
