@@ -198,6 +198,8 @@ def run(
         _stopped_at_once(folder, provenance, code)
         raise KeyboardInterrupt(code) from None
     except AlreadyDone:
+        if provenance is not None:
+            provenance.withdraw()
         raise
     except Exception as error:
         outcome = _outcome_of(error)
