@@ -14,6 +14,7 @@ from ganlab.report.analysis.interactions import interactions_of
 from ganlab.report.analysis.lifted import lifted_rules_of
 from ganlab.report.analysis.pairs import pairs_of
 from ganlab.report.analysis.profiles import profiles_of
+from ganlab.report.analysis.seed_flips import fewest_seeds
 from ganlab.report.analysis.trends import trends_of
 from ganlab.report.analysis.variance import explained
 from ganlab.report.model import Damage, Explained, Factor, Report, Run, Score, Stated
@@ -48,16 +49,18 @@ def report_of(
     described = measure.score_of(chosen, _values(runs, noise), at) if chosen else None
     factors = with_baselines(choices.factors, baseline)
     pairs = [one for one in pairs_of(runs, factors) if one.pairs]
-    shares = _shares(len(factors))
+    seeds = tuple(dict.fromkeys(run.seed for run in runs if run.seed is not None))
+    shares = _shares(len(factors), len(seeds))
     found = tuple(effects.effect_of(one, described) for one in pairs) if described else ()
     judged = effects.judged(found, described, shares["effects"]) if described else ()
     successes = effects.success_effects(pairs, shares["success"])
-    together = interactions_of(runs, factors, pairs, described, shares.get("interactions", 1.0))
+    together = interactions_of(runs, factors, pairs, described, effects.SHARES["interactions"])
     levels = groups.levels_of(runs, factors, described)
     success, causes = groups.success_of(run for run in runs if run.comparable), groups.causes_of(runs)
     fact = facts.fact_of(runs, success, causes, described, stated, noise)
     claims = sentences.claims_of(factors, judged, successes, together, described)
     unknown = facts.unknown_of(factors, levels, judged, described) if described else []
+    unknown += facts.too_few_seeds(together)
     return Report(
         title=_title(jobs, factors),
         kind="sweep" if jobs.kind == "sweep" else "runs",
@@ -68,7 +71,7 @@ def report_of(
         threshold=stated,
         noise=noise,
         factors=factors,
-        seeds=tuple(dict.fromkeys(run.seed for run in runs if run.seed is not None)),
+        seeds=seeds,
         runs=runs,
         success=success,
         sentences=(fact, *claims, *unknown[: MOST_SENTENCES - 1 - len(claims)]),
@@ -125,9 +128,11 @@ def _values(runs: Sequence[Run], noise: Stated | None) -> list[float]:
     return values if noise is None else [*values, noise.value]
 
 
-def _shares(factors: int) -> dict[str, float]:
-    """Returns the parts of the errors of the kinds of comparisons that there are."""
-    kinds = {name: part for name, part in effects.SHARES.items() if factors > 1 or name != "interactions"}
+def _shares(factors: int, seeds: int) -> dict[str, float]:
+    """Returns the parts of the errors of the kinds of comparisons that there are. So few seeds that no interaction can
+    be told have none."""
+    told = factors > 1 and seeds >= fewest_seeds(1, effects.SHARES["interactions"])
+    kinds = {name: part for name, part in effects.SHARES.items() if told or name != "interactions"}
     total = sum(kinds.values())
     return {name: part / total for name, part in kinds.items()}
 

@@ -251,9 +251,10 @@ class Interaction:
 
     ``with_failures`` and ``survivors`` are centres of the scores (geometric means where scores are compared as
     ratios, otherwise means), ``success`` shares, ``n`` numbers of runs with a result; None where there is none. ``p``
-    is of a permutation test of "the effect of one does not depend on the other". ``contrasts`` are the two effects of
-    one pair of levels of ``rows``, under those two levels of ``columns`` between which they differ most, and
-    ``contrast`` is how the second of them compares with the first, with its interval ``contrast_low`` to
+    is of a permutation test of "the effect of one does not depend on the other", which exchanges the signs of whole
+    ``seeds``, and ``fewest_seeds`` the number of them with which an adjusted p can be below 0.05. ``contrasts`` are the
+    two effects of one pair of levels of ``rows``, under those two levels of ``columns`` between which they differ most,
+    and ``contrast`` is how the second of them compares with the first, with its interval ``contrast_low`` to
     ``contrast_high``. Both are computed only where the adjusted p is below 0.05.
     """
 
@@ -267,6 +268,8 @@ class Interaction:
     n: tuple[tuple[int, ...], ...]
     p: float | None = None
     p_adjusted: float | None = None
+    seeds: int = 0
+    fewest_seeds: int | None = None
     contrasts: tuple[Effect, ...] = ()
     contrast: float | None = None
     contrast_low: float | None = None

@@ -199,6 +199,8 @@ def run(
         code = int(stop.args[0]) if stop.args else 130
         raise KeyboardInterrupt(code, _stopped_at_once(folder, provenance, code)) from None
     except AlreadyDone:
+        if provenance is not None:
+            provenance.withdraw()
         raise
     except Exception as error:
         outcome = _outcome_of(error)

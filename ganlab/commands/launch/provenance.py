@@ -68,6 +68,11 @@ class Provenance:
         """Adds how this part of the run ended."""
         self.add(ended=_now(), status=status, **({"reason": reason} if reason else {}), **facts)
 
+    def withdraw(self) -> None:
+        """Takes the entry away again: there was nothing left to do, so that no part of the run began."""
+        with contextlib.suppress(OSError):
+            self.folder.save_provenance(self.before)
+
     def _save(self) -> None:
         with contextlib.suppress(OSError):
             self.folder.save_provenance([*self.before, self.entry])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -70,12 +70,14 @@ def resume(composing: Composer, read: Sequence[Override], folder: Path, command:
     wanted = {tuple(job) for job in jobs}
     chosen = [job for job in plan.jobs if not jobs or job.overrides in wanted]
     changes = [one.input_line or "" for one in own if one.key_or_group not in keys]
+    further = _further(own, keys, before)
     found = statuses(plan)
     tasks, fresh = [], {}
     for job in chosen:
         status = found.get(job.name, ("missing", ""))[0]
         began = (plan.folder_of(job).path / "config.yaml").exists()
-        if status in GOES_ON or (status == "finished" and changes) or (not began and status != "refused"):
+        goes_on = status in GOES_ON or (status == "finished" and further(job))
+        if goes_on or (not began and status != "refused"):
             tasks.append(_task(plan, job, command, changes, _of_hydra(read)))
             if not began:
                 fresh[job.number] = job.overrides
@@ -89,6 +91,21 @@ def resume(composing: Composer, read: Sequence[Override], folder: Path, command:
     places = {names[number]: index for index, number in enumerate(fresh)}
     saved_jobs = composing.read([one for one in before.overrides if _key(one) == "jobs"])
     return _ready(plan, tuple(tasks), [*saved_jobs, *read], checked, command.program, places)
+
+
+def _further(own: Sequence[Override], keys: Container[str], before: Plan) -> Callable[[Job], bool]:
+    """Returns whether what is typed asks a finished run of the sweep ``before`` for more than it has done: another
+    number of steps than it has, or a setting that was not typed alike before. Plugins are typed again to be trusted,
+    and change nothing."""
+    saved = {one.lstrip("+") for one in before.overrides}
+    texts = [(one.input_line or "").lstrip("+") for one in own if one.key_or_group not in keys]
+    others = [text for text in texts if _key(text) not in ("steps", "plugins") and text not in saved]
+    steps = [text.partition("=")[2] for text in texts if _key(text) == "steps"]
+
+    def asks(job: Job) -> bool:
+        return bool(others) or any(text != str(_saved(before, job).get("steps")) for text in steps)
+
+    return asks
 
 
 def _ready(

@@ -121,7 +121,7 @@ def _surroundings(runs: Sequence[Run], files: Mapping[int, RunFiles]) -> list[In
 
 
 def _fact(files: RunFiles, what: str) -> str | None:
-    newest: Mapping[str, Any] = files.starts[-1] if files.starts else {}
+    newest: Mapping[str, Any] = files.trained[-1] if files.starts else {}
     versions, machine = newest.get("versions"), newest.get("machine")
     for place in (newest, versions, machine):
         if isinstance(place, Mapping) and isinstance(place.get(what), str):

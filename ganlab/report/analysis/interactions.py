@@ -12,8 +12,8 @@ from ganlab.report.analysis.effects import differences, effect_of, from_scale, o
 from ganlab.report.analysis.groups import MOST_LEVELS, blocks_of, success_of
 from ganlab.report.analysis.pairs import Pairs
 from ganlab.report.analysis.permutation import LEVEL, holm
+from ganlab.report.analysis.seed_flips import fewest_seeds, interaction_p
 from ganlab.report.analysis.statistics import mean_interval
-from ganlab.report.analysis.variance import interaction_p
 from ganlab.report.model import Factor, Interaction, Run, Score
 
 
@@ -29,7 +29,7 @@ def interactions_of(
     for one in found:
         if score is not None and id(one) in adjusted:
             p = min(1.0, adjusted[id(one)] / share)
-            one = replace(one, p_adjusted=p)
+            one = replace(one, p_adjusted=p, fewest_seeds=fewest_seeds(len(tested), share))
             if p < LEVEL:
                 one = _with_contrast(one, pairs, score)
         result.append(one)
@@ -51,13 +51,12 @@ def _interaction(
         return run.value if run.survivor else None
 
     counted = [run for run in known if run.value is not None]
-    p = None
-    if score is not None and len(counted) > 3:
-        sources = [[run.levels[factor.name] for run in counted] for factor in factors]
-        sources.append([str(run.seed) for run in counted])
+    p, seeds = None, 0
+    if score is not None:
         values = on_scale([run.value or 0.0 for run in counted], score)
-        rows, columns = ([run.levels[one.name] for run in counted] for one in (first, second))
-        p = interaction_p(values, rows, columns, sources)
+        others = [one for one in factors if one not in (first, second)]
+        rows, columns, *rest = ([run.levels[one.name] for run in counted] for one in (first, second, *others))
+        p, seeds = interaction_p(values, rows, columns, rest, [run.seed for run in counted])
     return Interaction(
         first.name,
         second.name,
@@ -68,6 +67,7 @@ def _interaction(
         success=matrix(lambda some: success_of(some).share),
         n=matrix(lambda some: sum(run.outcome != "unfinished" for run in some)),
         p=p,
+        seeds=seeds,
     )
 
 

@@ -18,7 +18,7 @@ LEVEL = 0.05
 
 
 @lru_cache(maxsize=4)
-def _signs(pairs: int) -> Array:
+def signs_of(pairs: int) -> Array:
     """Returns signs, (flips, pairs): all of them where there are few pairs, otherwise random ones."""
     if pairs <= EXACT:
         bits = (np.arange(2**pairs)[:, None] >> np.arange(pairs)) & 1
@@ -36,7 +36,7 @@ def sign_flip(differences: Array) -> float:
     scale = float(np.abs(differences).max())
     if scale == 0:
         return 1.0
-    signs = _signs(len(differences))
+    signs = signs_of(len(differences))
     scaled = (differences / scale).astype(np.float32)
     sums = np.abs(signs @ scaled)
     reached = int((sums >= abs(float(scaled.sum())) - 1e-4).sum())

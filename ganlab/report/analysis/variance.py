@@ -12,7 +12,6 @@ from ganlab.report.model import Explained
 
 Array = np.ndarray
 
-PERMUTATIONS = 2000
 MOST_CELLS = 400
 """The most combinations of two factors' levels whose interaction is computed."""
 
@@ -78,25 +77,3 @@ def _interaction(first: Sequence[str], second: Sequence[str], mains: Array) -> A
         return None
     space = basis(indicators(pairs), mains)
     return space if space.shape[1] else None
-
-
-def interaction_p(
-    values: Array, first: Sequence[str], second: Sequence[str], sources: Sequence[Sequence[object]]
-) -> float | None:
-    """Returns the p of "the effect of ``first`` does not depend on ``second``" for ``values`` (n,), by permutations of
-    what the main effects of all ``sources`` leave over (Freedman & Lane 1983). None where it cannot be computed."""
-    mains = _joined(sources, len(values))
-    space = _interaction(first, second, mains)
-    if space is None or len(values) - mains.shape[1] - space.shape[1] < 2:
-        return None
-    left = values - mains @ (mains.T @ values)
-    scale = float(left @ left)
-    if scale <= 1e-12 * max(float(values @ values), 1e-300):
-        return None
-    rng = np.random.default_rng(len(values))
-    permuted = rng.permuted(np.tile(left, (PERMUTATIONS, 1)), axis=1)
-    permuted = np.vstack([left[None], permuted])
-    by_mains, by_space = np.square(permuted @ mains).sum(1), np.square(permuted @ space).sum(1)
-    ratio = by_space / np.maximum(scale - by_mains - by_space, 1e-12 * scale)
-    reached = int((ratio[1:] >= ratio[0] * (1 - 1e-9)).sum())
-    return (1 + reached) / (1 + PERMUTATIONS)

@@ -106,4 +106,9 @@ def _factors(report: Report) -> list[Factor]:
 
 
 def _pairs(report: Report) -> list[Interaction]:
-    return sorted(report.interactions, key=lambda one: 2.0 if one.p is None else one.p)
+    share = {one.source: one.share for one in report.explained}
+
+    def place(one: Interaction) -> tuple[float, float]:
+        return 2.0 if one.p is None else one.p, -share.get(f"{one.rows} × {one.columns}", 0.0)
+
+    return sorted(report.interactions, key=place)

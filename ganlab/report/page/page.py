@@ -17,6 +17,7 @@ from ganlab.report.page import score_tables, tables
 from ganlab.report.page.cells import Table
 from ganlab.report.page.drawings import Figures, figures_of
 from ganlab.report.page.gallery import Gallery, gallery
+from ganlab.report.text.facts import too_few_seeds
 from ganlab.report.text.words import number, plural, score_name, success_rule
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -182,7 +183,8 @@ def _sections(report: Report, figures: Figures, pictures: Gallery | None, link: 
             "effects",
             "Effects",
             "Pairs of runs that differ in this factor alone and have the same seed; intervals are bootstrapped over "
-            "seeds, and p is adjusted for the number of comparisons.",
+            "seeds, and p is adjusted for the number of comparisons."
+            + "".join(f" {one.text}" for one in too_few_seeds(report.interactions)),
             [
                 ("", figures.effects),
                 ("Two factors together", figures.together),

@@ -99,7 +99,10 @@ def budget_table(report: Report) -> Table | None:
     kinds = {"images": "images", "d_updates": "updates of D", "seconds": "seconds"}
     fields: list[Field] = [
         text_field("level", lambda one: f"{one.factor}={one.level}"),
-        text_field("when each run had spent", lambda one: f"{number(one.amount, 6)} {kinds.get(one.kind, one.kind)}"),
+        text_field(
+            "when each run had spent",
+            lambda one: f"{number(one.amount, 3 if one.kind == 'seconds' else 6)} {kinds.get(one.kind, one.kind)}",
+        ),
         number_field("runs", lambda one: one.scores.n),
         number_field("median", lambda one: one.scores.median),
         number_field("IQM", lambda one: one.scores.iqm),

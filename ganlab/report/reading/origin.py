@@ -15,7 +15,7 @@ from ganlab.report.reading.sweep import Jobs
 
 def origin_of(files: Sequence[RunFiles], command: Sequence[str]) -> Origin:
     """Returns where the runs come from."""
-    starts = [start for one in files for start in one.starts]
+    starts = [start for one in files for start in one.trained]
     versions: dict[str, dict[str, None]] = {}
     for start in starts:
         for name, version in (start.get("versions") or {}).items():

@@ -99,17 +99,18 @@ def _diagnosed(status: Mapping[str, Any]) -> str | None:
 
 def _collapse(files: RunFiles, row: ScoreRow) -> str | None:
     """Returns the evidence of a collapse in words, or None. A run collapsed if a verdict says so, or if its samples
-    have fewer than half of the modes that as many real images would be expected to have."""
+    have fewer than half of the modes that as many real images would be expected to have: also none at all, which is
+    worse than one."""
     if named := _diagnosed(files.status):
         return named
     found, modes = row.values.get("modes"), _modes_of(files.config, row)
     if found is None or modes is None:
         return None
-    if row.values.get("good_share") is not None and found == 0:
-        return None  # points far from every mode: the score says how bad they are
     samples = files.fingerprints[row.key].get("images")
     expected = modes * (1 - (1 - 1 / modes) ** samples) if isinstance(samples, int) else modes
-    return f"collapsed to fewer than half of {modes:,} modes" if found < expected / 2 else None
+    if found >= expected / 2:
+        return None
+    return f"collapsed to fewer than half of {modes:,} modes" if found else f"no sample in any of {modes:,} modes"
 
 
 def _modes_of(config: Mapping[str, Any], row: ScoreRow) -> int | None:

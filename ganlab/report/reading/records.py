@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,7 +48,7 @@ class Budget:
         if not known and isinstance(steps, int) and isinstance(images, int):
             self.steps, self.images, known = np.array([float(steps)]), np.array([float(images)]), 1
         self.known = bool(known)
-        self.total = _seconds(files, self.images)
+        self.total = _seconds(files, self.steps, self.images)
 
     def at(self, step: int, value: float | None = None) -> Point:
         """Returns a point of a run's curve."""
@@ -70,19 +70,35 @@ def _column(files: RunFiles, tag: str) -> np.ndarray:
     return column
 
 
-def _seconds(files: RunFiles, images: np.ndarray) -> float | None:
-    """Returns the seconds of all starts of a run together; of one that has not ended, from its speed."""
-    parts = [start.get("seconds") for start in files.starts]
-    if parts and all(isinstance(part, int | float) for part in parts):
-        return float(sum(parts))  # type: ignore[arg-type]
+def _seconds(files: RunFiles, steps: np.ndarray, images: np.ndarray) -> float | None:
+    """Returns the seconds of all starts of a run together. A start that was killed, or still trains, has none of its
+    own: its images count at the rate of the others, or at its logged speed if there are no others."""
+    starts = files.trained
+    parts = [start.get("seconds") for start in starts]
+    measured = [float(part) for part in parts if part is not None]
+    if parts and len(measured) == len(parts):
+        return sum(measured)
     seconds = files.status.get("seconds")
     if isinstance(seconds, int | float) and len(parts) <= 1:
         return float(seconds)
-    if images.size and SPEED in files.metrics:
-        speed = _column(files, SPEED)
-        spent = np.diff(images, prepend=0) / np.where(speed > 0, speed, np.nan)
-        return float(np.nansum(spent)) or None
-    return None
+    if not images.size:
+        return None
+    drawn = _drawn(starts, steps, images)
+    with_seconds = sum(count for count, part in zip(drawn, parts, strict=True) if part is not None)
+    if with_seconds > 0:
+        return sum(measured) * sum(drawn) / with_seconds
+    if SPEED not in files.metrics:
+        return None
+    speed = _column(files, SPEED)
+    spent = np.diff(images, prepend=0) / np.where(speed > 0, speed, np.nan)
+    return float(np.nansum(spent)) or None
+
+
+def _drawn(starts: Sequence[Mapping[str, Any]], steps: np.ndarray, images: np.ndarray) -> list[float]:
+    """Returns the images of each start: from its first step to that of the next start, or to the last row."""
+    begun = [min(int(start.get("from_step", 0)), int(steps[-1])) for start in starts]
+    at = np.interp([*begun, steps[-1]], np.concatenate([[0], steps]), np.concatenate([[0], images]))
+    return [max(0.0, float(count)) for count in np.diff(at)]
 
 
 def curve_of(files: RunFiles, measure: Measure) -> tuple[Point, ...]:
@@ -114,7 +130,7 @@ def record(
     budget = Budget(files)
     done = _whole(status.get("steps")) or (int(budget.steps[-1]) if budget.steps.size else None)
     spent = budget.at(done) if done is not None else None
-    first, newest = (files.starts[0], files.starts[-1]) if files.starts else ({}, {})
+    first, newest = (files.trained[0], files.trained[-1]) if files.starts else ({}, {})
     return Run(
         number=job.number,
         name=files.path.name,

@@ -35,6 +35,7 @@ OF_STATUS: Kinds = {
 }
 OF_START: Kinds = {
     "command": str, "overrides": list, "versions": dict, "machine": dict, "device": str, "seconds": (int, float),
+    "from_step": int,
     "started": str, "ended": str,
 }  # fmt: skip
 """The kinds of values in status.json, and in an entry of provenance.yaml."""
@@ -57,6 +58,12 @@ class RunFiles:
     pictures: tuple[Picture, ...] = ()
     real: str | None = None
     damage: tuple[Damage, ...] = ()
+
+    @property
+    def trained(self) -> tuple[Mapping[str, Any], ...]:
+        """The starts that trained: without those that were refused, or that found nothing left to do. All starts where
+        none of them trained, as of a refused run."""
+        return tuple(one for one in self.starts if one.keys() & {"from_step", "seconds"}) or self.starts
 
 
 def is_run(path: Path) -> bool:

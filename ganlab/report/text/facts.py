@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 
 from ganlab.report.analysis.effects import excludes_none, none_of
-from ganlab.report.model import Cause, Effect, Factor, Group, Run, Score, Sentence, Share, Stated
+from ganlab.report.model import Cause, Effect, Factor, Group, Interaction, Run, Score, Sentence, Share, Stated
 from ganlab.report.reading.outcomes import OTHER_MEASURE
 from ganlab.report.text.sentences import turned
 from ganlab.report.text.words import interval, number, percent, plural, score_name, success_rule
 
+MOST_NAMED = 3
 COUNTED = {
     "poor": "did not reach it", "collapsed": "collapsed", "diverged": "diverged", "failed": "failed",
     "refused": "were refused",
@@ -39,6 +40,22 @@ def unknown_of(
                 found.append(_cannot_tell(one if one.level == best[0] else turned(one, score), score))
     found.sort(key=lambda one: -one.size)
     return found
+
+
+def too_few_seeds(interactions: Sequence[Interaction]) -> list[Sentence]:
+    """Returns a sentence on the interactions that no result could show, since there are too few seeds."""
+    few = [one for one in interactions if one.p is not None and one.seeds < (one.fewest_seeds or 0)]
+    if not few:
+        return []
+    named = ", ".join(f"{one.rows} × {one.columns}" for one in few[:MOST_NAMED])
+    more = f" and {len(few) - MOST_NAMED} more" if len(few) > MOST_NAMED else ""
+    seeds, needed = min(one.seeds for one in few), max(one.fewest_seeds or 0 for one in few)
+    text = (
+        f"{plural(seeds, 'seed')} are too few to tell whether the effect of one setting depends on another "
+        f"({named}{more}): the test takes each seed as one observation, and needs {needed}."
+    )
+    numbers = {"seeds": seeds, "fewest_seeds": needed, "interactions": [[one.rows, one.columns] for one in few]}
+    return [Sentence("unknown", text, numbers)]
 
 
 def _cannot_tell(one: Effect, score: Score) -> Sentence:

@@ -172,13 +172,13 @@ def _budgets(report: Report) -> str:
     rows = [
         (f"{factor}={level}", *(_median(cells[(factor, level, kind)]) for kind in kinds)) for factor, level in levels
     ]
-    head = [f"at {number(amount, 6)} {BUDGETS[kind]}" for kind, amount in kinds.items()]
+    head = [f"at {number(amount, 6 if kind != 'seconds' else 3)} {BUDGETS[kind]}" for kind, amount in kinds.items()]
     text = "Median among survivors (number of runs) when each run had spent what the one with the least had spent."
     return f"{table(('level', *head), rows)}\n\n{text}" if rows else ""
 
 
 def _median(one: Summary) -> str:
-    return f"{number(one.median)} ({one.n})"
+    return f"{number(one.median)} ({one.n})" if one.n else "not scored by then"
 
 
 def _verdicts(report: Report) -> str:

@@ -54,7 +54,11 @@ def interaction_text(one: Interaction, report: Report) -> str:
         (level, *(number(value) if report.score else percent(value) for value in row))
         for level, row in zip(one.row_levels, values, strict=True)
     ]
-    p = f"; p of no interaction {number(one.p_adjusted, 2)} (Holm)" if one.p_adjusted is not None else ""
+    p = ""
+    if one.p_adjusted is not None:
+        p = f"; p of no interaction {number(one.p_adjusted, 2)} (sign flips of {one.seeds} seeds, Holm)"
+        if one.seeds < (one.fewest_seeds or 0):
+            p = f"; {one.seeds} seeds are too few to test for an interaction, which needs {one.fewest_seeds}"
     return f"{one.rows} (rows) × {one.columns} (columns): {what}{p}\n\n{table(('', *one.column_levels), rows)}"
 
 

@@ -56,6 +56,20 @@ def test_more_seeds_run_the_new_cells_alone_and_more_steps_go_on(capsys: pytest.
         assert [json.loads(row)["step"] for row in rows] == [1, 2, 3]
 
 
+def test_finished_runs_stay_as_they_are_whatever_is_typed_again() -> None:
+    """Plugins have to be typed again, and a person repeats what was typed: neither asks a finished run for more."""
+    Path("mine.py").write_text("")
+    typed = [*FAST, "plugins=[mine]"]
+    assert main(["-m", "seed=0,1", *typed, "hydra.sweep.dir=sweep"]) == 0
+    run = Path("sweep/0-seed-0")
+    before = {path: path.read_bytes() for path in run.iterdir() if path.is_file() and path.name != "train.log"}
+    for again in (["plugins=[mine]"], typed, ["seed=0,1,2", *typed], ["plugins=[mine]", "logging.samples_every=7"]):
+        assert main(["resume=sweep", *again]) == 0
+        assert {path: path.read_bytes() for path in before} == before, again
+        assert (run / "provenance.yaml").read_text().count("started:") == 1
+    assert statuses("sweep") == dict.fromkeys(["0-seed-0", "1-seed-1", "2-seed-2"], "finished")
+
+
 def test_what_was_refused_failed_or_never_begun(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-m", "norm=batch,layer", "loss=wgan_gp", "seed=0", *FAST, "hydra.sweep.dir=sweep"]) == 0
     assert sorted(statuses("sweep").values()) == ["finished", "refused"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ganlab.report.analysis.variance import explained, interaction_p
+from ganlab.report.analysis.variance import explained
 
 A, B, SEEDS = ("a", "b", "c"), ("x", "y"), (0, 1, 2, 3)
 CELLS = list(itertools.product(A, B, SEEDS))
@@ -49,23 +49,3 @@ def test_what_a_missing_run_leaves_is_still_a_share() -> None:
 
 def test_equal_scores_explain_nothing() -> None:
     assert explained([1.0] * 24, {"A": [a for a, _, _ in CELLS]}, [s for _, _, s in CELLS]) == ()
-
-
-def test_an_interaction_is_found_and_additive_effects_are_none() -> None:
-    rng = np.random.default_rng(1)
-    first, second = [a for a, _, _ in CELLS], [b for _, b, _ in CELLS]
-    sources = [first, second, [s for _, _, s in CELLS]]
-    additive = np.array([2.0 * (a == "a") + 3.0 * (b == "x") + s for a, b, s in CELLS]) + rng.normal(0, 0.5, 24)
-    crossed = additive + np.array([3.0 * (a == "a") * (b == "x") for a, b, _ in CELLS])
-    assert (interaction_p(additive, first, second, sources) or 0) > 0.05
-    assert (interaction_p(crossed, first, second, sources) or 1) < 0.002
-    assert interaction_p(np.ones(24), first, second, sources) is None
-    assert interaction_p(additive, first, first, [first]) is None
-
-
-def test_the_p_of_an_interaction_is_uniform_without_one() -> None:
-    rng = np.random.default_rng(2)
-    first, second = [a for a, _, _ in CELLS], [b for _, b, _ in CELLS]
-    sources = [first, second, [s for _, _, s in CELLS]]
-    ps = [interaction_p(rng.normal(size=24), first, second, sources) or 0.0 for _ in range(60)]
-    assert stats.kstest(ps, "uniform").pvalue > 0.01

@@ -91,11 +91,22 @@ def test_a_run_with_few_modes_collapsed() -> None:
     assert not collapsed(5, histogram=(1,) * 10)
     assert collapsed(12, {"data": {"name": "grid", "side": 5}}, good_share=0.5)
     assert collapsed(3, {"data": {"name": "ring", "modes": 8}}, good_share=0.5)
-    assert not collapsed(0, {"data": {"name": "ring", "modes": 8}}, good_share=0.0)  # noise has no modes
+    for modes in (0, 1, 3):  # 0 is not better than 1, though its points lie far from every mode
+        assert collapsed(modes, {"data": {"name": "ring", "modes": 8}}, good_share=0.0)
     assert not collapsed(1, {"data": {"name": "swiss_roll"}})
     # 2,000 samples of 1,000 classes have 865 of them on average
     assert collapsed(432, histogram=(1,) * 1000)
     assert not collapsed(433, histogram=(1,) * 1000)
+
+
+def test_the_cause_says_that_no_mode_was_found() -> None:
+    causes = [
+        verdict(
+            replace(run(modes=modes, good_share=0.0), config={"data": {"name": "ring", "modes": 8}}), FID, None
+        ).cause
+        for modes in (0.0, 1.0)
+    ]
+    assert causes == ["no sample in any of 8 modes", "collapsed to fewer than half of 8 modes"]
 
 
 def test_a_verdict_of_a_collapse_counts_also_without_scores() -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ganlab.report.build import report_of
 from ganlab.report.reading.rows import IMAGES, MOST_ROWS
 from ganlab.report.reading.runs import is_run, read_run
+from ganlab.report.reading.sweep import find_runs
 from ganlab.run_folder import RunFolder
 from tests.report.synthetic import write_run
 
@@ -51,6 +53,32 @@ def test_the_last_score_of_a_step_counts(tmp_path: Path) -> None:
     text = (run / "scores.jsonl").read_text()
     (run / "scores.jsonl").write_text(text + text.replace("40.0", "30.0"))
     assert [row.values["fid"] for row in read_run(run).scores] == [30.0]
+
+
+FIRST = {"from_step": 0, "seconds": 10.0, "versions": {"ganlab": "0.1.0"}}
+
+
+@pytest.mark.parametrize(
+    ("later", "seconds"),
+    [
+        ([], 10.0),
+        ([{"started": "2026-01-31T13:00:00+00:00"}], 10.0),  # it found nothing left to do
+        ([{"status": "refused", "versions": {"ganlab": "0.2.0"}}], 10.0),
+        ([{"from_step": 500, "seconds": 7.0}], 17.0),
+        ([{"from_step": 500}, {"from_step": 1000, "seconds": 10.0}], 30.0),  # killed: at the rate of the others
+    ],
+)
+def test_the_seconds_of_a_run_are_those_of_its_starts_together(
+    tmp_path: Path, later: list[dict[str, object]], seconds: float
+) -> None:
+    """The speed that is logged (5,000 images per second) leaves out scoring and samples: it says 19 seconds."""
+    run = write_run(tmp_path / "run", scores=[40.0, 20.0, 10.0])
+    RunFolder(run).save_provenance([FIRST, *later])
+    report = report_of(find_runs([str(run)]))
+    assert report.runs[0].seconds == pytest.approx(seconds)
+    assert report.origin.versions == {"ganlab": ("0.1.0",)}
+    RunFolder(run).save_provenance([{"from_step": 0}, {"from_step": 500}])  # none is known: the speed is all there is
+    assert report_of(find_runs([str(run)])).runs[0].seconds == pytest.approx(96000 / 5000)
 
 
 def test_a_run_that_nobody_holds_was_killed(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from ganlab.report.analysis.variance import explained
 from ganlab.report.model import Report
 from ganlab.report.text.markdown import as_markdown
-from tests.report.synthetic import FACTORS, Made, in_memory, lognormal, report_on
+from tests.report.synthetic import FACTORS, Made, Score, in_memory, lognormal, report_on
 
 TWO = {"init": ("he", "zero")}
 EFFECT = {"init=he": 0.3, "norm=spectral": -0.5}
@@ -124,7 +125,7 @@ def test_an_effect_that_depends_on_another_factor_is_an_interaction() -> None:
         crossed = levels["norm"] == "spectral" and levels["loss"] == "hinge"
         return float(value) * (0.3 if crossed else 1.0)
 
-    report = report_on(in_memory(score))
+    report = report_on(in_memory(score, seeds=10))
     found = {(one.rows, one.columns): one for one in report.interactions}
     crossed = found[("norm", "loss")]
     assert crossed.p_adjusted is not None
@@ -132,6 +133,33 @@ def test_an_effect_that_depends_on_another_factor_is_an_interaction() -> None:
     assert crossed.contrast == pytest.approx(0.3, abs=0.05)
     assert (found[("init", "norm")].p_adjusted or 0) > 0.05
     assert any(text.startswith("The effect of norm depends on loss: ") for text in claims(report))
+    few = report_on(in_memory(score))  # the same with three seeds
+    assert {one.p_adjusted for one in few.interactions} == {1.0}
+    assert not any("depends on" in text for text in claims(few))
+    told = "3 seeds are too few to test for an interaction, which needs 10"
+    assert as_markdown(few).count(told) == 3
+    assert told not in as_markdown(report)
+
+
+def sharing(rng: np.random.Generator) -> Score:
+    """Seeds differ in how well each initializer does with each norm, under both losses alike, as where a lucky draw of
+    weights is the same under both: on average nothing depends on anything."""
+    shared = {key: rng.normal(0, 0.3) for key in itertools.product(FACTORS["init"], FACTORS["norm"], range(3))}
+    base = lognormal(rng, noise=0.05)
+    return lambda levels, seed: float(base(levels, seed)) * math.exp(shared[levels["init"], levels["norm"], seed])
+
+
+def test_what_runs_of_one_seed_share_is_no_interaction() -> None:
+    said = [claims(report_on(in_memory(sharing(np.random.default_rng(number))))) for number in range(30)]
+    assert not any("The effect of" in text for texts in said for text in texts)
+
+
+def test_too_few_seeds_for_an_interaction_are_said_where_there_is_room() -> None:
+    report = report_on(in_memory(lognormal(np.random.default_rng(3)), SMALL))
+    assert report.sentences[-1].text == (
+        "3 seeds are too few to tell whether the effect of one setting depends on another (init × norm): the test takes "
+        "each seed as one observation, and needs 8."
+    )
 
 
 def test_failures_are_outcomes_and_never_dropped() -> None:
