@@ -324,6 +324,17 @@ def test_resume_latest_and_what_it_may_change(capsys: pytest.CaptureFixture[str]
     assert main(["-m", "resume=latest", "seed=1,2"]) == 2
 
 
+@pytest.mark.parametrize("words", [["-m", "seed=3,4", "jobs=2"], ["study=init_by_norm", "init=he,normal", "seed=3,4"]])
+def test_the_configuration_of_the_first_job_of_a_sweep(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, *TINY_OVERRIDES, "--cfg", "job"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("# job 0 of ")
+    shown = yaml.safe_load(said)
+    assert shown["seed"] == 3
+    assert shown["steps"] == 2
+    assert not Path("outputs").exists()
+
+
 def test_resume_latest_does_not_take_one_run_of_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-m", "seed=0,1", *TINY_OVERRIDES, "hydra.sweep.dir=outputs/sweep"]) == 0
     capsys.readouterr()

@@ -51,9 +51,15 @@ def checked(
         return lambda: run_sweep(sweep)
     if not multirun:
         return single_run(composing, read, args, flags, command, ranks)
-    if runs_here(composing, read) and not shows:
-        sweep = new_sweep(composing, read, command)
-        return lambda: run_sweep(sweep)
+    if runs_here(composing, read):
+        if args.cfg == "job":
+            jobs = expanded(composing, read)
+            print(f"# job 0 of {len(jobs)}: {' '.join(one.lstrip('+') for one in jobs[0])}")
+            return single_run(composing, composing.read(jobs[0]), args, flags, command, ranks)
+        if not shows:
+            sweep = new_sweep(composing, read, command)
+            return lambda: run_sweep(sweep)
+        read = [one for one in read if one.key_or_group != "jobs"]  # what is shown has no jobs
     return _sweep_of_hydra(composing, read, args, flags, command)
 
 

@@ -79,7 +79,7 @@ def refuse_flags(args: argparse.Namespace) -> None:
             (args.shell_completion, "--shell-completion", 'ganlab has its own; type eval "$(ganlab completion bash)"'),
             (args.run and args.multirun, "--run", "it cannot go with --multirun"),
             (args.resolve and not args.cfg, "--resolve", "it goes with --cfg only"),
-            (args.cfg and args.multirun, "--cfg", "it shows one job; leave --multirun out"),
+            (args.multirun and args.cfg not in (None, "job"), "--cfg", "of a sweep --cfg job alone is shown"),
         )
         if given
     ]
