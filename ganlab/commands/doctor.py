@@ -124,7 +124,8 @@ def extras() -> Iterator[str]:
     needed = requirements(extras=True)
     for extra, gain in EXTRAS.items():
         lacking = [name for name, _, of in needed if of == extra and not installed(name)]
-        state = f"missing: {', '.join(lacking)}" if lacking else "installed"
+        named = ", ".join(lacking) if len(lacking) < 6 else f"{len(lacking)} packages"
+        state = f"missing: {named}; pip install '{DISTRIBUTION}[{extra}]'" if lacking else "installed"
         yield f"{extra:14}{gain}  ({state})"
 
 
