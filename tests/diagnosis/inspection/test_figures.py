@@ -259,13 +259,14 @@ def test_all_kinds_of_networks_have_all_figures(make_trainer: Make, changes: dic
     found = Inspector(0).inspection(trainer.gan, trainer.feed)
     # PyTorch 2.6 and 2.7 cannot differentiate the gradients of ADA's geometric transformations.
     beyond = "could not be computed (derivative for aten::grid_sampler_2d_backward is not implemented)"
-    assert [note for note in found.notes if "ada" not in changes.get("augment", {}) or beyond not in note] == []
+    left_out = "ada" in changes.get("augment", {}) and bool(found.notes)
+    assert all(left_out and beyond in note for note in found.notes)
     assert len(found.jacobian) == 3
     assert found.log_condition is not None
     assert math.isfinite(found.log_condition)
     for network in (found.generator, found.discriminator):
         assert len(network.layers) >= 2
-        assert network.quotient is not None
+        assert network.quotient is not None or (left_out and network is found.generator)
         assert all(layer.input_gradient and layer.weight_gradient and layer.weights for layer in network.layers)
     assert all(point.gradient for point in found.path)
 
