@@ -51,17 +51,30 @@ def open_bar(**settings: Any) -> Any:
 def progress(work: str, total: int | None = None) -> Iterator[Advance]:
     """Reports ``work`` of ``total`` units (None: unknown) on stderr while the body of the ``with`` statement runs.
 
-    On a terminal or in a notebook that is a bar, which disappears at the end. Elsewhere a line names the work after 3
-    seconds and tells how long it will take; more lines follow after twice the time each, at most a minute apart. Work
-    that ends before that is not reported. The lines come from a thread, so that a single long call is reported too.
+    After 3 seconds a bar is shown on a terminal and in a notebook, which disappears at the end. Elsewhere a line names
+    the work then and tells how long it will take; more lines follow after twice the time each, at most a minute apart.
+    Work that ends before that is not reported. Bar and lines come from a thread, so that a single long call is reported
+    too.
     """
     if shows_bars():
-        with open_bar(total=total, desc=work, unit="", unit_scale=True, leave=False) as bar:
+        with open_bar(total=total, desc=work, unit="", unit_scale=True, leave=False, delay=QUIET) as bar:
+
+            def show() -> None:
+                bar.refresh()
+                bar.delay = 0  # otherwise tqdm takes it for a bar that was never shown, and leaves it there
+
+            late = threading.Timer(QUIET, show)
+            late.daemon = True
+            late.start()
 
             def update(units: int) -> None:
                 bar.update(units)
 
-            yield update
+            try:
+                yield update
+            finally:
+                late.cancel()
+                late.join()
         return
     done, ended, began = 0, threading.Event(), time.monotonic()
 

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from ganlab import progress
+from ganlab.monitor.progress import Progress
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,35 @@ def test_an_error_ends_the_report(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         raise KeyboardInterrupt
     time.sleep(0.1)
     assert capsys.readouterr().err == ""
+
+
+def test_a_bar_is_shown_for_long_work_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "in_notebook", lambda: True)
+    with progress.progress("listing") as advance:
+        advance(3)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(progress, "QUIET", 0.05)
+    with progress.progress("hashing", 4) as advance:
+        advance(1)
+        time.sleep(0.3)  # one long call
+        assert "hashing:  25%" in capsys.readouterr().err
+    assert capsys.readouterr().err.endswith("\r"), "it is taken away at the end"
+
+
+def test_the_first_step_does_not_count_for_the_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Progress(forced=True)
+    shown.started(0, 10)
+    time.sleep(0.5)
+    shown.stepped(1)
+    for step in (2, 3):
+        time.sleep(0.01)
+        shown.stepped(step)
+    facts = shown.bar.format_dict
+    assert (facts["n"] - facts["initial"], facts["n"]) == (2, 3)
+    assert facts["elapsed"] < 0.4
+    shown.closed()
 
 
 def test_in_a_notebook_the_bar_is_shown_though_stderr_is_no_terminal(

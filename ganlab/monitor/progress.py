@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ class Progress(ProgressLines):
     to the log files alone, since they would break the bar."""
 
     bar: Any = None
+    measures: bool = False
+    """Whether the time of steps is measured, from which the remaining time follows."""
 
     def __init__(self, forced: bool = False) -> None:
         super().__init__(log_files)
@@ -22,6 +25,7 @@ class Progress(ProgressLines):
 
     def started(self, step: int, steps: int) -> None:
         super().started(step, steps)
+        self.measures = False
         forced = {"disable": False} if self.forced else {}
         # smoothing=0: the remaining time follows from the mean over the whole run, since steps with samples take longer
         self.bar = open_bar(total=steps, initial=step, unit=" steps", smoothing=0, **forced)
@@ -29,6 +33,11 @@ class Progress(ProgressLines):
     def stepped(self, step: int) -> None:
         super().stepped(step)
         self.bar.update()
+        if not self.measures:  # from here on: the first step also prepares the others, and takes several times as long
+            self.measures = True
+            self.bar.initial, self.bar.start_t = self.bar.n, time.time()
+            self.bar.last_print_t = self.bar.start_t  # an earlier one means to tqdm that the bar was never shown
+            self.bar.refresh()
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         super().logged(step, values)

@@ -18,6 +18,7 @@ from ganlab.commands.sweep.workers import Pool
 from ganlab.commands.terminal.arguments import path_to_type
 from ganlab.commands.terminal.program import command_beside, command_text
 from ganlab.config.paths import to_type
+from ganlab.progress import in_notebook
 from ganlab.run_folder import InUse, RunFolder
 
 STATUSES = ("finished", "refused", "diverged", "diagnosed", "failed", "stopped", "killed")
@@ -122,7 +123,9 @@ def print_summary(plan: Plan, program: str, ended: Mapping[str, Outcome] | None 
         if status not in ("finished", "running"):
             print(f"  {name}: {status}: {' '.join(reason.split())}")
     if missing or any(counts[word] for word in ("stopped", "killed", "failed")):
-        print(f"Run what is missing: {command_text(program, [])} {to_type('resume', str(plan.folder))}")
-    print(f"What was found: {command_beside(program, 'report')} {path_to_type('sweep', str(plan.folder))}")
+        again = f"{command_text(program, [])} {to_type('resume', str(plan.folder))}"
+        print(f"Run what is missing: {f'ganlab.sweep(resume={str(plan.folder)!r})' if in_notebook() else again}")
+    judged = f"{command_beside(program, 'report')} {path_to_type('sweep', str(plan.folder))}"
+    print(f"What was found: {f'ganlab.report({str(plan.folder)!r})' if in_notebook() else judged}")
     print(f"Look at them side by side: tensorboard --logdir {shlex.quote(str(plan.folder))} {ALL_PICTURES}")
     return 1 if counts["failed"] or counts["diverged"] or counts["diagnosed"] else 0 if counts["finished"] else 2

@@ -10,6 +10,7 @@ import pytest
 
 from ganlab.commands.launch.training_run import Outcome
 from ganlab.commands.report import ReportSettings
+from ganlab.commands.sweep import run
 from ganlab.commands.sweep.plan import new_plan
 from ganlab.commands.sweep.run import print_summary
 from ganlab.commands.terminal.arguments import read
@@ -43,6 +44,16 @@ def test_what_is_printed_can_be_typed(
     (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("What was found")]
     read_back = read(ReportSettings, shlex.split(line)[-1:])
     assert Path(os.path.expanduser(read_back.sweep or "")) == Path(name)
+
+
+def test_a_notebook_reads_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "in_notebook", lambda: True)
+    print_summary(new_plan(tmp_path, "…", ["seed=0"], [["seed=0"]]), "ganlab train")
+    said = capsys.readouterr().out
+    assert f"Run what is missing: ganlab.sweep(resume='{tmp_path}')\n" in said
+    assert f"What was found: ganlab.report('{tmp_path}')\n" in said
 
 
 def test_a_command_beside_another() -> None:
