@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ganlab.report.analysis import budgets, comparability, curves, effects, groups
+from ganlab.report.analysis.confounded import confounded_of
 from ganlab.report.analysis.factors import Choices, choices_of, with_baselines
 from ganlab.report.analysis.groups import MOST_LEVELS
 from ganlab.report.analysis.interactions import interactions_of
@@ -58,7 +59,8 @@ def report_of(
     levels = groups.levels_of(runs, factors, described)
     success, causes = groups.success_of(run for run in runs if run.comparable), groups.causes_of(runs)
     fact = facts.fact_of(runs, success, causes, described, stated, noise)
-    claims = sentences.claims_of(factors, judged, successes, together, described)
+    along = confounded_of(runs, factors, [job.files.config for job in jobs.jobs])
+    claims = sentences.claims_of(factors, judged, successes, together, described, along)
     unknown = facts.unknown_of(factors, levels, judged, described) if described else []
     unknown += facts.too_few_seeds(together)
     return Report(
@@ -87,6 +89,7 @@ def report_of(
         trends=trends_of(runs, factors, described) if described else (),
         budgets=budgets.at_budgets(runs, factors, described) if described else (),
         lifted_rules=lifted_rules_of(runs),
+        confounded=along,
         incomparable=comparability.incomparable_of(runs, files, chosen),
         damage=(*jobs.damage, *(one for job in jobs.jobs for one in _inside(job, jobs.folder))),
         holes=origin.holes_of(jobs, runs, trains),

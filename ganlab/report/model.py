@@ -2,7 +2,8 @@
 
 A *factor* is a setting that varies between the runs, and its *levels* are the values that were typed. The seed is no
 factor: runs that differ in their seed alone repeat one *cell*, a combination of a level of every factor. A *pair* is
-two runs that differ in one factor alone; the seed is equal too.
+two runs that were typed alike but for one factor; the seed is equal too. They differ in that factor, and in what its
+levels bring along (``Confounded``).
 
 Scores are given in two ways, always named: *with failures*, where a run that failed has the score of noise, and
 *among survivors*, the runs that ended with a finite score. Steps, images, updates of D and seconds are counted from
@@ -65,6 +66,17 @@ class Factor:
     levels: tuple[str, ...]
     merged: tuple[str, ...] = ()
     baseline: str | None = None
+
+
+@dataclass(frozen=True)
+class Confounded:
+    """Settings that differ between runs which were typed alike but for one factor: a level of it brings them along, as
+    a loss does with the learning rates that it recommends. The effects of the factor include theirs. ``values`` are
+    those of the ``settings``, which are equal to each other, by level; several where other factors decide too."""
+
+    factor: str
+    settings: tuple[str, ...]
+    values: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -445,6 +457,7 @@ class Report:
     budgets: tuple[AtBudget, ...] = ()
     trends: tuple[Trend, ...] = ()
     lifted_rules: tuple[LiftedRule, ...] = ()
+    confounded: tuple[Confounded, ...] = ()
     incomparable: tuple[Incomparable, ...] = ()
     damage: tuple[Damage, ...] = ()
     holes: Holes = field(default_factory=lambda: Holes({}, ()))

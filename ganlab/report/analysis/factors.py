@@ -36,7 +36,7 @@ def choices_of(overrides: Sequence[Sequence[str] | None], configs: Sequence[Mapp
     """Returns the factors of runs from what was typed for each of them (None where that is not known) and from their
     plain configurations (empty where they cannot be read)."""
     typed = [None if one is None else _pairs(one) for one in overrides]
-    leaves = [_leaves(config) for config in configs]
+    leaves = [leaves_of(config) for config in configs]
     seeds = tuple(_seed(one, config) for one, config in zip(typed, configs, strict=True))
     columns = _typed_columns(typed, leaves)
     columns |= _unexplained(columns, leaves)
@@ -58,7 +58,7 @@ def _seed(typed: Mapping[str, str] | None, config: Mapping[str, Any]) -> str | N
     return str(config[SEED]) if SEED in config else None
 
 
-def _leaves(config: Mapping[str, Any]) -> dict[str, str]:
+def leaves_of(config: Mapping[str, Any]) -> dict[str, str]:
     """Returns the values of a configuration as text by full key, without those that are no choice."""
     found: dict[str, str] = {}
 
@@ -66,14 +66,14 @@ def _leaves(config: Mapping[str, Any]) -> dict[str, str]:
         if isinstance(node, Mapping) and node:
             for name, inner in node.items():
                 add(inner, f"{key}.{name}" if key else str(name))
-        elif key and not _within(key, (*NO_CHOICE, *WHERE)):
+        elif key and not within(key, (*NO_CHOICE, *WHERE)):
             found[key] = node if isinstance(node, str) else json.dumps(node, default=str)
 
     add(config, "")
     return found
 
 
-def _within(key: str, groups: Sequence[str]) -> bool:
+def within(key: str, groups: Sequence[str]) -> bool:
     return any(key == group or key.startswith((f"{group}.", f"{group}/")) for group in groups)
 
 
@@ -88,7 +88,7 @@ def _typed_columns(
         known = {value for value in column if value is not None}
         swept_on_purpose = NOT_TYPED not in known
         left_out = (SEED,) if swept_on_purpose else (*NO_CHOICE, *WHERE)
-        if len(known) > 1 and not _within(key, (*left_out, "hydra", "resume")):
+        if len(known) > 1 and not within(key, (*left_out, "hydra", "resume")):
             columns[key] = column
     # One run may have typed what another has by default: such a key is no factor if all configurations are the same
     # without it.

@@ -1,4 +1,4 @@
-"""Matched pairs: runs that differ in one factor alone, and have the same seed."""
+"""Matched pairs: runs that were typed alike but for one factor, and have the same seed."""
 
 from __future__ import annotations
 

@@ -182,8 +182,8 @@ def _sections(report: Report, figures: Figures, pictures: Gallery | None, link: 
         Section(
             "effects",
             "Effects",
-            "Pairs of runs that differ in this factor alone and have the same seed; intervals are bootstrapped over "
-            "seeds, and p is adjusted for the number of comparisons."
+            "Pairs of runs that were typed alike but for this factor and have the same seed; intervals are "
+            "bootstrapped over seeds, and p is adjusted for the number of comparisons."
             + "".join(f" {one.text}" for one in too_few_seeds(report.interactions)),
             [
                 ("", figures.effects),
@@ -195,6 +195,7 @@ def _sections(report: Report, figures: Figures, pictures: Gallery | None, link: 
             some(
                 tables.effect_table(report),
                 tables.success_table(report),
+                tables.confounded_table(report),
                 tables.explained_table(report),
                 tables.trend_table(report),
             ),

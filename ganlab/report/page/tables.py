@@ -163,6 +163,16 @@ def effect_table(report: Report) -> Table | None:
     return make("effects", caption, fields, _known_first(report.effects), _pair_words)
 
 
+def confounded_table(report: Report) -> Table | None:
+    fields: list[Field] = [
+        text_field("factor", attrgetter("factor")),
+        text_field("settings", lambda one: ", ".join(one.settings)),
+        text_field("values", lambda one: "; ".join(f"{level}: {value}" for level, value in one.values.items())),
+    ]
+    caption = "Settings that a factor brings along: its effects include theirs"
+    return make("confounded", caption, fields, report.confounded)
+
+
 def explained_table(report: Report) -> Table | None:
     fields: list[Field] = [
         text_field("source", attrgetter("source")),

@@ -6,7 +6,16 @@ import re
 from collections.abc import Sequence
 
 from ganlab.report.model import Report, Summary
-from ganlab.report.text.words import interval, mean_and_sd, number, percent, score_name, scores_beside, with_arrow
+from ganlab.report.text.words import (
+    interval,
+    listed,
+    mean_and_sd,
+    number,
+    percent,
+    score_name,
+    scores_beside,
+    with_arrow,
+)
 
 MOST_ROWS = 40
 SPECIAL = {
@@ -88,6 +97,9 @@ def _effects(report: Report) -> str:
         f"{_left_out(len(report.effects))}, with bootstrap intervals over seeds, p adjusted for all comparisons of the "
         "report, and the probability of improvement."
     )
+    for factor in dict.fromkeys(one.factor for one in report.confounded):
+        along = [setting for one in report.confounded if one.factor == factor for setting in one.settings]
+        caption += f" Levels of {factor} also differ in {listed(along)}."
     head = ["factor", "level", "against", word, "95 % interval", "p", "improves", "pairs"]
     return _table(head, rows, 3, caption)
 

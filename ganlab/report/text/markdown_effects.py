@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ganlab.report.model import Interaction, Report
 from ganlab.report.text.markdown_table import table
-from ganlab.report.text.words import interval, number, percent, plural, ratio_or_difference, score_name
+from ganlab.report.text.words import interval, listed, number, percent, plural, ratio_or_difference, score_name
 
 
 def effects_text(report: Report) -> str:
@@ -30,13 +32,24 @@ def effects_text(report: Report) -> str:
     blocks = sorted({f"{one.blocks} {one.block}" for one in report.effects if one.pairs})
     left_out = sum(one.refused + one.unfinished for one in report.effects)
     text = (
-        "Over matched pairs, which differ in this factor alone and have one seed; bootstrap over "
+        "Over matched pairs, which were typed alike but for this factor and have one seed; bootstrap over "
         f"{' or '.join(blocks)} as blocks; p of a sign-flip permutation test, adjusted for the number of comparisons "
         "of this report."
     )
     if left_out:
         text += f" {plural(left_out, 'pair')} left out: a side of them was refused or has not finished."
-    return f"{table(head, rows)}\n\n{text}"
+    return "\n\n".join([table(head, rows), text, *_confounded(report)])
+
+
+def _confounded(report: Report) -> Iterator[str]:
+    """Yields a table for each factor whose levels bring settings along."""
+    for factor in report.factors:
+        own = [one for one in report.confounded if one.factor == factor.name]
+        levels = [level for level in factor.levels if any(level in one.values for one in own)]
+        rows = [(listed(one.settings), *(one.values.get(level, "–") for level in levels)) for one in own]
+        if rows:
+            yield f"Settings that {factor.name} brings along, so that its effects include theirs:"
+            yield table((factor.name, *levels), rows)
 
 
 def trends_text(report: Report) -> str:

@@ -10,11 +10,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ganlab.report.analysis.confounded import differing
 from ganlab.report.analysis.effects import excludes_none, none_of
 from ganlab.report.analysis.permutation import LEVEL
-from ganlab.report.model import Effect, Factor, Interaction, Score, Sentence
+from ganlab.report.model import Confounded, Effect, Factor, Interaction, Score, Sentence
 from ganlab.report.model import SuccessEffect as Successes
-from ganlab.report.text.words import interval, number, percent, plural, points, score_name
+from ganlab.report.text.words import interval, listed, number, percent, plural, points, score_name
 
 MOST_CLAIMS = 4
 SMALLEST = 0.01
@@ -27,13 +28,31 @@ def claims_of(
     successes: Sequence[Successes],
     interactions: Sequence[Interaction],
     score: Score | None,
+    confounded: Sequence[Confounded] = (),
 ) -> list[Sentence]:
-    """Returns at most ``MOST_CLAIMS`` sentences on effects that the data supports, the largest first."""
+    """Returns at most ``MOST_CLAIMS`` sentences on effects that the data supports, the largest first. Each names what
+    its levels bring along."""
     found = _successes(successes)
     if score is not None:
         found += [*_effects(factors, effects, score), *_interactions(interactions, score)]
     found.sort(key=lambda one: -one.size)
-    return found[:MOST_CLAIMS]
+    return [_with_company(one, confounded) for one in found[:MOST_CLAIMS]]
+
+
+def _with_company(sentence: Sentence, confounded: Sequence[Confounded]) -> Sentence:
+    """Adds the settings that differ between the levels of a sentence besides what was typed."""
+    numbers = sentence.numbers
+    if sentence.kind != "interaction":
+        along = differing(confounded, numbers["factor"], numbers["level"], numbers["baseline"])
+    else:
+        first, second = (one[numbers["columns"]] for one in numbers["under"])
+        along = differing(confounded, numbers["rows"], numbers["level"], numbers["baseline"])
+        along += differing(confounded, numbers["columns"], first, second)
+    if not along:
+        return sentence
+    named = dict.fromkeys(along)
+    text = f"{sentence.text} They also differ in {listed(list(named))}, which nobody typed."
+    return replace(sentence, text=text, numbers={**numbers, "confounded": list(named)})
 
 
 def size(estimate: float, low: float | None, high: float | None, score: Score) -> float:

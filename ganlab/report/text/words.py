@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ganlab.report.model import Report, Score, Stated, Summary
 from ganlab.score_names import BETTER
@@ -85,6 +85,13 @@ def scores_beside(report: Report) -> list[str]:
 def with_arrow(name: str) -> str:
     """Returns the name of a score with an arrow to its better values: ``FID ↓``."""
     return f"{score_name(name)} {'↓' if BETTER[name] == 'lower' else '↑'}"
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Returns ``a, b and c``, or the first of many names and the number of the others."""
+    if len(names) > most + 1:
+        return f"{', '.join(names[:most])} and {len(names) - most} more settings"
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part) if names else ""
 
 
 def plural(count: int, word: str) -> str:
