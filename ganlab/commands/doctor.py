@@ -125,7 +125,7 @@ def extras() -> Iterator[str]:
     for extra, gain in EXTRAS.items():
         lacking = [name for name, _, of in needed if of == extra and not installed(name)]
         named = ", ".join(lacking) if len(lacking) < 6 else f"{len(lacking)} packages"
-        state = f"missing: {named}; pip install '{DISTRIBUTION}[{extra}]'" if lacking else "installed"
+        state = f"missing: {named}" if lacking else "installed"
         yield f"{extra:14}{gain}  ({state})"
 
 
