@@ -14,6 +14,11 @@ from ganlab.report.model import Factor
 
 SEED = "seed"
 AUTO = "auto"
+RESOLVED = re.compile(
+    r"condition\.generator|norm\.\w+\.(layer|weight)|init\.\w+|evaluation\.features|(schedule|optimizer)(\.\w+)+"
+)
+"""The settings whose ``auto`` is resolved before the first step (config/auto.py). Elsewhere, as in data.range, it is a
+value like others."""
 NOT_TYPED = "(not typed)"
 NO_CHOICE = ("resume", "resume_override", "plugins", "hydra", "logging", "checkpoint")
 """Settings that change no training: they are no factors, unless they were swept on purpose."""
@@ -106,7 +111,7 @@ def _unexplained(
     that vary together are one, named by what they share."""
     groups: dict[tuple[str | None, ...], list[int]] = {}
     for number, one in enumerate(leaves):
-        if one and AUTO not in one.values():  # the settings of a run that ended before ``auto`` was resolved
+        if one and not _unresolved(one):
             groups.setdefault(tuple(column[number] for column in columns.values()), []).append(number)
     differing: dict[str, None] = {}
     for numbers in groups.values():
@@ -129,6 +134,11 @@ def _unexplained(
             values = [", ".join(one.get(key, NOT_TYPED) for key in keys) if one else None for one in leaves]
         found[name] = values
     return found
+
+
+def _unresolved(leaves: Mapping[str, str]) -> bool:
+    """Whether the settings are those of a run that ended before ``auto`` was resolved."""
+    return any(value == AUTO and RESOLVED.fullmatch(key) for key, value in leaves.items())
 
 
 def _shared(keys: Sequence[str]) -> str:

@@ -76,8 +76,19 @@ def test_what_changes_no_training_is_no_factor_between_single_runs() -> None:
 
 
 def test_settings_that_were_never_resolved_are_no_factor() -> None:
-    configs = [{"norm": {"name": "batch"}, "n": 1}, {"norm": {"name": "batch"}, "n": 1}, {"norm": "auto", "n": "auto"}]
+    resolved = {"init": {"generator": {"name": "he"}}, "schedule": {"n_critic": 1}}
+    configs = [resolved, resolved, {"init": {"generator": "auto"}, "schedule": {"n_critic": "auto"}}]
     assert names(typed("a=1", "a=2", "a=2", configs=configs)) == {"a": ("1", "2")}
+
+
+def test_auto_as_a_value_hides_no_factor() -> None:
+    """data.range stays auto in all runs; runs that were started one by one still differ in what was typed."""
+    same = {"data": {"range": "auto"}, "init": {"generator": {"name": "orthogonal", "gain": "auto"}}}
+    configs = [{**same, "loss": {"name": name}, "condition": {"name": other}}
+               for name, other in (("bce", "none"), ("bce", "projection"), ("hinge", "none"))]  # fmt: skip
+    assert names(typed("", "condition=projection", "loss=hinge", configs=configs)) == {
+        "condition": (NOT_TYPED, "projection"), "loss": (NOT_TYPED, "hinge"),
+    }  # fmt: skip
 
 
 def test_what_a_resume_changed_is_a_factor() -> None:
