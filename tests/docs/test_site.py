@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from docs.site import typed
 from tests.docs.found import PAGES, ROOT
 
 LOADS = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
@@ -88,3 +89,19 @@ def test_it_loads_nothing_from_elsewhere_and_its_links_lead_somewhere(site: Path
 def test_its_styles_and_scripts_load_nothing_from_elsewhere(site: Path) -> None:
     for path in site.rglob("*.css"):
         assert not re.search(r"url\([\"']?(?:https?:)?//|@import", path.read_text(encoding="utf-8")), path
+
+
+@pytest.mark.slow
+def test_it_is_for_readers_with_the_wheel(site: Path) -> None:
+    """Commands in docstrings and in the help of commands too; the logo leads to a page and not to a folder."""
+    for path in site.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        if str(path.relative_to(site).with_suffix(".md")) not in typed.OF_A_CHECKOUT:
+            assert not re.search(r"\btrain\.py|scripts/\w+\.py", text), path
+        if path.name != "404.html":
+            logo = re.search(r'<a href="([^"]+)"[^>]*class="md-header__button md-logo"', text)
+            assert logo, path
+            assert (path.parent / logo[1]).resolve() == site / "index.html", path
+    page = (site / "notebooks" / "first-gan.html").read_text(encoding="utf-8")
+    assert re.search(r'<a class="picture" href="../default-run.png"[^>]*><img', page)
+    assert 'href="first-gan.ipynb"' in page
