@@ -271,7 +271,7 @@ class TrainedGenerator:
         from ganlab.monitor.scatter import scatter
 
         columns = None if columns is None else whole_number("columns", columns, least=1)
-        images = self.sample(n, seed, labels, truncation, output="float", **sources)
+        images = self.sample(n, seed, labels, truncation, output="float", **sources)  # type: ignore[arg-type]
         if self.is_of_points:
             title = f"{self.weights}, step {self.step:,}"
             return to_image(scatter(torch.empty(0, *self.image_shape), images, title))

@@ -16,7 +16,7 @@ from ganlab.run.rows import LOSSES, is_number, metrics_rows
 if TYPE_CHECKING:
     from ganlab.run.run import Run
 
-ALONE, LISTED = (560, 560), (240, 120)  # the most pixels of a picture, width and height, alone and in a list
+ALONE, LISTED = (930, 560), (240, 120)  # the most pixels of a picture, width and height, alone and in a list
 LARGEST = 64_000_000  # pixels of a picture that is opened
 SHOWN = 24  # runs of a list
 WIDTH, HEIGHT, POINTS = 140, 48, 100  # of a small drawing of losses, and the points of a curve in it
@@ -52,7 +52,7 @@ def runs_html(runs: Sequence[Run]) -> str:
     settings = [_settings(run) for run in last]
     shared = [text for text in settings[0] if all(text in one for one in settings)] if len(last) > 1 else []
     rows = "".join(
-        f"<tr>{_cell(_picture(run.samples[-1], LISTED) if run.samples else '')}"
+        f"<tr>{_cell(_picture(run.samples[-1], LISTED, cut=True) if run.samples else '')}"
         f"{_cell(f'{escape(run.name)}<br>{_status(run)} · {escape(run.progress)}')}"
         f"{_cell(_losses(run))}"
         f"{_cell(_codes([text for text in own if text not in shared]))}</tr>"
@@ -126,9 +126,10 @@ def _losses(run: Run) -> str:
     return ""
 
 
-def _picture(file: Path, most: tuple[int, int]) -> str:
+def _picture(file: Path, most: tuple[int, int], cut: bool = False) -> str:
     """Returns an image of a file, with at most so many pixels of width and height; nothing for one that cannot be
-    read. A table does not make it narrower."""
+    read. A table does not make it narrower. ``cut`` shows the left part of a wide picture, such as the two rows of a
+    run with two classes, which would otherwise be a stripe."""
     from PIL import Image
 
     try:
@@ -138,9 +139,11 @@ def _picture(file: Path, most: tuple[int, int]) -> str:
             if opened.width <= most[0] and opened.height <= most[1]:
                 content = file.read_bytes()
             else:
-                opened.thumbnail(most)
+                widest = opened.height * most[0] // most[1]
+                part = opened.crop((0, 0, min(opened.width, widest), opened.height)) if cut else opened
+                part.thumbnail(most)
                 smaller = io.BytesIO()
-                opened.convert("RGB").save(smaller, format="PNG")
+                part.convert("RGB").save(smaller, format="PNG")
                 content = smaller.getvalue()
     except (OSError, ValueError, Image.DecompressionBombError):
         return ""

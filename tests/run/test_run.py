@@ -165,7 +165,9 @@ def test_what_all_runs_share_is_shown_once(before: Path, tmp_path: Path) -> None
     first = json.loads(lines[0])
     assert f"{first['discriminator/loss']:.3g}, {first['generator/loss']:.3g}" in shown, "one row is no curve"
     pictures = [Image.open(io.BytesIO(base64.b64decode(one))).size for one in re.findall('base64,([^"]*)"', shown)]
-    assert pictures[1] == (240, 24)
+    assert pictures[1] == (180, 90), "the left part of a wide picture, not a stripe"
+    alone = ganlab.open(other)._repr_html_()
+    assert Image.open(io.BytesIO(base64.b64decode(re.findall('base64,([^"]*)"', alone)[0]))).size == (900, 90)
 
 
 def test_a_folder_of_runs(before: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
