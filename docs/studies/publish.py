@@ -4,7 +4,7 @@
 
 makes or replaces the folder ``docs/studies/NAME`` (NAME as in ``study=NAME``): README.md with the question, the
 command, what was found and the tables; the figures of the report; and the picture grid. Every number comes from the
-runs. Remarks of a person, without numbers, are in ``docs/studies/NAME/remarks.md``, and follow the sentences.
+runs. Remarks of a person on these numbers are in ``docs/studies/NAME/remarks.md``, and follow the sentences.
 """
 
 from __future__ import annotations
