@@ -76,8 +76,8 @@ def publish(folder: Path) -> None:
         _picture(runs[0], PICTURES / f"{name}.png")
         shown = "<br>".join(f"`{one}`" for one in (name, *_typed(runs)))
         picture = f"![samples of {name}](recipes/{name}.png)"
-        rows[name] = f"| {shown} | {_scores(runs)} | {_seconds(runs)} | {_origin(runs)} | {picture} |"
-    head = ["| recipe | score at the last step | processor time | measured | samples |", "|---|---|---|---|---|"]
+        rows[name] = f"| {shown} | {_scores(runs)} | {_seconds(runs)}<br>{_origin(runs)} | {picture} |"
+    head = ["| recipe | score at the last step | processor time, day, machine | samples |", "|---|---|---|---|"]
     table = "\n".join([BEGIN, "", *head, *(rows[name] for name in sorted(rows)), "", END])
     PAGE.write_text(text.replace(old[0], table), encoding="utf-8")
 
