@@ -16,6 +16,7 @@ from ganlab.report.analysis.lifted import lifted_rules_of
 from ganlab.report.analysis.pairs import pairs_of
 from ganlab.report.analysis.profiles import profiles_of
 from ganlab.report.analysis.seed_flips import fewest_seeds
+from ganlab.report.analysis.statistics import FEWEST
 from ganlab.report.analysis.trends import trends_of
 from ganlab.report.analysis.variance import explained
 from ganlab.report.model import Damage, Explained, Factor, Report, Run, Score, Stated
@@ -24,6 +25,7 @@ from ganlab.report.reading.records import curve_of, record
 from ganlab.report.reading.runs import RunFiles
 from ganlab.report.reading.sweep import Job, Jobs
 from ganlab.report.text import facts, sentences
+from ganlab.report.text.words import plural
 
 MOST_SENTENCES = 6
 At = Literal["final", "best"]
@@ -179,6 +181,12 @@ def _notes(factors: Sequence[Factor], runs: Sequence[Run], scoring: bool) -> lis
         for factor in factors
         if len(factor.levels) > MOST_LEVELS
     ]
+    seeds = {run.seed for run in runs}
+    if len(runs) > 1 and factors and len(seeds) < FEWEST and any(run.curve for run in runs):
+        notes.append(
+            f"An interval needs {FEWEST} seeds, and here {'is' if len(seeds) == 1 else 'are'} "
+            f"{plural(len(seeds), 'seed')}: – stands in its place, and no claim is made."
+        )
     if runs and not any(run.curve for run in runs):
         notes.append(
             "No run is scored yet."

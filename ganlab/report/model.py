@@ -209,7 +209,7 @@ class Effect:
     ``estimate`` is a ratio (1: no effect) or a difference (0: no effect) according to ``Score.comparison``: of level
     to baseline, averaged on the logarithmic or on the plain scale. ``survivors`` is the same over the
     ``survivor_pairs`` whose both runs survived. ``low`` to ``high`` is a 95 % bootstrap interval over ``blocks`` of
-    the kind ``block``: seeds, or single pairs where there is one seed. ``p`` is of a sign-flip permutation test, and
+    the kind ``block``: seeds, of which it needs three. ``p`` is of a sign-flip permutation test, and
     ``p_adjusted`` (Holm) accounts for all effects of the report. ``improves`` is the probability that level is better
     than baseline, ties counted half. ``better``: whether level is better; None where the data cannot tell.
     ``refused`` and ``unfinished`` count the pairs that are left out since a side of them has no result. ``given``

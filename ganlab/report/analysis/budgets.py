@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganlab.report.analysis.groups import MOST_LEVELS, blocks_of
+from ganlab.report.analysis.groups import MOST_LEVELS
 from ganlab.report.analysis.statistics import summary
 from ganlab.report.model import AtBudget, Factor, Point, Run, Score
 
@@ -28,7 +28,7 @@ def at_budgets(runs: Sequence[Run], factors: Sequence[Factor], score: Score) -> 
                 chosen = [run for run in ended if run.levels.get(factor.name) == level]
                 values = [(run, _reached(run.curve, kind, min(spent))) for run in chosen]
                 known = [(run, value) for run, value in values if value is not None]
-                blocks = blocks_of([run.seed for run, _ in known])
+                blocks = [run.seed for run, _ in known]
                 statistics = summary([value for _, value in known], blocks, score.comparison == "ratio")
                 found.append(AtBudget(kind, float(min(spent)), factor.name, level, len(chosen), statistics))
     return tuple(found)

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from ganlab.report.analysis.groups import blocks_of
 from ganlab.report.analysis.pairs import Pairs
 from ganlab.report.analysis.permutation import LEVEL, holm, sign_flip, sign_test
 from ganlab.report.analysis.statistics import mean_interval, newcombe
@@ -46,15 +45,14 @@ def effect_of(pairs: Pairs, score: Score, given: Mapping[str, str] | None = None
     both = pairs.known
     refused = sum("refused" in (first.outcome, second.outcome) for first, second in pairs.pairs)
     unfinished = len(pairs.pairs) - len(both) - refused
-    blocks = blocks_of([first.seed for first, _ in both])
-    is_by_seed = len({first.seed for first, _ in both}) > 1
+    blocks = [first.seed for first, _ in both]
     effect = Effect(
         pairs.factor,
         pairs.baseline,
         pairs.level,
         len(both),
         len(set(blocks)),
-        "seeds" if is_by_seed else "pairs",
+        "seeds",
         refused=refused,
         unfinished=max(0, unfinished),
         given=dict(given or {}),
@@ -125,7 +123,7 @@ def _success_effect(pairs: Pairs) -> SuccessEffect:
     effect = SuccessEffect(pairs.factor, pairs.baseline, pairs.level, len(ended), won, lost)
     if not ended:
         return effect
-    ends = mean_interval(wins, blocks_of([first.seed for first, _ in ended]))
+    ends = mean_interval(wins, [first.seed for first, _ in ended])
     low = high = None
     if ends:  # the bootstrap over seeds, which is empty where all seeds agree, and the interval of as many pairs
         of_pairs = newcombe(both, won, lost, len(ended) - both - won - lost)

@@ -20,11 +20,6 @@ def success_of(runs: Iterable[Run]) -> Share:
     return wilson(outcomes.count("success"), len(outcomes))
 
 
-def blocks_of(seeds: Sequence[str | None]) -> list[object]:
-    """Returns the block of each run: its seed; the run itself where there is one seed."""
-    return list(seeds) if len(set(seeds)) > 1 else list(range(len(seeds)))
-
-
 def group(levels: Mapping[str, str], runs: Sequence[Run], score: Score | None) -> Group:
     """Returns the statistics of some runs."""
     counted = [run for run in runs if run.value is not None]
@@ -34,7 +29,7 @@ def group(levels: Mapping[str, str], runs: Sequence[Run], score: Score | None) -
 
     def with_interval(chosen: Sequence[Run], values: Iterable[float | None]) -> Summary:
         numbers = [value for value in values if value is not None]
-        return summary(numbers, blocks_of([run.seed for run in chosen]), positive)
+        return summary(numbers, [run.seed for run in chosen], positive)
 
     def plain(values: Iterable[float | None]) -> Summary:
         return summary([float(value) for value in values if value is not None])

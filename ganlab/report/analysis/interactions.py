@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from ganlab.report.analysis.effects import differences, effect_of, from_scale, on_scale
-from ganlab.report.analysis.groups import MOST_LEVELS, blocks_of, success_of
+from ganlab.report.analysis.groups import MOST_LEVELS, success_of
 from ganlab.report.analysis.pairs import Pairs
 from ganlab.report.analysis.permutation import LEVEL, holm
 from ganlab.report.analysis.seed_flips import fewest_seeds, interaction_p
@@ -90,7 +90,7 @@ def _with_contrast(one: Interaction, pairs: Sequence[Pairs], score: Score) -> In
         for first, second in combinations([level for level in under if under[level]], 2):
             apart, seeds = _double_differences(under[first], under[second], one.columns, score)
             if len(apart) and abs(float(apart.mean())) > best[0]:
-                ends = mean_interval(apart, blocks_of(seeds))
+                ends = mean_interval(apart, seeds)
                 best = (
                     abs(float(apart.mean())),
                     replace(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ganlab.report.analysis.groups import MOST_LEVELS, blocks_of
+from ganlab.report.analysis.groups import MOST_LEVELS
 from ganlab.report.analysis.statistics import mean_interval
 from ganlab.report.model import Factor, Profile, Run, Score, Stated
 
@@ -47,7 +47,7 @@ def _profile(runs: Sequence[Run], factor: str, level: str, score: Score, thresho
     sign = 1.0 if score.better == "lower" else -1.0
     values = np.array([sign * (run.value or 0.0) if run.survivor else np.inf for run in chosen])
     reached = (values[:, None] <= sign * thresholds * (1 + 1e-12 * np.sign(sign * thresholds))).astype(np.float64)
-    blocks = blocks_of([run.seed for run in chosen])
+    blocks = [run.seed for run in chosen]
     bands = [mean_interval(column, blocks) for column in reached.T]
     return Profile(
         factor,

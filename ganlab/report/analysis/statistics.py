@@ -18,6 +18,8 @@ from scipy import stats
 from ganlab.report.model import Share, Summary
 
 RESAMPLES = 2000
+FEWEST = 3
+"""The fewest blocks of an interval: a bootstrap of two has three values, the two and their mean, which may be equal."""
 CONFIDENCE = 0.95
 TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
 TRIMMED = 0.25  # of either end, by the interquartile mean
@@ -95,10 +97,10 @@ def numbered(blocks: Sequence[object]) -> tuple[Array, int]:
 
 
 def mean_interval(values: Array, blocks: Sequence[object]) -> tuple[float, float] | None:
-    """Returns the 95 % bootstrap interval of the mean of ``values`` (n,), over ``blocks`` (n,); None for fewer than two
-    blocks."""
+    """Returns the 95 % bootstrap interval of the mean of ``values`` (n,), over ``blocks`` (n,); None for fewer than
+    ``FEWEST`` blocks."""
     which, count = numbered(blocks)
-    if count < 2:
+    if count < FEWEST:
         return None
     sums, sizes = np.bincount(which, values, count), np.bincount(which, minlength=count)
     weights = _weights(count)
@@ -117,7 +119,7 @@ def interquartile_mean(ordered: Array, weights: Array) -> Array:
 
 
 def summary(values: Sequence[float], blocks: Sequence[object] | None = None, positive: bool = False) -> Summary:
-    """Returns the statistics of ``values``. With ``blocks`` it has the interval of the interquartile mean; with
+    """Returns the statistics of ``values``. With enough ``blocks`` it has the interval of the interquartile mean; with
     ``positive`` the interval is computed from logarithms, so that it stays above 0."""
     n = len(values)
     if n == 0:
@@ -129,7 +131,7 @@ def summary(values: Sequence[float], blocks: Sequence[object] | None = None, pos
     ends: tuple[float, float] | tuple[None, None] = (None, None)
     if blocks is not None:
         which, count = numbered(blocks)
-        if count > 1:
+        if count >= FEWEST:
             resampled = interquartile_mean(ordered, _weights(count)[:, which[order]])
             if positive:
                 low, high = _interval(math.log(iqm), np.log(resampled), count)

@@ -80,15 +80,9 @@ def axes(
     return figure, figure.add_axes(inner)
 
 
-def margin(labels: Sequence[str], least: float = 30, most: float = 150) -> float:
+def margin(labels: Sequence[str], least: float = 30, most: float = 170) -> float:
     """Returns the margin that labels beside an axis need."""
     return min(most, max(least, LETTER * max(map(len, labels), default=0) + 12))
-
-
-def fitting(label: str, width: float) -> str:
-    """Returns a label shortened to a width."""
-    most = max(3, int(width / LETTER))
-    return label if len(label) <= most else f"{label[: most - 1]}…"
 
 
 def color_of(place: int) -> str:

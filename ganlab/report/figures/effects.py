@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ganlab.report.figures.drawing import BETTER, INK, WORSE, Drawing, as_svg, axes, fitting, margin, style
+from ganlab.report.figures.drawing import BETTER, INK, WORSE, Drawing, as_svg, axes, margin, style
+from ganlab.report.figures.labels import WHOLE, fitting, short_names
 from ganlab.report.figures.scales import set_scale
 from ganlab.report.model import Effect, Explained, Factor, Score
 from ganlab.report.text.words import number, percent, ratio_or_difference, score_name
@@ -22,9 +23,12 @@ def forest(factor: Factor, effects: Sequence[Effect], score: Score) -> Drawing |
     if not own:
         return None
     ratio = score.comparison == "ratio"
-    labels = [f"{one.level} / {one.baseline}" if ratio else f"{one.level} − {one.baseline}" for one in own]
+    names, sign = short_names(factor.levels), "/" if ratio else "−"
+    labels = [f"{one.level} {sign} {one.baseline}" for one in own]
+    by_whole = factor.baseline is not None and names[factor.baseline] == WHOLE
+    short = [names[one.level] if by_whole else f"{names[one.level]} {sign} {names[one.baseline]}" for one in own]
     texts = [_number(one, score) for one in own]
-    left, right = margin(labels, most=165), margin(texts, least=60, most=120)
+    left, right = margin(short, most=170), margin(texts, least=60, most=120)
     alt = f"Effects of {factor.name} on {score_name(score.name)} over matched pairs. " + " ".join(
         f"{label}: {text}, {one.pairs} pairs, {_verdict(one)}."
         for label, text, one in zip(labels, texts, own, strict=True)
@@ -39,7 +43,7 @@ def forest(factor: Factor, effects: Sequence[Effect], score: Score) -> Drawing |
         axis.axvline(none, color=INK, linewidth=0.9)
         set_scale(axis, "x", min([none, *shown]), max([none, *shown]), ratio, most=5)
         axis.set_ylim(len(own) - 0.4, -0.6)
-        axis.set_yticks(range(len(own)), [fitting(label, left - 8) for label in labels])
+        axis.set_yticks(range(len(own)), fitting(short, left - 8))
         axis.tick_params(left=False)
         better = "left" if score.better == "lower" else "right"
         axis.set_xlabel(f"{score.comparison} of {score_name(score.name)} ({better}: better)")
@@ -47,6 +51,8 @@ def forest(factor: Factor, effects: Sequence[Effect], score: Score) -> Drawing |
             f"{factor.name}: {score.comparison} between two levels over matched pairs with its 95 % interval. "
             "Filled: the data can tell (blue better, orange worse); hollow: it cannot."
         )
+        if by_whole:
+            caption += f" Each is compared with {factor.baseline}."
         return Drawing(f"effects-{factor.name}", as_svg(figure, alt), caption, alt)
 
 
@@ -95,7 +101,7 @@ def explained_bars(explained: Sequence[Explained]) -> Drawing | None:
             axis.plot([one.by_chance] * 2, [place - 0.42, place + 0.42], color=INK, linewidth=2)
             axis.text(max(one.share, one.by_chance) + 0.015, place, percent(one.share), va="center", size=10)
         axis.set_ylim(len(labels) - 0.4, -0.6)
-        axis.set_yticks(range(len(labels)), [fitting(label, left - 8) for label in labels])
+        axis.set_yticks(range(len(labels)), fitting(labels, left - 8))
         axis.tick_params(left=False)
         top = max(0.1, *(max(one.share, one.by_chance) for one in explained))
         axis.set_xlim(0, top)

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ganlab.report.figures.drawing import INK, Drawing, as_svg, axes, fitting, margin, style
+from ganlab.report.figures.drawing import INK, Drawing, as_svg, axes, margin, style
+from ganlab.report.figures.labels import fitting, short_names
 from ganlab.report.figures.scales import finite
 from ganlab.report.model import Interaction, Score
 from ganlab.report.text.words import number, percent, score_name
@@ -36,7 +37,8 @@ def _map(one: Interaction, matrix: Matrix, kind: str, what: str, score: Score | 
     log = score is not None and score.comparison == "ratio" and min(values) > 0
     low, high = (min(values), max(values)) if score is not None else (0.0, 1.0)
     text = number if score is not None else percent
-    left = margin(one.row_levels, least=44, most=120)
+    rows, columns = (list(short_names(levels).values()) for levels in (one.row_levels, one.column_levels))
+    left = margin(rows, least=44, most=170 if len(columns) <= 6 else 120)
     width = min(400.0, left + 14 + max(4, len(one.column_levels)) * 62)
     alt = f"{what.capitalize()} by {one.rows} and {one.columns}. " + " ".join(
         f"{row}: "
@@ -68,12 +70,10 @@ def _map(one: Interaction, matrix: Matrix, kind: str, what: str, score: Score | 
                 axis.text(column + 0.5, row + 0.5, told, ha="center", va="center", color=ink, size=size)
         axis.set_xlim(0, len(one.column_levels))
         axis.set_ylim(len(one.row_levels), 0)
-        axis.set_yticks(
-            [row + 0.5 for row in range(len(one.row_levels))], [fitting(level, left - 8) for level in one.row_levels]
-        )
+        axis.set_yticks([row + 0.5 for row in range(len(one.row_levels))], fitting(rows, left - 8))
         axis.set_xticks(
             [column + 0.5 for column in range(len(one.column_levels))],
-            [fitting(level, cell - 2) for level in one.column_levels],
+            fitting(columns, cell - 2),
         )
         axis.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
         axis.set_xlabel(one.columns, fontweight="bold")

@@ -10,12 +10,12 @@ from ganlab.report.figures.drawing import (
     Drawing,
     as_svg,
     axes,
-    fitting,
     legend,
     legend_height,
     margin,
     style,
 )
+from ganlab.report.figures.labels import fitting, short_names
 from ganlab.report.model import Group
 from ganlab.report.text.words import percent
 
@@ -29,7 +29,8 @@ def outcome_bars(name: str, groups: Sequence[Group]) -> Drawing | None:
     labels = [one.levels.get(name, "all runs") for one in groups]
     kinds = [kind for kind in OUTCOMES if any(one.outcomes.get(kind) for one in groups)]
     texts = [_share(one) for one in groups]
-    left, right = margin(labels), margin(texts, least=60, most=130)
+    shown = list(short_names(labels).values()) if len(set(labels)) == len(labels) else labels
+    left, right = margin(shown), margin(texts, least=60, most=130)
     bars = len(groups) * (BAR + GAP)
     below = 18 + legend_height(kinds)
     alt = f"Outcomes by {name}. " + " ".join(
@@ -54,7 +55,7 @@ def outcome_bars(name: str, groups: Sequence[Group]) -> Drawing | None:
             axis.text(1.02, place, texts[place], ha="left", va="center", size=10)
         axis.set_xlim(0, 1)
         axis.set_ylim(len(groups) - 0.45, -0.55)
-        axis.set_yticks(range(len(groups)), [fitting(label, left - 8) for label in labels])
+        axis.set_yticks(range(len(groups)), fitting(shown, left - 8))
         axis.set_xticks([])
         axis.tick_params(left=False)
         for spine in axis.spines.values():

@@ -14,12 +14,12 @@ from ganlab.report.figures.drawing import (
     axes,
     color_of,
     dash_of,
-    fitting,
     legend,
     legend_height,
     margin,
     style,
 )
+from ganlab.report.figures.labels import fitting, short_names
 from ganlab.report.figures.scales import finite, is_log, set_scale
 from ganlab.report.model import Factor, Group, Profile, Report, Run, Score, Trend
 from ganlab.report.text.words import interval, number, score_name
@@ -50,7 +50,8 @@ def distribution(factor: Factor | None, report: Report) -> Drawing | None:
     stated = ((report.threshold, "threshold", (0, (4, 2))), (report.noise, "noise", (0, (1, 2))))
     marks = [(one.value, word, line) for one, word, line in stated if one is not None]
     ends = [*values, *(value for value, _, _ in marks)]
-    left = margin(levels)
+    shown = list(short_names(levels).values())
+    left = margin(shown)
     alt = f"{score_axis(score).capitalize()} by {name}. " + " ".join(
         f"{level}: interquartile mean {number(one.with_failures.iqm)} "
         f"({interval(one.with_failures.low, one.with_failures.high)}, {one.with_failures.n} runs)."
@@ -64,7 +65,7 @@ def distribution(factor: Factor | None, report: Report) -> Drawing | None:
             axis.axvline(value, color=INK, linewidth=0.9, linestyle=line, alpha=0.7)
             axis.text(value, -0.62, word, ha="center", va="bottom", size=9.5)
         axis.set_ylim(len(levels) - 0.5, -0.5)
-        axis.set_yticks(range(len(levels)), [fitting(level, left - 8) for level in levels])
+        axis.set_yticks(range(len(levels)), fitting(shown, left - 8))
         axis.tick_params(left=False)
         set_scale(axis, "x", min(ends), max(ends), is_log(score, ends))
         axis.set_xlabel(score_axis(score))

@@ -59,23 +59,23 @@ def too_few_seeds(interactions: Sequence[Interaction]) -> list[Sentence]:
 
 
 def _cannot_tell(one: Effect, score: Score) -> Sentence:
-    who = plural(one.blocks, "seed") if one.block == "seeds" else plural(one.pairs, "matched pair")
-    verb = "cannot" if one.blocks > 1 else "alone cannot"
+    name, none = score_name(score.name), none_of(score)
+    which = f"{one.factor}={one.level} from {one.factor}={one.baseline}"
+    width = 0.0
     if one.low is None or one.high is None:
-        why = "it needs a second seed, or further settings, for an interval"
-        width = 0.0
-    elif one.low == one.high == none_of(score):
-        why = f"their {score_name(score.name)} is equal in all {plural(one.pairs, 'matched pair')}"
-        width = 0.0
+        few = "One seed is" if one.blocks == 1 else f"{one.blocks} seeds are"
+        text = f"{few} too few to tell {which}; run seed=0,1,2."
+    elif one.low == one.high == none:
+        equal = f"their {name} is equal in all {plural(one.pairs, 'matched pair')}"
+        text = f"{plural(one.blocks, 'seed')} cannot separate {which}: {equal}."
     else:
-        kind, name = ("ratio" if score.comparison == "ratio" else "difference"), score_name(score.name)
-        why = f"the 95 % interval of the {kind} of their {name} is {interval(one.low, one.high)}"
+        kind = "ratio" if score.comparison == "ratio" else "difference"
         width = math.log(one.high / one.low) if score.comparison == "ratio" and one.low > 0 else 0.0
-        if excludes_none(one.low, one.high, none_of(score)):
-            p = number(one.p_adjusted, 2)
-            why += f", without {number(none_of(score))}, but p is {p} after the adjustment for all comparisons: "
-            why += f"{plural(one.pairs, 'matched pair')} {'is' if one.pairs == 1 else 'are'} too few"
-    text = f"{who} {verb} separate {one.factor}={one.level} from {one.factor}={one.baseline}: {why}."
+        text = f"{plural(one.blocks, 'seed')} cannot separate {which}: "
+        text += f"the 95 % interval of the {kind} of their {name} is {interval(one.low, one.high)}."
+        if excludes_none(one.low, one.high, none):
+            text = text[:-1] + f", and {plural(one.pairs, 'matched pair')} can show that by chance (p = "
+            text += f"{number(one.p_adjusted, 2)}, adjusted for all comparisons). More seeds can tell."
     numbers = {
         "factor": one.factor, "level": one.level, "baseline": one.baseline, "estimate": one.estimate, "low": one.low,
         "high": one.high, "pairs": one.pairs, "blocks": one.blocks, "block": one.block, "p_adjusted": one.p_adjusted,

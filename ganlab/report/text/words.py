@@ -35,8 +35,8 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def interval(low: float | None, high: float | None, digits: int = 3) -> str:
-    """Returns both ends of an interval."""
-    return "no interval" if low is None or high is None else f"{number(low, digits)} to {number(high, digits)}"
+    """Returns both ends of an interval; – where there is none, for fewer than three seeds."""
+    return "–" if low is None or high is None else f"{number(low, digits)} to {number(high, digits)}"
 
 
 def percent(share: float | None) -> str:
