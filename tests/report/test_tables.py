@@ -108,6 +108,23 @@ def test_groups_have_a_column_for_each_outcome() -> None:
     assert [row["poor"] for row in group_rows(made.levels)] == [0, 3]
 
 
+def test_a_caption_says_what_its_numbers_rest_on_and_can_be_referred_to() -> None:
+    scores = ("kid", "precision", "recall", "density", "coverage", "modes", "good_share")
+    jobs = in_memory(lognormal(np.random.default_rng(1)), **dict.fromkeys(scores, float))
+    made = report_on(jobs)
+    latex = as_latex(made)
+    captions = re.findall(r"\\caption\{(.*)\}", latex)
+    assert len(captions) == 4  # eight scores are in two tables
+    assert all("3 seeds, 100 steps, scored as classifier-abcd." in one for one in captions)
+    assert made.threshold is not None
+    assert f"A run succeeded with FID at most {number(made.threshold.value)} (2 times the median" in captions[0]
+    names = ("combinations", "scores", "scores-2", "effects")
+    assert re.findall(r"\\label\{(.*)\}", latex) == [f"tab:init-norm-loss-{name}" for name in names]
+    assert max(line.count(" & ") for line in latex.splitlines()) <= 7
+    assert latex.count(r"\begin{adjustbox}{max width=\textwidth}") == latex.count(r"\end{adjustbox}") == 4
+    assert r"\usepackage{booktabs,adjustbox}" in latex
+
+
 def test_text_is_escaped() -> None:
     assert escape(r"a_b & 95 % of {x}\y × 3") == r"a\_b \& 95 \% of \{x\}\textbackslash{}y $\times$ 3"
     assert table(("a", "b"), [("x|y", "1")]) == "| a | b |\n| :-- | --: |\n| x\\|y | 1 |"
