@@ -40,8 +40,8 @@ COMPUTED = ("{word}", "{key", "{group}", "{name}", "{prefix_and_key}", "{PLACE}"
 """Beginnings of keys that are computed from what was typed or from the settings themselves."""
 TRAINS = {
     ("commands/evaluate.py", "data.held_out"), ("trained.py", "output"), ("data/torchvision_sets.py", "download"),
-    ("commands/diagnose.py", "try"), ("commands/tries.py", "try"), ("commands/in_process.py", "config_dir"), ("commands/inspect_init.py", "out"),
-    ("commands/announcements.py", "images"),
+    ("commands/diagnose.py", "try"), ("commands/tries.py", "try"), ("commands/launch/in_process.py", "config_dir"), ("commands/inspect_init.py", "out"),
+    ("commands/launch/announcements.py", "images"), ("commands/evaluate.py", "features.name"),
 }  # fmt: skip
 """Keys of another command, or ones that stand for another field: a run must be trained with it, arguments in Python, a message of torchvision's, a key
 that is read before the settings, and a flag of TensorBoard's."""
@@ -52,12 +52,12 @@ EXPORTS = {
         "commands/doctor",
         "commands/stylize",
         "commands/translate",
-        "commands/loading_settings",
+        "commands/terminal/loading_settings",
         "loading",
     )
 }
 OTHER = ("commands/__init__.py", "commands/model_card.py")  # lines of a shell, and of Python
-MARKUP = ("report/figures/", "report/page/", "run/html.py")  # attributes of SVG and HTML
+MARKUP = ("report/figures/", "report/page/", "run/html.py", "report/text/latex.py")  # SVG, HTML, LaTeX
 OF_HYDRA = (
     "hydra.run.dir",
     "hydra/sweeper",

@@ -140,7 +140,7 @@ class Composer(Composition):
         jobs = self.jobs(self.rewrite(good))[:32]
         problems = [problem for job in jobs for problem in self._problems_in(job)]
         if {RECIPE, TRICKS} & set(bad_groups):  # which may choose the options that have these settings
-            problems = [one for one in problems if " has no such setting" not in one]
+            problems = [one for one in problems if " has no such setting, " not in one]
         # The settings of an option that does not exist are not known.
         return [one for one in problems if not one.startswith(tuple(f"{group}." for group in bad_groups))]
 

@@ -644,7 +644,7 @@ def test_a_signal_saves_and_says_how_to_go_on(number: signal.Signals, sweep: lis
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert "Go on with: ganlab train resume=outputs/" in said
+    assert f"Go on with: python {CHECKOUT / 'train.py'} resume=outputs/" in said
     (run,) = runs()
     assert checkpoint.newest(run / "checkpoints")[1]["step"] > 0
 

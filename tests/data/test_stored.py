@@ -14,7 +14,7 @@ import pytest
 from ganlab.data import SOURCES, Stored, digits, fonts, stacked
 from ganlab.data.decoded.prepare import without_empty_classes
 from ganlab.data.source import Listing
-from tests.test_architecture import FILES, imported
+from tests.test_architecture import FILES, PACKAGE, imported
 
 STORED = {name: kind for name, kind in SOURCES.items() if issubclass(kind, Stored)}
 
@@ -57,8 +57,8 @@ def test_another_way_of_drawing_is_another_entry_of_the_cache(
 
 def test_modules_do_not_import_each_other_in_circles() -> None:
     """Not even for types alone; the package's own file imports all of them."""
-    modules = {f"ganlab.data.{file.stem}": file for file in FILES if file.parent.name == "data"}
-    del modules["ganlab.data.__init__"]
+    files = [file for file in FILES if file.relative_to(PACKAGE).parts[0] == "data" and file.name != "__init__.py"]
+    modules = {".".join(("ganlab", *file.relative_to(PACKAGE).with_suffix("").parts)): file for file in files}
     known = {
         name: {module for module in modules for one in imported(file) if one == module or one.startswith(f"{module}.")}
         for name, file in modules.items()

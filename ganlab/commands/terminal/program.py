@@ -18,11 +18,11 @@ def command_text(program: str, arguments: Sequence[str]) -> str:
 
 def training_program() -> str:
     """Returns the command that trains: the ``train.py`` of the checkout whose ``train.py`` or ``scripts/`` was typed,
-    by its path, or that of the current folder; otherwise ``ganlab train``."""
+    with the path that was typed, or that of the current folder; otherwise ``ganlab train``."""
     folder, name = os.path.split(sys.argv[0])
     if os.path.basename(os.path.abspath(folder)) == "scripts":
-        folder, name = os.path.join(folder, os.pardir), "train.py"
-    typed = os.path.relpath(os.path.join(folder, "train.py")) if name == "train.py" else "train.py"
+        folder, name = os.path.normpath(os.path.join(folder, os.pardir)), "train.py"
+    typed = os.path.normpath(os.path.join(folder, "train.py")) if name == "train.py" else "train.py"
     return next((file for file in (typed, "train.py") if os.path.isfile(file)), "ganlab train")
 
 

@@ -32,9 +32,11 @@ def test_a_script_that_was_typed_by_its_path_is_named_so(tmp_path: Path, monkeyp
     (checkout / "train.py").touch()
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    for typed in ("../check out/train.py", "../check out/scripts/evaluate.py", str(checkout / "train.py")):
+    for typed in ("../check out/train.py", "../check out/scripts/evaluate.py"):
         monkeypatch.setattr("sys.argv", [typed])
         assert resuming("run") == "python '../check out/train.py' resume=run"
         assert command_here("diagnose") == "python '../check out/scripts/diagnose.py'"
+    monkeypatch.setattr("sys.argv", [str(checkout / "train.py")])
+    assert resuming("run") == f"python '{checkout}/train.py' resume=run"
     monkeypatch.setattr("sys.argv", ["../missing/train.py"])
     assert resuming("run") == "ganlab train resume=run"
