@@ -134,7 +134,7 @@ def _seconds(runs: Sequence[Path]) -> str:
 
 
 def _picture(run: Path, path: Path) -> None:
-    """Saves the last samples of a run, at most 480 pixels wide."""
+    """Saves the last samples of a run, at most 480 pixels wide, with 256 colours where it is made smaller."""
     samples = sorted(run.glob("samples/step-*.png"))
     last = [one for one in samples if one.name.startswith(samples[-1].name[:12])]
     best = next((one for kind in ("comparison", "average") for one in last if kind in one.name), last[-1])
@@ -142,7 +142,8 @@ def _picture(run: Path, path: Path) -> None:
         if image.width <= 480:
             shutil.copyfile(best, path)
         else:
-            image.resize((480, image.height * 480 // image.width)).save(path, optimize=True)
+            smaller = image.convert("RGB").resize((480, image.height * 480 // image.width))
+            smaller.quantize(256).save(path, optimize=True)
 
 
 def _origin(runs: Sequence[Path]) -> str:
