@@ -1,4 +1,4 @@
-"""What MkDocs does beyond its own: pages of options, of the reference and of notebooks, and links to them."""
+"""Hooks of MkDocs: they add the pages of options, of the reference and of notebooks, and links to them."""
 
 from __future__ import annotations
 

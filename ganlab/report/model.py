@@ -2,8 +2,8 @@
 
 A *factor* is a setting that varies between the runs, and its *levels* are the values that were typed. The seed is no
 factor: runs that differ in their seed alone repeat one *cell*, a combination of a level of every factor. A *pair* is
-two runs that were typed alike but for one factor; the seed is equal too. They differ in that factor, and in what its
-levels bring along (``Confounded``).
+two runs that were typed alike but for one factor; the seed is equal too. They differ in that factor, and in the
+settings that differ with its levels (``Confounded``).
 
 Scores are given in two ways, always named: *with failures*, where a run that failed has the score of noise, and
 *among survivors*, the runs that ended with a finite score. Steps, images, updates of D and seconds are counted from
@@ -415,7 +415,7 @@ class Holes:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the runs come from: the commands as typed, versions, machines, devices, and the time of the first start
+    """The origin of the runs: the commands as typed, versions, machines, devices, and the time of the first start
     and the last end (ISO 8601)."""
 
     commands: tuple[str, ...] = ()

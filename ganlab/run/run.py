@@ -52,7 +52,7 @@ class Run:
 
     @property
     def reason(self) -> str:
-        """Why it ended, if not because all steps were done."""
+        """The reason why the run ended, if not because all steps were done."""
         return str(read_run(self.folder).status["reason"])
 
     @property

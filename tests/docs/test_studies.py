@@ -19,7 +19,7 @@ def test_a_page_does_not_say_that_pairs_differ_in_one_setting_alone(page: Path) 
     """A loss brings learning rates along: a page that compares losses says so below its sentences."""
     text = page.read_text(encoding="utf-8")
     assert "differ in this factor alone" not in text
-    assert ("loss=bce" in text) == ("**What a loss brings along.**" in text)
+    assert ("loss=bce" in text) == ("**Settings that differ with the loss.**" in text)
 
 
 def test_no_page_claims_an_interaction_from_fewer_than_eight_seeds() -> None:

@@ -1,1 +1,1 @@
-"""What all commands share in a terminal: arguments, output, and the text of commands to type."""
+"""Functions that all commands use in a terminal: arguments, output, and the text of commands to type."""

@@ -169,7 +169,7 @@ def confounded_table(report: Report) -> Table | None:
         text_field("settings", lambda one: ", ".join(one.settings)),
         text_field("values", lambda one: "; ".join(f"{level}: {value}" for level, value in one.values.items())),
     ]
-    caption = "Settings that a factor brings along: its effects include theirs"
+    caption = "Settings that differ with a factor: its effects include theirs"
     return make("confounded", caption, fields, report.confounded)
 
 

@@ -48,7 +48,7 @@ def _confounded(report: Report) -> Iterator[str]:
         levels = [level for level in factor.levels if any(level in one.values for one in own)]
         rows = [(listed(one.settings), *(one.values.get(level, "–") for level in levels)) for one in own]
         if rows:
-            yield f"Settings that {factor.name} brings along, so that its effects include theirs:"
+            yield f"Settings that differ with {factor.name}, so that its effects include theirs:"
             yield table((factor.name, *levels), rows)
 
 

@@ -30,8 +30,8 @@ def claims_of(
     score: Score | None,
     confounded: Sequence[Confounded] = (),
 ) -> list[Sentence]:
-    """Returns at most ``MOST_CLAIMS`` sentences on effects that the data supports, the largest first. Each names what
-    its levels bring along."""
+    """Returns at most ``MOST_CLAIMS`` sentences on effects that the data supports, the largest first. Each names the
+    settings that differ with its levels."""
     found = _successes(successes)
     if score is not None:
         found += [*_effects(factors, effects, score), *_interactions(interactions, score)]

@@ -1,4 +1,4 @@
-"""What the levels of a factor bring along is found in the runs' settings, and named wherever their effects are."""
+"""The settings that differ with the levels of a factor are found, and named wherever its effects are."""
 
 from __future__ import annotations
 
@@ -88,10 +88,10 @@ def test_each_sentence_and_table_of_effects_names_it(tmp_path: Path) -> None:
         assert one.numbers.get("confounded", []) == along
     text = as_markdown(report)
     assert "differ in this factor alone" not in text
-    assert "Settings that loss brings along, so that its effects include theirs:" in text
+    assert "Settings that differ with loss, so that its effects include theirs:" in text
     assert "| optimizer.generator.lr and optimizer.discriminator.lr | 0.0002 | 0.0002 | 0.0001 |" in text
     page = as_html(report, tmp_path)
-    assert "Settings that a factor brings along" in page
+    assert "Settings that differ with a factor" in page
     assert "differ in this factor alone" not in page
     assert "They also differ in " in as_fragment(report)
     assert r"Levels of loss also differ in " in as_latex(report)
@@ -100,4 +100,4 @@ def test_each_sentence_and_table_of_effects_names_it(tmp_path: Path) -> None:
 def test_nothing_is_said_where_a_factor_brings_nothing() -> None:
     report = reported({"init": ("normal", "he"), "norm": ("auto", "spectral")})
     assert report.confounded == ()
-    assert "brings along" not in as_markdown(report)
+    assert "Settings that differ with" not in as_markdown(report)
